@@ -1,0 +1,126 @@
+"""The one table of named cases that benchmarks, tests and the README's figures read.
+
+A case is a call that a user might type: a public function, the shapes and dtypes of its arrays and
+its options, but no data and no backend. It promises the same arrays every time it is asked.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import fastconv
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of one public function.
+
+    Parameters
+    ----------
+    name : str
+        The name in reports, unique in the table.
+    group : str
+        Which benchmark times it.
+    function : str
+        A public function of fastconv that takes ``(x, w, **options)``.
+    x, w : tuple of int
+        The shapes of the array and of the kernel.
+    dtype : str
+        The dtype of the array.
+    w_dtype : str
+        The dtype of the kernel.
+    separable : bool
+        Pass the kernel as one vector an axis, with the lengths in `w`.
+    options : mapping
+        Further keywords of the function.
+    """
+
+    name: str
+    group: str
+    function: str
+    x: tuple[int, ...]
+    w: tuple[int, ...]
+    dtype: str = "float32"
+    w_dtype: str = "float32"
+    separable: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def arrays(self) -> tuple[np.ndarray, Any]:
+        """Return the array and the kernel (a tuple of factors if it is separable)."""
+        rng = np.random.default_rng(0)
+        x = rng.random(self.x) * (255 if np.dtype(self.dtype).kind in "iu" else 1)
+        if self.separable:
+            return x.astype(self.dtype), tuple(_weights(rng, (n,), self.w_dtype) for n in self.w)
+        return x.astype(self.dtype), _weights(rng, self.w, self.w_dtype)
+
+    def call(self, backend: str | None) -> Callable[[], np.ndarray]:
+        """Return a function without arguments that makes the call on a backend."""
+        function = getattr(fastconv, self.function)
+        return partial(function, *self.arrays(), **self.options, backend=backend)
+
+
+def _weights(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Positive weights whose sum is one, so that integer results do not saturate."""
+    weights = rng.random(shape)
+    return (weights / weights.sum()).astype(dtype)
+
+
+def _image(name: str, group: str, k: int, **changes: Any) -> Case:
+    """A k×k filter on an image of 2048×2048."""
+    row = {"function": "correlate", "x": (2048, 2048), "w": (k, k), **changes}
+    return Case(name, group, **row)
+
+
+def _layer(name: str, x: tuple[int, ...], w: tuple[int, ...], **options: Any) -> Case:
+    """A layer of a convolutional network."""
+    return Case(name, "layers", "conv2d", x, w, options=options)
+
+
+_ROWS = [
+    *(_image(f"dense {k}x{k}", "dense", k) for k in (3, 5, 7, 9, 11, 15, 31)),
+    *(
+        _image(f"{dtype} 5x5", "dtypes", 5, dtype=dtype, w_dtype=w_dtype, options={"dtype": dtype})
+        for dtype, w_dtype in [
+            ("uint8", "float32"),
+            ("int16", "float32"),
+            ("float16", "float16"),
+            ("float64", "float64"),
+            ("complex64", "complex64"),
+        ]
+    ),
+    _image("int32 5x5 exact", "dtypes", 5, dtype="int32", w_dtype="int32"),
+    *(
+        _image(f"{boundary} 5x5", "borders", 5, options={"boundary": boundary})
+        for boundary in ("constant", "nearest", "symmetric", "mirror", "wrap")
+    ),
+    *(_image(f"separable {k}x{k}", "separable", k, separable=True) for k in (3, 9, 31)),
+    _layer("resnet stem 7x7 s2", (1, 3, 224, 224), (64, 3, 7, 7), stride=2, padding=3),
+    _layer("resnet 64 3x3", (1, 64, 56, 56), (64, 64, 3, 3), padding=1),
+    _layer("resnet 64 1x1", (1, 64, 56, 56), (256, 64, 1, 1)),
+    _layer("resnet 128 3x3 s2", (1, 128, 56, 56), (128, 128, 3, 3), stride=2, padding=1),
+    _layer("resnet 512 3x3", (1, 512, 7, 7), (512, 512, 3, 3), padding=1),
+    _layer("mobilenet depthwise 3x3", (1, 32, 112, 112), (32, 1, 3, 3), padding=1, groups=32),
+    _image("tiny 3x3", "tiny", 3, x=(8, 8)),
+]
+
+CASES: dict[str, Case] = {case.name: case for case in _ROWS}
+
+
+def names(*groups: str) -> list[str]:
+    """Return the names of the cases of some groups, in the order of the table."""
+    return [name for name, case in CASES.items() if case.group in groups]
+
+
+class CompiledCall:
+    """The setup of a benchmark of a case on a backend: what is compiled is compiled here."""
+
+    param_names = ("case", "backend")
+
+    def setup(self, case: str, backend: str) -> None:
+        if backend not in fastconv.available_backends():
+            raise NotImplementedError(backend)  # asv's word for "skip"
+        self.call = CASES[case].call(backend)
+        self.call()

@@ -1,0 +1,50 @@
+"""Filters on one big image, the smallest call, and how both stand beside other libraries."""
+
+import numpy as np
+
+from fastconv.backends import ORDER
+
+from .cases import CASES, CompiledCall, names
+from .peers import alternate, peers
+
+
+class Images(CompiledCall):
+    params = [names("dense", "dtypes", "borders", "separable"), list(ORDER)]
+
+    def time_call(self, case: str, backend: str) -> None:
+        self.call()
+
+
+class Tiny(CompiledCall):
+    params = [names("tiny"), list(ORDER)]
+
+    def time_call(self, case: str, backend: str) -> None:
+        self.call()
+
+
+class Memory(CompiledCall):
+    params = [["dense 3x3", "wrap 5x5", "uint8 5x5", "separable 9x9"], list(ORDER)]
+
+    def peakmem_call(self, case: str, backend: str) -> None:
+        self.call()
+
+
+class Speedup:
+    """Other libraries' time as a multiple of that of the backend that is chosen by itself."""
+
+    param_names = ("case", "peer")
+    params = [
+        ["dense 3x3", "dense 7x7", "dense 15x15", "uint8 5x5", "float64 5x5", "separable 9x9"],
+        ["OpenCV", "SciPy"],
+    ]
+    unit = "times faster"
+
+    def setup(self, case: str, peer: str) -> None:
+        others = peers(CASES[case])
+        if peer not in others:
+            raise NotImplementedError(peer)
+        self.calls = {"fastconv": CASES[case].call(None), peer: others[peer]}
+
+    def track_speedup(self, case: str, peer: str) -> float:
+        times = alternate(self.calls, rounds=15, seconds=2.0)
+        return float(np.median(times[peer] / times["fastconv"]))

@@ -1,0 +1,130 @@
+"""The same cases in other libraries, and how to compare two functions on a busy machine.
+
+`peers` gives what OpenCV, SciPy and PyTorch offer for a case, as far as they are installed and can
+do it at all. `alternate` runs functions in turns, for only ratios of neighbours in time mean
+anything on a machine that is shared.
+"""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .cases import Case
+
+Call = Callable[[], Any]
+
+try:
+    import cv2
+except ImportError:
+    cv2 = None
+try:
+    import scipy
+except ImportError:
+    scipy = None
+try:
+    import torch
+except ImportError:
+    torch = None
+
+OPENCV_DTYPES = ("uint8", "int16", "float32", "float64")
+SCIPY_MODES = {
+    "constant": "constant",
+    "nearest": "nearest",
+    "symmetric": "reflect",
+    "mirror": "mirror",
+    "wrap": "wrap",
+}
+
+
+def opencv_call(case: Case) -> Call | None:
+    """Return the call of filter2D or sepFilter2D that answers a case, if there is one."""
+    borders = {
+        "constant": cv2.BORDER_CONSTANT,
+        "nearest": cv2.BORDER_REPLICATE,
+        "symmetric": cv2.BORDER_REFLECT,
+        "mirror": cv2.BORDER_REFLECT_101,
+    }
+    border = borders.get(case.options.get("boundary", "constant"))
+    if case.function != "correlate" or case.dtype not in OPENCV_DTYPES or border is None:
+        return None
+    x, w = case.arrays()
+    if case.separable:
+        return lambda: cv2.sepFilter2D(x, -1, w[1], w[0], borderType=border)
+    return lambda: cv2.filter2D(x, -1, w, borderType=border)
+
+
+def scipy_call(case: Case) -> Call | None:
+    """Return the call of scipy.ndimage that answers a case, if there is one."""
+    if case.function != "correlate" or case.dtype == "float16":
+        return None
+    mode = SCIPY_MODES[case.options.get("boundary", "constant")]
+    x, w = case.arrays()
+    if case.separable:
+        return lambda: scipy.ndimage.correlate1d(
+            scipy.ndimage.correlate1d(x, w[0], axis=0, mode=mode), w[1], axis=1, mode=mode
+        )
+    return lambda: scipy.ndimage.correlate(x, w, mode=mode)
+
+
+def pytorch_call(case: Case) -> Call | None:
+    """Return the call of torch.nn.functional that answers a case, if there is one."""
+    if case.function != "conv2d":
+        return None
+    x, w = map(torch.from_numpy, case.arrays())
+
+    def call() -> Any:
+        with torch.inference_mode():
+            return torch.nn.functional.conv2d(x, w, **case.options)
+
+    return call
+
+
+# Name -> (version, what makes its calls), of the libraries that are installed.
+LIBRARIES = {
+    name: (module.__version__, make)
+    for name, module, make in [
+        ("OpenCV", cv2, opencv_call),
+        ("SciPy", scipy, scipy_call),
+        ("PyTorch", torch, pytorch_call),
+    ]
+    if module is not None
+}
+
+
+def peers(case: Case) -> dict[str, Call]:
+    """Return what the installed libraries offer for a case, by the library's name."""
+    calls = {name: make(case) for name, (_, make) in LIBRARIES.items()}
+    return {name: call for name, call in calls.items() if call is not None}
+
+
+def alternate(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, np.ndarray]:
+    """Time functions in turns.
+
+    Parameters
+    ----------
+    calls : mapping of str to callable
+        The functions, by name. Each is called once beforehand.
+    rounds : int
+        How often each is timed ...
+    seconds : float
+        ... unless this much time is over; three rounds are always done.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Seconds of one call, one element a round.
+    """
+    for call in calls.values():
+        call()
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    start = perf_counter()
+    for done in range(rounds):
+        if done >= 3 and perf_counter() - start > seconds:
+            break
+        for name, call in calls.items():
+            before = perf_counter()
+            call()
+            times[name].append(perf_counter() - before)
+    return {name: np.array(row) for name, row in times.items()}

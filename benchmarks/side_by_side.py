@@ -1,0 +1,79 @@
+"""Compare fastconv with other libraries, and print a table in Markdown.
+
+    python -m benchmarks.side_by_side "dense 3x3" "dense 5x5" --rounds 25
+
+All functions of a row take turns in one process, each library with its own number of threads. A
+ratio is the median over the rounds of two neighbours in time; never compare times of two runs.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+import fastconv
+
+from .cases import CASES
+from .peers import LIBRARIES, alternate, peers
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def birth_certificate() -> str:
+    """Return where and when the figures of a table were taken, and with what."""
+    libraries = [f"fastconv {fastconv.__version__} ({fastconv.get_num_threads()} threads)"]
+    libraries += [f"{name} {version}" for name, (version, _) in LIBRARIES.items()]
+    return (
+        f"{processor()}, {os.cpu_count()} processors; Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, {', '.join(libraries)}; {datetime.date.today()}; "
+        "milliseconds are medians, ratios are medians of neighbours in time."
+    )
+
+
+def row(name: str, rounds: int, seconds: float) -> list[str]:
+    """Return the cells of one case: its name, milliseconds, and the ratios to the best peer."""
+    backends = fastconv.available_backends()
+    others = peers(CASES[name])
+    calls = {backend: CASES[name].call(backend) for backend in backends} | others
+    times = alternate(calls, rounds, seconds)
+    cells = [
+        f"{1e3 * np.median(times[column]):.3g}" if column in times else "–"
+        for column in [*backends, *LIBRARIES]
+    ]
+    if not others:
+        return [name, *cells, *["–"] * len(backends)]
+    best = min(others, key=lambda other: np.median(times[other]))
+    ratios = [f"{np.median(times[best] / times[backend]):.2f}" for backend in backends]
+    return [name, *cells, *ratios]
+
+
+def main() -> None:
+    """Print a row for each case that is named, or for all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.side_by_side")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--rounds", type=int, default=15, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=10.0, help="a row; default: %(default)s")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.cases if name not in CASES]
+    if unknown:
+        parser.error(f"no such case: {', '.join(unknown)}")
+
+    backends = fastconv.available_backends()
+    header = ["ms", *backends, *LIBRARIES, *(f"best peer / {backend}" for backend in backends)]
+    print(birth_certificate(), end="\n\n")
+    print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
+    for name in arguments.cases or CASES:
+        print(f"| {' | '.join(row(name, arguments.rounds, arguments.seconds))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What a user waits for before the first result: imports, and compilation where there is any.
+
+Everything here runs in processes of its own.
+"""
+
+import os
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+
+import fastconv
+from fastconv.backends import ORDER
+
+FIRST_CALL = """
+import sys
+import time
+import numpy as np
+import fastconv
+
+x, w = np.ones((64, 64), np.float32), np.ones((3, 3), np.float32)
+start = time.perf_counter()
+fastconv.correlate(x, w, backend=sys.argv[1])
+print(time.perf_counter() - start)
+"""
+
+
+class Import:
+    """NumPy's own import is there to be subtracted."""
+
+    param_names = ("module",)
+    params = [["numpy", "fastconv"]]
+
+    def timeraw_import(self, module: str) -> str:
+        return f"import {module}"
+
+
+class FirstCall:
+    """Seconds of the first call of a process, with an empty Numba cache and with a filled one."""
+
+    param_names = ("backend", "cache")
+    params = [list(ORDER), ["cold", "warm"]]
+    unit = "seconds"
+
+    def setup(self, backend: str, cache: str) -> None:
+        if backend not in fastconv.available_backends():
+            raise NotImplementedError(backend)
+        self.folder = TemporaryDirectory()
+        if cache == "warm":
+            self.first_call(backend)
+
+    def teardown(self, backend: str, cache: str) -> None:
+        self.folder.cleanup()
+
+    def track_first_call(self, backend: str, cache: str) -> float:
+        return self.first_call(backend)
+
+    def first_call(self, backend: str) -> float:
+        child = subprocess.run(
+            [sys.executable, "-c", FIRST_CALL, backend],
+            env=os.environ | {"NUMBA_CACHE_DIR": self.folder.name},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return float(child.stdout)
