@@ -1,0 +1,60 @@
+"""Fast convolution for signals, images, volumes and CNN layers, on three backends that agree.
+
+>>> import numpy as np
+>>> import fastconv as fc
+>>> fc.correlate(np.eye(3), np.ones((3, 3)), boundary="mirror")
+array([[5., 4., 5.],
+       [4., 3., 4.],
+       [5., 4., 5.]])
+"""
+
+from . import kernels
+from .api import (
+    conv1d,
+    conv2d,
+    conv3d,
+    convolve,
+    correlate,
+    plan_conv1d,
+    plan_conv2d,
+    plan_conv3d,
+    plan_correlate,
+)
+from .config import (
+    BackendUnavailableError,
+    available_backends,
+    get_backend,
+    get_num_threads,
+    set_backend,
+    set_num_threads,
+    show_config,
+    use_backend,
+    warmup,
+)
+from .plan import Plan
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendUnavailableError",
+    "Plan",
+    "__version__",
+    "available_backends",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "convolve",
+    "correlate",
+    "get_backend",
+    "get_num_threads",
+    "kernels",
+    "plan_conv1d",
+    "plan_conv2d",
+    "plan_conv3d",
+    "plan_correlate",
+    "set_backend",
+    "set_num_threads",
+    "show_config",
+    "use_backend",
+    "warmup",
+]

@@ -1,0 +1,54 @@
+"""The algorithms by name, each one a file.  A new one is a file and a word in ``ORDER``.
+
+An algorithm is a module with four functions.  *Can it* and *should it* are apart:
+
+``refuses(problem)``
+    why it cannot solve the problem, in a sentence, or None if it can;
+``cost(problem, backend)``
+    the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
+``prepare(problem, w)``
+    the weights as ``run`` wants them, once a plan;
+``run(kernel, out, x, weights, bias, problem)``
+    one slab, with a backend's ``correlate`` as the kernel and every position inside ``x``.
+
+``direct``, the plain sum over all taps, is last and refuses nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Protocol, cast
+
+from numpy.typing import NDArray
+
+from ..backends._protocol import Kernel
+from ..problem import Problem
+
+__all__ = ["ORDER", "Algorithm", "load"]
+
+ORDER = ("separable", "direct")
+
+
+class Algorithm(Protocol):
+    """The functions of an algorithm's module."""
+
+    def refuses(self, problem: Problem) -> str | None: ...
+
+    def cost(self, problem: Problem, backend: str) -> float: ...
+
+    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]: ...
+
+    def run(
+        self,
+        kernel: Kernel,
+        out: NDArray,
+        x: NDArray,
+        weights: tuple[NDArray, ...],
+        bias: NDArray,
+        problem: Problem,
+    ) -> None: ...
+
+
+def load(name: str) -> Algorithm:
+    """The module of an algorithm."""
+    return cast(Algorithm, import_module(f"{__name__}.{name}"))

@@ -1,0 +1,42 @@
+"""Direct: the definition.  Every output is the sum over all taps of weight times sample."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends._protocol import Kernel
+from ..problem import Problem
+from . import costs
+
+__all__ = ["cost", "prepare", "refuses", "run"]
+
+
+def refuses(problem: Problem) -> None:
+    """Never: every problem has a definition."""
+
+
+def cost(problem: Problem, backend: str) -> float:
+    """Seconds on one thread."""
+    return costs.seconds(problem, backend, problem.multiplications)
+
+
+def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+    """One dense kernel; factors are multiplied out."""
+    return (reduce(np.multiply, w),)
+
+
+def run(
+    kernel: Kernel,
+    out: NDArray,
+    x: NDArray,
+    weights: tuple[NDArray, ...],
+    bias: NDArray,
+    problem: Problem,
+) -> None:
+    """Sum one slab."""
+    stride = tuple(axis.stride for axis in problem.axes)
+    dilation = tuple(axis.dilation for axis in problem.axes)
+    kernel(out, x, weights[0], bias, stride, dilation, problem.relu)

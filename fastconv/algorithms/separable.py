@@ -1,0 +1,61 @@
+"""Separable: one pass of a 1-D kernel along each axis, k + k products instead of k · k.
+
+It works on the slab that it is given, borders included, so that nothing between two passes is
+larger than the slab.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends._protocol import Kernel
+from ..problem import Problem
+from . import costs
+
+__all__ = ["cost", "prepare", "refuses", "run"]
+
+
+def refuses(problem: Problem) -> str | None:
+    """It needs the factors of the kernel."""
+    if not problem.factors:
+        return "the kernel was not given as a tuple of 1-D factors"
+    return None
+
+
+def cost(problem: Problem, backend: str) -> float:
+    """Seconds on one thread."""
+    outputs = prod(problem.canonical_out)
+    products = outputs * sum(problem.taps) * problem.parts**2
+    return costs.seconds(problem, backend, products, passes=len(problem.axes))
+
+
+def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+    """The factors as they are."""
+    return w
+
+
+def run(
+    kernel: Kernel,
+    out: NDArray,
+    x: NDArray,
+    weights: tuple[NDArray, ...],
+    bias: NDArray,
+    problem: Problem,
+) -> None:
+    """Filter one slab along each axis in turn."""
+    rank = len(problem.axes)
+    ones = (1,) * rank
+    no_bias = np.zeros_like(bias)
+    for position, (axis, factor) in enumerate(zip(problem.axes, weights, strict=True)):
+        last = position == rank - 1
+        stride = (*ones[:position], axis.stride, *ones[position + 1 :])
+        dilation = (*ones[:position], axis.dilation, *ones[position + 1 :])
+        lead = x.ndim - rank
+        shape = list(x.shape)
+        shape[lead + position] = out.shape[lead + position]
+        target = out if last else np.empty_like(x, shape=shape)
+        kernel(target, x, factor, bias if last else no_bias, stride, dilation, problem.relu)
+        x = target

@@ -1,0 +1,63 @@
+"""What a backend is, and what it and its caller promise each other.
+
+A backend is a module with the four functions below.  ``correlate`` is the hot loop, the one thing
+of this library that exists three times.
+
+The caller promises
+    - every argument is checked, and all arrays have one dtype: float32, float64 or int64 (NumPy's
+      backend also takes object arrays, of Python's integers);
+    - ``x`` is ``(*B, G, C, *S)``, ``w`` is ``(G, K, C, *T)``, ``bias`` is ``(G, K)`` and ``out`` is
+      ``(*B, G, K, *O)``, with one stride and one dilation for each axis of ``S``;
+    - every position that an output reads lies inside ``x`` (``valid`` extent, no border);
+    - ``x`` and ``out`` are aligned, with strides that are multiples of the item, none negative;
+    - ``out`` is allocated, and overlaps with nothing that is read.
+
+The kernel promises
+    - ``out`` becomes ``bias`` plus the sum over channels and taps, then ``max(0, .)`` under
+      ``relu``, with NaN kept;
+    - it checks nothing, allocates no output, and touches no byte outside of ``out``;
+    - it runs on the calling thread and lets go of the GIL;
+    - the bits of an output depend on what it reads and on the shape of the kernel, never on where
+      in ``out`` it stands;
+    - NaN and infinities travel as IEEE 754 says, to the outputs that read them and no others.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from numpy.typing import NDArray
+
+__all__ = ["Backend", "Kernel"]
+
+
+class Kernel(Protocol):
+    """``out = act(bias + w ⋆ x)``: valid cross-correlation of one slab."""
+
+    def __call__(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None: ...
+
+
+class Backend(Protocol):
+    """The functions of a backend module."""
+
+    def unavailable(self) -> str | None:
+        """Why this installation cannot run it and what would help, or None if it can."""
+
+    def describe(self) -> str:
+        """Version and instruction set, for people."""
+
+    def warmup(self) -> None:
+        """Compile and load what the first calls would wait for."""
+
+    @property
+    def correlate(self) -> Kernel:
+        """The hot loop."""

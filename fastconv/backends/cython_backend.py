@@ -1,0 +1,83 @@
+"""The compiled backend: one body, compiled for several instruction sets, picked at import.
+
+``_probe`` says which sets this processor and operating system run; the best one that was built is
+imported, and no other, for importing code that the processor cannot run kills the process.
+``FASTCONV_ISA`` (v4, v3, v2 or baseline) forces one.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from importlib import import_module
+from types import ModuleType
+
+from numpy.typing import NDArray
+
+from .loop_nest import flat, loop_nest
+
+__all__ = ["correlate", "describe", "unavailable", "warmup"]
+
+BASELINE = "baseline"
+_NOT_BUILT = (
+    "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "
+    "at hand: pip install --force-reinstall --no-cache-dir fastconv)"
+)
+
+
+def unavailable() -> str | None:
+    try:
+        _kernels()
+    except ImportError:
+        return _NOT_BUILT
+    return None
+
+
+def describe() -> str:
+    return f"compiled for {instruction_set()}"
+
+
+def warmup() -> None:
+    _kernels()
+
+
+def instruction_set() -> str:
+    """The instruction set of the kernels in use."""
+    name = _kernels().__name__.rpartition("_")[2]
+    return name if name == BASELINE else f"x86-64-{name}"
+
+
+@lru_cache(maxsize=None)
+def _kernels() -> ModuleType:
+    from ._probe import supported
+
+    runnable = (*supported(), BASELINE)
+    forced = os.environ.get("FASTCONV_ISA")
+    if forced:
+        if forced not in runnable:
+            raise ValueError(
+                f"FASTCONV_ISA: got {forced!r}, allowed on this machine is one of "
+                + ", ".join(repr(name) for name in runnable)
+            )
+        return import_module(f"{__package__}._kernels_{forced}")
+    for name in runnable[:-1]:
+        try:
+            return import_module(f"{__package__}._kernels_{name}")
+        except ImportError:
+            continue
+    return import_module(f"{__package__}._kernels_{BASELINE}")
+
+
+def correlate(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    nest = loop_nest(out, x, w, bias, stride, dilation)
+    _kernels().correlate(
+        flat(out), flat(x), flat(w), flat(bias), nest.loops, nest.planes, nest.tile, relu
+    )

@@ -1,0 +1,2 @@
+"""placeholder"""
+def unavailable(): return "being written"

@@ -1,0 +1,290 @@
+"""Which backend, how many threads: the choices that outlive a call, and where they come from.
+
+The backend of a call is the first that is given of: the argument ``backend=``, the innermost
+``with use_backend(...)``, :func:`set_backend`, the environment variable ``FASTCONV_BACKEND``, and
+the fastest one that this installation can run.  A backend asked for by name is used or refused;
+only the last choice ever steps down, and :func:`show_config` says why.
+"""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+
+from . import backends, parallel, validate
+
+__all__ = [
+    "BackendUnavailableError",
+    "available_backends",
+    "get_backend",
+    "get_num_threads",
+    "set_backend",
+    "set_num_threads",
+    "show_config",
+    "use_backend",
+    "warmup",
+]
+
+BackendName = Literal["cython", "numba", "numpy"]
+
+_block: ContextVar[str | None] = ContextVar("fastconv_backend", default=None)
+_process_backend: str | None = None
+_process_threads: int | None = None
+
+
+class BackendUnavailableError(RuntimeError):
+    """A backend was asked for by name and this installation cannot run it."""
+
+
+def resolve_backend(argument: str | None = None) -> str:
+    """The name of the backend that a call with ``backend=argument`` runs on.
+
+    Raises
+    ------
+    ValueError
+        A name that is no backend.
+    BackendUnavailableError
+        A backend that was named, and that this installation cannot run.
+    """
+    if argument is not None:
+        return _runnable(validate.backend_name(argument, "backend"))
+    chosen = _block.get() or _process_backend
+    if chosen is not None:
+        return _runnable(chosen)
+    variable = os.environ.get("FASTCONV_BACKEND")
+    if variable:
+        return _runnable(validate.backend_name(variable, "FASTCONV_BACKEND"))
+    return next(name for name in backends.ORDER if backends.unavailable(name) is None)
+
+
+def _runnable(name: str) -> str:
+    reason = backends.unavailable(name)
+    if reason is not None:
+        raise BackendUnavailableError(f"backend {name!r} is not available: {reason}")
+    return name
+
+
+def available_backends() -> tuple[str, ...]:
+    """Names of the backends that this installation can run, the fastest first.
+
+    Asking imports Numba, which takes about half a second the first time.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> "numpy" in fc.available_backends()
+    True
+    """
+    return tuple(name for name in backends.ORDER if backends.unavailable(name) is None)
+
+
+def get_backend() -> str:
+    """Name of the backend that a call without ``backend=`` runs on here and now.
+
+    Returns
+    -------
+    str
+        ``"cython"``, ``"numba"`` or ``"numpy"``.
+
+    Raises
+    ------
+    ValueError
+        ``FASTCONV_BACKEND`` names no backend.
+    BackendUnavailableError
+        ``FASTCONV_BACKEND`` names a backend that this installation cannot run.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> with fc.use_backend("numpy"):
+    ...     fc.get_backend()
+    'numpy'
+    """
+    return resolve_backend()
+
+
+def set_backend(backend: BackendName | None) -> None:
+    """Choose the backend of every call of this process that does not choose for itself.
+
+    Parameters
+    ----------
+    backend : {"cython", "numba", "numpy"} or None
+        None takes the choice back.
+
+    Raises
+    ------
+    ValueError
+        A name that is no backend.
+    BackendUnavailableError
+        A backend that this installation cannot run; the message says why and what helps.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> fc.set_backend("numpy")
+    >>> fc.get_backend()
+    'numpy'
+    >>> fc.set_backend(None)
+    """
+    global _process_backend
+    if backend is not None:
+        _runnable(validate.backend_name(backend, "backend"))
+    _process_backend = backend
+
+
+class use_backend:  # noqa: N801 (it reads as a function: with use_backend("numba"): ...)
+    """Choose the backend for a ``with`` block, in this thread or task only.
+
+    Parameters
+    ----------
+    backend : {"cython", "numba", "numpy"}
+
+    Raises
+    ------
+    ValueError
+        A name that is no backend.
+    BackendUnavailableError
+        A backend that this installation cannot run; the message says why and what helps.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> with fc.use_backend("numpy"):
+    ...     fc.correlate([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
+    array([3., 6., 5.])
+    """
+
+    def __init__(self, backend: BackendName) -> None:
+        self._name = _runnable(validate.backend_name(backend, "backend"))
+        self._tokens: list[Token[str | None]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_block.set(self._name))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _block.reset(self._tokens.pop())
+
+
+def resolve_threads(argument: int | None = None) -> int:
+    """The most threads that a call with ``threads=argument`` may use."""
+    if argument is not None:
+        return validate.thread_count(argument, "threads")
+    if _process_threads is not None:
+        return _process_threads
+    variable = os.environ.get("FASTCONV_NUM_THREADS")
+    if variable:
+        return validate.thread_count(variable, "FASTCONV_NUM_THREADS")
+    return parallel.available_cpus()
+
+
+def get_num_threads() -> int:
+    """The most threads that a call without ``threads=`` may use.
+
+    Returns
+    -------
+    int
+        What :func:`set_num_threads` or ``FASTCONV_NUM_THREADS`` said, else the number of
+        processors that this process may use.
+
+    Raises
+    ------
+    ValueError
+        ``FASTCONV_NUM_THREADS`` is not a positive whole number.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> fc.get_num_threads() >= 1
+    True
+    """
+    return resolve_threads()
+
+
+def set_num_threads(threads: int | None) -> None:
+    """Limit the threads of every call of this process that does not say ``threads=``.
+
+    Results do not depend on it: they are the same bits for any number of threads.
+
+    Parameters
+    ----------
+    threads : int or None
+        At least 1.  None takes the limit back.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a whole number, or below 1.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> fc.set_num_threads(1)
+    >>> fc.get_num_threads()
+    1
+    >>> fc.set_num_threads(None)
+    """
+    global _process_threads
+    _process_threads = None if threads is None else validate.thread_count(threads, "threads")
+
+
+def warmup(backend: BackendName | None = None) -> None:
+    """Do now what the first call would wait for: import the backend and compile its kernels.
+
+    Numba takes about half a second to start, and some seconds to compile where its cache on disk
+    is empty.  The other backends need nothing.
+
+    Parameters
+    ----------
+    backend : {"cython", "numba", "numpy"}, optional
+        Default: the one that a call would run on.
+
+    Raises
+    ------
+    ValueError
+        A name that is no backend.
+    BackendUnavailableError
+        A backend that this installation cannot run.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> fc.warmup("numpy")
+    """
+    backends.load(resolve_backend(backend)).warmup()
+
+
+def show_config() -> None:
+    """Print versions, backends (or what keeps them away), instruction set and threads.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> fc.show_config()  # doctest: +ELLIPSIS
+    fastconv ...
+    """
+    import platform
+
+    from . import __version__
+
+    print(f"fastconv {__version__}")
+    print(f"python   {platform.python_version()} on {platform.system()} {platform.machine()}")
+    print(f"numpy    {np.__version__}")
+    print("backends")
+    for name in backends.ORDER:
+        reason = backends.unavailable(name)
+        state = backends.load(name).describe() if reason is None else f"not available: {reason}"
+        print(f"  {name:<7}{state}")
+    print(f"default  {get_backend()}, {get_num_threads()} threads")

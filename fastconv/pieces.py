@@ -1,0 +1,188 @@
+"""How a problem is cut: boxes of the output that are filled one at a time, on any thread.
+
+The interior, whose taps all lie inside the array, is read in place.  What is left are thin strips
+along the edges, which read a small copy that the border has extended.  The cut depends on the
+problem and on nothing else, least of all on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import ceil, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .boundary import segments
+from .problem import Problem
+
+__all__ = ["Piece", "cut", "extend", "largest_copy"]
+
+SMALL = 1 << 18
+"""Bytes of an extended copy below which no interior is set apart."""
+SCRATCH = 1 << 20
+"""Bytes of an extended copy that still fits a core's cache."""
+PRODUCTS = 1 << 22
+"""Products worth a piece of their own: some ten times what handing it over costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A box of the canonical output and the box of samples that it reads."""
+
+    out: tuple[slice, ...]
+    lead: tuple[slice, ...]
+    """The batch and group part of ``out``, and all channels: what it reads of ``x``."""
+    weights: tuple[slice, slice]
+    """Its groups and output channels, the latter in real numbers."""
+    reads: tuple[tuple[int, int], ...]
+    """Coordinates along each filtered axis; beyond the array where a border is needed."""
+    inside: bool
+    """It reads samples of the array only, which may be read in place."""
+    across: int
+    """The filtered axis that is laid out last in copies: the longest of a thin strip."""
+
+
+@lru_cache(maxsize=512)
+def cut(problem: Problem, in_place: bool) -> tuple[Piece, ...]:
+    """The pieces of a problem; ``in_place`` where kernels can read ``x`` itself."""
+    if not prod(problem.canonical_out):
+        return ()
+    return tuple(
+        piece
+        for box, inside in _boxes(problem, in_place)
+        for piece in _split(problem, box, inside)
+    )
+
+
+Box = tuple[tuple[int, int], ...]
+
+
+def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
+    """The interior and the strips around it, or one box of everything."""
+    whole = tuple((0, axis.out) for axis in problem.axes)
+    interior = tuple(axis.interior for axis in problem.axes)
+    if interior == whole and in_place:
+        yield whole, True
+        return
+    empty = any(start == stop for start, stop in interior)
+    if not in_place or empty or _bytes_read(problem, whole) <= SMALL:
+        yield whole, False
+        return
+    yield interior, True
+    for position, axis in enumerate(problem.axes):
+        start, stop = interior[position]
+        for strip in ((0, start), (stop, axis.out)):
+            if strip[0] < strip[1]:
+                yield (*interior[:position], strip, *whole[position + 1 :]), False
+
+
+def _bytes_read(problem: Problem, box: Box) -> int:
+    """Bytes of the copy that a box over all batches and channels reads."""
+    lead = prod(problem.batch) * problem.groups * problem.in_channels * problem.parts
+    return lead * problem.compute.itemsize * prod(stop - start for start, stop in _reads(problem, box))
+
+
+def _reads(problem: Problem, box: Box) -> tuple[tuple[int, int], ...]:
+    return tuple(axis.reads(*span) for axis, span in zip(problem.axes, box, strict=True))
+
+
+def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
+    """Cut a box so that copies fit a cache and every piece is worth handing over."""
+    lengths = [stop - start for start, stop in box]
+    outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
+    per_output = problem.in_channels * prod(problem.taps) * problem.parts**2
+    parts = ceil(outputs * max(per_output, 16) / PRODUCTS)
+    copies = 1 if inside else ceil(_bytes_read(problem, box) / SCRATCH)
+    across = max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
+
+    lead = (*problem.batch, problem.groups)
+    lead_cuts, needed = _cuts(lead, max(parts, copies))
+    copies = ceil(copies / prod(lead_cuts))
+    channel_cuts, needed = _cuts((problem.out_channels,), needed if copies == 1 else 1)
+    order = sorted(range(len(lengths)), key=lambda axis: axis == across)
+    cuts, _ = _cuts([lengths[axis] for axis in order], max(needed, copies))
+    spatial_cuts = [cuts[order.index(axis)] for axis in range(len(lengths))]
+
+    spans = [_spans(0, n, pieces) for n, pieces in zip(lead, lead_cuts, strict=True)]
+    channels = _spans(0, problem.out_channels, channel_cuts[0])
+    outs = [_spans(*span, pieces) for span, pieces in zip(box, spatial_cuts, strict=True)]
+    for lead_part in product(*spans):
+        for region in product(*outs):
+            for channel in channels:
+                yield Piece(
+                    out=tuple(slice(*span) for span in (*lead_part, channel, *region)),
+                    lead=(*(slice(*span) for span in lead_part), slice(None)),
+                    weights=(slice(*lead_part[-1]), _times(channel, problem.parts)),
+                    reads=_reads(problem, region),
+                    inside=inside,
+                    across=across,
+                )
+
+
+def _cuts(lengths: tuple[int, ...] | list[int], parts: int) -> tuple[list[int], int]:
+    """Into how many spans each axis is cut, the first ones first, and the parts still needed."""
+    cuts = []
+    for length in lengths:
+        cuts.append(min(length, parts))
+        parts = ceil(parts / cuts[-1])
+    return cuts, parts
+
+
+def _spans(start: int, stop: int, pieces: int) -> list[tuple[int, int]]:
+    edges = [start + (stop - start) * number // pieces for number in range(pieces + 1)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _times(span: tuple[int, int], factor: int) -> slice:
+    return slice(span[0] * factor, span[1] * factor)
+
+
+def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
+    """The samples that a piece reads, with the border around them, in the compute dtype.
+
+    Real and imaginary parts become neighbouring channels.
+    """
+    source = x[piece.lead]
+    rank = len(problem.axes)
+    lead = source.shape[:-rank]
+    lengths = tuple(stop - start for start, stop in piece.reads)
+    copy = _laid_out(lead if problem.parts == 1 else (*lead, 2), lengths, piece.across, problem)
+    runs = (
+        segments(axis.boundary, *span, axis.size)
+        for axis, span in zip(problem.axes, piece.reads, strict=True)
+    )
+    for combination in product(*runs):
+        to = tuple(segment.to for segment in combination)
+        frm = tuple(segment.frm for segment in combination)
+        samples = problem.cval if None in frm else source[(..., *frm)]
+        if problem.complex:
+            copy[(..., 0, *to)] = np.real(samples)
+            copy[(..., 1, *to)] = np.imag(samples)
+        else:
+            copy[(..., *to)] = samples
+    return copy.reshape(*lead[:-1], lead[-1] * problem.parts, *lengths)
+
+
+def largest_copy(problem: Problem, pieces: tuple[Piece, ...]) -> int:
+    """Bytes of the largest extended copy among some pieces."""
+    return max((_copy_bytes(problem, piece) for piece in pieces if not piece.inside), default=0)
+
+
+def _copy_bytes(problem: Problem, piece: Piece) -> int:
+    lead = prod(span.stop - span.start for span in piece.lead[:-1]) * problem.in_channels
+    samples = lead * prod(stop - start for start, stop in piece.reads)
+    return samples * problem.parts * problem.compute.itemsize
+
+
+def _laid_out(
+    lead: tuple[int, ...], lengths: tuple[int, ...], last: int, problem: Problem
+) -> NDArray:
+    """An array whose filtered axis ``last`` is the one with neighbouring items."""
+    order = [*(axis for axis in range(len(lengths)) if axis != last), last]
+    memory = np.empty((*lead, *(lengths[axis] for axis in order)), problem.compute)
+    back = [len(lead) + order.index(axis) for axis in range(len(lengths))]
+    return memory.transpose(*range(len(lead)), *back)

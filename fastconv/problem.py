@@ -1,0 +1,122 @@
+"""The question: one fully checked convolution, before anybody decides how to answer it.
+
+Every call of the library becomes a :class:`Problem`, and every problem is the same sentence::
+
+    out[b, g, k, o] = act(bias[g, k] + sum over c, t of
+                          w[g, k, c, t] * x[b, g, c, o * stride + t * dilation - before])
+
+with ``x`` extended beyond its edges by a border.  ``b`` runs over any number of batch axes, ``g``
+over groups, ``c`` and ``k`` over the channels of a group, ``o`` and ``t`` over the filtered axes.
+A signal, an image, a volume and a layer of a network differ in the numbers only.  A problem holds
+shapes and dtypes, never arrays, so that it can be hashed and a strategy for it remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Axis", "Problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One filtered axis: its samples, its taps and how the taps walk over the samples."""
+
+    size: int
+    taps: int
+    stride: int
+    dilation: int
+    before: int
+    """Samples in front of the array that the first output reads (negative: it starts inside)."""
+    out: int
+    """Outputs along this axis."""
+    boundary: str
+
+    @property
+    def extent(self) -> int:
+        """Samples from the first tap to the last."""
+        return (self.taps - 1) * self.dilation + 1
+
+    def reads(self, start: int, stop: int) -> tuple[int, int]:
+        """The range of coordinates that the outputs ``start … stop-1`` read."""
+        return (
+            start * self.stride - self.before,
+            (stop - 1) * self.stride - self.before + self.extent,
+        )
+
+    @property
+    def interior(self) -> tuple[int, int]:
+        """The range of outputs whose taps all lie inside the array."""
+        start = min(max(-(-self.before // self.stride), 0), self.out)
+        stop = (self.size - self.extent + self.before) // self.stride + 1
+        return start, max(min(stop, self.out), start)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One convolution, checked: shapes, dtypes, borders and the form of the kernel."""
+
+    name: str
+    """The call that asked, for messages."""
+    x_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    order: tuple[int, ...]
+    """Axes of ``x`` and of ``out`` as batch, channel (where there is one) and filtered axes."""
+    batch: tuple[int, ...]
+    groups: int
+    in_channels: int
+    """Channels of ``x`` in a group."""
+    out_channels: int
+    """Channels of ``out`` in a group."""
+    axes: tuple[Axis, ...]
+    x_dtype: np.dtype
+    dtype: np.dtype
+    """Of the result."""
+    compute: np.dtype
+    """What the kernels calculate in: float32, float64, int64, or object for wider integers."""
+    complex: bool
+    """Real and imaginary parts travel as two channels of ``compute``."""
+    cval: complex
+    relu: bool
+    factors: bool
+    """The kernel is a product of one 1-D factor an axis."""
+    safe: int | None
+    """The magnitude of samples up to which 64 bits hold every sum; None where all of them do."""
+
+    @property
+    def parts(self) -> int:
+        """Real numbers in a sample."""
+        return 2 if self.complex else 1
+
+    @property
+    def canonical_x(self) -> tuple[int, ...]:
+        """The shape ``(*batch, groups, channels, *samples)``."""
+        return (*self.batch, self.groups, self.in_channels, *(axis.size for axis in self.axes))
+
+    @property
+    def canonical_out(self) -> tuple[int, ...]:
+        """The shape ``(*batch, groups, channels, *outputs)``."""
+        return (*self.batch, self.groups, self.out_channels, *(axis.out for axis in self.axes))
+
+    def view_x(self, x: NDArray) -> NDArray:
+        """The user's ``x`` as batch, group, channel and filtered axes, without a copy."""
+        return x.transpose(self.order).reshape(self.canonical_x)
+
+    def view_out(self, out: NDArray) -> NDArray:
+        """The user's ``out`` as batch, group, channel and filtered axes, without a copy."""
+        return out.transpose(self.order).reshape(self.canonical_out)
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """The shape of the kernel along the filtered axes."""
+        return tuple(axis.taps for axis in self.axes)
+
+    @property
+    def multiplications(self) -> int:
+        """Products of real numbers that the sentence above asks for."""
+        per_output = self.in_channels * prod(self.taps) * self.parts**2
+        return prod(self.canonical_out) * per_output
