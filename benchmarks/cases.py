@@ -51,10 +51,10 @@ class Case:
     def arrays(self) -> tuple[np.ndarray, Any]:
         """Return the array and the kernel (a tuple of factors if it is separable)."""
         rng = np.random.default_rng(0)
-        x = rng.random(self.x) * (255 if np.dtype(self.dtype).kind in "iu" else 1)
+        x = _samples(rng, self.x, self.dtype)
         if self.separable:
-            return x.astype(self.dtype), tuple(_weights(rng, (n,), self.w_dtype) for n in self.w)
-        return x.astype(self.dtype), _weights(rng, self.w, self.w_dtype)
+            return x, tuple(_weights(rng, (n,), self.w_dtype) for n in self.w)
+        return x, _weights(rng, self.w, self.w_dtype)
 
     def call(self, backend: str | None) -> Callable[[], np.ndarray]:
         """Return a function without arguments that makes the call on a backend."""
@@ -62,10 +62,19 @@ class Case:
         return partial(function, *self.arrays(), **self.options, backend=backend)
 
 
+def _samples(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Grey values of 8 bits as integers, or numbers from 0 to 1 (in both parts)."""
+    kind = np.dtype(dtype).kind
+    if kind in "iu":
+        return rng.integers(0, 256, shape).astype(dtype)
+    samples = rng.random(shape)
+    return (samples + 1j * rng.random(shape) if kind == "c" else samples).astype(dtype)
+
+
 def _weights(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Positive weights whose sum is one, so that integer results do not saturate."""
-    weights = rng.random(shape)
-    return (weights / weights.sum()).astype(dtype)
+    """Small integers, or numbers whose sum is one, so that results do not saturate."""
+    samples = _samples(rng, shape, dtype)
+    return samples % 4 if samples.dtype.kind in "iu" else samples / samples.sum(dtype=dtype)
 
 
 def _image(name: str, group: str, k: int, **changes: Any) -> Case:

@@ -5,7 +5,7 @@ import numpy as np
 from fastconv.backends import ORDER
 
 from .cases import CASES, CompiledCall, names
-from .peers import alternate, peers
+from .peers import alternate, check, peers
 
 
 class Images(CompiledCall):
@@ -44,6 +44,7 @@ class Speedup:
         if peer not in others:
             raise NotImplementedError(peer)
         self.calls = {"fastconv": CASES[case].call(None), peer: others[peer]}
+        check(self.calls)
 
     def track_speedup(self, case: str, peer: str) -> float:
         times = alternate(self.calls, rounds=15, seconds=2.0)

@@ -17,7 +17,7 @@ import numpy as np
 import fastconv
 
 from .cases import CASES
-from .peers import LIBRARIES, alternate, peers
+from .peers import LIBRARIES, alternate, check, peers
 
 
 def processor() -> str:
@@ -44,6 +44,7 @@ def row(name: str, rounds: int, seconds: float) -> list[str]:
     backends = fastconv.available_backends()
     others = peers(CASES[name])
     calls = {backend: CASES[name].call(backend) for backend in backends} | others
+    check(calls)
     times = alternate(calls, rounds, seconds)
     cells = [
         f"{1e3 * np.median(times[column]):.3g}" if column in times else "–"

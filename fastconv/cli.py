@@ -346,7 +346,7 @@ def _show(row: kernels.Kernel) -> None:
     if row.divisor != 1:
         print(f"\nall divided by {row.divisor}")
     if row.kind == "color":
-        print(f"\nfrom red, green, blue; plus {row.bias:g} of white")
+        print("\nfrom red, green, blue" + (f", plus {row.bias:g} of white" if row.bias else ""))
 
 
 def _picture(row: kernels.Kernel) -> str:

@@ -1,7 +1,7 @@
-"""A contact sheet: labelled pictures of one size on a dark page.
+"""A contact sheet: labelled pictures of one size on a dark page, each with its kernel.
 
-Feature maps are signed and unbounded; :func:`shown` brings them to 8 bits in one of four ways,
-and each says in words what it did, so that a label can repeat it.
+Feature maps are signed and unbounded; :func:`shown` brings them to 8 bits in one of a few ways,
+whose names are fit to be printed as labels.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
 
 __all__ = ["Cell", "Look", "draw", "shown"]
 
-Look = Literal["as it is", "magnitude", "positive part", "signed, grey is 0"]
+Look = Literal["clipped to 0..1", "magnitude", "positive part"]
 
-MARGIN, GAP, LABEL = 32, 18, 58
+MARGIN, GAP, LABEL, GLYPH = 32, 18, 74, 42
 PAGE, FRAME, BRIGHT, DIM = "#14161a", "#3a3f48", "#f2f3f5", "#9aa1ac"
+NEGATIVE, ZERO, POSITIVE = (64, 148, 255), (44, 48, 56), (255, 170, 70)
 
 
 class Cell(NamedTuple):
@@ -30,26 +32,26 @@ class Cell(NamedTuple):
     note: str
     image: NDArray[np.uint8]
     """``(H, W)`` or ``(H, W, 3)``, the same height and width in all cells."""
+    weights: NDArray[Any] | None = None
+    """Drawn small: orange where positive, blue where negative."""
 
 
 def shown(values: NDArray[Any], look: Look) -> NDArray[np.uint8]:
     """Bring an image from 0 to 1, or a feature map of any range, to 8 bits.
 
-    Feature maps are stretched so that one sample in two hundred saturates.
+    Feature maps are stretched so that one sample in fifty saturates.
     """
-    if look != "as it is":
-        peak = np.quantile(np.abs(values), 0.995) or 1.0
-        values = values / peak
-    if look == "magnitude":
-        values = np.abs(values)
-    elif look == "signed, grey is 0":
-        values = (values + 1) / 2
+    if look != "clipped to 0..1":
+        values = np.abs(values) if look == "magnitude" else np.maximum(values, 0)
+        values = values / (np.quantile(values, 0.98) or 1)
     return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
 
 
 def draw(heading: str, remark: str, cells: Sequence[Cell], columns: int) -> Image:
     """The sheet: a heading, and the cells in rows of ``columns``."""
-    from PIL import Image, ImageDraw, ImageFont
+    import PIL.Image
+    import PIL.ImageDraw
+    import PIL.ImageFont
 
     height, width = cells[0].image.shape[:2]
     rows = -(-len(cells) // columns)
@@ -58,9 +60,9 @@ def draw(heading: str, remark: str, cells: Sequence[Cell], columns: int) -> Imag
         2 * MARGIN + columns * width + (columns - 1) * GAP,
         top + rows * (height + LABEL) + MARGIN - GAP,
     )
-    sheet = Image.new("RGB", size, PAGE)
-    pen = ImageDraw.Draw(sheet)
-    large, medium, small = (ImageFont.load_default(points) for points in (30, 19, 15))
+    sheet = PIL.Image.new("RGB", size, PAGE)
+    pen = PIL.ImageDraw.Draw(sheet)
+    large, medium, small = (PIL.ImageFont.load_default(points) for points in (30, 19, 15))
     pen.text((MARGIN, MARGIN - 6), heading, BRIGHT, large)
     pen.text((MARGIN, MARGIN + 34), remark, DIM, small)
     for i, cell in enumerate(cells):
@@ -68,7 +70,20 @@ def draw(heading: str, remark: str, cells: Sequence[Cell], columns: int) -> Imag
         x = MARGIN + column * (width + GAP)
         y = top + row * (height + LABEL)
         pen.rectangle((x - 1, y - 1, x + width, y + height), outline=FRAME)
-        sheet.paste(Image.fromarray(cell.image), (x, y))
+        sheet.paste(PIL.Image.fromarray(cell.image), (x, y))
         pen.text((x, y + height + 7), cell.title, BRIGHT, medium)
         pen.text((x, y + height + 30), cell.note, DIM, small)
+        if cell.weights is not None:
+            _draw_kernel(pen, x + width, y + height + 10, cell.weights)
     return sheet
+
+
+def _draw_kernel(pen: ImageDraw, right: int, top: int, weights: NDArray[Any]) -> None:
+    tap = GLYPH // max(weights.shape)
+    left = right - tap * weights.shape[1] + 1
+    strength = np.sqrt(np.abs(weights) / np.abs(weights).max())
+    for (row, column), part in np.ndenumerate(strength):
+        hue = POSITIVE if weights[row, column] > 0 else NEGATIVE
+        color = tuple(round(z + part * (h - z)) for z, h in zip(ZERO, hue, strict=True))
+        x, y = left + column * tap, top + row * tap
+        pen.rectangle((x, y, x + tap - 2, y + tap - 2), color)

@@ -8,6 +8,7 @@ the kernels see.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from .contact_sheet import Cell, Look, shown
 __all__ = ["run"]
 
 KERNELS: dict[str, Look] = {
-    "sharpen": "as it is",
-    "gaussian_blur_5x5": "as it is",
-    "emboss": "as it is",
-    "sepia": "as it is",
+    "sharpen": "clipped to 0..1",
+    "gaussian_blur_5x5": "clipped to 0..1",
+    "emboss": "clipped to 0..1",
+    "sepia": "clipped to 0..1",
     "edge_detect": "magnitude",
     "line_vertical": "positive part",
     "line_horizontal": "positive part",
@@ -44,14 +45,19 @@ def run(directory: Path) -> int:
     photo = _photograph()
     grey = _filtered(photo, kernels.info("grayscale"))
     names = fc.available_backends()
+    for missing in backends.ORDER:
+        if reason := backends.unavailable(missing):
+            print(f"# without {missing}: {reason}")
     print("# a photograph of 512x512 pixels, float32: RGB, or grey for edges and lines")
     print(f"{'kernel':<18}  {'backend':<7}  {'milliseconds':>12}  {'difference':>10}", flush=True)
-    cells = [Cell("original", "astronaut Eileen Collins, NASA", shown(photo[WINDOW], "as it is"))]
+    cells = [
+        Cell("original", "astronaut Eileen Collins, NASA", shown(photo[WINDOW], "clipped to 0..1"))
+    ]
     worst = 0.0
     too_far_apart = []
     for name, look in KERNELS.items():
         kernel = kernels.info(name)
-        image = photo if look == "as it is" else grey
+        image = photo if look == "clipped to 0..1" else grey
         results, times = zip(*(_timed(image, kernel, backend) for backend in names), strict=True)
         difference = float(np.ptp(np.stack(results), axis=0).max())
         for backend, seconds in zip(names, times, strict=True):
@@ -60,20 +66,18 @@ def run(directory: Path) -> int:
         if not difference <= _rounding(kernel.array()):
             too_far_apart.append(name)
         worst = max(worst, difference)
-        cells.append(Cell(name, look, shown(results[0][WINDOW].squeeze(), look)))
+        picture = shown(results[0][WINDOW].squeeze(), look)
+        cells.append(Cell(name, look, picture, kernel.array()))
 
-    for missing in backends.ORDER:
-        if reason := backends.unavailable(missing):
-            print(f"# without {missing}: {reason}")
     remark = f"backends: {', '.join(names)}; largest difference between them: {worst:.1e}"
     with imageio.replacing(sheet) as file:
         page = contact_sheet.draw("fastconv: what nine kernels see", remark, cells, columns=5)
         page.save(file, format="PNG", optimize=True)
     print(f"# contact sheet: {sheet}")
     if too_far_apart:
-        print(f"# the backends DISAGREE beyond rounding: {', '.join(too_far_apart)}")
+        print(f"# the backends DISAGREE beyond rounding in {', '.join(too_far_apart)}")
         return 1
-    print(f"# {len(names)} backends agree within rounding: {', '.join(names)}")
+    print(f"# agree within rounding: {', '.join(names)}")
     return 0
 
 
@@ -82,7 +86,8 @@ def _photograph() -> NDArray[np.float32]:
         from skimage import data
     except ImportError:
         raise ImportError("scikit-image is not installed: pip install 'fastconv[demo]'") from None
-    return np.asarray(data.astronaut(), np.float32) / np.float32(255)
+    load: Callable[[], NDArray[np.uint8]] = data.astronaut
+    return np.asarray(load() / 255, np.float32)
 
 
 def _filtered(image: NDArray[Any], kernel: kernels.Kernel, backend: Any = None) -> NDArray[Any]:
