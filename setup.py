@@ -47,7 +47,7 @@ def extension(name: str, flags: list[str], depends: list[str]) -> Extension:
 extensions = [extension("_probe", [], [])]
 for isa, flags in ISA_FLAGS.items():
     if X86_64 or isa == "baseline":
-        extensions.append(extension(f"_kernels_{isa}", flags, ["_kernels.pxi", "tile.h"]))
+        extensions.append(extension(f"_kernels_{isa}", flags, ["_kernels.pxi", "tiles.h", "widths.h", "tile.h"]))
 # Only until the kernels land.
 extensions = [e for e in extensions if os.path.exists(e.sources[0])]
 

@@ -1,0 +1,47 @@
+/* The tiles of the compiled backend for every item type, in the vectors of the instruction set that
+ * the file is compiled for. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+#else
+#define ALWAYS_INLINE __forceinline
+#define UNROLL
+#define VECTOR_BYTES 0
+#endif
+
+#define ROWS 4
+#define VECTORS 2
+
+/* Extents and steps of a slab, in items; `loop_nest.py` makes them. */
+typedef struct {
+    int64_t rows, row_out, row_x, kh, tap_row_x, tap_row_w;
+    int64_t cols, col_out, col_x, kw, tap_col_x, tap_col_w;
+    int64_t n_planes;
+    int relu;
+} nest_t;
+
+#define T float
+#define BYTES 4
+#define NAMED(f) f##_float32
+#include "widths.h"
+
+#define T double
+#define BYTES 8
+#define NAMED(f) f##_float64
+#include "widths.h"
+
+#define T int64_t
+#define BYTES 8
+#define NAMED(f) f##_int64
+#include "widths.h"

@@ -1,0 +1,205 @@
+"""Wrong calls: each raises the right kind of error, which names the argument, what came and what is
+allowed; and leaves `out` alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastconv as fc
+
+X = np.arange(20.0).reshape(4, 5)
+W = np.ones((3, 3))
+IMAGE = np.zeros((1, 4, 6, 7))
+LAYER = np.zeros((8, 4, 3, 3))
+SIGNAL = np.zeros((2, 3, 9))
+TAPS = np.zeros((5, 3, 3))
+LONG = np.zeros(3, np.longdouble)
+READ_ONLY = np.broadcast_to(np.float64(0), (4, 5))
+ROOM = np.zeros((5, 5))
+PLAN = fc.plan_correlate((4, 5), np.float64, W)
+
+# fmt: off
+WRONG_CALLS = [
+    # call, positional arguments, keywords, exception, words of the message
+    (fc.correlate, ("abc", W), {}, TypeError, "x", "<U3", "float"),
+    (fc.correlate, (None, W), {}, TypeError, "x", "object", "float"),
+    (fc.correlate, (X.astype(object), W), {}, TypeError, "x", "object", "float"),
+    (fc.correlate, (LONG, W[0]), {}, TypeError, "x", str(LONG.dtype), "float"),
+    (fc.correlate, (X.astype("M8[s]"), W), {}, TypeError, "x", "datetime64", "float"),
+    (fc.correlate, (X.astype("m8[s]"), W), {}, TypeError, "x", "timedelta64", "float"),
+    (fc.correlate, (np.ma.array(X), W), {}, TypeError, "x", "masked"),
+    (fc.correlate, ([[1, 2], [3]], W), {}, ValueError, "x"),
+    (fc.correlate, (1.0, [1.0]), {}, ValueError, "x", "w", "1"),
+    (fc.correlate, (X[0], W), {}, ValueError, "w", "2", "x", "1"),
+    (fc.correlate, (X, 3.0), {}, ValueError, "w", "()", "one axis"),
+    (fc.correlate, (X, np.ones((0, 3))), {}, ValueError, "w", "(0, 3)", "one"),
+    (fc.correlate, (X, "sobel"), {}, TypeError, "w", "<U5"),
+    (fc.correlate, (X, W.astype(object)), {}, TypeError, "w", "object"),
+    (fc.correlate, (X, ()), {}, ValueError, "w", "factor"),
+    (fc.correlate, (X, (W, W)), {}, ValueError, "w[0]", "(3, 3)", "1-D"),
+    (fc.correlate, (X, (W[0], [])), {}, ValueError, "w[1]", "(0,)", "1-D"),
+    (fc.correlate, (X, (W[0], ["a"])), {}, TypeError, "w[1]", "<U1"),
+    (fc.correlate, (X, (W[0],) * 3), {}, ValueError, "w", "3", "x", "2"),
+    (fc.correlate, (X, W), {"axes": 0}, ValueError, "axes", "0", "2 axes"),
+    (fc.correlate, (X, W), {"axes": (0, 2)}, ValueError, "axes", "(0, 2)", "-2", "1"),
+    (fc.correlate, (X, W), {"axes": (0, -2)}, ValueError, "axes", "(0, -2)", "once"),
+    (fc.correlate, (X, W), {"axes": (0, 1.0)}, TypeError, "axes", "1.0", "whole number"),
+    (fc.correlate, (X, W), {"mode": "middle"}, ValueError, "mode", "'middle'", "'same'", "'full'"),
+    (fc.correlate, (X, W), {"mode": 2}, TypeError, "mode", "2", "'same'", "'full'"),
+    (fc.correlate, (X, W), {"mode": None}, (TypeError, ValueError), "mode", "None", "'same'"),
+    (fc.correlate, (X, W), {"boundary": "reflect"}, ValueError, "boundary", "'reflect'", "symmetric", "mirror"),
+    (fc.correlate, (X, W), {"boundary": ("wrap", "reflect")}, ValueError, "boundary", "symmetric", "mirror"),
+    (fc.correlate, (X, W), {"boundary": "zero"}, ValueError, "boundary", "'zero'", "'constant'", "'wrap'"),
+    (fc.correlate, (X, W), {"boundary": None}, TypeError, "boundary", "None", "'constant'"),
+    (fc.correlate, (X, W), {"boundary": ("wrap",) * 3}, ValueError, "boundary", "wrap", "2"),
+    (fc.correlate, (X, W), {"cval": "0"}, TypeError, "cval", "'0'", "number"),
+    (fc.correlate, (X, W), {"cval": [0, 1]}, TypeError, "cval", "[0, 1]", "number"),
+    (fc.correlate, (X, W), {"cval": None}, TypeError, "cval", "None", "number"),
+    (fc.correlate, (X, W), {"cval": 1j}, TypeError, "cval", "1j", "real"),
+    (fc.correlate, (np.uint8([1]), np.uint8([1])), {"cval": 256}, ValueError, "cval", "256", "uint8"),
+    (fc.correlate, (np.uint8([1]), np.uint8([1])), {"cval": 0.5}, ValueError, "cval", "0.5", "whole", "uint8"),
+    (fc.correlate, (X, W), {"origin": 2}, ValueError, "origin", "2", "-1 to 1"),
+    (fc.correlate, (X, W[:, :2]), {"origin": (0, 1)}, ValueError, "origin", "(0, 1)", "-1 to 0"),
+    (fc.convolve, (X, W[:, :2]), {"origin": (0, -1)}, ValueError, "origin", "(0, -1)", "0 to 1"),
+    (fc.correlate, (X, W), {"origin": 0.5}, TypeError, "origin", "0.5", "whole number"),
+    (fc.correlate, (X, W), {"origin": 1, "mode": "valid"}, ValueError, "origin", "1", "'valid'"),
+    (fc.correlate, (X, W), {"stride": 0}, ValueError, "stride", "0", "at least 1"),
+    (fc.correlate, (X, W), {"stride": (1, -1)}, ValueError, "stride", "(1, -1)", "at least 1"),
+    (fc.correlate, (X, W), {"stride": 1.5}, TypeError, "stride", "1.5", "whole number"),
+    (fc.correlate, (X, W), {"stride": (1, 1, 1)}, ValueError, "stride", "(1, 1, 1)", "2"),
+    (fc.correlate, (X, W), {"dilation": 0}, ValueError, "dilation", "0", "at least 1"),
+    (fc.correlate, (X, W), {"dilation": "2"}, TypeError, "dilation", "'2'", "whole number"),
+    (fc.correlate, (X, np.ones((5, 2))), {"mode": "valid"}, ValueError, "x", "4", "w", "5", "valid"),
+    (fc.correlate, (X, W), {"mode": "valid", "dilation": 2}, ValueError, "x", "4", "5", "valid"),
+    (fc.correlate, (np.zeros(0), [1.0, 2.0]), {"mode": "full", "boundary": "wrap"}, ValueError, "x", "empty", "'wrap'"),
+    (fc.correlate, (X, W), {"dtype": bool}, TypeError, "dtype", "bool", "uint8"),
+    (fc.correlate, (X, W), {"dtype": object}, TypeError, "dtype", "object", "float"),
+    (fc.correlate, (X, W), {"dtype": np.longdouble}, TypeError, "dtype", str(LONG.dtype), "float"),
+    (fc.correlate, (X, W), {"dtype": "flaot32"}, TypeError, "dtype", "flaot32", "NumPy dtype"),
+    (fc.correlate, (X * 1j, W), {"dtype": float}, TypeError, "dtype", "float64", "complex"),
+    (fc.correlate, (X, W), {"out": [0.0]}, TypeError, "out", "list", "array"),
+    (fc.correlate, (X, W), {"out": np.zeros((5, 4))}, ValueError, "out", "(5, 4)", "(4, 5)"),
+    (fc.correlate, (X, W), {"out": READ_ONLY}, ValueError, "out", "read-only"),
+    (fc.correlate, (ROOM[:4], W), {"out": ROOM[1:]}, ValueError, "out", "overlap", "x"),
+    (fc.correlate, (ROOM, W), {"out": ROOM.T}, ValueError, "out", "overlap", "x"),
+    (fc.correlate, (ROOM, W), {"out": ROOM[::-1]}, ValueError, "out", "overlap", "x"),
+    (fc.correlate, (ROOM, W), {"out": ROOM.view(np.int64)}, ValueError, "out", "overlap", "x"),
+    (fc.correlate, (X, W), {"out": np.zeros((4, 5), bool)}, TypeError, "out", "bool"),
+    (fc.correlate, (X, W), {"out": np.zeros((4, 5), object)}, TypeError, "out", "object"),
+    (fc.correlate, (X * 1j, W), {"out": np.zeros((4, 5))}, TypeError, "out", "float64", "complex"),
+    (fc.correlate, (X, W), {"out": np.zeros((4, 5)), "dtype": "f4"}, ValueError, "out", "float64", "float32"),
+    (fc.correlate, (X, W), {"algorithm": "magic"}, ValueError, "algorithm", "'magic'", "'direct'", "'separable'"),
+    (fc.correlate, (X, W), {"algorithm": 1}, TypeError, "algorithm", "1", "'direct'"),
+    (fc.correlate, (X, W), {"algorithm": "separable"}, ValueError, "algorithm", "separable", "factors"),
+    (fc.correlate, (X, W), {"backend": "cuda"}, ValueError, "backend", "'cuda'", "'cython'", "'numba'", "'numpy'"),
+    (fc.correlate, (X, W), {"backend": 1}, TypeError, "backend", "1", "'cython'"),
+    (fc.correlate, (X, W), {"threads": 0}, ValueError, "threads", "0", "at least 1"),
+    (fc.correlate, (X, W), {"threads": 1.5}, TypeError, "threads", "1.5", "whole number"),
+    (fc.correlate, (X, W), {"threads": "2"}, TypeError, "threads", "'2'", "whole number"),
+    (fc.correlate, (X, W), {"border": "wrap"}, TypeError, "border"),
+    (fc.convolve, (X, W), {"boundary": "reflect"}, ValueError, "convolve", "boundary", "symmetric", "mirror"),
+    (fc.convolve, (X, W), {"stride": 0}, ValueError, "convolve", "stride", "0", "at least 1"),
+    (fc.conv2d, (IMAGE[0, 0], LAYER), {}, ValueError, "conv2d", "x", "(6, 7)", "NCHW"),
+    (fc.conv2d, (IMAGE, LAYER[0]), {}, ValueError, "conv2d", "w", "(4, 3, 3)", "(K, C // groups, kh, kw)"),
+    (fc.conv2d, (IMAGE, LAYER[:0]), {}, ValueError, "conv2d", "w", "(0, 4, 3, 3)"),
+    (fc.conv2d, (IMAGE, LAYER[:, :3]), {}, ValueError, "conv2d", "w", "3", "x", "4 channels"),
+    (fc.conv2d, (IMAGE, LAYER), {"groups": 2}, ValueError, "conv2d", "w", "4", "groups=2", "2"),
+    (fc.conv2d, (IMAGE, LAYER), {"groups": 3}, ValueError, "conv2d", "groups=3", "4", "8"),
+    (fc.conv2d, (IMAGE, LAYER[:6, :1]), {"groups": 4}, ValueError, "conv2d", "groups=4", "6"),
+    (fc.conv2d, (IMAGE, LAYER), {"groups": 0}, ValueError, "conv2d", "groups", "0", "at least 1"),
+    (fc.conv2d, (IMAGE, LAYER), {"groups": 1.0}, TypeError, "conv2d", "groups", "1.0", "whole number"),
+    (fc.conv2d, (IMAGE, LAYER, np.zeros(4)), {}, ValueError, "conv2d", "bias", "(4,)", "(8,)"),
+    (fc.conv2d, (IMAGE, LAYER, 1.0), {}, ValueError, "conv2d", "bias", "()", "(8,)"),
+    (fc.conv2d, (IMAGE, LAYER, ["a"] * 8), {}, TypeError, "conv2d", "bias", "<U1"),
+    (fc.conv2d, (IMAGE, LAYER), {"stride": (2, 0)}, ValueError, "conv2d", "stride", "(2, 0)", "at least 1"),
+    (fc.conv2d, (IMAGE, LAYER), {"dilation": (1, 1, 1)}, ValueError, "conv2d", "dilation", "(1, 1, 1)", "2"),
+    (fc.conv2d, (IMAGE, LAYER), {"dilation": 4}, ValueError, "conv2d", "x", "6", "w", "9"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": -1}, ValueError, "conv2d", "padding", "-1", "at least 0"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": 0.5}, TypeError, "conv2d", "padding", "0.5", "whole number"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": "full"}, ValueError, "conv2d", "padding", "'full'", "'same'", "'valid'"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": (1, 1, 1)}, ValueError, "conv2d", "padding", "(1, 1, 1)", "2"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1),)}, ValueError, "conv2d", "padding", "((1, 1),)", "2"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1), (1, 1, 1))}, ValueError, "conv2d", "padding", "(1, 1, 1)", "2"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1), 1)}, (TypeError, ValueError), "conv2d", "padding", "1"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": ((0, -1), (0, 0))}, ValueError, "conv2d", "padding", "-1", "at least 0"),
+    (fc.conv2d, (IMAGE, LAYER), {"boundary": "reflect"}, ValueError, "conv2d", "boundary", "symmetric", "mirror"),
+    (fc.conv2d, (IMAGE, LAYER), {"layout": "CHWN"}, ValueError, "conv2d", "layout", "'CHWN'", "'NCHW'", "'NHWC'"),
+    (fc.conv2d, (IMAGE, LAYER), {"layout": None}, (TypeError, ValueError), "conv2d", "layout", "None", "'NCHW'"),
+    (fc.conv2d, (IMAGE, LAYER), {"activation": "gelu"}, ValueError, "conv2d", "activation", "'gelu'", "'relu'"),
+    (fc.conv2d, (IMAGE, LAYER), {"activation": True}, TypeError, "conv2d", "activation", "True", "'relu'"),
+    (fc.conv2d, (IMAGE * 1j, LAYER), {"activation": "relu"}, TypeError, "conv2d", "activation", "'relu'", "complex"),
+    (fc.conv2d, (IMAGE, LAYER), {"algorithm": "separable"}, ValueError, "conv2d", "algorithm", "separable", "factors"),
+    (fc.conv2d, (IMAGE, LAYER), {"out": np.zeros((1, 8, 6, 7))}, ValueError, "conv2d", "out", "(1, 8, 6, 7)", "(1, 8, 4, 5)"),
+    (fc.conv2d, (IMAGE, LAYER), {"backend": "torch"}, ValueError, "backend", "'torch'", "'numpy'"),
+    (fc.conv2d, (np.zeros((1, 4, 2, 7)), LAYER), {}, ValueError, "conv2d", "x", "2", "w", "3"),
+    (fc.conv2d, (np.zeros((1, 4, 0, 7)), LAYER), {"padding": 2, "boundary": "wrap"}, ValueError, "conv2d", "x", "empty", "'wrap'"),
+    (fc.conv1d, (SIGNAL, TAPS), {"layout": "NCHW"}, ValueError, "conv1d", "layout", "'NCHW'", "'NCL'"),
+    (fc.conv1d, (SIGNAL, LAYER), {}, ValueError, "conv1d", "w", "(8, 4, 3, 3)", "(K, C // groups, k"),
+    (fc.conv3d, (IMAGE[0], LAYER[:, :, None]), {}, ValueError, "conv3d", "x", "(4, 6, 7)", "NCDHW"),
+    (fc.plan_correlate, ((4, -5), "f8", W), {}, ValueError, "plan_correlate", "x_shape", "(4, -5)"),
+    (fc.plan_correlate, ("big", "f8", W), {}, TypeError, "plan_correlate", "x_shape", "'big'"),
+    (fc.plan_correlate, ((4, 5), "f9", W), {}, TypeError, "plan_correlate", "x_dtype", "f9"),
+    (fc.plan_correlate, ((4, 5), object, W), {}, TypeError, "plan_correlate", "x_dtype", "object"),
+    (fc.plan_conv2d, ((1, 5, 6, 7), "f8", LAYER), {}, ValueError, "conv2d", "w", "4", "x", "5"),
+    (PLAN, (X.T,), {}, ValueError, "x", "(5, 4)", "(4, 5)"),
+    (PLAN, (X.astype("f4"),), {}, (TypeError, ValueError), "x", "float32", "float64"),
+    (PLAN, (X, np.zeros((5, 4))), {}, ValueError, "out", "(5, 4)", "(4, 5)"),
+    (fc.set_backend, ("cuda",), {}, ValueError, "backend", "'cuda'", "'numpy'"),
+    (fc.use_backend, ("cuda",), {}, ValueError, "backend", "'cuda'", "'numpy'"),
+    (fc.use_backend, (None,), {}, TypeError, "backend", "None", "'numpy'"),
+    (fc.warmup, ("cuda",), {}, ValueError, "backend", "'cuda'", "'numpy'"),
+    (fc.set_num_threads, (0,), {}, ValueError, "threads", "0", "at least 1"),
+    (fc.set_num_threads, ("4",), {}, TypeError, "threads", "'4'", "whole number"),
+]
+# fmt: on
+
+
+def name(call):
+    return getattr(call, "__name__", "plan")
+
+
+@pytest.mark.parametrize(
+    ("call", "args", "kwargs", "kind", "words"),
+    [pytest.param(*row[:4], row[4:], id=f"{name(row[0])}-{row[2]}") for row in WRONG_CALLS],
+)
+def test_wrong_calls_say_what_is_wrong(call, args, kwargs, kind, words):
+    with pytest.raises(kind) as caught:
+        call(*args, **kwargs)
+    message = str(caught.value)
+    missing = [word for word in words if word not in message]
+    assert not missing, f"{missing} not in {message!r}"
+    assert "Traceback" not in message
+    assert len(message) < 300
+
+
+def test_the_table_is_long_and_has_no_row_twice():
+    rows = {repr(row) for row in WRONG_CALLS}
+    assert len(rows) == len(WRONG_CALLS) >= 60
+
+
+def test_messages_name_the_call():
+    with pytest.raises(ValueError, match="^convolve: "):
+        fc.convolve(X, W, mode="middle")
+    with pytest.raises(ValueError, match="^conv3d: "):
+        fc.conv3d(X, W)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mode": "middle"},
+        {"boundary": "reflect"},
+        {"algorithm": "separable"},
+        {"threads": 0},
+        {"backend": "cuda"},
+        {"stride": 0},
+    ],
+    ids=str,
+)
+def test_out_is_untouched_by_a_wrong_call(wrong):
+    out = np.full((4, 5), 7.0)
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        fc.correlate(X, W, out=out, **wrong)
+    assert np.all(out == 7)
