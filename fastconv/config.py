@@ -186,7 +186,8 @@ def resolve_threads(argument: int | None = None) -> int:
         return _process_threads
     variable = os.environ.get("FASTCONV_NUM_THREADS")
     if variable:
-        return validate.thread_count(variable, "FASTCONV_NUM_THREADS")
+        number = validate.whole_number(variable, "FASTCONV_NUM_THREADS")
+        return validate.thread_count(number, "FASTCONV_NUM_THREADS")
     return parallel.available_cpus()
 
 

@@ -13,6 +13,7 @@ shapes and dtypes, never arrays, so that it can be hashed and a strategy for it 
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 from math import prod
 
@@ -80,7 +81,7 @@ class Problem:
     """What the kernels calculate in: float32, float64, int64, or object for wider integers."""
     complex: bool
     """Real and imaginary parts travel as two channels of ``compute``."""
-    cval: complex
+    cval: builtins.complex
     relu: bool
     factors: bool
     """The kernel is a product of one 1-D factor an axis."""

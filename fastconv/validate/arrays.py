@@ -1,0 +1,52 @@
+"""The arrays that a plan is called on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..problem import Problem
+from .arguments import array, output_array, refuse
+
+__all__ = ["check_output", "overlaps", "planned_array"]
+
+
+def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
+    """The samples, of the shape and dtype that the plan was made for."""
+    x = array(value, f"{problem.name}: x")
+    if x.shape != problem.x_shape or x.dtype != problem.x_dtype:
+        allowed = f"shape {problem.x_shape} and dtype {problem.x_dtype}, as planned"
+        refuse(ValueError, f"{problem.name}: x", f"shape {x.shape} and dtype {x.dtype}", allowed)
+    return x
+
+
+def check_output(problem: Problem, x: NDArray, out: NDArray) -> None:
+    """Refuse an ``out`` of the wrong dtype or shape, not writable, or in the way."""
+    argument = f"{problem.name}: out"
+    output_array(out, argument, problem.complex)
+    if out.shape != problem.out_shape:
+        refuse(ValueError, argument, f"shape {out.shape}", f"{problem.out_shape}")
+    if not out.flags.writeable:
+        refuse(ValueError, argument, "a read-only array", "one that can be written")
+    if overlaps(x, out) and not _same_memory(x, out):
+        refuse(ValueError, argument, "memory that overlaps x", "x itself, or other memory")
+
+
+def overlaps(x: NDArray, out: NDArray) -> bool:
+    """True where the arrays share a byte (or where finding out would take too long)."""
+    if not np.may_share_memory(x, out):
+        return False
+    try:
+        return np.shares_memory(x, out, max_work=10_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _same_memory(x: NDArray, out: NDArray) -> bool:
+    """True where both arrays are views of the same items in the same order."""
+    return (
+        x.shape == out.shape
+        and x.strides == out.strides
+        and x.dtype == out.dtype
+        and x.__array_interface__["data"][0] == out.__array_interface__["data"][0]
+    )

@@ -1,0 +1,169 @@
+"""What ``conv1d``, ``conv2d`` and ``conv3d`` ask: batches, channels, groups, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..problem import Axis, Problem
+from .arguments import (
+    array,
+    borders,
+    brief,
+    check_dtype,
+    check_not_empty,
+    integer,
+    one_of,
+    per_axis,
+    refuse,
+)
+from .question import Question, numbers
+
+__all__ = ["convolution"]
+
+LAYOUTS = {1: ("NCL", "NLC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
+WEIGHTS = {
+    1: "(K, C // groups, k)",
+    2: "(K, C // groups, kh, kw)",
+    3: "(K, C // groups, kd, kh, kw)",
+}
+ACTIVATIONS = (None, "relu")
+PADDINGS = ("same", "same_lower", "valid")
+
+
+def convolution(
+    name: str,
+    rank: int,
+    x_shape: tuple[int, ...],
+    x_dtype: np.dtype,
+    w: ArrayLike,
+    bias: ArrayLike | None,
+    *,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+    boundary: object,
+    layout: object,
+    activation: object,
+    out: object,
+) -> Question:
+    """The question that a convolution layer asks."""
+    check_dtype(x_dtype, f"{name}: x")
+    weights = array(w, f"{name}: w")
+    first, last = LAYOUTS[rank]
+    one_of(layout, f"{name}: layout", (first, last))
+    if len(x_shape) not in (rank + 1, rank + 2):
+        allowed = f"{layout!r}, or the same without N"
+        refuse(ValueError, f"{name}: x", f"shape {x_shape}", allowed)
+    if weights.ndim != rank + 2 or 0 in weights.shape:
+        refuse(ValueError, f"{name}: w", f"shape {weights.shape}", WEIGHTS[rank])
+    one_of(activation, f"{name}: activation", ACTIVATIONS)
+
+    lead = len(x_shape) - rank - 1
+    channel = lead if layout == first else len(x_shape) - 1
+    filtered = tuple(axis for axis in range(lead, len(x_shape)) if axis != channel)
+    in_channels, out_channels = x_shape[channel], weights.shape[0]
+    group_count = _groups(name, groups, in_channels, weights)
+    offset = None if bias is None else _bias(name, bias, out_channels)
+
+    names = borders(boundary, rank, f"{name}: boundary")
+    strides = per_axis(stride, rank, f"{name}: stride", least=1)
+    dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
+    sizes, taps = tuple(x_shape[axis] for axis in filtered), weights.shape[2:]
+    extents = tuple((k - 1) * d + 1 for k, d in zip(taps, dilations, strict=True))
+    pads = _padding(f"{name}: padding", padding, sizes, extents, strides)
+    walked = []
+    for i, (n, extent, (before, after)) in enumerate(zip(sizes, extents, pads, strict=True)):
+        if n + before + after < extent:
+            raise ValueError(
+                f"{name}: x has {n} samples along axis {filtered[i]} and padding adds "
+                f"{before + after}, w reaches over {extent}"
+            )
+        check_not_empty(name, filtered[i], n, names[i])
+        outputs = (n + before + after - extent) // strides[i] + 1
+        walked.append(Axis(n, taps[i], strides[i], dilations[i], before, outputs, names[i]))
+
+    values = numbers(name, x_dtype, [weights.reshape(out_channels, -1)], offset, 0, None, out)
+    if values["complex"] and activation is not None:
+        refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
+    lengths = dict(zip(filtered, (axis.out for axis in walked), strict=True))
+    lengths[channel] = out_channels
+    per_group = (group_count, out_channels // group_count)
+    problem = Problem(
+        name=name,
+        x_shape=x_shape,
+        out_shape=tuple(lengths.get(axis, n) for axis, n in enumerate(x_shape)),
+        order=(*range(lead), channel, *filtered),
+        batch=x_shape[:lead],
+        groups=group_count,
+        in_channels=in_channels // group_count,
+        out_channels=per_group[1],
+        axes=tuple(walked),
+        x_dtype=x_dtype,
+        relu=activation == "relu",
+        factors=False,
+        **values,
+    )
+    return Question(
+        problem,
+        (weights.reshape(*per_group, *weights.shape[1:]),),
+        None if offset is None else offset.reshape(per_group),
+    )
+
+
+def _groups(name: str, groups: object, in_channels: int, w: NDArray) -> int:
+    count = integer(groups, f"{name}: groups", least=1)
+    if in_channels % count or w.shape[0] % count:
+        raise ValueError(
+            f"{name}: groups={count} must divide the {in_channels} channels of x "
+            f"and the {w.shape[0]} of w"
+        )
+    if w.shape[1] != in_channels // count:
+        raise ValueError(
+            f"{name}: w has {w.shape[1]} input channels per group, "
+            f"x has {in_channels} channels and groups={count} need {in_channels // count}"
+        )
+    return count
+
+
+def _bias(name: str, bias: ArrayLike, out_channels: int) -> NDArray:
+    offset = array(bias, f"{name}: bias")
+    if offset.shape != (out_channels,):
+        allowed = f"({out_channels},), one number for each output channel"
+        refuse(ValueError, f"{name}: bias", f"shape {offset.shape}", allowed)
+    return offset
+
+
+def _padding(
+    argument: str,
+    padding: object,
+    sizes: Sequence[int],
+    extents: Sequence[int],
+    strides: Sequence[int],
+) -> list[tuple[int, int]]:
+    """Samples before and after the array, for each filtered axis."""
+    if isinstance(padding, str):
+        one_of(padding, argument, PADDINGS)
+        if padding == "valid":
+            return [(0, 0)] * len(sizes)
+        pads = []
+        for n, extent, s in zip(sizes, extents, strides, strict=True):
+            total = max((-(-n // s) - 1) * s + extent - n, 0)
+            small, large = total // 2, total - total // 2
+            pads.append((large, small) if padding == "same_lower" else (small, large))
+        return pads
+    if isinstance(padding, (tuple, list)) and any(np.iterable(pair) for pair in padding):
+        if len(padding) != len(sizes):
+            refuse(ValueError, argument, brief(padding), f"{len(sizes)} pairs, one for each axis")
+        return [_pair(argument, pair) for pair in padding]
+    return [(both, both) for both in per_axis(padding, len(sizes), argument, least=0)]
+
+
+def _pair(argument: str, pair: object) -> tuple[int, int]:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        refuse(ValueError, argument, brief(pair), "a pair of whole numbers for each axis")
+    before, after = (integer(side, argument, least=0) for side in pair)
+    return before, after

@@ -1,0 +1,99 @@
+"""The question that every call comes down to, and the numbers that it is answered in."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .. import dtypes
+from ..problem import Problem
+from .arguments import brief, output_array, refuse, result_dtype
+
+__all__ = ["Question", "numbers"]
+
+
+class Question(NamedTuple):
+    """A problem with the numbers of its kernel."""
+
+    problem: Problem
+    w: tuple[NDArray, ...]
+    """One array ``(groups, channels out, channels in, *taps)``, or one of them for each factor."""
+    bias: NDArray | None
+    """``(groups, channels out)``."""
+
+
+def numbers(
+    name: str,
+    x_dtype: np.dtype,
+    rows: list[NDArray],
+    bias: NDArray | None,
+    cval: complex,
+    dtype: DTypeLike | None,
+    out: object,
+) -> dict[str, Any]:
+    """The fields of a problem that follow from its dtypes and weights.
+
+    ``rows`` is the kernel, or each of its factors, as one row of weights an output channel.
+    """
+    offsets = [] if bias is None else [bias]
+    operands = dtypes.result_dtype(x_dtype, *(values.dtype for values in (*rows, *offsets)))
+    result = _result(name, operands, dtype, out)
+    safe = None
+    if operands.kind in "fc":
+        compute = dtypes.compute_dtype(operands, result)
+        fill = _inexact_cval(name, cval, operands)
+    else:
+        fill = _integer_cval(name, cval, x_dtype)
+        weights = prod(_largest_sum(row) for row in rows)
+        offset = sum(dtypes.largest_value(values) for values in offsets)
+        compute = dtypes.exact_dtype(dtypes.largest(x_dtype) * weights + offset)
+        if compute == dtypes.OBJECT:
+            compute = np.dtype(np.int64)
+            safe = (dtypes.largest(compute) - 1 - offset) // weights
+    return {
+        "dtype": result,
+        "compute": compute,
+        "complex": operands.kind == "c",
+        "cval": fill,
+        "safe": safe,
+    }
+
+
+def _result(name: str, operands: np.dtype, dtype: DTypeLike | None, out: object) -> np.dtype:
+    complex_sums = operands.kind == "c"
+    if dtype is not None:
+        operands = result_dtype(dtype, f"{name}: dtype", complex_sums)
+    if out is None:
+        return operands
+    room = output_array(out, f"{name}: out", complex_sums)
+    if dtype is not None and room.dtype != operands:
+        allowed = f"{operands}, which dtype= asks for"
+        refuse(ValueError, f"{name}: out", f"dtype {room.dtype}", allowed)
+    return room.dtype
+
+
+def _inexact_cval(name: str, cval: complex, operands: np.dtype) -> complex:
+    try:
+        return complex(cval) if operands.kind == "c" else float(cval)  # type: ignore[arg-type]
+    except (TypeError, OverflowError):
+        kind = "complex" if operands.kind == "c" else "real"
+        refuse(TypeError, f"{name}: cval", brief(cval), f"a {kind} number for {operands}")
+
+
+def _integer_cval(name: str, cval: complex, x_dtype: np.dtype) -> int:
+    info = np.iinfo(np.uint8 if x_dtype.kind == "b" else x_dtype)
+    high = 1 if x_dtype.kind == "b" else int(info.max)
+    whole = isinstance(cval, int) or (isinstance(cval, float) and cval.is_integer())
+    if not (whole and info.min <= cval.real <= high):
+        allowed = f"a whole number that {x_dtype} can hold"
+        refuse(ValueError, f"{name}: cval", brief(cval), allowed)
+    return int(cval.real)
+
+
+def _largest_sum(rows: NDArray) -> int:
+    """The largest sum of magnitudes in a row, at least 1."""
+    wide = rows.astype(np.int64 if rows.dtype.itemsize < 8 else object)
+    return max(int(np.abs(wide).sum(axis=-1).max()), 1)
