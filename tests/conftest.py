@@ -63,10 +63,11 @@ class Ran:
 def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ran]:
     """A record of what ran: `ran.only("numba", "direct")`."""
     record = Ran()
-    for name in BACKENDS:
+    for name in fc.available_backends():
         record.watch(monkeypatch, backends.load(name), "correlate", "_backends")
     for name in algorithms.ORDER:
-        record.watch(monkeypatch, import_module(f"fastconv.algorithms.{name}"), "run", "_algorithms")
+        module = import_module(f"fastconv.algorithms.{name}")
+        record.watch(monkeypatch, module, "run", "_algorithms")
     return record
 
 

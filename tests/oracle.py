@@ -1,9 +1,9 @@
 """The oracle: every convolution as loops over Python numbers, slow and obvious.
 
 Why it exists: three backends and several algorithms must agree, and something has to say with what.
-It promises exact integers (Python's own), double precision floats, and one line for each idea: where a
-sample comes from, what is multiplied, what is added. It shares no code with the package and never
-imports it. It refuses speed: `by_taps` is the one version for images too large for loops, and
+It promises exact integers (Python's own), double precision floats, and one line for each idea:
+where a sample comes from, what is multiplied, what is added. It shares no code with the package and
+never imports it. It refuses speed: `by_taps` is the one version for images too large for loops, and
 `test_oracle.py` holds it to the loops.
 """
 
@@ -24,7 +24,7 @@ Point = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Expected:
-    """What a result must be: its values, the sums of |w| |x| behind them, and the terms in each sum."""
+    """What a result must be: its values, the sums of |w| |x| behind them, the terms of a sum."""
 
     values: np.ndarray
     magnitude: np.ndarray
@@ -115,7 +115,9 @@ def correlate(
     """Sum of `w[t] * x[o * stride + t * dilation - before]` over the taps `t`."""
     samples = numbers(x)
     weight = _weights(w)
-    axes, windows = _windows(samples.shape, weight.shape, axes, mode, boundary, origin, stride, dilation)
+    axes, windows = _windows(
+        samples.shape, weight.shape, axes, mode, boundary, origin, stride, dilation
+    )
     shape = list(samples.shape)
     for axis, window in zip(axes, windows, strict=True):
         shape[axis] = window.extent
@@ -150,7 +152,7 @@ def conv(
     boundary: str | Sequence[str] = "constant",
     activation: str | None = None,
 ) -> Reference:
-    """A layer: `x` (N, C, *S), `w` (K, C // groups, *taps), `padding` a number or (before, after) pairs."""
+    """A layer: `x` (N, C, *S), `w` (K, C // groups, *taps), `padding` a number or pairs."""
     samples, weight = numbers(x), numbers(w)
     offset = None if bias is None else numbers(bias)
     rank = weight.ndim - 2
@@ -300,7 +302,8 @@ def spread(shape: Point, count: int, seed: int = 0) -> list[Point]:
     rng = np.random.default_rng(seed)
     corners = list(product(*({0, n - 1} for n in shape)))
     near = [sorted({i % n for i in range(-3, 3)}) for n in shape]
-    return corners + [
-        tuple(int(rng.choice(e) if rng.random() < 0.5 else rng.integers(n)) for e, n in zip(near, shape, strict=True))
-        for _ in range(count)
-    ]
+
+    def drawn(edge: list[int], n: int) -> int:
+        return int(rng.choice(edge) if rng.random() < 0.5 else rng.integers(n))
+
+    return corners + [tuple(map(drawn, near, shape)) for _ in range(count)]

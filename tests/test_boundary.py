@@ -54,7 +54,9 @@ def test_a_border_for_each_axis(boundary, backend):
     assert_close(fc.convolve(x, w, mode="full", backend=backend, **how), wanted)
 
 
-@pytest.mark.parametrize("boundary", list(product(["constant", "wrap", "mirror"], repeat=3)), ids="-".join)
+@pytest.mark.parametrize(
+    "boundary", list(product(["constant", "wrap", "mirror"], repeat=3)), ids="-".join
+)
 def test_a_border_for_each_axis_of_a_volume_of_factors(boundary, backend):
     x = oracle.samples((3, 2, 4), float)
     w = tuple(oracle.samples((k,), float) for k in (3, 2, 5))

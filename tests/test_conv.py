@@ -23,7 +23,9 @@ def layer(rank, channels=4, filters=6, groups=1, dtype="float32", images=2):
 
 
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "float16", "float32", "float64", "complex64"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint8", "int64", "float16", "float32", "float64", "complex64"]
+)
 @pytest.mark.parametrize("rank", CALLS)
 def test_matrix(rank, dtype, boundary, backend, ran):
     x, w, bias = layer(rank, channels=2, filters=4, groups=2, dtype=dtype)
@@ -128,7 +130,9 @@ def test_channels_last(rank, groups, backend):
     x, w, bias = layer(rank, groups=groups)
     how = {"padding": 1, "groups": groups, "stride": 2, "activation": "relu", "backend": backend}
     first = CALLS[rank](x, w, bias, layout=FIRST[rank], **how)
-    last = CALLS[rank](np.ascontiguousarray(np.moveaxis(x, 1, -1)), w, bias, layout=LAST[rank], **how)
+    last = CALLS[rank](
+        np.ascontiguousarray(np.moveaxis(x, 1, -1)), w, bias, layout=LAST[rank], **how
+    )
     np.testing.assert_array_equal(np.moveaxis(last, -1, 1), first)
     assert_close(first, oracle.conv(
         x, w, bias, 2, 1, groups=groups, activation="relu").everywhere())  # fmt: skip
@@ -250,5 +254,7 @@ def test_layouts_in_memory(backend):
         x.astype(">f4"),
         np.ascontiguousarray(np.moveaxis(x, 1, -1)).transpose(0, 3, 1, 2),
     ):
-        got = fc.conv2d(moved, np.asfortranarray(w), bias[::-1].copy()[::-1], padding=1, backend=backend)
+        got = fc.conv2d(
+            moved, np.asfortranarray(w), bias[::-1].copy()[::-1], padding=1, backend=backend
+        )
         np.testing.assert_array_equal(got, plain)

@@ -1,4 +1,4 @@
-"""correlate and convolve against the oracle, on every backend: where the kernel stands and walks."""
+"""correlate and convolve against the oracle, on every backend: where a kernel stands and walks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tolerance import assert_close
 
 import fastconv as fc
 
-DTYPES = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
-    "float16 float32 float64 complex64 complex128"
-).split()
+INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+FLOATS = ["float16", "float32", "float64"]
+COMPLEX = ["complex64", "complex128"]
+DTYPES = ["bool", *INTEGERS, *FLOATS, *COMPLEX]
 SHAPES = {1: (9,), 2: (5, 6), 3: (3, 4, 5), 4: (3, 2, 4, 3)}
 TAPS = {1: (4,), 2: (3, 2), 3: (2, 3, 2), 4: (2, 1, 3, 2)}
 
@@ -84,7 +84,9 @@ def test_walks(call, how, backend):
 def test_stride_and_dilation(mode, dilation, stride, backend):
     x, w = oracle.samples((11, 10), np.float32), oracle.samples((2, 3), np.float32)
     how = {"mode": mode, "dilation": dilation, "stride": stride, "boundary": "mirror"}
-    assert_close(fc.correlate(x, w, backend=backend, **how), oracle.correlate(x, w, **how).everywhere())
+    assert_close(
+        fc.correlate(x, w, backend=backend, **how), oracle.correlate(x, w, **how).everywhere()
+    )
     dense = fc.correlate(x, w, backend=backend, **{**how, "stride": 1})
     np.testing.assert_array_equal(
         fc.correlate(x, w, backend=backend, **how), dense[::stride, ::stride]
@@ -108,7 +110,9 @@ def test_stride_and_dilation(mode, dilation, stride, backend):
 def test_axes(shape, taps, axes, backend):
     x, w = oracle.samples(shape, np.float32), oracle.samples(taps, np.float32)
     how = {"axes": axes, "boundary": "symmetric"}
-    assert_close(fc.correlate(x, w, backend=backend, **how), oracle.correlate(x, w, **how).everywhere())
+    assert_close(
+        fc.correlate(x, w, backend=backend, **how), oracle.correlate(x, w, **how).everywhere()
+    )
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 7, 11])
@@ -166,7 +170,9 @@ def test_every_pixel_of_larger_arrays_on_every_walk(how, backend):
 
 
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
-@pytest.mark.parametrize(("shape", "taps"), [((700, 611), (5, 4)), ((67, 131), (31, 1)), ((9, 40), (21, 3))])
+@pytest.mark.parametrize(
+    ("shape", "taps"), [((700, 611), (5, 4)), ((67, 131), (31, 1)), ((9, 40), (21, 3))]
+)
 def test_every_pixel_of_larger_separable_arrays(shape, taps, boundary, backend, ran):
     x = oracle.samples(shape, np.float32)
     factors = tuple(oracle.samples((k,), np.float32, seed) for seed, k in enumerate(taps, 5))
@@ -286,7 +292,9 @@ def test_lists_and_scalars_are_arrays_too(backend):
     ],
 )
 def test_empty_arrays(shape, taps, how, wanted, backend):
-    got = fc.correlate(np.zeros(shape, np.float32), np.ones(taps, np.float32), backend=backend, **how)
+    got = fc.correlate(
+        np.zeros(shape, np.float32), np.ones(taps, np.float32), backend=backend, **how
+    )
     assert got.shape == wanted
     assert got.dtype == np.float32
 

@@ -1,18 +1,14 @@
-"""The number rules: what a result's dtype is, what is exact, how sums are stored, where NaN goes."""
+"""The number rules: the dtype of a result, what is exact, how sums are stored, where NaN goes."""
 
 from __future__ import annotations
 
 import numpy as np
 import oracle
 import pytest
-from test_correlate import DTYPES
+from test_correlate import COMPLEX, DTYPES, FLOATS, INTEGERS
 from tolerance import assert_close
 
 import fastconv as fc
-
-INTEGERS = [name for name in DTYPES if "int" in name]
-FLOATS = [name for name in DTYPES if "float" in name]
-COMPLEX = ["complex64", "complex128"]
 
 
 def promoted(*dtypes):
@@ -57,7 +53,13 @@ def test_sums_saturate_at_both_ends(dtype, backend):
     assert fc.correlate(x, np.array([1, 1], dtype), mode="valid", backend=backend).tolist() == [
         high, high, low, max(2 * low, low),
     ]  # fmt: skip
-    assert fc.correlate(x, np.array([3], dtype), backend=backend).tolist() == [high, high, 0, low, low]
+    assert fc.correlate(x, np.array([3], dtype), backend=backend).tolist() == [
+        high,
+        high,
+        0,
+        low,
+        low,
+    ]
     if low < 0:
         got = fc.correlate(x, np.array([-1], dtype), backend=backend).tolist()
         assert got == [-high, -high, 0, high, high]
@@ -75,7 +77,9 @@ def test_wide_sums_saturate_in_narrow_results(narrow, factor, backend):
 @pytest.mark.parametrize("x_dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("narrow", INTEGERS)
 def test_floats_round_half_to_even(narrow, x_dtype, backend):
-    x = np.array([0.5, 1.5, 2.5, 3.5, -0.5, -1.5, 2.25, 126.5, 127.5, 300, -300, 6e4, -6e4], x_dtype)
+    x = np.array(
+        [0.5, 1.5, 2.5, 3.5, -0.5, -1.5, 2.25, 126.5, 127.5, 300, -300, 6e4, -6e4], x_dtype
+    )
     wanted = oracle.correlate(x, [1.0]).everywhere()
     got = fc.correlate(x, np.ones(1, x_dtype), dtype=narrow, backend=backend)
     assert_close(got, wanted)
@@ -132,14 +136,19 @@ def test_many_large_terms_are_exact(dtype, backend):
 def test_bool_counts(backend):
     x = np.array([True, True, False, True])
     assert fc.correlate(x, np.array([True, True, True]), backend=backend).tolist() == [2, 2, 2, 1]
-    full = fc.correlate(np.ones((20, 20), bool), np.ones((20, 20), bool), mode="valid", backend=backend)
+    full = fc.correlate(
+        np.ones((20, 20), bool), np.ones((20, 20), bool), mode="valid", backend=backend
+    )
     assert full.tolist() == [[255]]
     assert full.dtype == np.uint8
 
 
 def test_a_constant_border_holds_the_dtype_of_x(backend):
     x = np.array([250, 1], np.uint8)
-    assert fc.correlate(x, np.array([1, 0], np.uint8), cval=200, backend=backend).tolist() == [200, 250]
+    assert fc.correlate(x, np.array([1, 0], np.uint8), cval=200, backend=backend).tolist() == [
+        200,
+        250,
+    ]
 
 
 # -- floats: range, NaN and infinity, the smallest numbers --------------------------------------

@@ -2,7 +2,10 @@
 allowed; and leaves `out` alone.
 """
 
+# ruff: noqa: E501 (a table)
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pytest
@@ -17,18 +20,19 @@ SIGNAL = np.zeros((2, 3, 9))
 TAPS = np.zeros((5, 3, 3))
 LONG = np.zeros(3, np.longdouble)
 READ_ONLY = np.broadcast_to(np.float64(0), (4, 5))
-ROOM = np.zeros((5, 5))
+ROOM = np.arange(25.0).reshape(5, 5)
 PLAN = fc.plan_correlate((4, 5), np.float64, W)
+COMPLEX_PLAN = fc.plan_correlate((4, 5), np.complex64, W)
 
 # fmt: off
 WRONG_CALLS = [
     # call, positional arguments, keywords, exception, words of the message
-    (fc.correlate, ("abc", W), {}, TypeError, "x", "<U3", "float"),
-    (fc.correlate, (None, W), {}, TypeError, "x", "object", "float"),
-    (fc.correlate, (X.astype(object), W), {}, TypeError, "x", "object", "float"),
-    (fc.correlate, (LONG, W[0]), {}, TypeError, "x", str(LONG.dtype), "float"),
-    (fc.correlate, (X.astype("M8[s]"), W), {}, TypeError, "x", "datetime64", "float"),
-    (fc.correlate, (X.astype("m8[s]"), W), {}, TypeError, "x", "timedelta64", "float"),
+    (fc.correlate, ("abc", W), {}, TypeError, "x", "<U3", "float16"),
+    (fc.correlate, (None, W), {}, TypeError, "x", "object", "float16"),
+    (fc.correlate, (X.astype(object), W), {}, TypeError, "x", "object", "float16"),
+    (fc.correlate, (LONG, W[0]), {}, TypeError, "x", str(LONG.dtype), "float16"),
+    (fc.correlate, (X.astype("M8[s]"), W), {}, TypeError, "x", "datetime64", "float16"),
+    (fc.correlate, (X.astype("m8[s]"), W), {}, TypeError, "x", "timedelta64", "float16"),
     (fc.correlate, (np.ma.array(X), W), {}, TypeError, "x", "masked"),
     (fc.correlate, ([[1, 2], [3]], W), {}, ValueError, "x"),
     (fc.correlate, (1.0, [1.0]), {}, ValueError, "x", "w", "1"),
@@ -48,14 +52,17 @@ WRONG_CALLS = [
     (fc.correlate, (X, W), {"axes": (0, 1.0)}, TypeError, "axes", "1.0", "whole number"),
     (fc.correlate, (X, W), {"mode": "middle"}, ValueError, "mode", "'middle'", "'same'", "'full'"),
     (fc.correlate, (X, W), {"mode": 2}, TypeError, "mode", "2", "'same'", "'full'"),
-    (fc.correlate, (X, W), {"mode": None}, (TypeError, ValueError), "mode", "None", "'same'"),
+    (fc.correlate, (X, W), {"mode": None}, TypeError, "mode", "None", "'same'"),
     (fc.correlate, (X, W), {"boundary": "reflect"}, ValueError, "boundary", "'reflect'", "symmetric", "mirror"),
     (fc.correlate, (X, W), {"boundary": ("wrap", "reflect")}, ValueError, "boundary", "symmetric", "mirror"),
     (fc.correlate, (X, W), {"boundary": "zero"}, ValueError, "boundary", "'zero'", "'constant'", "'wrap'"),
     (fc.correlate, (X, W), {"boundary": None}, TypeError, "boundary", "None", "'constant'"),
+    (fc.correlate, (X, W), {"boundary": (0, "wrap")}, TypeError, "boundary", "0", "'constant'"),
     (fc.correlate, (X, W), {"boundary": ("wrap",) * 3}, ValueError, "boundary", "wrap", "2"),
     (fc.correlate, (X, W), {"cval": "0"}, TypeError, "cval", "'0'", "number"),
     (fc.correlate, (X, W), {"cval": [0, 1]}, TypeError, "cval", "[0, 1]", "number"),
+    (fc.correlate, (X, W), {"cval": [[0], [1, 2]]}, TypeError, "cval", "[[0], [1, 2]]", "number"),
+    (fc.correlate, (X, W), {"cval": 10**400}, TypeError, "cval", "float64"),
     (fc.correlate, (X, W), {"cval": None}, TypeError, "cval", "None", "number"),
     (fc.correlate, (X, W), {"cval": 1j}, TypeError, "cval", "1j", "real"),
     (fc.correlate, (np.uint8([1]), np.uint8([1])), {"cval": 256}, ValueError, "cval", "256", "uint8"),
@@ -69,23 +76,26 @@ WRONG_CALLS = [
     (fc.correlate, (X, W), {"stride": (1, -1)}, ValueError, "stride", "(1, -1)", "at least 1"),
     (fc.correlate, (X, W), {"stride": 1.5}, TypeError, "stride", "1.5", "whole number"),
     (fc.correlate, (X, W), {"stride": (1, 1, 1)}, ValueError, "stride", "(1, 1, 1)", "2"),
+    (fc.correlate, (X, W), {"stride": ((1, 1), (1,))}, TypeError, "stride", "(1, 1)", "whole number"),
+    (fc.correlate, (X, W), {"stride": np.array([1.0, 1.0])}, TypeError, "stride", "1.0", "whole number"),
+    (fc.correlate, (X, W), {"stride": (1,) * 1000}, ValueError, "stride", "(1, 1,", "2"),
     (fc.correlate, (X, W), {"dilation": 0}, ValueError, "dilation", "0", "at least 1"),
     (fc.correlate, (X, W), {"dilation": "2"}, TypeError, "dilation", "'2'", "whole number"),
     (fc.correlate, (X, np.ones((5, 2))), {"mode": "valid"}, ValueError, "x", "4", "w", "5", "valid"),
     (fc.correlate, (X, W), {"mode": "valid", "dilation": 2}, ValueError, "x", "4", "5", "valid"),
     (fc.correlate, (np.zeros(0), [1.0, 2.0]), {"mode": "full", "boundary": "wrap"}, ValueError, "x", "empty", "'wrap'"),
     (fc.correlate, (X, W), {"dtype": bool}, TypeError, "dtype", "bool", "uint8"),
-    (fc.correlate, (X, W), {"dtype": object}, TypeError, "dtype", "object", "float"),
-    (fc.correlate, (X, W), {"dtype": np.longdouble}, TypeError, "dtype", str(LONG.dtype), "float"),
+    (fc.correlate, (X, W), {"dtype": object}, TypeError, "dtype", "object", "float16"),
+    (fc.correlate, (X, W), {"dtype": np.longdouble}, TypeError, "dtype", str(LONG.dtype), "float16"),
     (fc.correlate, (X, W), {"dtype": "flaot32"}, TypeError, "dtype", "flaot32", "NumPy dtype"),
     (fc.correlate, (X * 1j, W), {"dtype": float}, TypeError, "dtype", "float64", "complex"),
     (fc.correlate, (X, W), {"out": [0.0]}, TypeError, "out", "list", "array"),
     (fc.correlate, (X, W), {"out": np.zeros((5, 4))}, ValueError, "out", "(5, 4)", "(4, 5)"),
     (fc.correlate, (X, W), {"out": READ_ONLY}, ValueError, "out", "read-only"),
-    (fc.correlate, (ROOM[:4], W), {"out": ROOM[1:]}, ValueError, "out", "overlap", "x"),
-    (fc.correlate, (ROOM, W), {"out": ROOM.T}, ValueError, "out", "overlap", "x"),
-    (fc.correlate, (ROOM, W), {"out": ROOM[::-1]}, ValueError, "out", "overlap", "x"),
-    (fc.correlate, (ROOM, W), {"out": ROOM.view(np.int64)}, ValueError, "out", "overlap", "x"),
+    (fc.correlate, (ROOM[:4], W), {"out": ROOM[1:]}, ValueError, "out", "overlaps", "x"),
+    (fc.correlate, (ROOM, W), {"out": ROOM.T}, ValueError, "out", "overlaps", "x"),
+    (fc.correlate, (ROOM, W), {"out": ROOM[::-1]}, ValueError, "out", "overlaps", "x"),
+    (fc.correlate, (ROOM, W), {"out": ROOM.view(np.int64)}, ValueError, "out", "overlaps", "x"),
     (fc.correlate, (X, W), {"out": np.zeros((4, 5), bool)}, TypeError, "out", "bool"),
     (fc.correlate, (X, W), {"out": np.zeros((4, 5), object)}, TypeError, "out", "object"),
     (fc.correlate, (X * 1j, W), {"out": np.zeros((4, 5))}, TypeError, "out", "float64", "complex"),
@@ -121,12 +131,12 @@ WRONG_CALLS = [
     (fc.conv2d, (IMAGE, LAYER), {"padding": "full"}, ValueError, "conv2d", "padding", "'full'", "'same'", "'valid'"),
     (fc.conv2d, (IMAGE, LAYER), {"padding": (1, 1, 1)}, ValueError, "conv2d", "padding", "(1, 1, 1)", "2"),
     (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1),)}, ValueError, "conv2d", "padding", "((1, 1),)", "2"),
-    (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1), (1, 1, 1))}, ValueError, "conv2d", "padding", "(1, 1, 1)", "2"),
-    (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1), 1)}, (TypeError, ValueError), "conv2d", "padding", "1"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1), (1, 1, 1))}, ValueError, "conv2d", "padding", "(1, 1, 1)", "pair"),
+    (fc.conv2d, (IMAGE, LAYER), {"padding": ((1, 1), 1)}, ValueError, "conv2d", "padding", "1", "pair"),
     (fc.conv2d, (IMAGE, LAYER), {"padding": ((0, -1), (0, 0))}, ValueError, "conv2d", "padding", "-1", "at least 0"),
     (fc.conv2d, (IMAGE, LAYER), {"boundary": "reflect"}, ValueError, "conv2d", "boundary", "symmetric", "mirror"),
     (fc.conv2d, (IMAGE, LAYER), {"layout": "CHWN"}, ValueError, "conv2d", "layout", "'CHWN'", "'NCHW'", "'NHWC'"),
-    (fc.conv2d, (IMAGE, LAYER), {"layout": None}, (TypeError, ValueError), "conv2d", "layout", "None", "'NCHW'"),
+    (fc.conv2d, (IMAGE, LAYER), {"layout": None}, TypeError, "conv2d", "layout", "None", "'NCHW'"),
     (fc.conv2d, (IMAGE, LAYER), {"activation": "gelu"}, ValueError, "conv2d", "activation", "'gelu'", "'relu'"),
     (fc.conv2d, (IMAGE, LAYER), {"activation": True}, TypeError, "conv2d", "activation", "True", "'relu'"),
     (fc.conv2d, (IMAGE * 1j, LAYER), {"activation": "relu"}, TypeError, "conv2d", "activation", "'relu'", "complex"),
@@ -136,7 +146,7 @@ WRONG_CALLS = [
     (fc.conv2d, (np.zeros((1, 4, 2, 7)), LAYER), {}, ValueError, "conv2d", "x", "2", "w", "3"),
     (fc.conv2d, (np.zeros((1, 4, 0, 7)), LAYER), {"padding": 2, "boundary": "wrap"}, ValueError, "conv2d", "x", "empty", "'wrap'"),
     (fc.conv1d, (SIGNAL, TAPS), {"layout": "NCHW"}, ValueError, "conv1d", "layout", "'NCHW'", "'NCL'"),
-    (fc.conv1d, (SIGNAL, LAYER), {}, ValueError, "conv1d", "w", "(8, 4, 3, 3)", "(K, C // groups, k"),
+    (fc.conv1d, (SIGNAL, LAYER), {}, ValueError, "conv1d", "w", "(8, 4, 3, 3)", "(K, C // groups, k)"),
     (fc.conv3d, (IMAGE[0], LAYER[:, :, None]), {}, ValueError, "conv3d", "x", "(4, 6, 7)", "NCDHW"),
     (fc.plan_correlate, ((4, -5), "f8", W), {}, ValueError, "plan_correlate", "x_shape", "(4, -5)"),
     (fc.plan_correlate, ("big", "f8", W), {}, TypeError, "plan_correlate", "x_shape", "'big'"),
@@ -144,8 +154,12 @@ WRONG_CALLS = [
     (fc.plan_correlate, ((4, 5), object, W), {}, TypeError, "plan_correlate", "x_dtype", "object"),
     (fc.plan_conv2d, ((1, 5, 6, 7), "f8", LAYER), {}, ValueError, "conv2d", "w", "4", "x", "5"),
     (PLAN, (X.T,), {}, ValueError, "x", "(5, 4)", "(4, 5)"),
-    (PLAN, (X.astype("f4"),), {}, (TypeError, ValueError), "x", "float32", "float64"),
+    (PLAN, (X.astype("f4"),), {}, ValueError, "x", "float32", "float64"),
     (PLAN, (X, np.zeros((5, 4))), {}, ValueError, "out", "(5, 4)", "(4, 5)"),
+    (PLAN, (X, [0.0]), {}, TypeError, "out", "list", "array"),
+    (PLAN, (X, np.zeros((4, 5), bool)), {}, TypeError, "out", "bool"),
+    (PLAN, (X, READ_ONLY), {}, ValueError, "out", "read-only"),
+    (COMPLEX_PLAN, (X.astype("c8"), X), {}, TypeError, "out", "float64", "complex"),
     (fc.set_backend, ("cuda",), {}, ValueError, "backend", "'cuda'", "'numpy'"),
     (fc.use_backend, ("cuda",), {}, ValueError, "backend", "'cuda'", "'numpy'"),
     (fc.use_backend, (None,), {}, TypeError, "backend", "None", "'numpy'"),
@@ -162,15 +176,14 @@ def name(call):
 
 @pytest.mark.parametrize(
     ("call", "args", "kwargs", "kind", "words"),
-    [pytest.param(*row[:4], row[4:], id=f"{name(row[0])}-{row[2]}") for row in WRONG_CALLS],
+    [pytest.param(*row[:4], row[4:], id="-".join((name(row[0]), *row[2]))) for row in WRONG_CALLS],
 )
 def test_wrong_calls_say_what_is_wrong(call, args, kwargs, kind, words):
     with pytest.raises(kind) as caught:
         call(*args, **kwargs)
     message = str(caught.value)
-    missing = [word for word in words if word not in message]
+    missing = [word for word in words if not re.search(rf"(?<!\w){re.escape(word)}(?!\w)", message)]
     assert not missing, f"{missing} not in {message!r}"
-    assert "Traceback" not in message
     assert len(message) < 300
 
 
@@ -180,9 +193,9 @@ def test_the_table_is_long_and_has_no_row_twice():
 
 
 def test_messages_name_the_call():
-    with pytest.raises(ValueError, match="^convolve: "):
+    with pytest.raises(ValueError, match=r"^convolve: "):
         fc.convolve(X, W, mode="middle")
-    with pytest.raises(ValueError, match="^conv3d: "):
+    with pytest.raises(ValueError, match=r"^conv3d: "):
         fc.conv3d(X, W)
 
 

@@ -1,4 +1,4 @@
-"""The checkers checked: the oracle against sums done by hand and against SciPy, and each seen to fail."""
+"""The checkers checked: the oracle against sums by hand and SciPy; each checker seen to fail once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_correlate_by_hand(w, how, by_hand):
 
 def test_convolve_by_hand():
     assert oracle.convolve([1, 2, 3, 4], [10, 1, 0]).everywhere().values.tolist() == [21, 32, 43, 4]
-    assert oracle.convolve([0, 0, 0, 1, 0, 0, 0], [1, 2]).everywhere().values.tolist() == [0, 0, 0, 1, 2, 0, 0]
+    assert oracle.convolve([0, 0, 1, 0], [1, 2]).everywhere().values.tolist() == [0, 0, 1, 2]
 
 
 def test_axes_by_hand():
@@ -85,7 +85,8 @@ def test_integers_do_not_wrap_and_floats_are_doubles():
 def test_taps_say_what_loops_say(boundary, mode):
     rng = np.random.default_rng(0)
     x, w = rng.integers(-9, 9, (4, 5, 6)), rng.integers(-9, 9, (3, 2))
-    how = dict(axes=(2, 0), mode=mode, boundary=(boundary, "constant"), cval=3, stride=(1, 2), dilation=(2, 1))
+    how = {"axes": (2, 0), "mode": mode, "boundary": (boundary, "constant"), "cval": 3}
+    how |= {"stride": (1, 2), "dilation": (2, 1)}
     loops, taps = oracle.correlate(x, w, **how).everywhere(), oracle.by_taps(x, w, **how)
     np.testing.assert_array_equal(taps.values.astype(int), loops.values.astype(int))
     np.testing.assert_array_equal(taps.magnitude.astype(float), loops.magnitude)

@@ -1,7 +1,8 @@
-"""How far a result may lie from the oracle: a bound from arithmetic, never a number that felt right.
+"""How far a result may lie from the oracle: a bound from arithmetic, never one that felt right.
 
-A sum of `terms` rounded products errs by at most `eps * terms * sum |w| |x|`, whatever its order; storing
-it adds one rounding in the result's own dtype. Integers have no such excuse and must be equal.
+A sum of `terms` rounded products errs by at most `eps * terms * sum |w| |x|`, whatever its order;
+storing it adds one rounding in the result's own dtype. Integers have no such excuse and must be
+equal.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 from oracle import Expected
 
-ROUNDINGS_OUTSIDE_THE_SUM = 4  # of a factor product, of a pass between factors, of the oracle itself
+ROUNDINGS_OUTSIDE_THE_SUM = 4  # of a product of factors, of a pass between them, of the oracle
 
 
 def assert_close(actual: np.ndarray, expected: Expected, *, compute: Any = None) -> None:
-    """Fail unless `actual` is what rounding in `compute` (default: its dtype) makes of `expected`."""
+    """Fail unless `actual` is what rounding in `compute` (or its own dtype) makes of `expected`."""
     assert actual.shape == expected.values.shape, f"{actual.shape} is not {expected.values.shape}"
     wanted = stored_as(expected.values, actual.dtype)
     if actual.dtype.kind in "iu":
@@ -34,7 +35,8 @@ def assert_close(actual: np.ndarray, expected: Expected, *, compute: Any = None)
     np.testing.assert_array_equal(actual[~regular], wanted[~regular])
     error = np.abs(actual[regular].astype(wanted.dtype) - wanted[regular])
     excess = error - bound[regular]
-    assert not np.any(excess > 0) and np.all(np.isfinite(error)), (
+    assert np.all(np.isfinite(error)), "finite numbers were expected"
+    assert not np.any(excess > 0), (
         f"off by up to {excess.max():.3g} more than {terms} terms in {computed.dtype} allow"
     )
 
