@@ -1,0 +1,12 @@
+"""The types of options that several calls take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+__all__ = ["AlgorithmName", "Boundary", "PerAxis"]
+
+Boundary = Literal["constant", "nearest", "symmetric", "mirror", "wrap"]
+PerAxis = int | Sequence[int]
+AlgorithmName = Literal["auto", "direct", "separable"]
