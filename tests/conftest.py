@@ -12,9 +12,20 @@ from importlib import import_module
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import fastconv as fc
 from fastconv import algorithms, backends
+
+# Drawn examples are the same at every run; a backend is the same for all examples of a test.
+settings.register_profile(
+    "fastconv",
+    derandomize=True,
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("fastconv")
 
 BACKENDS = ("cython", "numba", "numpy")
 

@@ -1,4 +1,4 @@
-"""The checkers checked: the oracle against sums by hand and SciPy; each checker seen to fail once."""
+"""The checkers checked: the oracle against sums by hand and SciPy; each seen to fail once."""
 
 from __future__ import annotations
 
