@@ -2,7 +2,8 @@
 
 Exit status: 0 if all went well; 1 if the backends of the demo disagree; 2 for a mistake in the
 arguments or a file that cannot be read or written, with one line on stderr for each; 130 after
-Ctrl-C.  Tables go to stdout and progress to stderr, there only if a person is watching.
+Ctrl-C; 141 if nobody reads what is printed.  Tables go to stdout and progress to stderr, there
+only if a person is watching.
 
 Pillow and scikit-image are imported by the commands that need them, when they need them.
 """
@@ -11,12 +12,15 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -57,27 +61,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     ...
     0
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # no name and no terminal shall stop us
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # no terminal is too plain for us
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.command(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except KeyboardInterrupt:
+        _show_status()
         return 130
     except BrokenPipeError:  # as in: fastconv kernels | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (imageio.ImageFileError, fc.BackendUnavailableError, ImportError, OSError) as error:
-        return _complain(error)
-    except (TypeError, ValueError) as error:  # what fastconv says of wrong arguments
+    except (
+        imageio.ImageFileError,
+        fc.BackendUnavailableError,
+        ImportError,
+        MemoryError,
+        OSError,
+        ValueError,  # what fastconv says of wrong arguments
+    ) as error:
         return _complain(error)
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fastconv", description="Convolution of images, by three backends that agree."
     )
     parser.add_argument("--version", action="version", version=f"fastconv {fc.__version__}")
@@ -112,8 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         required=True,
         metavar="OUT",
-        type=Path,
-        help="a file; a directory for several images",
+        help="a file or a directory; several images need a directory, which is made",
     )
     apply.add_argument(
         "--stride",
@@ -130,11 +145,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     apply.add_argument("--backend", help=f"{', '.join(BACKENDS)} (default: the fastest)")
     apply.add_argument(
-        "--scale", type=float, default=1.0, help="multiply the result by this (default: 1)"
+        "--scale", type=_number, default=1.0, help="multiply the result by this (default: 1)"
     )
     apply.add_argument(
         "--offset",
-        type=float,
+        type=_number,
         default=0.0,
         help="then add this, such as 128 to see negative results in 8 bits (default: 0)",
     )
@@ -153,22 +168,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _complain(error: object) -> int:
-    clear = "\r\033[K" if sys.stderr.isatty() else ""
-    print(f"{clear}fastconv: {' '.join(str(error).split())}", file=sys.stderr)
+def _complain(error: Exception) -> int:
+    _show_status()
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"fastconv: {text}", file=sys.stderr)
     return 2
 
 
-def _progress(items: Sequence[Item]) -> Iterator[Item]:
-    """Yield the items; draw a bar on stderr meanwhile if a person is watching."""
-    watched = sys.stderr.isatty() and len(items) > 1
+def _show_status(text: str = "") -> None:
+    """Replace the last line of the terminal, if a person is watching; by nothing, to clear it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        blank = " " * width
+        print(f"\r{blank}\r{text[:width]}", end="", file=sys.stderr, flush=True)
+
+
+def _with_progress(items: Sequence[Item]) -> Iterator[Item]:
     for done, item in enumerate(items):
-        if watched:
+        if len(items) > 1:
             bar = "#" * (30 * done // len(items))
-            print(f"\r[{bar:<30}] {done}/{len(items)}", end="", file=sys.stderr, flush=True)
+            _show_status(f"[{bar:<30}] {done}/{len(items)}")
         yield item
-    if watched:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    _show_status()
 
 
 # -- filtering ----------------------------------------------------------------------------------
@@ -217,30 +238,32 @@ def _filtered(
 
 def _filter(text: str) -> _Filter:
     """The filter that ``--kernel`` names, holds or spells out."""
-    if os.path.isfile(text) and text not in kernels.names():
-        try:
+    if text not in kernels.names():
+        if os.path.isfile(text):
             return _Filter(_load(Path(text)))
-        except (OSError, ValueError, EOFError) as error:
-            raise imageio.ImageFileError("read kernel", Path(text), error) from error
-    try:
-        return _Filter(_parse(text))
-    except ValueError as error:
-        if len(text.split()) > 1:
-            raise ValueError(f"--kernel {text!r}: {error}") from None
+        if re.match(r"\s*[-+]?\.?\d", text):
+            try:
+                return _Filter(_parse(text))
+            except ValueError as error:
+                raise ValueError(f"--kernel {text!r}: not rows of numbers: {error}") from None
     try:
         row = kernels.info(text)
     except ValueError as error:
-        raise ValueError(f"--kernel: {error}; nor is it a file or rows of numbers") from None
+        hint = "nor is it a file; 'fastconv kernels' lists the names"
+        raise ValueError(f"--kernel: {error}, {hint}") from None
     return _Filter(row.array(), row.kind == "color", row.bias)
 
 
 def _load(path: Path) -> NDArray[Any]:
-    if path.suffix.lower() != ".npy":
-        return _parse(path.read_text(encoding="utf-8"))
-    weights = np.atleast_2d(np.load(path, allow_pickle=False))
-    if weights.ndim != 2 or weights.size == 0 or weights.dtype.kind not in "biuf":
-        raise ValueError(f"not a matrix of numbers but {weights.dtype} of shape {weights.shape}")
-    return _finite(weights)
+    try:
+        if path.suffix.lower() != ".npy":
+            return _parse(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            return _matrix(np.atleast_2d(np.lib.format.read_array(file)))
+    except UnicodeDecodeError:
+        raise imageio.ImageFileError("read kernel", path, "neither .npy nor text") from None
+    except (OSError, ValueError, MemoryError) as error:
+        raise imageio.ImageFileError("read kernel", path, error) from error
 
 
 def _parse(text: str) -> NDArray[Any]:
@@ -256,30 +279,46 @@ def _parse(text: str) -> NDArray[Any]:
     try:
         return np.array([[int(word) for word in row] for row in rows], np.int64)
     except (ValueError, OverflowError):
-        return _finite(np.array([[float(word) for word in row] for row in rows], np.float32))
+        weights = np.array([[float(word) for word in row] for row in rows])
+    with np.errstate(over="ignore"):
+        return _matrix(weights.astype(np.float32))
 
 
-def _finite(weights: NDArray[Any]) -> NDArray[Any]:
+def _matrix(weights: NDArray[Any]) -> NDArray[Any]:
+    real = dtypes.supported(weights.dtype) and weights.dtype.kind != "c"
+    if not real or weights.ndim != 2 or not weights.size:
+        raise ValueError(f"not a matrix of numbers but {weights.dtype} of shape {weights.shape}")
     if not np.isfinite(weights).all():
         raise ValueError("its weights are not all finite")
     return weights
 
 
 def _stride(text: str) -> tuple[int, int]:
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)?", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not whole numbers of at least 1")
     rows, _, columns = text.partition(",")
-    stride = int(rows), int(columns or rows)
-    if min(stride) < 1:
-        raise ValueError(text)
-    return stride
+    return int(rows), int(columns or rows)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not a finite number")
+    return number
 
 
 # -- fastconv apply -----------------------------------------------------------------------------
 
 
 def _apply(arguments: argparse.Namespace) -> int:
+    boundary, backend = arguments.boundary, arguments.backend
+    fc.plan_correlate((1, 1), np.uint8, [[1]], boundary=boundary, backend=backend)  # are they fit?
     by = _filter(arguments.kernel)
     status = 0
-    for source, target in _progress(_jobs(arguments.images, arguments.output)):
+    for source, target in _with_progress(_jobs(arguments.images, arguments.output)):
         try:
             imageio.check_target(target)
             picture = imageio.read(source)
@@ -289,15 +328,16 @@ def _apply(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _jobs(images: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
+def _jobs(images: Sequence[Path], output: str) -> list[tuple[Path, Path]]:
     """Each image with the file that its result goes to."""
-    if len(images) == 1:
-        jobs = [(images[0], output)]
+    directory = Path(output)
+    if len(images) == 1 and not directory.is_dir() and not output.endswith(("/", os.sep)):
+        jobs = [(images[0], directory)]
     else:
-        if len({image.name for image in images}) < len(images):
-            raise ValueError(f"two of the images would have the same name in {output}")
-        output.mkdir(exist_ok=True)
-        jobs = [(image, output / image.name) for image in images]
+        if len({os.path.normcase(image.name) for image in images}) < len(images):
+            raise ValueError(f"two of the images would have the same name in {directory}")
+        imageio.make_directory(directory)
+        jobs = [(image, directory / image.name) for image in images]
     for source, target in jobs:
         if target.exists() and source.exists() and target.samefile(source):
             raise ValueError(f"{target} is both the image and the output; choose another output")
@@ -352,7 +392,7 @@ def _show(row: kernels.Kernel) -> None:
 def _picture(row: kernels.Kernel) -> str:
     drawing = kernels.picture(row.weights)
     try:
-        drawing.encode(sys.stdout.encoding or "utf-8")
+        drawing.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return kernels.picture(row.weights, ascii_only=True)
     return drawing
@@ -369,4 +409,4 @@ def _info(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from .demo import run
 
-    return run(arguments.output)
+    return run(arguments.output, _show_status)

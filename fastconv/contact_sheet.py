@@ -20,7 +20,7 @@ __all__ = ["Cell", "Look", "draw", "shown"]
 
 Look = Literal["clipped to 0..1", "magnitude", "positive part"]
 
-MARGIN, GAP, LABEL, GLYPH = 32, 18, 74, 42
+MARGIN, GAP, LABEL, GLYPH = 28, 16, 70, 40
 PAGE, FRAME, BRIGHT, DIM = "#14161a", "#3a3f48", "#f2f3f5", "#9aa1ac"
 NEGATIVE, ZERO, POSITIVE = (64, 148, 255), (44, 48, 56), (255, 170, 70)
 
@@ -62,7 +62,7 @@ def draw(heading: str, remark: str, cells: Sequence[Cell], columns: int) -> Imag
     )
     sheet = PIL.Image.new("RGB", size, PAGE)
     pen = PIL.ImageDraw.Draw(sheet)
-    large, medium, small = (PIL.ImageFont.load_default(points) for points in (30, 19, 15))
+    large, medium, small = (PIL.ImageFont.load_default(points) for points in (28, 18, 14))
     pen.text((MARGIN, MARGIN - 6), heading, BRIGHT, large)
     pen.text((MARGIN, MARGIN + 34), remark, DIM, small)
     for i, cell in enumerate(cells):

@@ -1,24 +1,27 @@
 """Image files as arrays, and back, by Pillow.
 
-Promises: samples keep the depth that they are stored with; palettes, single bits and exotic color
-spaces become greyscale or RGB; the camera's orientation is applied; a color profile that still
+Promises: samples keep the depth that they are stored with; palettes, single bits and exotic colour
+spaces become greyscale or RGB; the camera's orientation is applied; a colour profile that still
 fits is kept; a file is written whole or not at all.  Whatever goes wrong is an
 :class:`ImageFileError` of one line.
 
-Pillow itself cuts 16-bit color down to 8 bits.  Here it is read whole from PNG and TIFF, and
-written to PNG; where that cannot be, it is refused.  Only the first frame of an animation is read,
-and of the metadata only the color profile is carried over.
+Pillow itself cuts 16-bit colour down to 8 bits.  Here it is read whole from PNG and TIFF, and
+written to PNG; where that cannot be, it is refused.  (JPEG 2000 and AVIF are read in 8 bits, as
+Pillow does.)  Only the first frame of an animation is read, and of the metadata only the colour
+profile is carried over.  Pillow's guard against decompression bombs stays on.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import struct
 import sys
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -30,7 +33,30 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["ImageFileError", "Picture", "check_target", "pillow", "read", "replacing", "write"]
+__all__ = [
+    "ImageFileError",
+    "Picture",
+    "check_target",
+    "make_directory",
+    "pillow",
+    "read",
+    "replacing",
+    "write",
+]
+
+HOLDS: dict[str, dict[str, tuple[int, ...]]] = {
+    "PNG": {"uint8": (1, 2, 3, 4), "uint16": (1, 2, 3, 4)},
+    "TIFF": {"uint8": (1, 2, 3, 4), "uint16": (1,), "int32": (1,), "float32": (1,)},
+    "JPEG": {"uint8": (1, 3)},
+    "WEBP": {"uint8": (1, 2, 3, 4)},
+    "JPEG2000": {"uint8": (1, 2, 3, 4), "uint16": (1,)},
+    "AVIF": {"uint8": (1, 2, 3, 4)},
+    "GIF": {"uint8": (1, 3)},
+    "BMP": {"uint8": (1, 3)},
+    "PPM": {"uint8": (1, 3), "uint16": (1,)},
+}
+"""The formats that are written, and with how many channels each depth fits them."""
+CHANNELS = {1: "greyscale", 2: "greyscale with alpha", 3: "RGB", 4: "RGB with alpha"}
 
 
 class ImageFileError(Exception):
@@ -39,8 +65,7 @@ class ImageFileError(Exception):
     def __init__(self, action: str, path: Path, reason: BaseException | str) -> None:
         if isinstance(reason, OSError) and reason.strerror:
             reason = reason.strerror
-        text = " ".join(str(reason).split()) or type(reason).__name__
-        super().__init__(f"cannot {action} {path}: {text}")
+        super().__init__(f"cannot {action} {path}: {reason or type(reason).__name__}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +86,7 @@ def pillow() -> ModuleType:
         import PIL.ImageOps
     except ImportError:
         raise ImportError("Pillow is not installed: pip install 'fastconv[image]'") from None
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # what matters is raised
     return PIL.Image
 
 
@@ -74,9 +100,9 @@ def read(path: Path) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on odd metadata
             with images.open(path) as image:
-                deep = _rawmode_of_deep_color(image)
-                samples = _deep_color(path, deep) if deep else _samples(image)
-                profile = image.info.get("icc_profile") if _has_plain_colors(image) else None
+                samples = _samples(path, image)
+                foreign = image.mode in ("CMYK", "HSV", "LAB", "YCbCr")
+                profile = None if foreign else image.info.get("icc_profile")
     except images.UnidentifiedImageError:
         raise ImageFileError("read", path, "not an image, or of a kind Pillow lacks") from None
     except Exception as error:  # broken files make decoders raise anything
@@ -88,15 +114,17 @@ def read(path: Path) -> Picture:
     return Picture(samples[..., :colors], alpha, profile)
 
 
-def _has_plain_colors(image: ImageFile) -> bool:
-    return image.mode not in ("CMYK", "HSV", "LAB", "YCbCr")
-
-
-def _samples(image: ImageFile) -> NDArray[Any]:
+def _samples(path: Path, image: ImageFile) -> NDArray[Any]:
     from PIL.ImageOps import exif_transpose
 
     mode = image.mode
-    if mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM")):
+    packing = _packing_of_deep_color(image)
+    deep_grey = mode.startswith("I;16") or (mode == "I" and image.format == "PPM")
+    if (packing or deep_grey) and "transparency" in image.info:
+        raise ValueError("16-bit samples with one transparent colour are not supported")
+    if packing:
+        return _deep_color(path, packing)
+    if deep_grey:
         return np.asarray(exif_transpose(image)).astype(np.uint16)
     if image.has_transparency_data:
         wanted = "LA" if mode in ("1", "L", "LA", "La") else "RGBA"
@@ -104,41 +132,50 @@ def _samples(image: ImageFile) -> NDArray[Any]:
         wanted = "L"
     else:
         wanted = mode if mode in ("L", "RGB", "I", "F") else "RGB"
-    return np.asarray(exif_transpose(image).convert(wanted))
+    samples = np.asarray(exif_transpose(image).convert(wanted))
+    unsigned = mode == "I" and image.format == "TIFF" and image.getexif().get(339, (1,)) == (1,)
+    if unsigned and samples.min() < 0:
+        raise ValueError("32-bit samples above 2147483647 are not supported")
+    return samples
 
 
-def _rawmode_of_deep_color(image: ImageFile) -> str | None:
-    """How the file packs its 16-bit color, where it has any."""
-    if image.mode in ("L", "I", "F") or not image.tile:
+def _packing_of_deep_color(image: ImageFile) -> str | None:
+    """Pillow's name of how the file packs its 16-bit colour, where it has any."""
+    if image.mode in ("L", "I", "F") or image.mode.startswith("I;16") or not image.tile:
         return None
-    codec, _, _, details = image.tile[0]
-    rawmode = details if isinstance(details, str) else str(details[0] if details else "")
-    deep_ppm = codec.startswith("ppm") and isinstance(details, tuple) and details[1] > 255
-    if not deep_ppm and (";16" not in rawmode or image.mode.startswith("I;16")):
+    details = image.tile[0].args
+    packing = str(details[0] if isinstance(details, tuple) else details)
+    in_planes = False
+    if image.format == "PPM":
+        deep = isinstance(details, tuple) and details[1] > 255
+    elif image.format == "TIFF":
+        bits_per_sample, planar = (image.getexif().get(tag, (1,)) for tag in (258, 284))
+        deep, in_planes = max(np.atleast_1d(bits_per_sample)) > 8, planar == 2
+    else:
+        deep = ";16" in packing
+    if not deep:
         return None
-    if rawmode.partition(";")[0] != image.mode or deep_ppm or image.mode not in ("RGB", "RGBA"):
-        raise ValueError("16-bit color is read from PNG and TIFF files of RGB or RGBA only")
-    return rawmode
+    if in_planes or packing[:-1] not in ("RGB;16", "RGBA;16"):
+        raise ValueError("16-bit colour is read from PNG and unplanar TIFF, RGB or RGBA, only")
+    return packing
 
 
-def _deep_color(path: Path, rawmode: str) -> NDArray[np.uint16]:
+def _deep_color(path: Path, packing: str) -> NDArray[np.uint16]:
     """Both bytes of each sample: Pillow keeps the one that the byte order says is the high one."""
-    first, second = (_half(path, rawmode, order) for order in "BL")
-    order = rawmode[-1]
-    little = order == "L" or (order == "N" and sys.byteorder == "little")
+    first, second = (_half(path, packing[:-1] + order) for order in "BL")
+    little = packing[-1] == "L" or (packing[-1] == "N" and sys.byteorder == "little")
     high, low = (second, first) if little else (first, second)
     return high * np.uint16(256) + low
 
 
-def _half(path: Path, rawmode: str, order: str) -> NDArray[np.uint16]:
+def _half(path: Path, packing: str) -> NDArray[np.uint16]:
     from PIL.ImageOps import exif_transpose
 
-    def reordered(details: Any) -> Any:
-        wanted = rawmode[:-1] + order
-        return wanted if isinstance(details, str) else (wanted, *details[1:])
+    def repacked(args: Any) -> Any:
+        return (packing, *args[1:]) if isinstance(args, tuple) else packing
 
     with pillow().open(path) as image:
-        image.tile = [(*tile[:3], reordered(tile[3])) for tile in image.tile]
+        image.tile = [tile._replace(args=repacked(tile.args)) for tile in image.tile]
         return np.asarray(exif_transpose(image)).astype(np.uint16)
 
 
@@ -151,35 +188,49 @@ def check_target(path: Path) -> None:
         raise ImageFileError("write", path, "it is a directory")
     if path.exists() and not path.is_file():
         raise ImageFileError("write", path, "it is not a regular file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise ImageFileError("write", path, "it is write-protected")
     if not path.parent.is_dir():
         raise ImageFileError("write", path, f"there is no directory {path.parent}")
+    if _format(path) not in HOLDS:
+        known = ", ".join(HOLDS)
+        raise ImageFileError("write", path, f"no format for names in {path.suffix!r}, of {known}")
     if _format(path) not in pillow().SAVE:
-        raise ImageFileError("write", path, f"no image format is known for {path.suffix!r}")
+        raise ImageFileError("write", path, f"this Pillow was built without {_format(path)}")
 
 
-def _format(path: Path) -> str | None:
+def _format(path: Path) -> str:
     extensions: dict[str, str] = pillow().registered_extensions()
-    return extensions.get(path.suffix.lower())
+    return extensions.get(path.suffix.lower(), "")
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory for images, if there is none."""
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise ImageFileError("write into", path, "it is not a directory") from None
+    except OSError as error:
+        raise ImageFileError("make directory", path, error) from error
 
 
 def write(path: Path, picture: Picture) -> None:
-    """Write an image file, in the format that its name says."""
-    check_target(path)
-    samples, profile = picture.color, picture.icc_profile
+    """Write an image file, in the format that its name says; see :func:`check_target`."""
+    samples, profile, name = picture.color, picture.icc_profile, _format(path)
     if picture.alpha is not None:
         samples = np.concatenate([samples, picture.alpha], axis=2)
-    try:
-        with replacing(path) as file:
-            if samples.dtype == np.uint16 and samples.shape[2] > 1:
-                if _format(path) != "PNG":
-                    raise ValueError("16-bit color is written as PNG only")
-                _write_deep_png(file, samples, profile)
-            else:
-                image = pillow().fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
-                # quality: for the formats that know it, little loss
-                image.save(file, format=_format(path), icc_profile=profile, quality=95)
-    except Exception as error:  # encoders, as decoders, raise anything
-        raise ImageFileError("write", path, error) from error
+    dtype, channels = str(samples.dtype), samples.shape[2]
+    able = [other for other, holds in HOLDS.items() if channels in holds.get(dtype, ())]
+    if name not in able:
+        what = f"{CHANNELS[channels]} of {dtype} samples"
+        raise ImageFileError("write", path, f"{name} does not hold {what}; {', '.join(able)} can")
+    with replacing(path) as file:
+        if dtype == "uint16" and channels > 1:
+            _write_deep_png(file, samples, profile)
+        else:
+            image = pillow().fromarray(samples[..., 0] if channels == 1 else samples)
+            # quality: for the formats that know it, little loss
+            image.save(file, format=name, icc_profile=profile, quality=95)
 
 
 def _write_deep_png(file: BinaryIO, samples: NDArray[np.uint16], profile: bytes | None) -> None:
@@ -188,7 +239,7 @@ def _write_deep_png(file: BinaryIO, samples: NDArray[np.uint16], profile: bytes 
         file.write(struct.pack(">I", zlib.crc32(kind + data)))
 
     height, width, channels = samples.shape
-    color_type = {3: 2, 4: 6}[channels]
+    color_type = {2: 4, 3: 2, 4: 6}[channels]
     rows = np.ascontiguousarray(samples, ">u2").view(np.uint8).reshape(height, -1)
     less_row_above = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # filter type 2
     file.write(b"\x89PNG\r\n\x1a\n")
@@ -201,15 +252,21 @@ def _write_deep_png(file: BinaryIO, samples: NDArray[np.uint16], profile: bytes 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of ``path`` once the block has ended well, else vanishes."""
+    """A new file that takes the place of ``path`` once the block has ended well, else vanishes.
+
+    An exception of the block becomes an :class:`ImageFileError`.
+    """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".fastconv-{os.urandom(8).hex()}.tmp")
-    with open(temporary, "xb") as file:
-        try:
+    try:
+        with open(temporary, "xb") as file:
             yield file
-            file.close()
-            os.replace(temporary, target)
-        except BaseException:
-            file.close()
-            temporary.unlink(missing_ok=True)
-            raise
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, Exception):  # encoders, as decoders, raise anything
+            raise ImageFileError("write", path, error) from error
+        raise

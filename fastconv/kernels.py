@@ -9,8 +9,8 @@ stay float32; kernels of fractions are float32 unless another dtype is asked for
 
 Two kinds are in the table.  A *spatial* kernel weighs the neighbours of a pixel within one
 channel.  A *color* kernel is a matrix ``(channels out, channels in)`` that mixes the channels of
-one pixel, a 1×1 convolution; its ``bias`` counts in units of white (255 for uint8, 1.0 for
-floats).
+one pixel: a 1×1 convolution, ``fc.conv2d(photo, sepia[..., None, None], layout="NHWC")``.  Its
+``bias`` counts in units of white (255 for uint8, 1.0 for floats).
 
 A new kernel is a new row.  Parametric filters (any sigma, any length) are not here.
 """
@@ -32,7 +32,7 @@ class Kernel:
     """One row of the table: the array is ``weights / divisor``."""
 
     name: str
-    weights: Sequence[Sequence[float]]
+    weights: tuple[tuple[float, ...], ...]
     summary: str
     source: str
     divisor: int = 1
@@ -42,9 +42,15 @@ class Kernel:
     def array(self, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """A new array of the weights: see :func:`get`."""
         if self.divisor == 1 and all(isinstance(w, int) for row in self.weights for w in row):
-            return np.array(self.weights, dtype or np.int8)
-        exact = np.array(self.weights) / self.divisor
-        return exact.astype(dtype or np.float32, casting="same_kind")
+            exact: NDArray[Any] = np.array(self.weights, np.int8)
+            wanted = np.dtype(dtype or np.int8)
+        else:
+            exact = np.array(self.weights) / self.divisor
+            wanted = np.dtype(dtype or np.float32)
+        if not np.can_cast(exact.dtype, wanted, "same_kind"):
+            numbers = "signed whole numbers" if exact.dtype == np.int8 else "fractions"
+            raise TypeError(f"dtype: got {wanted}, but kernel {self.name!r} holds {numbers}")
+        return exact.astype(wanted)
 
 
 WIKIPEDIA = "Wikipedia, Kernel (image processing)"
@@ -59,110 +65,116 @@ FARID = "Farid & Simoncelli 2004, Differentiation of discrete multidimensional s
 TOUB = "Toub 2005, Sepia tone, MSDN Magazine"
 BT601 = "ITU-R BT.601"
 
-_FARID_SMOOTH = [0.037659, 0.249153, 0.426375, 0.249153, 0.037659]
-_FARID_SLOPE = [-0.109604, -0.276691, 0.0, 0.276691, 0.109604]
+_FARID_SMOOTH = (0.037659, 0.249153, 0.426375, 0.249153, 0.037659)
+_FARID_SLOPE = (-0.109604, -0.276691, 0.0, 0.276691, 0.109604)
+
+
+def _products(rows: Sequence[float], columns: Sequence[float]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row * column for column in columns) for row in rows)
+
 
 # fmt: off
 _ROWS = (
     # The picture as it is, softer, crisper, in relief
-    Kernel("identity", [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+    Kernel("identity", ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
            "Leaves the image as it is.", WIKIPEDIA),
-    Kernel("box_blur", [[1, 1, 1]] * 3,
+    Kernel("box_blur", ((1, 1, 1),) * 3,
            "The mean of 3×3 pixels.", WIKIPEDIA, divisor=9),
-    Kernel("box_blur_5x5", [[1, 1, 1, 1, 1]] * 5,
+    Kernel("box_blur_5x5", ((1, 1, 1, 1, 1),) * 5,
            "The mean of 5×5 pixels.", WIKIPEDIA, divisor=25),
-    Kernel("gaussian_blur", [[1, 2, 1], [2, 4, 2], [1, 2, 1]],
+    Kernel("gaussian_blur", ((1, 2, 1), (2, 4, 2), (1, 2, 1)),
            "A soft blur: binomial weights, close to a Gaussian of sigma 0.7.",
            WIKIPEDIA, divisor=16),
     Kernel("gaussian_blur_5x5",
-           [[1, 4, 6, 4, 1], [4, 16, 24, 16, 4], [6, 24, 36, 24, 6], [4, 16, 24, 16, 4],
-            [1, 4, 6, 4, 1]],
+           ((1, 4, 6, 4, 1), (4, 16, 24, 16, 4), (6, 24, 36, 24, 6), (4, 16, 24, 16, 4),
+            (1, 4, 6, 4, 1)),
            "A soft blur: binomial weights, close to a Gaussian of sigma 1.",
            WIKIPEDIA, divisor=256),
-    Kernel("motion_blur", [[1, 1, 1, 1, 1, 1, 1, 1, 1]],
+    Kernel("motion_blur", ((1, 1, 1, 1, 1, 1, 1, 1, 1),),
            "The mean along nine pixels of a row, as if the camera had moved sideways.",
            GONZALEZ, divisor=9),
-    Kernel("sharpen", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+    Kernel("sharpen", ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
            "The image plus its ridges: each pixel moves away from its four neighbours.",
            WIKIPEDIA),
     Kernel("unsharp_5x5",
-           [[-1, -4, -6, -4, -1], [-4, -16, -24, -16, -4], [-6, -24, 476, -24, -6],
-            [-4, -16, -24, -16, -4], [-1, -4, -6, -4, -1]],
+           ((-1, -4, -6, -4, -1), (-4, -16, -24, -16, -4), (-6, -24, 476, -24, -6),
+            (-4, -16, -24, -16, -4), (-1, -4, -6, -4, -1)),
            "Unsharp masking: twice the image less its 5×5 Gaussian blur.",
            WIKIPEDIA, divisor=256),
-    Kernel("emboss", [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
+    Kernel("emboss", ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
            "Relief: the image as if lit from the upper left.", GIMP),
 
     # Edges in every direction
-    Kernel("ridge", [[0, -1, 0], [-1, 4, -1], [0, -1, 0]],
+    Kernel("ridge", ((0, -1, 0), (-1, 4, -1), (0, -1, 0)),
            "Bright points and ridges: a pixel against its four neighbours.", WIKIPEDIA),
-    Kernel("edge_detect", [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+    Kernel("edge_detect", ((-1, -1, -1), (-1, 8, -1), (-1, -1, -1)),
            "Edges of any direction: a pixel against its eight neighbours.", WIKIPEDIA),
-    Kernel("laplace", [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
+    Kernel("laplace", ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
            "The sum of the second derivatives along rows and columns.", GONZALEZ),
-    Kernel("laplace_diagonal", [[1, 1, 1], [1, -8, 1], [1, 1, 1]],
-           "The Laplace operator with the diagonals: more isotropic.", GONZALEZ),
+    Kernel("laplace_diagonal", ((1, 1, 1), (1, -8, 1), (1, 1, 1)),
+           "The second derivatives along rows, columns and both diagonals: minus edge_detect.",
+           GONZALEZ),
 
     # Edges of one direction: first derivatives
-    Kernel("edge_enhance", [[0, 0, 0], [-1, 1, 0], [0, 0, 0]],
+    Kernel("edge_enhance", ((0, 0, 0), (-1, 1, 0), (0, 0, 0)),
            "A pixel less its left neighbour: the plainest derivative.", GIMP),
-    Kernel("sobel_x", [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+    Kernel("sobel_x", ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)),
            "The slope to the right, smoothed by 1 2 1 down the columns.", SOBEL),
-    Kernel("sobel_y", [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    Kernel("sobel_y", ((-1, -2, -1), (0, 0, 0), (1, 2, 1)),
            "The slope downwards, smoothed by 1 2 1 along the rows.", SOBEL),
-    Kernel("prewitt_x", [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
+    Kernel("prewitt_x", ((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)),
            "The slope to the right, averaged over three rows.", PREWITT),
-    Kernel("prewitt_y", [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
+    Kernel("prewitt_y", ((-1, -1, -1), (0, 0, 0), (1, 1, 1)),
            "The slope downwards, averaged over three columns.", PREWITT),
-    Kernel("scharr_x", [[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]],
+    Kernel("scharr_x", ((-3, 0, 3), (-10, 0, 10), (-3, 0, 3)),
            "The slope to the right, tuned for the same answer to edges of any angle.", SCHARR),
-    Kernel("scharr_y", [[-3, -10, -3], [0, 0, 0], [3, 10, 3]],
+    Kernel("scharr_y", ((-3, -10, -3), (0, 0, 0), (3, 10, 3)),
            "The slope downwards, tuned for the same answer to edges of any angle.", SCHARR),
-    Kernel("roberts_x", [[1, 0], [0, -1]],
+    Kernel("roberts_x", ((1, 0), (0, -1)),
            "The Roberts cross: the fall along the falling diagonal.", ROBERTS),
-    Kernel("roberts_y", [[0, 1], [-1, 0]],
+    Kernel("roberts_y", ((0, 1), (-1, 0)),
            "The Roberts cross: the rise along the rising diagonal.", ROBERTS),
-    Kernel("farid_x", np.outer(_FARID_SMOOTH, _FARID_SLOPE).tolist(),
+    Kernel("farid_x", _products(_FARID_SMOOTH, _FARID_SLOPE),
            "The slope to the right over 5×5 pixels, smoothed so that it turns with the image.",
            FARID),
-    Kernel("farid_y", np.outer(_FARID_SLOPE, _FARID_SMOOTH).tolist(),
+    Kernel("farid_y", _products(_FARID_SLOPE, _FARID_SMOOTH),
            "The slope downwards over 5×5 pixels, smoothed so that it turns with the image.",
            FARID),
 
     # Edges by compass direction: the bright side lies where the name points
-    Kernel("kirsch_n", [[5, 5, 5], [-3, 0, -3], [-3, -3, -3]],
+    Kernel("kirsch_n", ((5, 5, 5), (-3, 0, -3), (-3, -3, -3)),
            "Edges that are brighter to the north.", KIRSCH),
-    Kernel("kirsch_ne", [[-3, 5, 5], [-3, 0, 5], [-3, -3, -3]],
+    Kernel("kirsch_ne", ((-3, 5, 5), (-3, 0, 5), (-3, -3, -3)),
            "Edges that are brighter to the north-east.", KIRSCH),
-    Kernel("kirsch_e", [[-3, -3, 5], [-3, 0, 5], [-3, -3, 5]],
+    Kernel("kirsch_e", ((-3, -3, 5), (-3, 0, 5), (-3, -3, 5)),
            "Edges that are brighter to the east.", KIRSCH),
-    Kernel("kirsch_se", [[-3, -3, -3], [-3, 0, 5], [-3, 5, 5]],
+    Kernel("kirsch_se", ((-3, -3, -3), (-3, 0, 5), (-3, 5, 5)),
            "Edges that are brighter to the south-east.", KIRSCH),
-    Kernel("kirsch_s", [[-3, -3, -3], [-3, 0, -3], [5, 5, 5]],
+    Kernel("kirsch_s", ((-3, -3, -3), (-3, 0, -3), (5, 5, 5)),
            "Edges that are brighter to the south.", KIRSCH),
-    Kernel("kirsch_sw", [[-3, -3, -3], [5, 0, -3], [5, 5, -3]],
+    Kernel("kirsch_sw", ((-3, -3, -3), (5, 0, -3), (5, 5, -3)),
            "Edges that are brighter to the south-west.", KIRSCH),
-    Kernel("kirsch_w", [[5, -3, -3], [5, 0, -3], [5, -3, -3]],
+    Kernel("kirsch_w", ((5, -3, -3), (5, 0, -3), (5, -3, -3)),
            "Edges that are brighter to the west.", KIRSCH),
-    Kernel("kirsch_nw", [[5, 5, -3], [5, 0, -3], [-3, -3, -3]],
+    Kernel("kirsch_nw", ((5, 5, -3), (5, 0, -3), (-3, -3, -3)),
            "Edges that are brighter to the north-west.", KIRSCH),
 
     # Lines one pixel wide
-    Kernel("line_vertical", [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]],
+    Kernel("line_vertical", ((-1, 2, -1), (-1, 2, -1), (-1, 2, -1)),
            "Bright lines that stand upright.", GONZALEZ),
-    Kernel("line_horizontal", [[-1, -1, -1], [2, 2, 2], [-1, -1, -1]],
+    Kernel("line_horizontal", ((-1, -1, -1), (2, 2, 2), (-1, -1, -1)),
            "Bright lines that lie flat.", GONZALEZ),
-    Kernel("line_diagonal_down", [[2, -1, -1], [-1, 2, -1], [-1, -1, 2]],
+    Kernel("line_diagonal_down", ((2, -1, -1), (-1, 2, -1), (-1, -1, 2)),
            "Bright lines that fall from the upper left to the lower right.", GONZALEZ),
-    Kernel("line_diagonal_up", [[-1, -1, 2], [-1, 2, -1], [2, -1, -1]],
+    Kernel("line_diagonal_up", ((-1, -1, 2), (-1, 2, -1), (2, -1, -1)),
            "Bright lines that rise from the lower left to the upper right.", GONZALEZ),
 
     # Matrices over the channels red, green, blue
-    Kernel("sepia", [[393, 769, 189], [349, 686, 168], [272, 534, 131]],
+    Kernel("sepia", ((393, 769, 189), (349, 686, 168), (272, 534, 131)),
            "The brown of an old photograph.", TOUB, divisor=1000, kind="color"),
-    Kernel("invert", [[-1, 0, 0], [0, -1, 0], [0, 0, -1]],
+    Kernel("invert", ((-1, 0, 0), (0, -1, 0), (0, 0, -1)),
            "The negative: white less the image.", "the definition", kind="color", bias=1.0),
-    Kernel("grayscale", [[299, 587, 114]],
+    Kernel("grayscale", ((299, 587, 114),),
            "Brightness: one channel from three.", BT601, divisor=1000, kind="color"),
 )
 # fmt: on
@@ -201,7 +213,7 @@ def info(name: str) -> Kernel:
     Raises
     ------
     ValueError
-        No kernel has this name; the message tells the names that are close.
+        No kernel has this name; the message tells the names that are close to it.
 
     Examples
     --------
@@ -214,8 +226,8 @@ def info(name: str) -> Kernel:
     from difflib import get_close_matches
 
     close = get_close_matches(str(name), _TABLE)
-    hint = f"did you mean {' or '.join(close)}?" if close else "see kernels.names()"
-    raise ValueError(f"no kernel is named {name!r}; {hint}")
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    raise ValueError(f"no kernel is named {name!r}{hint}")
 
 
 def get(name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
@@ -232,14 +244,14 @@ def get(name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        ``(height, width)``, or ``(channels out, channels in)`` for a color matrix.
+        ``(height, width)``, or ``(channels out, channels in)`` for a colour matrix.
 
     Raises
     ------
     ValueError
         No kernel has this name.
     TypeError
-        Fractions do not fit an integer dtype.
+        The dtype cannot hold the numbers: fractions as integers, signed ones as unsigned.
 
     Examples
     --------
