@@ -245,7 +245,9 @@ def _filter(text: str) -> _Filter:
             try:
                 return _Filter(_parse(text))
             except ValueError as error:
-                raise ValueError(f"--kernel {text!r}: not rows of numbers: {error}") from None
+                raise ValueError(
+                    f"--kernel {text!r}: no file, and not rows of numbers: {error}"
+                ) from None
     try:
         row = kernels.info(text)
     except ValueError as error:

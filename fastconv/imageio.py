@@ -193,8 +193,8 @@ def check_target(path: Path) -> None:
     if not path.parent.is_dir():
         raise ImageFileError("write", path, f"there is no directory {path.parent}")
     if _format(path) not in HOLDS:
-        known = ", ".join(HOLDS)
-        raise ImageFileError("write", path, f"no format for names in {path.suffix!r}, of {known}")
+        reason = f"the ending {path.suffix!r} means none of {', '.join(HOLDS)}"
+        raise ImageFileError("write", path, reason)
     if _format(path) not in pillow().SAVE:
         raise ImageFileError("write", path, f"this Pillow was built without {_format(path)}")
 

@@ -226,7 +226,7 @@ def info(name: str) -> Kernel:
     from difflib import get_close_matches
 
     close = get_close_matches(str(name), _TABLE)
-    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
     raise ValueError(f"no kernel is named {name!r}{hint}")
 
 
