@@ -57,18 +57,35 @@ def run(task: Callable[[int], None], tasks: int, threads: int) -> None:
         work()
     finally:
         stopped.set()
-        started = [future for future in futures if not future.cancel()]
-        errors = [error for future in started if (error := future.exception())]
+        errors = _settle(futures)
     if errors:
         raise errors[0]
 
 
 def _hand_over(work: Callable[[], None], helpers: int) -> list[Future[None]]:
-    pool = _pool_of(helpers)
+    futures: list[Future[None]] = []
     try:
-        return [pool.submit(work) for _ in range(helpers)]
-    except RuntimeError:  # the interpreter is shutting down: the caller works alone
-        return []
+        pool = _pool_of(helpers)
+        for _ in range(helpers):
+            futures.append(pool.submit(work))
+    except RuntimeError:  # the interpreter is shutting down: the caller works without more help
+        pass
+    return futures
+
+
+def _settle(futures: list[Future[None]]) -> list[BaseException]:
+    """What was raised until no helper works any more; an interrupt does not cut the wait short."""
+    errors = []
+    running = [future for future in futures if not future.cancel()]
+    while running:
+        try:
+            error = running[-1].exception()
+            running.pop()
+        except KeyboardInterrupt as interrupt:
+            error = interrupt
+        if error is not None:
+            errors.append(error)
+    return errors
 
 
 def _pool_of(size: int) -> ThreadPoolExecutor:
