@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -154,6 +155,14 @@ def test_an_interrupt_in_a_task_of_the_caller_is_raised():
     assert sorted(seen) == list(range(10))
 
 
+def functions_of(thread):
+    """The code that a thread is in, innermost first."""
+    frame = sys._current_frames()[thread]
+    while frame is not None:
+        yield frame.f_code
+        frame = frame.f_back
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals go to processes only")
 def test_an_interrupt_waits_for_the_helpers():
     caller, both = threading.main_thread().ident, threading.Barrier(2)
@@ -162,6 +171,10 @@ def test_an_interrupt_waits_for_the_helpers():
     def task(_):
         both.wait(PATIENCE)
         if threading.get_ident() != caller:
+            while task.__code__ in (codes := list(functions_of(caller))) or (
+                codes[0] is not threading.Condition.wait.__code__
+            ):
+                pass
             signal.pthread_kill(caller, signal.SIGINT)
             finished.append(sum(1 for _ in range(10**6)))
 
