@@ -25,8 +25,10 @@ SMALL = 1 << 18
 """Bytes of an extended copy below which no interior is set apart."""
 SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
-PRODUCTS = 1 << 22
+PRODUCTS = 1 << 23
 """Products worth a piece of their own: some ten times what handing it over costs."""
+STEP = 8
+"""Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,9 @@ def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
     cuts, _ = _cuts([lengths[axis] for axis in order], max(needed, copies))
     spatial_cuts = [cuts[order.index(axis)] for axis in range(len(lengths))]
 
-    spans = [_spans(0, n, pieces) for n, pieces in zip(lead, lead_cuts, strict=True)]
-    channels = _spans(0, problem.out_channels, channel_cuts[0])
-    outs = [_spans(*span, pieces) for span, pieces in zip(box, spatial_cuts, strict=True)]
+    spans = [_spans(0, n, pieces, 1) for n, pieces in zip(lead, lead_cuts, strict=True)]
+    channels = _spans(0, problem.out_channels, channel_cuts[0], 1)
+    outs = [_spans(*span, pieces, STEP) for span, pieces in zip(box, spatial_cuts, strict=True)]
     for lead_part in product(*spans):
         for region in product(*outs):
             for channel in channels:
@@ -132,8 +134,10 @@ def _cuts(lengths: tuple[int, ...] | list[int], parts: int) -> tuple[list[int], 
     return cuts, parts
 
 
-def _spans(start: int, stop: int, pieces: int) -> list[tuple[int, int]]:
-    edges = [start + (stop - start) * number // pieces for number in range(pieces + 1)]
+def _spans(start: int, stop: int, pieces: int, step: int) -> list[tuple[int, int]]:
+    """About equal spans, some ``pieces`` of them, of lengths that ``step`` divides but for the last."""
+    inner = {(stop - start) * number // pieces // step * step for number in range(1, pieces)}
+    edges = [start, *(start + edge for edge in sorted(inner - {0})), stop]
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 

@@ -5,7 +5,7 @@ What a backend promises is written in :mod:`fastconv.backends._protocol`.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import cast
 
@@ -16,13 +16,13 @@ __all__ = ["ORDER", "load", "unavailable"]
 ORDER = ("cython", "numba", "numpy")
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(name: str) -> Backend:
     """The module of a backend.  Loading it imports nothing heavy and never fails."""
     return cast(Backend, import_module(f"{__name__}.{name}_backend"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def unavailable(name: str) -> str | None:
     """Why this installation cannot run the backend and what would help, or None if it can."""
     return load(name).unavailable()

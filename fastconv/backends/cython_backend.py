@@ -8,7 +8,7 @@ imported, and no other, for importing code that the processor cannot run kills t
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -47,7 +47,7 @@ def instruction_set() -> str:
     return name if name == BASELINE else f"x86-64-{name}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _kernels() -> ModuleType:
     from ._probe import supported
 

@@ -3,7 +3,9 @@
 To a compiled kernel an array is a pointer to its first item, and every axis is a loop with an
 extent and a step in each operand.  Two loops become a tile (rows and columns, each with its
 taps); the others run around it.  What is summed beyond the taps of the tile, that is the channels
-and the taps of other axes, is a list of planes: pairs of offsets into ``x`` and ``w``.
+and the taps of other axes, is a list of planes: pairs of offsets into ``x`` and ``w``.  Sums run
+over channels, then over the taps of each axis in turn, and so do the bits of a result depend on the
+kernel alone.
 """
 
 from __future__ import annotations
@@ -105,15 +107,24 @@ def _loop_nest(
         loops.append(_Loop(out_shape[at], out[at], step, taps=taps[i], tap_x=tap, tap_w=w[3 + i]))
     loops = _merge([loop for loop in loops if loop.extent > 1 or loop.taps > 1])
 
-    columns = _take(loops, _best_columns)
-    rows = _take(loops, _best_rows)
+    columns, rows = _tile(loops)
+    tapped = [loop for loop in loops if loop.taps > 1]
+    if columns.taps > 1 and columns is not tapped[-1]:
+        columns_in_tile = replace(columns, taps=1)
+    else:
+        columns_in_tile = columns
+        tapped = [loop for loop in tapped if loop is not columns]
     reductions = [(channels, x[batch + 1], w[2])]
-    reductions += [(loop.taps, loop.tap_x, loop.tap_w) for loop in loops]
+    reductions += [(loop.taps, loop.tap_x, loop.tap_w) for loop in tapped if loop is not rows]
     tile = [
         (loop.extent, loop.out, loop.x, loop.taps, loop.tap_x, loop.tap_w)
-        for loop in (rows, columns)
+        for loop in (rows, columns_in_tile)
     ]
-    around = [(loop.extent, loop.out, loop.x, loop.w, loop.bias) for loop in loops]
+    around = [
+        (loop.extent, loop.out, loop.x, loop.w, loop.bias)
+        for loop in loops
+        if loop is not columns and loop is not rows
+    ]
     return LoopNest(
         np.array(around, np.int64).reshape(-1, 5),
         np.stack([_offsets(reductions, 1), _offsets(reductions, 2)], axis=-1),
@@ -137,27 +148,31 @@ def _merge(loops: list[_Loop]) -> list[_Loop]:
                 merged = replace(
                     outer, extent=outer.extent * inner.extent, out=inner.out, x=inner.x
                 )
-                rest = [loop for loop in loops if loop is not outer and loop is not inner]
-                return _merge([*rest, merged])
+                rest = [merged if loop is outer else loop for loop in loops if loop is not inner]
+                return _merge(rest)
     return loops
 
 
-def _take(loops: list[_Loop], best: object) -> _Loop:
-    """Remove and return the loop for a place in the tile, or one that runs once."""
+def _tile(loops: list[_Loop]) -> tuple[_Loop, _Loop]:
+    """The loops that become the columns and the rows of the tile.
+
+    Columns are neighbours in memory where any loop has them.  Rows are the innermost taps that are
+    left, so that the order of the sum is that of the axes however the arrays lie.
+    """
     able = [loop for loop in loops if not (loop.w or loop.bias)]
-    if not able:
-        return _Loop(1)
-    chosen = max(able, key=best)  # type: ignore[call-overload]
-    loops.remove(chosen)
-    return chosen
+    columns = max(able, key=_neighbours, default=_Loop(1))
+    others = [loop for loop in able if loop is not columns]
+    tapped = [loop for loop in others if loop.taps > 1]
+    rows = tapped[-1] if tapped else max(others, key=_extent, default=_Loop(1))
+    return columns, rows
 
 
-def _best_columns(loop: _Loop) -> tuple[bool, bool, int]:
+def _neighbours(loop: _Loop) -> tuple[bool, bool, int]:
     return loop.out == 1 and loop.x == 1, loop.out == 1, loop.extent
 
 
-def _best_rows(loop: _Loop) -> tuple[int, int]:
-    return loop.taps, loop.extent
+def _extent(loop: _Loop) -> int:
+    return loop.extent
 
 
 def _offsets(reductions: list[tuple[int, int, int]], operand: int) -> NDArray[np.int64]:

@@ -26,7 +26,6 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[ROWS][VECTORS], const T *x, cons
                                         const nest_t *n, const int64_t kw, const int first,
                                         const int last, const int vectors)
 {
-    UNROLL
     for (int64_t col = 0; col < kw; col++) {
         VEC sample[VECTORS];
         UNROLL
@@ -111,26 +110,25 @@ static void NAME(any_tile)(T *out, const T *x, const T *w, T bias, const int64_t
 #undef TILE
 }
 
-/* All rows and columns of a slab of at least LANES columns.  The last tile of a row reaches back
- * over outputs that are already right, and writes the same again. */
+/* All rows and columns of a slab of at least LANES columns.  The last tiles of a row and of a column
+ * reach back over outputs that are already right, and write the same again. */
 static void NAME(slab)(T *out, const T *x, const T *w, T bias, const int64_t *planes,
                        const nest_t *n)
 {
     const int shared = n->kh == 1 || n->row_x == n->tap_row_x;
+    const int rows = shared && n->rows >= ROWS ? ROWS : 1;
     nest_t m = *n;
     if (n->kh == 1) m.tap_row_x = n->row_x;
-    int rows;
     for (int64_t row = 0; row < n->rows; row += rows) {
+        if (row + rows > n->rows) row = n->rows - rows;
         T *o = out + row * n->row_out;
         const T *xr = x + row * n->row_x;
         int64_t col = 0;
-        rows = shared && n->rows - row >= ROWS ? ROWS : 1;
         for (; col + VECTORS * LANES <= n->cols; col += VECTORS * LANES)
             NAME(any_tile)(o + col * COL_OUT, xr + col * COL_X, w, bias, planes, &m, rows, VECTORS);
-        while (col < n->cols) {
+        for (; col < n->cols; col += LANES) {
             if (col + LANES > n->cols) col = n->cols - LANES;
             NAME(any_tile)(o + col * COL_OUT, xr + col * COL_X, w, bias, planes, &m, rows, 1);
-            col += LANES;
         }
     }
 }

@@ -20,8 +20,9 @@
 #define VECTOR_BYTES 0
 #endif
 
+/* Twelve sums and what feeds them fit 16 registers, and sixteen 32. */
 #define ROWS 4
-#define VECTORS 2
+#define VECTORS (VECTOR_BYTES == 64 ? 4 : 3)
 
 /* Extents and steps of a slab, in items; `loop_nest.py` makes them. */
 typedef struct {
@@ -32,16 +33,20 @@ typedef struct {
 } nest_t;
 
 #define T float
-#define BYTES 4
+#define WIDE (VECTOR_BYTES / 4)
+#define NARROW 4
 #define NAMED(f) f##_float32
 #include "widths.h"
 
 #define T double
-#define BYTES 8
+#define WIDE (VECTOR_BYTES / 8)
+#define NARROW 2
 #define NAMED(f) f##_float64
 #include "widths.h"
 
+/* Few processors multiply vectors of 64-bit integers. */
 #define T int64_t
-#define BYTES 8
+#define WIDE 1
+#define NARROW 1
 #define NAMED(f) f##_int64
 #include "widths.h"

@@ -1,15 +1,20 @@
-/* The tiles of one item type T of BYTES bytes in the widths that its rows may want: vectors as wide as the machine
- * has them, narrow ones for short rows, and single items for what is left or not in a row. */
+/* The tiles of one item type in the widths that its rows may want, a template: it is included once
+ * for each item type, with
+ *     T         the item type,
+ *     WIDE      items in the widest vector, or 1 where vectors do not pay,
+ *     NARROW    items in a vector of 16 bytes, or 1,
+ *     NAMED(f)  the name of f for this type.
+ */
 
-#if VECTOR_BYTES
-#define LANES (VECTOR_BYTES / BYTES)
+#if WIDE > 1
+#define LANES WIDE
 #define NAME(f) NAMED(f##_wide)
 #define FROZEN 1
 #include "tile.h"
 #endif
 
-#if VECTOR_BYTES > 16
-#define LANES (16 / BYTES)
+#if NARROW > 1 && NARROW < WIDE
+#define LANES NARROW
 #define NAME(f) NAMED(f##_narrow)
 #define FROZEN 0
 #include "tile.h"
@@ -23,23 +28,22 @@
 static void NAMED(slab)(T *out, const T *x, const T *w, T bias, const int64_t *planes,
                         const nest_t *n)
 {
-#if VECTOR_BYTES
-    if (n->col_out == 1 && n->col_x == 1) {
-        if (n->cols >= VECTOR_BYTES / BYTES) {
-            NAMED(slab_wide)(out, x, w, bias, planes, n);
-            return;
-        }
-#if VECTOR_BYTES > 16
-        if (n->cols >= 16 / BYTES) {
-            NAMED(slab_narrow)(out, x, w, bias, planes, n);
-            return;
-        }
+#if WIDE > 1
+    if (n->col_out == 1 && n->col_x == 1 && n->cols >= WIDE) {
+        NAMED(slab_wide)(out, x, w, bias, planes, n);
+        return;
+    }
 #endif
+#if NARROW > 1 && NARROW < WIDE
+    if (n->col_out == 1 && n->col_x == 1 && n->cols >= NARROW) {
+        NAMED(slab_narrow)(out, x, w, bias, planes, n);
+        return;
     }
 #endif
     NAMED(slab_single)(out, x, w, bias, planes, n);
 }
 
 #undef T
-#undef BYTES
+#undef WIDE
+#undef NARROW
 #undef NAMED

@@ -1,2 +1,5 @@
 """placeholder"""
-def unavailable(): return "being written"
+
+
+def unavailable():
+    return "being written"
