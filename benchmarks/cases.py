@@ -124,9 +124,12 @@ def names(*groups: str) -> list[str]:
 
 
 class CompiledCall:
-    """The setup of a benchmark of a case on a backend: what is compiled is compiled here."""
+    """A benchmark of a case on a backend: what is compiled is compiled in its setup."""
 
     param_names = ("case", "backend")
+    warmup_time = 0.0
+    processes = 1
+    repeat = (3, 20, 2.0)  # at least, at most, and seconds after which it is enough
 
     def setup(self, case: str, backend: str) -> None:
         if backend not in fastconv.available_backends():

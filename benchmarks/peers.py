@@ -6,27 +6,16 @@ anything on a machine that is shared.
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .cases import Case
 
 Call = Callable[[], Any]
-
-try:
-    import cv2
-except ImportError:
-    cv2 = None
-try:
-    import scipy
-except ImportError:
-    scipy = None
-try:
-    import torch
-except ImportError:
-    torch = None
 
 OPENCV_DTYPES = ("uint8", "int16", "float32", "float64")
 SCIPY_MODES = {
@@ -40,6 +29,8 @@ SCIPY_MODES = {
 
 def opencv_call(case: Case) -> Call | None:
     """Return the call of filter2D or sepFilter2D that answers a case, if there is one."""
+    import cv2
+
     borders = {
         "constant": cv2.BORDER_CONSTANT,
         "nearest": cv2.BORDER_REPLICATE,
@@ -57,6 +48,8 @@ def opencv_call(case: Case) -> Call | None:
 
 def scipy_call(case: Case) -> Call | None:
     """Return the call of scipy.ndimage that answers a case, if there is one."""
+    from scipy import ndimage
+
     if case.function != "correlate" or case.dtype == "float16":
         return None
     mode = SCIPY_MODES[case.options.get("boundary", "constant")]
@@ -64,14 +57,16 @@ def scipy_call(case: Case) -> Call | None:
     if case.dtype.startswith("complex"):
         w = w.conj()  # SciPy conjugates the weights of a correlation, fastconv does not
     if case.separable:
-        return lambda: scipy.ndimage.correlate1d(
-            scipy.ndimage.correlate1d(x, w[0], axis=0, mode=mode), w[1], axis=1, mode=mode
+        return lambda: ndimage.correlate1d(
+            ndimage.correlate1d(x, w[0], axis=0, mode=mode), w[1], axis=1, mode=mode
         )
-    return lambda: scipy.ndimage.correlate(x, w, mode=mode)
+    return lambda: ndimage.correlate(x, w, mode=mode)
 
 
 def pytorch_call(case: Case) -> Call | None:
     """Return the call of torch.nn.functional that answers a case, if there is one."""
+    import torch
+
     if case.function != "conv2d":
         return None
     x, w = map(torch.from_numpy, case.arrays())
@@ -83,21 +78,30 @@ def pytorch_call(case: Case) -> Call | None:
     return call
 
 
-# Name -> (version, what makes its calls), of the libraries that are installed.
+class Library(NamedTuple):
+    """Another library; it is imported when it is used, for it may be large."""
+
+    module: str
+    make: Callable[[Case], Call | None]
+
+    def version(self) -> str:
+        return import_module(self.module).__version__
+
+
 LIBRARIES = {
-    name: (module.__version__, make)
-    for name, module, make in [
-        ("OpenCV", cv2, opencv_call),
-        ("SciPy", scipy, scipy_call),
-        ("PyTorch", torch, pytorch_call),
-    ]
-    if module is not None
+    name: library
+    for name, library in {
+        "OpenCV": Library("cv2", opencv_call),
+        "SciPy": Library("scipy", scipy_call),
+        "PyTorch": Library("torch", pytorch_call),
+    }.items()
+    if find_spec(library.module)
 }
 
 
 def peers(case: Case) -> dict[str, Call]:
     """Return what the installed libraries offer for a case, by the library's name."""
-    calls = {name: make(case) for name, (_, make) in LIBRARIES.items()}
+    calls = {name: library.make(case) for name, library in LIBRARIES.items()}
     return {name: call for name, call in calls.items() if call is not None}
 
 

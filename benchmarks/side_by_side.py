@@ -28,10 +28,10 @@ def processor() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
-def birth_certificate() -> str:
+def circumstances() -> str:
     """Return where and when the figures of a table were taken, and with what."""
     libraries = [f"fastconv {fastconv.__version__} ({fastconv.get_num_threads()} threads)"]
-    libraries += [f"{name} {version}" for name, (version, _) in LIBRARIES.items()]
+    libraries += [f"{name} {library.version()}" for name, library in LIBRARIES.items()]
     return (
         f"{processor()}, {os.cpu_count()} processors; Python {platform.python_version()}, "
         f"NumPy {np.__version__}, {', '.join(libraries)}; {datetime.date.today()}; "
@@ -70,7 +70,7 @@ def main() -> None:
 
     backends = fastconv.available_backends()
     header = ["ms", *backends, *LIBRARIES, *(f"best peer / {backend}" for backend in backends)]
-    print(birth_certificate(), end="\n\n")
+    print(circumstances(), end="\n\n")
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     for name in arguments.cases or CASES:
         print(f"| {' | '.join(row(name, arguments.rounds, arguments.seconds))} |", flush=True)

@@ -42,9 +42,9 @@ class FirstCall:
     unit = "seconds"
 
     def setup(self, backend: str, cache: str) -> None:
+        self.folder = TemporaryDirectory()  # first: teardown runs after a skip, too
         if backend not in fastconv.available_backends():
             raise NotImplementedError(backend)
-        self.folder = TemporaryDirectory()
         if cache == "warm":
             self.first_call(backend)
 

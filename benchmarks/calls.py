@@ -1,4 +1,4 @@
-"""Filters on one big image, the smallest call, and how both stand beside other libraries."""
+"""One call: its time, its memory, and how it stands beside other libraries."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from .cases import CASES, CompiledCall, names
 from .peers import alternate, check, peers
 
 
-class Images(CompiledCall):
-    params = [names("dense", "dtypes", "borders", "separable"), list(ORDER)]
+class Filters(CompiledCall):
+    params = [names("dense", "dtypes", "borders", "separable", "tiny"), list(ORDER)]
 
     def time_call(self, case: str, backend: str) -> None:
         self.call()
 
 
-class Tiny(CompiledCall):
-    params = [names("tiny"), list(ORDER)]
+class Layers(CompiledCall):
+    params = [names("layers"), list(ORDER)]
 
     def time_call(self, case: str, backend: str) -> None:
         self.call()
