@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interpreter import printed
 
 import fastconv as fc
 from fastconv.backends import numpy_backend
@@ -125,19 +124,6 @@ def test_imports_are_found(tmp_path):
     }  # fmt: skip
 
 
-def python(code: str, **env: str) -> str:
-    """What a fresh interpreter prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout
-
-
 NEWLY_IMPORTED = """
 import sys, contextvars, dataclasses, numbers, reprlib, threading, numpy
 before = set(sys.modules)
@@ -147,11 +133,11 @@ print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
 
 
 def test_importing_is_light():
-    assert set(python(NEWLY_IMPORTED).split()) == {"fastconv", "numpy"}
+    assert set(printed(NEWLY_IMPORTED).split()) == {"fastconv", "numpy"}
 
 
 def test_heavy_things_wait_for_a_call_that_needs_them():
-    loaded = python(
+    loaded = printed(
         "import sys, fastconv; fastconv.correlate([1.0], [1.0], backend='numpy', threads=1);"
         "print(*sys.modules)"
     ).split()
