@@ -11,41 +11,15 @@ from pathlib import Path
 import numpy as np
 import oracle
 import pytest
+from command import Terminal, fails, run
 from numpy.testing import assert_array_equal
 from PIL import Image
 from tolerance import stored_as
 
 import fastconv as fc
-from fastconv import cli, demo, imageio, kernels
+from fastconv import cli, imageio, kernels
 
 SOBEL = "-1 0 1; -2 0 2; -1 0 1"
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process: its status, stdout and stderr."""
-
-    def run(*words):
-        try:
-            status = cli.main([str(word) for word in words])
-        except SystemExit as left:
-            status = left.code
-        return (status, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def fails(run):
-    """Run a command that must fail with one line on stderr; the line without its prefix."""
-
-    def fails(*words, command="fastconv"):
-        status, out, err = run(*words)
-        assert (status, out, err.count("\n")) == (2, "", 1)
-        assert err.startswith(f"{command}: ")
-        return err.removeprefix(f"{command}: ").removesuffix("\n").replace("\\", "/")
-
-    return fails
 
 
 @pytest.fixture
@@ -79,17 +53,12 @@ def filtered(samples, weights, boundary="nearest", stride=1, scale=1, offset=0):
     return stored_as(sums.everywhere().values * scale + offset, samples.dtype)
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
 # -- fastconv apply: what is written ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(7, 9), (7, 9, 3)])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_apply_filters_grey_and_colour_in_both_depths(dtype, shape, backend, folder, run):
+def test_apply_filters_grey_and_colour_in_both_depths(dtype, shape, backend, folder):
     samples = drawn(shape, dtype)
     save("in.png", samples)
     words = ("apply", "in.png", "--kernel", "sharpen", "-o", "out.png", "--backend", backend)
@@ -101,7 +70,7 @@ def test_apply_filters_grey_and_colour_in_both_depths(dtype, shape, backend, fol
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float32"])
-def test_apply_filters_tiff_of_32_bits(dtype, folder, run):
+def test_apply_filters_tiff_of_32_bits(dtype, folder):
     samples = drawn((5, 6), dtype)
     save("in.tif", samples)
     assert run("apply", "in.tif", "-k", SOBEL, "-o", "out.tif")[0] == 0
@@ -111,7 +80,7 @@ def test_apply_filters_tiff_of_32_bits(dtype, folder, run):
 
 @pytest.mark.parametrize("kernel", ["box_blur", "sepia", "grayscale"])
 @pytest.mark.parametrize("channels", [2, 4])
-def test_apply_leaves_alpha_alone(channels, kernel, folder, run):
+def test_apply_leaves_alpha_alone(channels, kernel, folder):
     samples = drawn((6, 7, channels))
     save("in.png", samples)
     assert run("apply", "in.png", "-k", kernel, "-o", "out.png") == (0, "", "")
@@ -120,7 +89,7 @@ def test_apply_leaves_alpha_alone(channels, kernel, folder, run):
     assert_array_equal(opened("few.png"), opened("out.png")[::2, ::3])
 
 
-def test_apply_filters_the_colours_of_a_palette(folder, run):
+def test_apply_filters_the_colours_of_a_palette(folder):
     samples = drawn((6, 7, 3)) // 64 * 64
     indexed = Image.fromarray(samples).quantize(256)
     indexed.save("in.png")
@@ -130,7 +99,7 @@ def test_apply_filters_the_colours_of_a_palette(folder, run):
 
 
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
-def test_apply_boundary(boundary, folder, run):
+def test_apply_boundary(boundary, folder):
     samples = drawn((5, 6))
     save("in.png", samples)
     words = ("apply", "in.png", "-k", "1 2 3; 4 -5 6", "-o", "out.png", "--boundary", boundary)
@@ -140,7 +109,7 @@ def test_apply_boundary(boundary, folder, run):
 
 
 @pytest.mark.parametrize(("text", "stride"), [("2", (2, 2)), ("3,2", (3, 2))])
-def test_apply_stride(text, stride, folder, run):
+def test_apply_stride(text, stride, folder):
     samples = drawn((8, 9, 3))
     save("in.png", samples)
     assert run("apply", "in.png", "-k", "emboss", "-o", "out.png", "--stride", text)[0] == 0
@@ -148,7 +117,7 @@ def test_apply_stride(text, stride, folder, run):
     assert_array_equal(opened("out.png"), wanted)
 
 
-def test_apply_scale_and_offset(folder, run):
+def test_apply_scale_and_offset(folder):
     samples = drawn((6, 7))
     save("in.png", samples)
     words = ("apply", "in.png", "-k", SOBEL, "-o", "out.png")
@@ -160,7 +129,7 @@ def test_apply_scale_and_offset(folder, run):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_apply_colour_matrices(dtype, folder, run):
+def test_apply_colour_matrices(dtype, folder):
     samples = drawn((5, 6, 3), dtype)
     white = np.iinfo(dtype).max
     save("in.png", samples)
@@ -176,7 +145,7 @@ def test_apply_colour_matrices(dtype, folder, run):
     assert np.abs(sepia - np.rint(np.minimum(samples @ matrix.T, white))).max() <= tolerance
 
 
-def test_apply_colour_matrices_to_grey(folder, run):
+def test_apply_colour_matrices_to_grey(folder):
     samples = drawn((5, 6))
     save("in.png", samples)
     for name in ("sepia", "invert", "grayscale"):
@@ -195,7 +164,7 @@ def test_apply_colour_matrices_to_grey(folder, run):
         ("rows.kernel", b"1 2 1; 0 0 0; -1 -2 -1"),
     ],
 )
-def test_apply_kernel_from_text_file(name, content, folder, run):
+def test_apply_kernel_from_text_file(name, content, folder):
     samples = drawn((5, 6))
     save("in.png", samples)
     Path(name).write_bytes(content)
@@ -205,7 +174,7 @@ def test_apply_kernel_from_text_file(name, content, folder, run):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "bool"])
 @pytest.mark.parametrize("shape", [(3,), (2, 3)])
-def test_apply_kernel_from_npy_file(shape, dtype, folder, run):
+def test_apply_kernel_from_npy_file(shape, dtype, folder):
     samples = drawn((5, 6))
     save("in.png", samples)
     weights = np.ones(shape, dtype)
@@ -214,7 +183,7 @@ def test_apply_kernel_from_npy_file(shape, dtype, folder, run):
     assert_array_equal(opened("out.png"), filtered(samples, np.atleast_2d(weights).astype(int)))
 
 
-def test_apply_kernel_of_fractions_and_of_one_number(folder, run):
+def test_apply_kernel_of_fractions_and_of_one_number(folder):
     samples = drawn((5, 6))
     save("in.png", samples)
     assert run("apply", "in.png", "-k", ".25 .5 .25", "-o", "out.png")[0] == 0
@@ -223,7 +192,7 @@ def test_apply_kernel_of_fractions_and_of_one_number(folder, run):
     assert_array_equal(opened("out.png"), 255 - samples)
 
 
-def test_apply_name_goes_before_a_file_of_that_name(folder, run):
+def test_apply_name_goes_before_a_file_of_that_name(folder):
     samples = drawn((5, 6))
     save("in.png", samples)
     Path("identity").write_text("0")
@@ -231,7 +200,7 @@ def test_apply_name_goes_before_a_file_of_that_name(folder, run):
     assert_array_equal(opened("out.png"), samples)
 
 
-def test_apply_writes_into_a_directory(folder, run):
+def test_apply_writes_into_a_directory(folder):
     save("one.png", drawn((5, 6)))
     save("two.bmp", drawn((5, 6)))
     Path("there").mkdir()
@@ -242,7 +211,7 @@ def test_apply_writes_into_a_directory(folder, run):
     assert found == ["both/one.png", "both/two.bmp", "new/one.png", "there/one.png"]
 
 
-def test_apply_overwrites_and_converts(folder, run):
+def test_apply_overwrites_and_converts(folder):
     samples = drawn((5, 6, 3))
     save("in.png", samples)
     Path("out.tif").write_bytes(b"something old")
@@ -272,7 +241,7 @@ def test_apply_overwrites_and_converts(folder, run):
         ("none.npy", "cannot read kernel none.npy: not a matrix of numbers but float64 of shape"),
     ],
 )
-def test_wrong_kernels(kernel, line, folder, fails):
+def test_wrong_kernels(kernel, line, folder):
     save("in.png", drawn((5, 6)))
     Path("bytes").write_bytes(b"\x93\xff\xfe")
     Path("empty").write_text("# nothing\n")
@@ -294,7 +263,7 @@ def test_wrong_kernels(kernel, line, folder, fails):
     ],
 )
 @pytest.mark.parametrize("kernel", ["sharpen", "sepia"])
-def test_wrong_choices(kernel, words, line, folder, fails):
+def test_wrong_choices(kernel, words, line, folder):
     save("in.png", drawn((5, 6)))
     assert fails("apply", "in.png", "-k", kernel, "-o", "out.png", *words).startswith(line)
     assert not Path("out.png").exists()
@@ -310,7 +279,7 @@ def test_wrong_choices(kernel, words, line, folder, fails):
         (["--sharper"], "unrecognized arguments: --sharper"),
     ],
 )
-def test_words_that_cannot_be_parsed(words, line, fails):
+def test_words_that_cannot_be_parsed(words, line):
     given = ("apply", "in.png", "-k", "sharpen", "-o", "out.png", *words)
     command = "fastconv" if words == ["--sharper"] else "fastconv apply"
     complaint = fails(*given, command=command)
@@ -318,13 +287,13 @@ def test_words_that_cannot_be_parsed(words, line, fails):
     assert complaint.endswith(f"; see {command} --help")
 
 
-def test_missing_words(fails):
+def test_missing_words():
     assert fails().startswith("the following arguments are required: COMMAND")
     assert "IMAGE, -k/--kernel, -o/--output" in fails("apply", command="fastconv apply")
     assert "invalid choice: 'blur'" in fails("blur")
 
 
-def test_files_that_cannot_be_read(folder, fails):
+def test_files_that_cannot_be_read(folder):
     Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     save("whole.png", drawn((50, 60)))
     whole = Path("whole.png").read_bytes()
@@ -335,7 +304,7 @@ def test_files_that_cannot_be_read(folder, fails):
     assert sorted(os.listdir()) == ["broken.png", "half.png", "whole.png"]
 
 
-def test_files_that_cannot_be_written(folder, fails):
+def test_files_that_cannot_be_written(folder):
     save("in.png", drawn((5, 6, 4)))
     Path("file").touch()
 
@@ -353,7 +322,7 @@ def test_files_that_cannot_be_written(folder, fails):
     assert sorted(os.listdir()) == ["file", "in.png"]
 
 
-def test_one_bad_image_does_not_stop_the_others(folder, run):
+def test_one_bad_image_does_not_stop_the_others(folder):
     for name in ("a.png", "c.png"):
         save(name, drawn((5, 6)))
     status, out, err = run("apply", "a.png", "b.png", "c.png", "-k", "identity", "-o", "out")
@@ -363,7 +332,7 @@ def test_one_bad_image_does_not_stop_the_others(folder, run):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_stop_in_the_middle_of_writing_leaves_no_trace(error, folder, run, monkeypatch):
+def test_a_stop_in_the_middle_of_writing_leaves_no_trace(error, folder, monkeypatch):
     save("in.png", drawn((5, 6)))
     Path("out.png").write_bytes(b"what was there")
 
@@ -382,7 +351,7 @@ def test_a_stop_in_the_middle_of_writing_leaves_no_trace(error, folder, run, mon
     assert Path("out.png").read_bytes() == b"what was there"
 
 
-def test_an_image_too_large_for_memory(folder, fails, monkeypatch):
+def test_an_image_too_large_for_memory(folder, monkeypatch):
     save("in.png", drawn((5, 6)))
 
     def refuse(*arguments, **keywords):
@@ -401,19 +370,19 @@ def test_an_image_too_large_for_memory(folder, fails, monkeypatch):
         ("skimage", ["demo"], "'fastconv[demo]'"),
     ],
 )
-def test_a_missing_package_is_told_with_its_cure(package, words, cure, folder, fails, monkeypatch):
+def test_a_missing_package_is_told_with_its_cure(package, words, cure, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     assert fails(*words).endswith(f" is not installed: pip install {cure}")
 
 
-def test_a_backend_that_cannot_run_is_told(folder, fails, monkeypatch):
+def test_a_backend_that_cannot_run_is_told(folder, monkeypatch):
     save("in.png", drawn((5, 6)))
     monkeypatch.setattr(fc.config.backends, "unavailable", lambda name: "no numba here")
     line = fails("apply", "in.png", "-k", "sharpen", "-o", "out.png", "--backend", "numba")
     assert line == "backend 'numba' is not available: no numba here"
 
 
-def test_a_wrong_environment_variable_is_told(folder, fails, monkeypatch):
+def test_a_wrong_environment_variable_is_told(folder, monkeypatch):
     save("in.png", drawn((5, 6)))
     monkeypatch.setenv("FASTCONV_BACKEND", "fastest")
     line = fails("apply", "in.png", "-k", "sharpen", "-o", "out.png")
@@ -423,13 +392,13 @@ def test_a_wrong_environment_variable_is_told(folder, fails, monkeypatch):
 # -- progress -----------------------------------------------------------------------------------
 
 
-def test_progress_is_drawn_for_several_images_on_a_terminal(folder, run, monkeypatch):
+def test_progress_is_drawn_for_several_images_on_a_terminal(folder, monkeypatch):
     for name in ("a.png", "b.png", "c.png"):
         save(name, drawn((5, 6)))
     monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    assert run("apply", "a.png", "no.png", "c.png", "-k", "identity", "-o", "out")[:2] == (2, "")
-    shown = sys.stderr.getvalue()
+    images = ("a.png", "no.png", "c.png")
+    status, out, shown = run("apply", *images, "-k", "identity", "-o", "out", stderr=Terminal())
+    assert (status, out) == (2, "")
     assert [f"{n}/3" in shown for n in (0, 1, 2)] == [True] * 3
     assert "[##########                    ] 1/3" in shown
     clean = "\r" + " " * 59 + "\r"
@@ -437,19 +406,18 @@ def test_progress_is_drawn_for_several_images_on_a_terminal(folder, run, monkeyp
     assert shown.endswith(clean)
 
 
-def test_no_progress_for_one_image_or_without_a_terminal(folder, run, monkeypatch):
+def test_no_progress_for_one_image_or_without_a_terminal(folder, monkeypatch):
     for name in ("a.png", "b.png"):
         save(name, drawn((5, 6)))
     assert run("apply", "a.png", "b.png", "-k", "identity", "-o", "out") == (0, "", "")
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    run("apply", "a.png", "-k", "identity", "-o", "out")
-    assert sys.stderr.getvalue().strip() == ""
+    status, _, shown = run("apply", "a.png", "-k", "identity", "-o", "out", stderr=Terminal())
+    assert (status, shown.strip()) == (0, "")
 
 
 # -- fastconv kernels, info ---------------------------------------------------------------------
 
 
-def test_kernels_lists_them_all(run):
+def test_kernels_lists_them_all():
     status, out, err = run("kernels")
     assert (status, err) == (0, "")
     for name in kernels.names():
@@ -460,7 +428,7 @@ def test_kernels_lists_them_all(run):
             assert line in out
 
 
-def test_kernels_shows_one(run):
+def test_kernels_shows_one():
     assert run("kernels", "emboss") == (
         0,
         "emboss\nRelief: the image as if lit from the upper left.\n"
@@ -473,7 +441,7 @@ def test_kernels_shows_one(run):
     assert run("kernels", "invert")[1].endswith("from red, green, blue, plus 1 of white\n")
 
 
-def test_kernels_does_not_know_all_names(fails):
+def test_kernels_does_not_know_all_names():
     assert fails("kernels", "sobel_z").startswith(
         "no kernel is named 'sobel_z' (did you mean sobel_"
     )
@@ -488,90 +456,18 @@ def test_kernels_on_a_plain_terminal(monkeypatch):
     assert "The mean of 3?3 pixels." in text
 
 
-def test_info_prints_the_configuration(run, capsys):
+def test_info_prints_the_configuration(capsys):
     status, out, err = run("info")
     fc.show_config()
     assert (status, out, err) == (0, capsys.readouterr().out, "")
 
 
-def test_version_and_help(run):
+def test_version_and_help():
     assert run("--version") == (0, f"fastconv {fc.__version__}\n", "")
     for words in ([], ["demo"], ["apply"], ["kernels"], ["info"]):
         status, out, err = run(*words, "--help")
         assert (status, err) == (0, "")
         assert out.startswith(" ".join(["usage: fastconv", *words]))
-
-
-# -- fastconv demo ------------------------------------------------------------------------------
-
-
-def test_demo_compares_every_backend_and_draws_the_sheet(folder, run):
-    status, out, err = run("demo", "-o", "sheets")
-    assert (status, err) == (0, "")
-    backends = fc.available_backends()
-    rows = [line.split() for line in out.splitlines() if not line.startswith("#")]
-    assert rows[0] == ["kernel", "backend", "milliseconds", "difference"]
-    assert [row[:2] for row in rows[1:]] == [[k, b] for k in demo.KERNELS for b in backends]
-    assert all(float(milliseconds) > 0 for _, _, milliseconds, _ in rows[1:])
-    assert all(0 <= float(difference) < 1e-5 for *_, difference in rows[1:])
-    if len(backends) > 1:
-        assert f"# agree within rounding: {', '.join(backends)}\n" in out
-    assert os.listdir("sheets") == ["fastconv-demo.png"]
-    with Image.open("sheets/fastconv-demo.png") as sheet:
-        assert (sheet.format, sheet.mode) == ("PNG", "RGB")
-        assert sheet.width > 1000
-        assert len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 5000
-
-
-def test_demo_runs_what_the_issue_of_it_asks_for():
-    lines = {"line_vertical", "line_horizontal", "line_diagonal_down", "line_diagonal_up"}
-    blur = {"gaussian_blur_5x5"}
-    assert {"sharpen", "emboss", "edge_detect", "sepia"} | lines | blur <= set(demo.KERNELS)
-
-
-@pytest.fixture
-def small_photograph(monkeypatch):
-    photo = np.random.default_rng(0).random((16, 120, 3), np.float32)
-    monkeypatch.setattr(demo, "_photograph", lambda: photo)
-
-
-def test_demo_fails_where_backends_disagree(folder, run, small_photograph, monkeypatch):
-    honest = demo._filtered
-
-    def wrong(image, kernel, backend=None):
-        result = honest(image, kernel, backend)
-        return result + np.float32(1e-3) if (kernel.name, backend) == ("sepia", "numpy") else result
-
-    monkeypatch.setattr(demo, "_filtered", wrong)
-    if len(fc.available_backends()) < 2:
-        pytest.skip("one backend cannot disagree")
-    status, out, _ = run("demo")
-    assert status == 1
-    assert out.endswith("# the backends DISAGREE beyond rounding in sepia\n")
-
-
-def test_demo_tells_which_backend_is_missing(folder, run, small_photograph, monkeypatch):
-    only_numpy = {"cython": "no compiler", "numba": "no numba", "numpy": None}
-    monkeypatch.setattr(demo.backends, "unavailable", only_numpy.get)
-    status, out, _ = run("demo")
-    assert status == 0
-    assert out.startswith("# without cython: no compiler\n# without numba: no numba\n")
-    assert "agree" not in out
-
-
-def test_demo_tells_a_waiting_person_what_it_does(folder, run, small_photograph, monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    assert run("demo")[0] == 0
-    shown = sys.stderr.getvalue()
-    assert "starting numba (the first time, Numba compiles for a while)" in shown
-    assert shown.rstrip(" ").endswith("\r")
-
-
-def test_demo_that_cannot_write(folder, fails):
-    Path("file").touch()
-    assert fails("demo", "-o", "file") == "cannot write into file: it is not a directory"
-    Path("dir/fastconv-demo.png").mkdir(parents=True)
-    assert fails("demo", "-o", "dir").endswith("fastconv-demo.png: it is a directory")
 
 
 # -- as a process -------------------------------------------------------------------------------
