@@ -7,9 +7,8 @@ which should have all three cannot pass by testing fewer.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
-from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -47,38 +46,42 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 class Ran:
-    """The names of the backends and algorithms that did any work since the last look."""
+    """The backends and algorithms that did any work since the last look."""
 
     def __init__(self) -> None:
-        self._backends: list[str] = []
-        self._algorithms: list[str] = []
+        self._backends: set[str] = set()
+        self._algorithms: set[str] = set()
 
     def only(self, backend: str, algorithm: str) -> None:
         """Assert that this backend ran under this algorithm, and nothing else did."""
-        assert set(self._backends) == {backend}
-        assert set(self._algorithms) == {algorithm}
-        self.__init__()
+        assert self._backends == {backend}
+        assert self._algorithms == {algorithm}
+        self._backends.clear()
+        self._algorithms.clear()
 
-    def watch(self, patch: pytest.MonkeyPatch, module: ModuleType, function: str, log: str) -> None:
-        name, seen = module.__name__.split(".")[-1].removesuffix("_backend"), getattr(self, log)
-        wrapped = getattr(module, function)
+    def watch(self, patch: pytest.MonkeyPatch, backends: list[str], algorithms: list[str]) -> None:
+        """Note each call of a kernel, and of an algorithm's work on a slab."""
+        for name in backends:
+            module = import_module(f"fastconv.backends.{name}_backend")
+            patch.setattr(module, "correlate", self._noted(module.correlate, self._backends, name))
+        for name in algorithms:
+            module = import_module(f"fastconv.algorithms.{name}")
+            patch.setattr(module, "run", self._noted(module.run, self._algorithms, name))
 
-        def spy(*args: object, **kwargs: object) -> object:
-            seen.append(name)
-            return wrapped(*args, **kwargs)
+    @staticmethod
+    def _noted(function: Callable[..., None], seen: set[str], name: str) -> Callable[..., None]:
+        def spy(*args: object) -> None:
+            seen.add(name)
+            function(*args)
 
-        patch.setattr(module, function, spy)
+        return spy
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ran]:
+def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     """A record of what ran: `ran.only("numba", "direct")`."""
     record = Ran()
-    for name in fc.available_backends():
-        record.watch(monkeypatch, backends.load(name), "correlate", "_backends")
-    for name in algorithms.ORDER:
-        module = import_module(f"fastconv.algorithms.{name}")
-        record.watch(monkeypatch, module, "run", "_algorithms")
+    record.watch(monkeypatch, [*fc.available_backends()], [*algorithms.ORDER])
     return record
 
 
