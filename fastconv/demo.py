@@ -86,7 +86,7 @@ def _ready_backends(show_status: Callable[[str], None]) -> list[str]:
     """The backends that can run, warmed up; those that cannot are printed with the reason."""
     names = []
     for name in backends.ORDER:
-        show_status(f"starting {name} (the first time, Numba compiles for a while)")
+        show_status(f"starting {name}; if it has to compile first, this takes a while")
         reason = backends.unavailable(name)
         if reason is None:
             backends.load(name).warmup()

@@ -78,7 +78,7 @@ def test_demo_tells_which_backend_is_missing(folder, small_photograph, monkeypat
 def test_demo_tells_a_waiting_person_what_it_does(folder, small_photograph, monkeypatch):
     status, _, shown = run("demo", stderr=Terminal())
     assert status == 0
-    assert "starting numba (the first time, Numba compiles for a while)" in shown
+    assert "starting numba; if it has to compile first, this takes a while" in shown
     assert shown.rstrip(" ").endswith("\r")
 
 
