@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, prod
 
 import numpy as np
@@ -54,9 +54,7 @@ def cut(problem: Problem, in_place: bool) -> tuple[Piece, ...]:
     if not prod(problem.canonical_out):
         return ()
     return tuple(
-        piece
-        for box, inside in _boxes(problem, in_place)
-        for piece in _split(problem, box, inside)
+        piece for box, inside in _boxes(problem, in_place) for piece in _split(problem, box, inside)
     )
 
 
@@ -85,7 +83,8 @@ def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
 def _bytes_read(problem: Problem, box: Box) -> int:
     """Bytes of the copy that a box over all batches and channels reads."""
     lead = prod(problem.batch) * problem.groups * problem.in_channels * problem.parts
-    return lead * problem.compute.itemsize * prod(stop - start for start, stop in _reads(problem, box))
+    samples = lead * prod(stop - start for start, stop in _reads(problem, box))
+    return samples * problem.compute.itemsize
 
 
 def _reads(problem: Problem, box: Box) -> tuple[tuple[int, int], ...]:
@@ -106,12 +105,16 @@ def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts, needed = _cuts((problem.out_channels,), needed if copies == 1 else 1)
     order = sorted(range(len(lengths)), key=lambda axis: axis == across)
-    cuts, _ = _cuts([lengths[axis] for axis in order], max(needed, copies))
-    spatial_cuts = [cuts[order.index(axis)] for axis in range(len(lengths))]
+    cuts, needed = _cuts([ceil(lengths[axis] / STEP) for axis in order], max(needed, copies))
+    finer, _ = _cuts([STEP] * len(order), needed)
+    places = [order.index(axis) for axis in range(len(lengths))]
 
     spans = [_spans(0, n, pieces, 1) for n, pieces in zip(lead, lead_cuts, strict=True)]
     channels = _spans(0, problem.out_channels, channel_cuts[0], 1)
-    outs = [_spans(*span, pieces, STEP) for span, pieces in zip(box, spatial_cuts, strict=True)]
+    outs = [
+        _spans(*span, cuts[i] * finer[i], STEP if finer[i] == 1 else 1)
+        for span, i in zip(box, places, strict=True)
+    ]
     for lead_part in product(*spans):
         for region in product(*outs):
             for channel in channels:
@@ -135,10 +138,11 @@ def _cuts(lengths: tuple[int, ...] | list[int], parts: int) -> tuple[list[int], 
 
 
 def _spans(start: int, stop: int, pieces: int, step: int) -> list[tuple[int, int]]:
-    """About equal spans, some ``pieces`` of them, of lengths that ``step`` divides but for the last."""
+    """About equal spans, some ``pieces`` of them, that end at multiples of ``step``."""
+    pieces = min(pieces, stop - start)
     inner = {(stop - start) * number // pieces // step * step for number in range(1, pieces)}
     edges = [start, *(start + edge for edge in sorted(inner - {0})), stop]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _times(span: tuple[int, int], factor: int) -> slice:

@@ -1,0 +1,87 @@
+"""The cut of a problem: every output once, in place where it may be, copies of a bounded size."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastconv as fc
+from fastconv.pieces import SCRATCH, cut, largest_copy
+
+
+@st.composite
+def problems(draw):
+    """Problems of up to some millions of outputs, which are never calculated."""
+    rank = draw(st.integers(1, 3))
+    shape = tuple(draw(st.integers(1, {1: 10**6, 2: 1000, 3: 100}[rank])) for _ in range(rank))
+    batch = tuple(draw(st.integers(1, 3)) for _ in range(draw(st.integers(0, 2))))
+    plan = fc.plan_correlate(
+        (*batch, *shape),
+        draw(st.sampled_from(["uint8", "float32", "complex64"])),
+        np.ones(tuple(draw(st.integers(1, 9)) for _ in range(rank)), "f4"),
+        mode=draw(st.sampled_from(["same", "full"])),
+        boundary=draw(st.sampled_from(oracle.BOUNDARIES)),
+        stride=draw(st.integers(1, 5)),
+        dilation=draw(st.integers(1, 3)),
+    )
+    return plan.problem
+
+
+def volume(spans):
+    return prod(span.stop - span.start for span in spans)
+
+
+@given(problems(), st.booleans())
+def test_every_output_belongs_to_one_piece(problem, in_place):
+    covered = np.zeros(problem.canonical_out, np.uint8)
+    for piece in cut(problem, in_place and not problem.complex):
+        covered[piece.out] += 1
+    assert np.all(covered == 1)
+
+
+@given(problems(), st.booleans())
+def test_pieces_read_what_their_outputs_see(problem, in_place):
+    for piece in cut(problem, in_place and not problem.complex):
+        for axis, span, reads in zip(
+            problem.axes, piece.out[-len(problem.axes) :], piece.reads, strict=True
+        ):
+            assert reads == axis.reads(span.start, span.stop)
+            if piece.inside:
+                assert 0 <= reads[0] < reads[1] <= axis.size
+
+
+def test_the_interior_is_read_in_place():
+    problem = fc.plan_correlate((2000, 2000), "f4", np.ones((5, 5), "f4")).problem
+    inside = sum(volume(piece.out) for piece in cut(problem, True) if piece.inside)
+    assert inside == 1996**2
+    assert not any(piece.inside for piece in cut(problem, False))
+
+
+@pytest.mark.parametrize(
+    ("shape", "taps", "how"),
+    [
+        ((4000, 4000), (3, 3), {}),
+        ((10**7,), (7,), {"boundary": "wrap"}),
+        ((40, 10**6), (5, 5), {}),
+        ((10**6, 40), (5, 5), {}),
+        ((200, 200, 200), (3, 3, 3), {"boundary": "mirror"}),
+        ((10**8,), (3,), {"stride": 10**6}),
+        ((10**4, 10**4), (3, 3), {"stride": 500}),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "complex128"])
+def test_copies_fit_a_cache(dtype, shape, taps, how):
+    problem = fc.plan_correlate(shape, dtype, np.ones(taps, "f4"), **how).problem
+    for in_place in (True, False):
+        assert largest_copy(problem, cut(problem, in_place)) < 3 * SCRATCH
+
+
+def test_spans_do_not_depend_on_threads():
+    w = np.ones((3, 3), "f4")
+    problems = {fc.plan_correlate((900, 900), "f4", w, threads=n).problem for n in (1, 2, 5)}
+    assert len(problems) == 1
