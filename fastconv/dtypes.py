@@ -81,7 +81,7 @@ def store(out: NDArray, acc: NDArray) -> None:
         else:
             _store_clipped(out, acc)
     else:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             np.copyto(out, acc, casting="unsafe")
 
 

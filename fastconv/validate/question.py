@@ -44,7 +44,7 @@ def numbers(
     safe = None
     if operands.kind in "fc":
         compute = dtypes.compute_dtype(operands, result)
-        fill = _inexact_cval(name, cval, operands)
+        fill = _inexact_cval(name, cval, operands, compute)
     else:
         fill = _integer_cval(name, cval, x_dtype)
         weights = prod(_largest_sum(row) for row in rows)
@@ -75,9 +75,13 @@ def _result(name: str, operands: np.dtype, dtype: DTypeLike | None, out: object)
     return room.dtype
 
 
-def _inexact_cval(name: str, cval: complex, operands: np.dtype) -> complex:
+def _inexact_cval(name: str, cval: complex, operands: np.dtype, compute: np.dtype) -> complex:
+    """The constant as the kernels read it, infinite where it exceeds their range."""
+    sample = np.result_type(compute, np.complex64) if operands.kind == "c" else compute
     try:
-        return complex(cval) if operands.kind == "c" else float(cval)  # type: ignore[arg-type]
+        with np.errstate(over="ignore", under="ignore"):
+            fill: complex = sample.type(cval).item()
+            return fill
     except (TypeError, OverflowError):
         kind = "complex" if operands.kind == "c" else "real"
         refuse(TypeError, f"{name}: cval", brief(cval), f"a {kind} number for {operands}")
