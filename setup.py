@@ -24,6 +24,8 @@ if sys.platform == "win32":
     LEVELS = {"v2": [], "v3": ["/arch:AVX2"], "v4": ["/arch:AVX512"]}
 else:
     COMMON = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+    # The vectors are written out; those that a compiler finds by itself would change the last bit.
+    COMMON += ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]
     LEVELS = {
         "v2": ["-march=x86-64-v2"],
         "v3": ["-march=x86-64-v3"],

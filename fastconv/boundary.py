@@ -103,7 +103,7 @@ def segments(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
     Index maps climb, fall or rest, so a few slices copy a whole border at the speed of memory,
     where fancy indexing would pay for each sample.
     """
-    if 0 <= start and stop <= n:
+    if start >= 0 and stop <= n:
         return (Segment(slice(0, stop - start), slice(start, stop)),)
     index = index_map(name, start, stop, n)
     found = []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +165,7 @@ def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
         for axis, span in zip(problem.axes, piece.reads, strict=True)
     )
     for combination in product(*runs):
-        to = tuple(segment.to for segment in combination)
+        to: tuple[Any, ...] = tuple(segment.to for segment in combination)
         frm = tuple(segment.frm for segment in combination)
         samples = problem.cval if None in frm else source[(..., *frm)]
         if problem.complex:
@@ -181,7 +182,7 @@ def largest_copy(problem: Problem, pieces: tuple[Piece, ...]) -> int:
 
 
 def _copy_bytes(problem: Problem, piece: Piece) -> int:
-    lead = prod(span.stop - span.start for span in piece.lead[:-1]) * problem.in_channels
+    lead: int = prod(span.stop - span.start for span in piece.lead[:-1]) * problem.in_channels
     samples = lead * prod(stop - start for start, stop in piece.reads)
     return samples * problem.parts * problem.compute.itemsize
 

@@ -7,7 +7,7 @@ that touch a border, run the kernel, store the result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -131,10 +131,10 @@ class Plan:
         if not self.problem.complex:
             dtypes.store(target, sums)
             return
-        every = (slice(None),) * len(self.problem.axes)
+        parts = np.moveaxis(sums, -1 - len(self.problem.axes), 0)
         with np.errstate(over="ignore"):
-            target.real[...] = sums[(..., slice(0, None, 2), *every)]
-            target.imag[...] = sums[(..., slice(1, None, 2), *every)]
+            np.moveaxis(target.real, -1 - len(self.problem.axes), 0)[...] = parts[::2]
+            np.moveaxis(target.imag, -1 - len(self.problem.axes), 0)[...] = parts[1::2]
 
     def _in_wide_integers(self) -> Plan:
         """The same with Python's integers, which no sum overflows; NumPy alone has them."""
@@ -186,7 +186,9 @@ def _prepare(
         return module.prepare(problem, w), bias.astype(problem.compute, order="C")
     dtype = np.result_type(problem.compute, np.complex64)
     weights = module.prepare(problem, tuple(factor.astype(dtype) for factor in question.w))
-    return tuple(_as_real(w) for w in weights), _interleave(bias.real, bias.imag, 1, problem.compute)
+    return tuple(_as_real(w) for w in weights), _interleave(
+        bias.real, bias.imag, 1, problem.compute
+    )
 
 
 def _as_real(w: NDArray) -> NDArray:

@@ -12,7 +12,8 @@ cdef extern from "tiles.h" nogil:
         int64_t n_planes
         int relu
     void slab_float32(
-        float *out, const float *x, const float *w, float bias, const int64_t *planes, const nest_t *n
+        float *out, const float *x, const float *w, float bias, const int64_t *planes,
+        const nest_t *n
     )
     void slab_float64(
         double *out, const double *x, const double *w, double bias, const int64_t *planes,

@@ -8,6 +8,8 @@ summed, one matrix product.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -43,7 +45,8 @@ def correlate(
     windows = sliding_window_view(x, extents, axis=filtered)
     every_output = tuple(slice(None, None, s) for s in stride)
     every_tap = tuple(slice(None, None, d) for d in dilation)
-    windows = windows[(..., *every_output, *every_tap)]
+    walk: tuple[Any, ...] = (..., *every_output, *every_tap)
+    windows = windows[walk]
 
     out[...] = bias.reshape(*bias.shape, *(1,) * rank)
     if w.shape[2] == 1:

@@ -13,8 +13,11 @@
 
 #if LANES > 1
 typedef T NAME(vec) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef __typeof__((NAME(vec)){0} < (NAME(vec)){0}) NAME(mask);
+#define POSITIVE(sum) ((NAME(vec))(~(NAME(mask))((sum) < 0) & (NAME(mask))(sum)))
 #else
 typedef T NAME(vec);
+#define POSITIVE(sum) ((sum) < 0 ? 0 : (sum))
 #endif
 #define VEC NAME(vec)
 #define COL_X (LANES > 1 ? 1 : n->col_x)
@@ -80,12 +83,8 @@ static ALWAYS_INLINE void NAME(tile)(T *out, const T *x, const T *w, T bias, con
     for (int r = 0; r < rows; r++) {
         UNROLL
         for (int v = 0; v < vectors; v++)
-            *(VEC *)(out + r * n->row_out + v * LANES * COL_OUT) = sum[r][v];
-        if (n->relu)
-            for (int i = 0; i < vectors * LANES; i++) {
-                T *o = out + r * n->row_out + i * COL_OUT;
-                *o = *o < 0 ? 0 : *o;
-            }
+            *(VEC *)(out + r * n->row_out + v * LANES * COL_OUT) =
+                n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
     }
 }
 
@@ -133,6 +132,7 @@ static void NAME(slab)(T *out, const T *x, const T *w, T bias, const int64_t *pl
     }
 }
 
+#undef POSITIVE
 #undef VEC
 #undef COL_X
 #undef COL_OUT

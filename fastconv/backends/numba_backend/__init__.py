@@ -1,5 +1,57 @@
-"""placeholder"""
+"""The just-in-time backend: Numba compiles the loops for the processor at hand, once.
+
+Numba is imported when the backend is first asked for, the kernels are compiled when a dtype is
+first seen, and the machine code is kept on disk for the next process.
+"""
+
+from __future__ import annotations
+
+from numpy.typing import NDArray
+
+from ..loop_nest import flat, loop_nest
+
+__all__ = ["correlate", "describe", "unavailable", "warmup"]
+
+_CURE = "pip install 'fastconv[numba]'"
 
 
-def unavailable():
-    return "being written"
+def unavailable() -> str | None:
+    try:
+        import numba
+    except ImportError as error:
+        return f"Numba cannot be imported ({error}): {_CURE}"
+    if numba.config.DISABLE_JIT:
+        return "Numba is told not to compile: unset NUMBA_DISABLE_JIT"
+    return None
+
+
+def describe() -> str:
+    import numba
+
+    from .tile import VECTOR_BYTES
+
+    return f"Numba {numba.__version__}, vectors of {8 * VECTOR_BYTES} bits"
+
+
+def warmup() -> None:
+    from .driver import compiled
+
+    for dtype in ("float32", "float64", "int64"):
+        compiled(dtype)
+
+
+def correlate(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    from .driver import compiled
+
+    nest = loop_nest(out, x, w, bias, stride, dilation)
+    compiled(out.dtype.name)(
+        flat(out), flat(x), flat(w), flat(bias), nest.loops, nest.planes, nest.tile, relu
+    )
