@@ -78,9 +78,9 @@ def test_numpy_convolve_and_correlate(n, k, mode, backend):
 @pytest.mark.parametrize("mode", ["same", "valid", "full"])
 @pytest.mark.parametrize(("shape", "taps"), SHAPES, ids=str)
 def test_signal_convolve(shape, taps, mode, signal, backend):
+    if mode == "valid":
+        shape = tuple(max(n, k) for n, k in zip(shape, taps, strict=True))
     x, w = oracle.samples(shape, "c16"), oracle.samples(taps, "c16", 1)
-    if mode == "valid" and taps > shape:
-        pytest.skip("the kernel is longer than the array")
     close(fc.convolve(x, w, mode=mode, backend=backend), signal.convolve(x, w, mode), 4 * w.size)
 
 
