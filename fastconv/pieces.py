@@ -93,7 +93,11 @@ def _reads(problem: Problem, box: Box) -> tuple[tuple[int, int], ...]:
 
 
 def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
-    """Cut a box so that copies fit a cache and every piece is worth handing over."""
+    """Cut a box so that copies fit a cache and every piece is worth handing over.
+
+    Batch axes inside of the last filtered one stay whole (the colours of a pixel): rows of memory
+    would fall apart.
+    """
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
     per_output = problem.in_channels * prod(problem.taps) * problem.parts**2
@@ -101,7 +105,9 @@ def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
     copies = 1 if inside else ceil(_bytes_read(problem, box) / SCRATCH)
     across = max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
 
-    lead = (*problem.batch, problem.groups)
+    last = max(problem.order[-len(lengths) :])
+    outer = (n if axis < last else 1 for n, axis in zip(problem.batch, problem.order, strict=False))
+    lead = (*outer, problem.groups)
     lead_cuts, needed = _cuts(lead, max(parts, copies))
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts, needed = _cuts((problem.out_channels,), needed if copies == 1 else 1)
@@ -110,7 +116,8 @@ def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
     finer, _ = _cuts([STEP] * len(order), needed)
     places = [order.index(axis) for axis in range(len(lengths))]
 
-    spans = [_spans(0, n, pieces, 1) for n, pieces in zip(lead, lead_cuts, strict=True)]
+    whole_lead = (*problem.batch, problem.groups)
+    spans = [_spans(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
     channels = _spans(0, problem.out_channels, channel_cuts[0], 1)
     outs = [
         _spans(*span, cuts[i] * finer[i], STEP if finer[i] == 1 else 1)
