@@ -102,6 +102,17 @@ def test_no_bit_of_64_is_lost(dtype, backend):
     assert got.tolist() == [min(2**63, limits(dtype)[1]), 2**62 + 2**53, 2**53 + 2, 4]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "largest", "weight"),
+    [("uint16", 2**16 - 1, 2**8 + 1), ("uint32", 2**32 - 1, 2**21 + 1)],
+)
+def test_sums_just_beyond_a_significand_are_exact(dtype, largest, weight, backend):
+    """Odd products a little above 2²⁴ and 2⁵³, which float32 and float64 round to even ones."""
+    x = np.array([largest, largest - 2, 1], dtype)
+    got = fc.correlate(x, np.array([weight], np.int32), dtype=np.int64, backend=backend)
+    assert got.tolist() == [value * weight for value in x.tolist()]
+
+
 @pytest.mark.parametrize("algorithm", ["direct", "separable"])
 @pytest.mark.parametrize("dtype", ["int64", "uint64"])
 def test_sums_beyond_64_bits_saturate_and_never_wrap(dtype, algorithm, backend):

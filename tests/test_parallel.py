@@ -79,7 +79,7 @@ def test_the_first_error_is_raised_and_stops_the_rest():
         parallel.run(task, 10**6, 1)
     assert seen == [0, 1, 2, 3]
     with pytest.raises(LookupError, match="task 3"):
-        parallel.run(task, 10**9, 3)
+        parallel.run(task, 10**6, 3)
 
 
 @pytest.mark.parametrize("culprit", ["caller", "helper"])
@@ -96,6 +96,23 @@ def test_nobody_works_after_an_error(culprit):
     with pytest.raises(ValueError, match=culprit):
         parallel.run(task, 2, 2)
     assert len(finished) == 1
+
+
+@pytest.mark.parametrize("culprit", ["caller", "helper"])
+def test_an_error_ends_the_work_of_the_others(culprit):
+    caller, both, tasks = threading.get_ident(), threading.Barrier(2), 10**7
+    seen = []
+
+    def task(number):
+        seen.append(number)
+        if number < 2:
+            both.wait(PATIENCE)
+            if (threading.get_ident() == caller) == (culprit == "caller"):
+                raise ValueError(culprit)
+
+    with pytest.raises(ValueError, match=culprit):
+        parallel.run(task, tasks, 2)
+    assert len(seen) < tasks
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
