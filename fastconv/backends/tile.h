@@ -5,7 +5,7 @@
  *     NAME(f) the name of f for this type and width,
  *     FROZEN  1 to compile the common kernel sizes one by one, with every loop unrolled.
  *
- * A tile is ROWS rows by VECTORS vectors of outputs whose sums stay in registers.  Where rows of
+ * A tile is a few rows by a few vectors of outputs whose sums stay in registers.  Where rows of
  * outputs are as far apart as rows of taps, a vector that was loaded once serves every output row
  * that its samples reach.  Each output is summed over planes, then rows of taps, then columns of
  * taps, whatever tile it falls into: its bits do not depend on where it stands.
@@ -22,15 +22,18 @@ typedef T NAME(vec);
 #define VEC NAME(vec)
 #define COL_X (LANES > 1 ? 1 : n->col_x)
 #define COL_OUT (LANES > 1 ? 1 : n->col_out)
+#define OPERANDS                                                                       \
+    T *out, const T *x, const T *w, const T bias, const int64_t *planes, const nest_t *n
 
 /* One row of samples, for the output rows first to last - 1, which it reaches with different rows of
  * taps: w is the row of taps for output row 0. */
-static ALWAYS_INLINE void NAME(add_row)(VEC sum[ROWS][VECTORS], const T *x, const T *w,
-                                        const nest_t *n, const int64_t kw, const int first,
-                                        const int last, const int vectors)
+static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
+                                        const nest_t *n, const int64_t kw, const int64_t step_x,
+                                        const int64_t step_w, const int first, const int last,
+                                        const int vectors)
 {
     for (int64_t col = 0; col < kw; col++) {
-        VEC sample[VECTORS];
+        VEC sample[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++) sample[v] = *(const VEC *)(x + v * LANES * COL_X);
         UNROLL
@@ -39,26 +42,27 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[ROWS][VECTORS], const T *x, cons
             UNROLL
             for (int v = 0; v < vectors; v++) sum[r][v] += sample[v] * weight;
         }
-        x += n->tap_col_x;
-        w += n->tap_col_w;
+        x += step_x;
+        w += step_w;
     }
 }
 
-#define ADD_ROW(first, last)                                        \
-    do {                                                            \
-        NAME(add_row)(sum, xr, wr, n, kw, first, last, vectors);    \
-        xr += n->tap_row_x;                                         \
-        wr += n->tap_row_w;                                         \
+#define ADD_ROW(first, last)                                                      \
+    do {                                                                          \
+        NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, first, last, vectors);  \
+        xr += row_x;                                                              \
+        wr += n->tap_row_w;                                                       \
     } while (0)
 
-/* One tile.  Sample rows reach the output rows one after the other, stay for as long as there are
- * taps, and leave them in the same order. */
-static ALWAYS_INLINE void NAME(tile)(T *out, const T *x, const T *w, T bias, const int64_t *planes,
-                                     const nest_t *n, const int64_t kh, const int64_t kw,
-                                     const int rows, const int vectors)
+/* One tile of 1, 2 or 4 rows.  Sample rows reach the output rows one after the other, stay for as
+ * long as there are taps, and leave them in the same order. */
+static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t kw,
+                                     const int64_t step_x, const int64_t step_w, const int rows,
+                                     const int vectors)
 {
-    VEC sum[ROWS][VECTORS];
+    const int64_t row_x = kh == 1 ? n->row_x : n->tap_row_x;
     const VEC zero = {0};
+    VEC sum[MOST_ROWS][MOST_VECTORS];
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
@@ -69,6 +73,10 @@ static ALWAYS_INLINE void NAME(tile)(T *out, const T *x, const T *w, T bias, con
         const T *wr = w + planes[2 * p + 1];
         if (rows == 1) {
             for (int64_t row = 0; row < kh; row++) ADD_ROW(0, 1);
+        } else if (rows == 2) {
+            ADD_ROW(0, 1);
+            for (int64_t row = 1; row < kh; row++) ADD_ROW(0, 2);
+            ADD_ROW(1, 2);
         } else if (kh == 1) {
             ADD_ROW(0, 1); ADD_ROW(1, 2); ADD_ROW(2, 3); ADD_ROW(3, 4);
         } else if (kh == 2) {
@@ -90,45 +98,60 @@ static ALWAYS_INLINE void NAME(tile)(T *out, const T *x, const T *w, T bias, con
 
 #undef ADD_ROW
 
-static void NAME(any_tile)(T *out, const T *x, const T *w, T bias, const int64_t *planes,
-                           const nest_t *n, int rows, int vectors)
-{
-#define TILE(kh, kw, rows, vectors) NAME(tile)(out, x, w, bias, planes, n, kh, kw, rows, vectors)
-    if (rows == 1)
-        vectors == 1 ? TILE(n->kh, n->kw, 1, 1) : TILE(n->kh, n->kw, 1, VECTORS);
-    else if (vectors == 1)
-        TILE(n->kh, n->kw, ROWS, 1);
+/* A function that lays tiles side by side, from column col on, and returns where it ended. */
+#define LAY(name, kh, kw, step_x, step_w, rows, vectors)                                     \
+    static int64_t NAME(name)(OPERANDS, int64_t col)                                         \
+    {                                                                                        \
+        for (; col + vectors * LANES <= n->cols; col += vectors * LANES)                     \
+            NAME(tile)(out + col * COL_OUT, x + col * COL_X, w, bias, planes, n, kh, kw,     \
+                       step_x, step_w, rows, vectors);                                       \
+        return col;                                                                          \
+    }
+
+LAY(flat_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS)
+LAY(flat, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1)
+LAY(tall_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS)
+LAY(tall, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, 1)
 #if FROZEN
-    else if (n->kh == 3 && n->kw == 3)
-        TILE(3, 3, ROWS, VECTORS);
-    else if (n->kh == 5 && n->kw == 5)
-        TILE(5, 5, ROWS, VECTORS);
+/* Two rows at a time, for 3x3 waits for memory: the ten lines of four would evict each other from a
+ * cache of eight ways where rows are a power of two long. */
+LAY(wide_3x3, 3, 3, 1, 1, 2, 4)
+LAY(one_3x3, 3, 3, 1, 1, 2, 1)
+LAY(wide_5x5, 5, 5, 1, 1, 4, VECTORS)
 #endif
-    else
-        TILE(n->kh, n->kw, ROWS, VECTORS);
-#undef TILE
-}
+
+#undef LAY
 
 /* All rows and columns of a slab of at least LANES columns.  The last tiles of a row and of a column
  * reach back over outputs that are already right, and write the same again. */
-static void NAME(slab)(T *out, const T *x, const T *w, T bias, const int64_t *planes,
-                       const nest_t *n)
+static void NAME(slab)(OPERANDS)
 {
-    const int shared = n->kh == 1 || n->row_x == n->tap_row_x;
-    const int rows = shared && n->rows >= ROWS ? ROWS : 1;
-    nest_t m = *n;
-    if (n->kh == 1) m.tap_row_x = n->row_x;
+    int64_t (*wide)(OPERANDS, int64_t) = NAME(flat_wide);
+    int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
+    int rows = 1;
+    if (n->rows >= 4 && (n->kh == 1 || n->row_x == n->tap_row_x)) {
+        rows = 4;
+        wide = NAME(tall_wide);
+        one = NAME(tall);
+#if FROZEN
+        if (n->kh == n->kw && n->tap_col_x == 1 && n->tap_col_w == 1) {
+            if (n->kh == 3) {
+                rows = 2;
+                wide = NAME(wide_3x3);
+                one = NAME(one_3x3);
+            } else if (n->kh == 5) {
+                wide = NAME(wide_5x5);
+            }
+        }
+#endif
+    }
     for (int64_t row = 0; row < n->rows; row += rows) {
         if (row + rows > n->rows) row = n->rows - rows;
         T *o = out + row * n->row_out;
         const T *xr = x + row * n->row_x;
-        int64_t col = 0;
-        for (; col + VECTORS * LANES <= n->cols; col += VECTORS * LANES)
-            NAME(any_tile)(o + col * COL_OUT, xr + col * COL_X, w, bias, planes, &m, rows, VECTORS);
-        for (; col < n->cols; col += LANES) {
-            if (col + LANES > n->cols) col = n->cols - LANES;
-            NAME(any_tile)(o + col * COL_OUT, xr + col * COL_X, w, bias, planes, &m, rows, 1);
-        }
+        int64_t col = wide(o, xr, w, bias, planes, n, 0);
+        col = one(o, xr, w, bias, planes, n, col);
+        if (col < n->cols) one(o, xr, w, bias, planes, n, n->cols - LANES);
     }
 }
 
@@ -136,6 +159,7 @@ static void NAME(slab)(T *out, const T *x, const T *w, T bias, const int64_t *pl
 #undef VEC
 #undef COL_X
 #undef COL_OUT
+#undef OPERANDS
 #undef LANES
 #undef NAME
 #undef FROZEN

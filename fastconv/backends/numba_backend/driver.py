@@ -12,57 +12,57 @@ from typing import Any
 import numba
 from numba import types
 
-from .tile import ROWS, VECTOR_BYTES, VECTORS, Frozen, make_tile
+from .tile import VECTOR_BYTES, make_tile
 
 __all__ = ["compiled"]
 
 NARROW_BYTES = 16
+ROWS = 4
+# Twelve sums and what feeds them fit 16 registers, and sixteen 32.
+VECTORS = 4 if VECTOR_BYTES == 64 else 3
 
 
-def make_slab(vector_bytes: int, vectors: int, frozen: Frozen = ()) -> Any:
-    """A function for Numba that fills the rows and columns of a slab, at least a vector of them.
+def make_slab(
+    vector_bytes: int, height: int, vectors: int, taps: tuple[int, int] | None = None
+) -> Any:
+    """A function for Numba that fills a slab with tiles of ``height`` rows.
 
-    The last tiles of a row and of a column reach back over outputs that are already right, and
-    write the same again.
+    The slab has at least these rows and the columns of one vector.  The last tiles of a row and of
+    a column reach back over outputs that are already right, and write the same again.
     """
-    tile = make_tile(vector_bytes, ROWS, vectors, frozen)
-    row = make_tile(vector_bytes, 1, vectors)
-    column = make_tile(vector_bytes, ROWS, 1)
-    vector = make_tile(vector_bytes, 1, 1)
+    wide = make_tile(vector_bytes, height, vectors, taps)
+    one = make_tile(vector_bytes, height, 1, taps)
 
     @numba.njit(nogil=True)
     def slab(out, o, x, i, w, j, bias, planes, nest, relu):  # type: ignore[no-untyped-def]
-        rows, row_out, row_x, kh, step = nest[0], nest[1], nest[2], nest[3], nest[4]
+        rows, row_out, row_x, kh = nest[0], nest[1], nest[2], nest[3]
         cols, col_out, col_x = nest[6], nest[7], nest[8]
-        shared = kh == 1 or row_x == step
-        if kh == 1:
-            step = row_x
-        height = ROWS if shared and rows >= ROWS else 1
+        step = row_x if kh == 1 else nest[4]
         lanes = max(1, vector_bytes // out.itemsize)
         width = vectors * lanes
-        whole = cols - cols % width if vectors > 1 else 0
+        whole = cols - cols % width
         for top in range(0, rows, height):
-            r = min(top, rows - height)
+            row = min(top, rows - height)
+            to, at = o + row * row_out, i + row * row_x
             for c in range(0, whole, width):
-                to, at = o + r * row_out + c * col_out, i + r * row_x + c * col_x
-                if height == 1:
-                    row(out, to, x, at, w, j, bias, planes, nest, step, relu)
-                else:
-                    tile(out, to, x, at, w, j, bias, planes, nest, step, relu)
+                wide(out, to + c * col_out, x, at + c * col_x, w, j, bias, planes, nest, step, relu)
             for left in range(whole, cols, lanes):
                 c = min(left, cols - lanes)
-                to, at = o + r * row_out + c * col_out, i + r * row_x + c * col_x
-                if height == 1:
-                    vector(out, to, x, at, w, j, bias, planes, nest, step, relu)
-                else:
-                    column(out, to, x, at, w, j, bias, planes, nest, step, relu)
+                one(out, to + c * col_out, x, at + c * col_x, w, j, bias, planes, nest, step, relu)
 
     return slab
 
 
-wide_slab = make_slab(VECTOR_BYTES, VECTORS, frozen=((3, 3), (5, 5)))
-narrow_slab = make_slab(NARROW_BYTES, 1)
-single_slab = make_slab(0, VECTORS)
+wide_tall = make_slab(VECTOR_BYTES, ROWS, VECTORS)
+wide_flat = make_slab(VECTOR_BYTES, 1, VECTORS)
+# Two rows at a time, for small kernels wait for memory: the lines of more rows would evict each
+# other from a cache of eight ways where rows are a power of two long.
+wide_3x3 = make_slab(VECTOR_BYTES, 2, 4, (3, 3))
+wide_5x5 = make_slab(VECTOR_BYTES, 2, 5, (5, 5))
+narrow_tall = make_slab(NARROW_BYTES, ROWS, 1)
+narrow_flat = make_slab(NARROW_BYTES, 1, 1)
+single_tall = make_slab(0, ROWS, VECTORS)
+single_flat = make_slab(0, 1, VECTORS)
 
 
 def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-untyped-def]
@@ -70,8 +70,12 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
     slabs = 1
     for extent in loops[:, 0]:
         slabs *= extent
-    in_rows = nest[7] == 1 and nest[8] == 1
-    cols = nest[6]
+    rows, row_x, kh, tap_row_x = nest[0], nest[2], nest[3], nest[4]
+    cols, col_out, col_x = nest[6], nest[7], nest[8]
+    kw, tap_col_x, tap_col_w = nest[9], nest[10], nest[11]
+    row_bytes = cols * out.itemsize if col_out == 1 and col_x == 1 else 0
+    tall = rows >= ROWS and (kh == 1 or row_x == tap_row_x)
+    side_by_side = tall and kh == kw and tap_col_x == 1 and tap_col_w == 1
     for slab in range(slabs):
         o = i = j = b = 0
         rest = slab
@@ -82,12 +86,24 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
             i += index * loops[depth, 2]
             j += index * loops[depth, 3]
             b += index * loops[depth, 4]
-        if in_rows and cols * out.itemsize >= VECTOR_BYTES:
-            wide_slab(out, o, x, i, w, j, bias[b], planes, nest, relu)
-        elif in_rows and cols * out.itemsize >= NARROW_BYTES:
-            narrow_slab(out, o, x, i, w, j, bias[b], planes, nest, relu)
+        if row_bytes >= VECTOR_BYTES:
+            if side_by_side and kh == 3:
+                wide_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif side_by_side and kh == 5:
+                wide_5x5(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif tall:
+                wide_tall(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            else:
+                wide_flat(out, o, x, i, w, j, bias[b], planes, nest, relu)
+        elif row_bytes >= NARROW_BYTES:
+            if tall:
+                narrow_tall(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            else:
+                narrow_flat(out, o, x, i, w, j, bias[b], planes, nest, relu)
+        elif tall:
+            single_tall(out, o, x, i, w, j, bias[b], planes, nest, relu)
         else:
-            single_slab(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            single_flat(out, o, x, i, w, j, bias[b], planes, nest, relu)
 
 
 @cache

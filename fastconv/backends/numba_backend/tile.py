@@ -17,26 +17,21 @@ from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["ROWS", "VECTORS", "VECTOR_BYTES", "Frozen", "make_tile"]
+__all__ = ["VECTOR_BYTES", "make_tile"]
 
 _FEATURES = binding.get_host_cpu_features()
 VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
 """Of the widest vectors of this processor."""
 HAS_FMA = bool(_FEATURES.get("fma")) or platform.machine() in ("aarch64", "arm64")
 
-Frozen = tuple[tuple[int, int], ...]
-"""Numbers of rows and columns of taps."""
 
-# Twelve sums and what feeds them fit 16 registers, and sixteen 32.
-ROWS = 4
-VECTORS = 4 if VECTOR_BYTES == 64 else 3
-
-
-def make_tile(vector_bytes: int, rows: int, vectors: int, frozen: Frozen = ()) -> Any:
+def make_tile(
+    vector_bytes: int, rows: int, vectors: int, taps: tuple[int, int] | None = None
+) -> Any:
     """A function for Numba that computes one tile.
 
-    With ``vector_bytes=0`` a vector is one item, and columns may be any steps apart.  Kernels of
-    the ``frozen`` sizes get instructions of their own, without loops.
+    With ``vector_bytes=0`` a vector is one item, and columns may be any steps apart.  With ``taps``
+    (rows and columns, which lie side by side) there are no loops over them.
     """
 
     @intrinsic
@@ -76,7 +71,7 @@ def make_tile(vector_bytes: int, rows: int, vectors: int, frozen: Frozen = ()) -
                 planes.data,
                 builder.extract_value(planes.shape, 0),
                 relu,
-                frozen,
+                taps,
             )
             return context.get_dummy_value()
 
@@ -144,7 +139,7 @@ class _Emitter:
         planes: ir.Value,
         n_planes: ir.Value,
         relu: ir.Value,
-        frozen: Frozen,
+        taps: tuple[int, int] | None,
     ) -> None:
         builder = self.builder
         self.sums = [
@@ -156,7 +151,11 @@ class _Emitter:
             x_plane = builder.gep(x, [builder.load(builder.gep(planes, [pair]))])
             after = builder.add(pair, _int(1))
             w_plane = builder.gep(w, [builder.load(builder.gep(planes, [after]))])
-            self.add_plane(x_plane, w_plane, frozen)
+            if taps:
+                self.tap_col_x = self.tap_col_w = _int(1)
+                self.add_few_rows(x_plane, w_plane, *taps)
+            else:
+                self.add_rows(x_plane, w_plane)
         zero = self.splat(ir.Constant(self.item, 0))
         for r in range(self.rows):
             for v in range(self.vectors):
@@ -168,23 +167,6 @@ class _Emitter:
                 active = builder.select(negative, zero, total)
                 to = self.at(out, r, self.row_out, v, self.col_out)
                 self.store(builder.select(relu, active, total), to)
-
-    def add_plane(self, x: ir.Value, w: ir.Value, frozen: Frozen) -> None:
-        """All rows of samples of a plane, with the instructions for the size of the kernel."""
-        if not frozen:
-            self.add_rows(x, w)
-            return
-        builder = self.builder
-        (kh, kw), *others = frozen
-        same = builder.and_(
-            builder.icmp_signed("==", self.kh, _int(kh)),
-            builder.icmp_signed("==", self.kw, _int(kw)),
-        )
-        with builder.if_else(same) as (then, otherwise):
-            with then:
-                self.add_few_rows(x, w, kh, kw)
-            with otherwise:
-                self.add_plane(x, w, tuple(others))
 
     def add_rows(self, x: ir.Value, w: ir.Value) -> None:
         """All rows of samples of a plane, for any number of taps."""
