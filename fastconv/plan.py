@@ -7,7 +7,8 @@ that touch a border, run the kernel, store the result.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from . import algorithms, backends, config, dtypes, parallel, validate
 from .pieces import Piece, cut, extend, largest_copy
 from .problem import Problem
 
-__all__ = ["Candidate", "Plan"]
+__all__ = ["Candidate", "Plan", "make"]
 
 
 class Candidate(NamedTuple):
@@ -29,6 +30,7 @@ class Candidate(NamedTuple):
     refusal: str | None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Plan:
     """One convolution, decided: call it on an array, print it, keep it.
 
@@ -43,25 +45,16 @@ class Plan:
     array([3., 4., 4., 3.])
     """
 
-    def __init__(
-        self,
-        question: validate.Question,
-        backend: str,
-        algorithm: str,
-        candidates: tuple[Candidate, ...],
-        threads: int | None,
-    ) -> None:
-        self.problem = question.problem
-        self.backend = backend
-        """The name of the backend that runs it."""
-        self.algorithm = algorithm
-        """The name of the algorithm that was chosen."""
-        self.candidates = candidates
-        self._threads = threads
-        self._question = question
-        self._module = algorithms.load(algorithm)
-        self._kernel = backends.load(backend).correlate
-        self._weights, self._bias = _prepare(question, self._module)
+    problem: Problem
+    backend: str
+    """The name of the backend that runs it."""
+    algorithm: str
+    """The name of the algorithm that was chosen."""
+    candidates: tuple[Candidate, ...]
+    _question: validate.Question
+    _weights: tuple[NDArray, ...]
+    _bias: NDArray
+    _threads: int | None
 
     def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
         """Run the plan.
@@ -92,29 +85,20 @@ class Plan:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
             result = np.empty(problem.out_shape, out.dtype) if in_the_way else out
-        if problem.safe is not None and dtypes.largest_value(samples) > problem.safe:
-            self._in_wide_integers().fill(samples, result)
-        else:
-            self.fill(samples, result)
+        wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
+        plan = self._in_wide_integers() if wide else self
+        source, target = problem.view_x(samples), problem.view_out(result)
+        pieces = cut(plan.problem, _can_read(plan.problem, source))
+        fill = partial(plan._fill, pieces, source, target)
+        parallel.run(fill, len(pieces), config.resolve_threads(self._threads))
         if out is None:
             return result
         if result is not out:
             np.copyto(out, result)
         return out
 
-    def fill(self, x: NDArray, out: NDArray) -> None:
-        """Write the result of a checked ``x`` into a checked ``out``."""
-        problem = self.problem
-        source, target = problem.view_x(x), problem.view_out(out)
-        pieces = cut(problem, _can_read(problem, source))
-
-        def work(number: int) -> None:
-            self._fill_piece(pieces[number], source, target)
-
-        parallel.run(work, len(pieces), config.resolve_threads(self._threads))
-
-    def _fill_piece(self, piece: Piece, x: NDArray, out: NDArray) -> None:
-        problem = self.problem
+    def _fill(self, pieces: tuple[Piece, ...], x: NDArray, out: NDArray, number: int) -> None:
+        problem, piece = self.problem, pieces[number]
         target = out[piece.out]
         if piece.inside:
             source = x[(*piece.lead, *(slice(*span) for span in piece.reads))]
@@ -123,7 +107,8 @@ class Plan:
         weights = tuple(w[piece.weights] for w in self._weights)
         bias = self._bias[piece.weights]
         sums = target if _can_write(problem, source, target) else _sums(problem, source, target)
-        self._module.run(self._kernel, sums, source, weights, bias, problem)
+        kernel = backends.load(self.backend).correlate
+        algorithms.load(self.algorithm).run(kernel, sums, source, weights, bias, problem)
         if sums is not target:
             self._store(target, sums)
 
@@ -132,7 +117,7 @@ class Plan:
             dtypes.store(target, sums)
             return
         parts = np.moveaxis(sums, -1 - len(self.problem.axes), 0)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             np.moveaxis(target.real, -1 - len(self.problem.axes), 0)[...] = parts[::2]
             np.moveaxis(target.imag, -1 - len(self.problem.axes), 0)[...] = parts[1::2]
 
@@ -140,7 +125,7 @@ class Plan:
         """The same with Python's integers, which no sum overflows; NumPy alone has them."""
         problem = replace(self.problem, compute=dtypes.OBJECT, safe=None)
         question = self._question._replace(problem=problem)
-        return Plan(question, "numpy", self.algorithm, self.candidates, self._threads)
+        return make(question, "numpy", self.algorithm, self.candidates, self._threads)
 
     def __repr__(self) -> str:
         problem = self.problem
@@ -171,6 +156,21 @@ class Plan:
 
 def _shape(lengths: tuple[int, ...]) -> str:
     return "x".join(str(n) for n in lengths)
+
+
+def make(
+    question: validate.Question,
+    backend: str,
+    algorithm: str,
+    candidates: tuple[Candidate, ...],
+    threads: int | None,
+) -> Plan:
+    """The plan that answers a question by an algorithm on a backend."""
+    if question.problem.safe is not None:  # the weights may be needed again, as they are now
+        question = question._replace(w=tuple(factor.copy() for factor in question.w))
+    with np.errstate(all="ignore"):
+        weights, bias = _prepare(question, algorithms.load(algorithm))
+    return Plan(question.problem, backend, algorithm, candidates, question, weights, bias, threads)
 
 
 def _prepare(

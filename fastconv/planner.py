@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from . import algorithms, config, validate
+from . import algorithms, config, plan, validate
 from .plan import Candidate, Plan
 from .problem import Problem
 
@@ -33,7 +33,7 @@ def make_plan(
     else:
         refusal = {candidate.algorithm: candidate.refusal for candidate in candidates}[algorithm]
         validate.not_refused(question.problem, algorithm, refusal)
-    return Plan(question, chosen_backend, algorithm, candidates, threads)
+    return plan.make(question, chosen_backend, algorithm, candidates, threads)
 
 
 @lru_cache(maxsize=512)

@@ -275,7 +275,6 @@ def test_floating_point_flags_are_nobodys_business(case, state, backend):
     np.testing.assert_array_equal(got, wanted)
 
 
-@pytest.mark.xfail(strict=True, reason="Plan._store and direct.prepare heed np.errstate")
 @pytest.mark.parametrize(
     ("x", "w", "how"),
     [

@@ -16,6 +16,7 @@ An algorithm is a module with four functions.  *Can it* and *should it* are apar
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -49,6 +50,7 @@ class Algorithm(Protocol):
     ) -> None: ...
 
 
+@cache
 def load(name: str) -> Algorithm:
     """The module of an algorithm."""
     return cast(Algorithm, import_module(f"{__name__}.{name}"))
