@@ -22,6 +22,10 @@ from numpy.typing import NDArray
 __all__ = ["LoopNest", "flat", "loop_nest"]
 
 
+LONG = 64
+"""Items of a row that keep vectors busy."""
+
+
 class LoopNest(NamedTuple):
     """Extents and steps, in items, as the compiled kernels read them."""
 
@@ -135,12 +139,14 @@ def _loop_nest(
 def _merge(loops: list[_Loop]) -> list[_Loop]:
     """Join pairs of loops that walk as one: an inner one without taps, ending where the outer
     one's next step begins, in x and out alike (the colours of a pixel and the pixels of a row).
+    Where the outer one has taps, long rows stay rows, which share what they read.
     """
     for outer in loops:
         for inner in loops:
             if (
                 outer is not inner
                 and inner.taps == 1
+                and (outer.taps == 1 or inner.extent < LONG)
                 and not (inner.w or inner.bias or outer.w or outer.bias)
                 and outer.x == inner.extent * inner.x
                 and outer.out == inner.extent * inner.out

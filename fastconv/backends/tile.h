@@ -50,17 +50,16 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const 
 #define ADD_ROW(first, last)                                                      \
     do {                                                                          \
         NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, first, last, vectors);  \
-        xr += row_x;                                                              \
+        xr += n->tap_row_x;                                                       \
         wr += n->tap_row_w;                                                       \
     } while (0)
 
-/* One tile of 1, 2 or 4 rows.  Sample rows reach the output rows one after the other, stay for as
- * long as there are taps, and leave them in the same order. */
+/* One tile of 1, 2 or 4 rows, several of them for several rows of taps.  Sample rows reach the output
+ * rows one after the other, stay for as long as there are taps, and leave them in the same order. */
 static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t kw,
                                      const int64_t step_x, const int64_t step_w, const int rows,
                                      const int vectors)
 {
-    const int64_t row_x = kh == 1 ? n->row_x : n->tap_row_x;
     const VEC zero = {0};
     VEC sum[MOST_ROWS][MOST_VECTORS];
     UNROLL
@@ -77,8 +76,6 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
             ADD_ROW(0, 1);
             for (int64_t row = 1; row < kh; row++) ADD_ROW(0, 2);
             ADD_ROW(1, 2);
-        } else if (kh == 1) {
-            ADD_ROW(0, 1); ADD_ROW(1, 2); ADD_ROW(2, 3); ADD_ROW(3, 4);
         } else if (kh == 2) {
             ADD_ROW(0, 1); ADD_ROW(0, 2); ADD_ROW(1, 3); ADD_ROW(2, 4); ADD_ROW(3, 4);
         } else {
@@ -108,7 +105,7 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
         return col;                                                                          \
     }
 
-LAY(flat_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS)
+LAY(flat_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS)
 LAY(flat, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1)
 LAY(tall_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS)
 LAY(tall, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, 1)
@@ -129,7 +126,7 @@ static void NAME(slab)(OPERANDS)
     int64_t (*wide)(OPERANDS, int64_t) = NAME(flat_wide);
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
     int rows = 1;
-    if (n->rows >= 4 && (n->kh == 1 || n->row_x == n->tap_row_x)) {
+    if (n->rows >= 4 && n->kh > 1 && n->row_x == n->tap_row_x) {
         rows = 4;
         wide = NAME(tall_wide);
         one = NAME(tall);

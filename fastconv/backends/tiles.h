@@ -23,7 +23,7 @@
 /* Twelve sums and what feeds them fit 16 registers, and sixteen 32. */
 #define VECTORS (VECTOR_BYTES == 64 ? 4 : 3)
 #define MOST_ROWS 4
-#define MOST_VECTORS 4
+#define MOST_VECTORS 8
 
 /* Extents and steps of a slab, in items; `loop_nest.py` makes them. */
 typedef struct {

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numba
 from numba import types
 
+from . import tile
 from .tile import VECTOR_BYTES, make_tile
 
 __all__ = ["compiled"]
@@ -35,9 +38,8 @@ def make_slab(
 
     @numba.njit(nogil=True)
     def slab(out, o, x, i, w, j, bias, planes, nest, relu):  # type: ignore[no-untyped-def]
-        rows, row_out, row_x, kh = nest[0], nest[1], nest[2], nest[3]
+        rows, row_out, row_x = nest[0], nest[1], nest[2]
         cols, col_out, col_x = nest[6], nest[7], nest[8]
-        step = row_x if kh == 1 else nest[4]
         lanes = max(1, vector_bytes // out.itemsize)
         width = vectors * lanes
         whole = cols - cols % width
@@ -45,16 +47,16 @@ def make_slab(
             row = min(top, rows - height)
             to, at = o + row * row_out, i + row * row_x
             for c in range(0, whole, width):
-                wide(out, to + c * col_out, x, at + c * col_x, w, j, bias, planes, nest, step, relu)
+                wide(out, to + c * col_out, x, at + c * col_x, w, j, bias, planes, nest, relu)
             for left in range(whole, cols, lanes):
                 c = min(left, cols - lanes)
-                one(out, to + c * col_out, x, at + c * col_x, w, j, bias, planes, nest, step, relu)
+                one(out, to + c * col_out, x, at + c * col_x, w, j, bias, planes, nest, relu)
 
     return slab
 
 
 wide_tall = make_slab(VECTOR_BYTES, ROWS, VECTORS)
-wide_flat = make_slab(VECTOR_BYTES, 1, VECTORS)
+wide_flat = make_slab(VECTOR_BYTES, 1, 8)
 # Two rows at a time, for small kernels wait for memory: the lines of more rows would evict each
 # other from a cache of eight ways where rows are a power of two long.
 wide_3x3 = make_slab(VECTOR_BYTES, 2, 4, (3, 3))
@@ -62,7 +64,7 @@ wide_5x5 = make_slab(VECTOR_BYTES, 2, 5, (5, 5))
 narrow_tall = make_slab(NARROW_BYTES, ROWS, 1)
 narrow_flat = make_slab(NARROW_BYTES, 1, 1)
 single_tall = make_slab(0, ROWS, VECTORS)
-single_flat = make_slab(0, 1, VECTORS)
+single_flat = make_slab(0, 1, 8)
 
 
 def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-untyped-def]
@@ -74,7 +76,7 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
     cols, col_out, col_x = nest[6], nest[7], nest[8]
     kw, tap_col_x, tap_col_w = nest[9], nest[10], nest[11]
     row_bytes = cols * out.itemsize if col_out == 1 and col_x == 1 else 0
-    tall = rows >= ROWS and (kh == 1 or row_x == tap_row_x)
+    tall = rows >= ROWS and kh > 1 and row_x == tap_row_x
     side_by_side = tall and kh == kw and tap_col_x == 1 and tap_col_w == 1
     for slab in range(slabs):
         o = i = j = b = 0
@@ -120,6 +122,8 @@ def compiled(dtype: str) -> Callable[..., Any]:
         types.boolean,
     )  # fmt: skip
     try:
+        # Numba's cache looks at this file alone: the name says which tile is inside.
+        correlate.__qualname__ = f"correlate_{crc32(Path(tile.__file__).read_bytes()):08x}"
         return _compile(signature, cache=True)
     except (RuntimeError, OSError):  # no folder to keep it in, or no room
         return _compile(signature, cache=False)

@@ -46,23 +46,22 @@ def make_tile(
         bias: Any,
         planes: Any,
         nest: Any,
-        tap_row_x: Any,
         relu: Any,
     ) -> Any:
         lanes = max(1, vector_bytes // (out.dtype.bitwidth // 8))
         signature = types.void(
-            out, types.intp, x, types.intp, w, types.intp, out.dtype, planes, nest, types.intp,
+            out, types.intp, x, types.intp, w, types.intp, out.dtype, planes, nest,
             types.boolean,
         )  # fmt: skip
 
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
-            out, out_at, x, x_at, w, w_at, bias, planes, nest, tap_row_x, relu = args
+            out, out_at, x, x_at, w, w_at, bias, planes, nest, relu = args
             out, x, w, planes, nest = (
                 context.make_array(signature.args[i])(context, builder, array)
                 for i, array in ((0, out), (2, x), (4, w), (7, planes), (8, nest))
             )
             numbers = [builder.load(builder.gep(nest.data, [_int(i)])) for i in range(12)]
-            emitter = _Emitter(builder, bias.type, lanes, rows, vectors, numbers, tap_row_x)
+            emitter = _Emitter(builder, bias.type, lanes, rows, vectors, numbers)
             emitter.emit(
                 builder.gep(out.data, [out_at]),
                 builder.gep(x.data, [x_at]),
@@ -118,7 +117,6 @@ class _Emitter:
         rows: int,
         vectors: int,
         nest: list[ir.Value],
-        tap_row_x: ir.Value,
     ) -> None:
         self.builder = builder
         self.item = item
@@ -126,9 +124,8 @@ class _Emitter:
         self.lanes = lanes
         self.rows = rows
         self.vectors = vectors
-        (_, self.row_out, _, self.kh, _, self.tap_row_w,
+        (_, self.row_out, _, self.kh, self.tap_row_x, self.tap_row_w,
          _, self.col_out, self.col_x, self.kw, self.tap_col_x, self.tap_col_w) = nest  # fmt: skip
-        self.tap_row_x = tap_row_x
 
     def emit(
         self,
@@ -177,7 +174,7 @@ class _Emitter:
             return
         with builder.if_else(builder.icmp_signed("<", self.kh, _int(self.rows - 1))) as (few, many):
             with few:
-                for kh in range(1, self.rows - 1):
+                for kh in range(2, self.rows - 1):
                     with builder.if_then(builder.icmp_signed("==", self.kh, _int(kh))):
                         self.add_few_rows(x, w, kh, self.kw)
             with many:
