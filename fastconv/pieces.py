@@ -50,12 +50,17 @@ class Piece:
 
 
 @lru_cache(maxsize=512)
-def cut(problem: Problem, in_place: bool) -> tuple[Piece, ...]:
-    """The pieces of a problem; ``in_place`` where kernels can read ``x`` itself."""
+def cut(problem: Problem, products: int, in_place: bool) -> tuple[Piece, ...]:
+    """The pieces of a problem that takes ``products`` an output.
+
+    ``in_place`` where kernels can read ``x`` itself.
+    """
     if not prod(problem.canonical_out):
         return ()
     return tuple(
-        piece for box, inside in _boxes(problem, in_place) for piece in _split(problem, box, inside)
+        piece
+        for box, inside in _boxes(problem, in_place)
+        for piece in _split(problem, box, products, inside)
     )
 
 
@@ -92,7 +97,7 @@ def _reads(problem: Problem, box: Box) -> tuple[tuple[int, int], ...]:
     return tuple(axis.reads(*span) for axis, span in zip(problem.axes, box, strict=True))
 
 
-def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
+def _split(problem: Problem, box: Box, products: int, inside: bool) -> Iterator[Piece]:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
     Batch axes inside of the last filtered one stay whole (the colours of a pixel): rows of memory
@@ -100,8 +105,7 @@ def _split(problem: Problem, box: Box, inside: bool) -> Iterator[Piece]:
     """
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
-    per_output = problem.in_channels * prod(problem.taps) * problem.parts**2
-    parts = ceil(outputs * max(per_output, 16) / PRODUCTS)
+    parts = ceil(outputs * max(products, 16) / PRODUCTS)
     copies = 1 if inside else ceil(_bytes_read(problem, box) / SCRATCH)
     across = max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
 

@@ -88,7 +88,7 @@ class Plan:
         wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
         plan = self._in_wide_integers() if wide else self
         source, target = problem.view_x(samples), problem.view_out(result)
-        pieces = cut(plan.problem, _can_read(plan.problem, source))
+        pieces = plan._cut(_can_read(plan.problem, source))
         fill = partial(plan._fill, pieces, source, target)
         parallel.run(fill, len(pieces), config.resolve_threads(self._threads))
         if out is None:
@@ -96,6 +96,9 @@ class Plan:
         if result is not out:
             np.copyto(out, result)
         return out
+
+    def _cut(self, in_place: bool) -> tuple[Piece, ...]:
+        return cut(self.problem, algorithms.load(self.algorithm).products(self.problem), in_place)
 
     def _fill(self, pieces: tuple[Piece, ...], x: NDArray, out: NDArray, number: int) -> None:
         problem, piece = self.problem, pieces[number]
@@ -145,7 +148,7 @@ class Plan:
             else:
                 verdict = f"{candidate.seconds * 1e3:.3g} ms predicted on one thread"
             lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
-        pieces = cut(problem, problem.x_dtype == problem.compute)
+        pieces = self._cut(in_place=problem.x_dtype == problem.compute)
         copies = sum(not piece.inside for piece in pieces)
         threads = min(config.resolve_threads(self._threads), max(len(pieces), 1))
         lines.append(f"  pieces     {len(pieces)}, of which {copies} read a copy with its border")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,9 +114,3 @@ class Problem:
     def taps(self) -> tuple[int, ...]:
         """The shape of the kernel along the filtered axes."""
         return tuple(axis.taps for axis in self.axes)
-
-    @property
-    def multiplications(self) -> int:
-        """Products of real numbers that the sentence above asks for."""
-        per_output = self.in_channels * prod(self.taps) * self.parts**2
-        return prod(self.canonical_out) * per_output

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastconv as fc
+from fastconv.algorithms import direct
 from fastconv.pieces import SCRATCH, cut, largest_copy
 
 
@@ -39,14 +40,14 @@ def volume(spans):
 @given(problems(), st.booleans())
 def test_every_output_belongs_to_one_piece(problem, in_place):
     covered = np.zeros(problem.canonical_out, np.uint8)
-    for piece in cut(problem, in_place and not problem.complex):
+    for piece in cut(problem, direct.products(problem), in_place and not problem.complex):
         covered[piece.out] += 1
     assert np.all(covered == 1)
 
 
 @given(problems(), st.booleans())
 def test_pieces_read_what_their_outputs_see(problem, in_place):
-    for piece in cut(problem, in_place and not problem.complex):
+    for piece in cut(problem, direct.products(problem), in_place and not problem.complex):
         for axis, span, reads in zip(
             problem.axes, piece.out[-len(problem.axes) :], piece.reads, strict=True
         ):
@@ -57,9 +58,11 @@ def test_pieces_read_what_their_outputs_see(problem, in_place):
 
 def test_the_interior_is_read_in_place():
     problem = fc.plan_correlate((2000, 2000), "f4", np.ones((5, 5), "f4")).problem
-    inside = sum(volume(piece.out) for piece in cut(problem, True) if piece.inside)
+    inside = sum(
+        volume(piece.out) for piece in cut(problem, direct.products(problem), True) if piece.inside
+    )
     assert inside == 1996**2
-    assert not any(piece.inside for piece in cut(problem, False))
+    assert not any(piece.inside for piece in cut(problem, direct.products(problem), False))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_the_interior_is_read_in_place():
 def test_copies_fit_a_cache(dtype, shape, taps, how):
     problem = fc.plan_correlate(shape, dtype, np.ones(taps, "f4"), **how).problem
     for in_place in (True, False):
-        assert largest_copy(problem, cut(problem, in_place)) < 3 * SCRATCH
+        assert largest_copy(problem, cut(problem, direct.products(problem), in_place)) < 3 * SCRATCH
 
 
 def test_spans_do_not_depend_on_threads():

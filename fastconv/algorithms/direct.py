@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +12,21 @@ from ..backends._protocol import Kernel
 from ..problem import Problem
 from . import costs
 
-__all__ = ["cost", "prepare", "refuses", "run"]
+__all__ = ["cost", "prepare", "products", "refuses", "run"]
 
 
 def refuses(problem: Problem) -> None:
     """Never: every problem has a definition."""
 
 
+def products(problem: Problem) -> int:
+    """One a channel and tap."""
+    return problem.in_channels * prod(problem.taps) * problem.parts**2
+
+
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    return costs.seconds(problem, backend, problem.multiplications)
+    return costs.seconds(problem, backend, products(problem))
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:

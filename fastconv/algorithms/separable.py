@@ -6,8 +6,6 @@ larger than the slab.
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +13,7 @@ from ..backends._protocol import Kernel
 from ..problem import Problem
 from . import costs
 
-__all__ = ["cost", "prepare", "refuses", "run"]
+__all__ = ["cost", "prepare", "products", "refuses", "run"]
 
 
 def refuses(problem: Problem) -> str | None:
@@ -25,11 +23,15 @@ def refuses(problem: Problem) -> str | None:
     return None
 
 
+def products(problem: Problem) -> int:
+    """One a tap of each factor."""
+    return sum(problem.taps) * problem.parts**2
+
+
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    outputs = prod(problem.canonical_out)
-    products = outputs * sum(problem.taps) * problem.parts**2
-    return costs.seconds(problem, backend, products, passes=len(problem.axes))
+    slow_products = products(problem) * costs.ONE_ROW
+    return costs.seconds(problem, backend, slow_products, passes=len(problem.axes))
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
