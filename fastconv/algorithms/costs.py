@@ -21,8 +21,8 @@ class Rates(NamedTuple):
     """Seconds before the first product."""
 
 
-# Measured on 2026-11-21 on an AMD EPYC (Zen 3, AVX2) with one thread, at commit 28e9d92: dense kernels
-# of 15x15 and 3x3 on 2048² (their difference is the products) and 3x3 on 8², best of 1.5 seconds.
+# Measured on 2026-11-21 on an AMD EPYC (Zen 3, AVX2), one thread, at commit 28e9d92: dense kernels of
+# 15x15 and 3x3 on 2048² (their difference is the products) and 3x3 on 8², best of 1.5 seconds.
 RATES = {
     "cython": Rates(product=2.4e-11, byte=4.0e-11, call=4e-5),
     "numba": Rates(product=2.4e-11, byte=3.3e-11, call=5e-5),

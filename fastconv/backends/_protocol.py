@@ -20,6 +20,9 @@ The kernel promises
     - the bits of an output depend on what it reads and on the shape of the kernel, never on where
       in ``out`` it stands;
     - NaN and infinities travel as IEEE 754 says, to the outputs that read them and no others.
+
+Where channels are summed, NumPy's backend leaves the order of the sum, and the use of threads, to
+the BLAS of NumPy.
 """
 
 from __future__ import annotations
