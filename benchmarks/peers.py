@@ -8,6 +8,7 @@ anything on a machine that is shared.
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from random import Random
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -122,7 +123,7 @@ def check(calls: Mapping[str, Call]) -> None:
 
 
 def alternate(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, np.ndarray]:
-    """Time functions in turns.
+    """Time functions in turns, in another order each round: who comes last finds colder caches.
 
     Parameters
     ----------
@@ -141,11 +142,15 @@ def alternate(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[st
     for call in calls.values():
         call()
     times: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
+    shuffle = Random(0).shuffle
     start = perf_counter()
     for done in range(rounds):
         if done >= 3 and perf_counter() - start > seconds:
             break
-        for name, call in calls.items():
+        shuffle(order)
+        for name in order:
+            call = calls[name]
             before = perf_counter()
             call()
             times[name].append(perf_counter() - before)
