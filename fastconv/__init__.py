@@ -3,9 +3,9 @@
 >>> import numpy as np
 >>> import fastconv as fc
 >>> fc.correlate(np.eye(3), np.ones((3, 3)), boundary="mirror")
-array([[5., 4., 5.],
-       [4., 3., 4.],
-       [5., 4., 5.]])
+array([[5., 3., 4.],
+       [3., 3., 3.],
+       [4., 3., 5.]])
 """
 
 from . import kernels

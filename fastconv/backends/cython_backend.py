@@ -2,7 +2,7 @@
 
 ``_probe`` says which sets this processor and operating system run; the best one that was built is
 imported, and no other, for importing code that the processor cannot run kills the process.
-``FASTCONV_ISA`` (v4, v3, v2 or baseline) forces one.
+``FASTCONV_ISA`` (v4, v3 or v2; baseline where these do not exist) forces one.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from types import ModuleType
 
 from numpy.typing import NDArray
 
+from ._protocol import Rates
 from .loop_nest import flat, loop_nest
 
-__all__ = ["correlate", "describe", "unavailable", "warmup"]
+__all__ = ["RATES", "correlate", "describe", "unavailable", "warmup"]
 
+RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5)
 BASELINE = "baseline"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "
@@ -51,7 +53,7 @@ def instruction_set() -> str:
 def _kernels() -> ModuleType:
     from ._probe import supported
 
-    runnable = (*supported(), BASELINE)
+    runnable = supported() or (BASELINE,)
     forced = os.environ.get("FASTCONV_ISA")
     if forced:
         if forced not in runnable:
@@ -65,7 +67,7 @@ def _kernels() -> ModuleType:
             return import_module(f"{__package__}._kernels_{name}")
         except ImportError:
             continue
-    return import_module(f"{__package__}._kernels_{BASELINE}")
+    return import_module(f"{__package__}._kernels_{runnable[-1]}")
 
 
 def correlate(

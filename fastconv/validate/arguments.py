@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Sequence
 from numbers import Complex, Integral, Real
 from reprlib import repr as brief
@@ -159,7 +160,7 @@ def check_not_empty(name: str, axis: int, size: int, border: str) -> None:
 
 def array(value: ArrayLike, argument: str) -> NDArray:
     """An array of one of the supported dtypes; anything that NumPy can read as one is taken."""
-    if isinstance(value, np.ma.MaskedArray):
+    if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray):
         refuse(TypeError, argument, "a masked array", "a plain array")
     try:
         result = np.asarray(value)
