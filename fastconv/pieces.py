@@ -171,20 +171,28 @@ def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
     lead = source.shape[:-rank]
     lengths = tuple(stop - start for start, stop in piece.reads)
     copy = _laid_out(lead if problem.parts == 1 else (*lead, 2), lengths, piece.across, problem)
-    runs = (
+    runs = [
         segments(axis.boundary, *span, axis.size)
         for axis, span in zip(problem.axes, piece.reads, strict=True)
-    )
-    for combination in product(*runs):
-        to: tuple[Any, ...] = tuple(segment.to for segment in combination)
-        frm = tuple(segment.frm for segment in combination)
-        samples = problem.cval if None in frm else source[(..., *frm)]
-        if problem.complex:
-            copy[(..., 0, *to)] = np.real(samples)
-            copy[(..., 1, *to)] = np.imag(samples)
-        else:
-            copy[(..., *to)] = samples
+    ]
+    if any(segment.frm is None for run in runs for segment in run):
+        _put(problem, copy, (), problem.cval)
+    for combination in product(*([segment for segment in run if segment.frm] for run in runs)):
+        to = tuple(segment.to for segment in combination)
+        frm: tuple[Any, ...] = tuple(segment.frm for segment in combination)
+        _put(problem, copy, to, source[(..., *frm)])
     return copy.reshape(*lead[:-1], lead[-1] * problem.parts, *lengths)
+
+
+def _put(
+    problem: Problem, copy: NDArray, to: tuple[slice, ...], samples: complex | NDArray
+) -> None:
+    if problem.complex:
+        every = to or (slice(None),) * len(problem.axes)
+        copy[(..., 0, *every)] = np.real(samples)
+        copy[(..., 1, *every)] = np.imag(samples)
+    else:
+        copy[(..., *to)] = samples
 
 
 def largest_copy(problem: Problem, pieces: tuple[Piece, ...]) -> int:
