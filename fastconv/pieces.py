@@ -178,17 +178,16 @@ def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
     if any(segment.frm is None for run in runs for segment in run):
         _put(problem, copy, (), problem.cval)
     for combination in product(*([segment for segment in run if segment.frm] for run in runs)):
-        to = tuple(segment.to for segment in combination)
+        to: tuple[Any, ...] = tuple(segment.to for segment in combination)
         frm: tuple[Any, ...] = tuple(segment.frm for segment in combination)
         _put(problem, copy, to, source[(..., *frm)])
     return copy.reshape(*lead[:-1], lead[-1] * problem.parts, *lengths)
 
 
-def _put(
-    problem: Problem, copy: NDArray, to: tuple[slice, ...], samples: complex | NDArray
-) -> None:
+def _put(problem: Problem, copy: NDArray, to: tuple[Any, ...], samples: complex | NDArray) -> None:
+    """Write the real and the imaginary part of samples, or samples that are real."""
     if problem.complex:
-        every = to or (slice(None),) * len(problem.axes)
+        every: tuple[Any, ...] = to or (slice(None),) * len(problem.axes)
         copy[(..., 0, *every)] = np.real(samples)
         copy[(..., 1, *every)] = np.imag(samples)
     else:
