@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, prod
 from typing import Any
@@ -49,7 +48,6 @@ class Piece:
     """The filtered axis that is laid out last in copies: the longest of a thin strip."""
 
 
-@lru_cache(maxsize=512)
 def cut(problem: Problem, products: int, in_place: bool) -> tuple[Piece, ...]:
     """The pieces of a problem that takes ``products`` an output.
 

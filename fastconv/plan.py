@@ -8,7 +8,7 @@ that touch a border, run the kernel, store the result.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +51,8 @@ class Plan:
     algorithm: str
     """The name of the algorithm that was chosen."""
     candidates: tuple[Candidate, ...]
-    _question: validate.Question
+    _wide: validate.Question | None
+    """The question in Python's integers, which NumPy alone has, where 64 bits may not do."""
     _weights: tuple[NDArray, ...]
     _bias: NDArray
     _threads: int | None
@@ -85,10 +86,12 @@ class Plan:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
             result = np.empty(problem.out_shape, out.dtype) if in_the_way else out
-        wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
-        plan = self._in_wide_integers() if wide else self
+        plan = self
+        if self._wide and dtypes.largest_value(samples) > (problem.safe or 0):
+            plan = make(self._wide, "numpy", self.algorithm, self.candidates, self._threads)
         source, target = problem.view_x(samples), problem.view_out(result)
-        pieces = plan._cut(_can_read(plan.problem, source))
+        in_place = _can_read(plan.problem, source)
+        pieces = plan._pieces_in_place if in_place else plan._pieces_copied
         fill = partial(plan._fill, pieces, source, target)
         parallel.run(fill, len(pieces), config.resolve_threads(self._threads))
         if out is None:
@@ -96,6 +99,14 @@ class Plan:
         if result is not out:
             np.copyto(out, result)
         return out
+
+    @cached_property
+    def _pieces_in_place(self) -> tuple[Piece, ...]:
+        return self._cut(in_place=True)
+
+    @cached_property
+    def _pieces_copied(self) -> tuple[Piece, ...]:
+        return self._cut(in_place=False)
 
     def _cut(self, in_place: bool) -> tuple[Piece, ...]:
         return cut(self.problem, algorithms.load(self.algorithm).products(self.problem), in_place)
@@ -124,12 +135,6 @@ class Plan:
             np.moveaxis(target.real, -1 - len(self.problem.axes), 0)[...] = parts[::2]
             np.moveaxis(target.imag, -1 - len(self.problem.axes), 0)[...] = parts[1::2]
 
-    def _in_wide_integers(self) -> Plan:
-        """The same with Python's integers, which no sum overflows; NumPy alone has them."""
-        problem = replace(self.problem, compute=dtypes.OBJECT, safe=None)
-        question = self._question._replace(problem=problem)
-        return make(question, "numpy", self.algorithm, self.candidates, self._threads)
-
     def __repr__(self) -> str:
         problem = self.problem
         lines = [
@@ -148,7 +153,8 @@ class Plan:
             else:
                 verdict = f"{candidate.seconds * 1e3:.3g} ms predicted on one thread"
             lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
-        pieces = self._cut(in_place=problem.x_dtype == problem.compute)
+        in_place = problem.x_dtype == problem.compute
+        pieces = self._pieces_in_place if in_place else self._pieces_copied
         copies = sum(not piece.inside for piece in pieces)
         threads = min(config.resolve_threads(self._threads), max(len(pieces), 1))
         lines.append(f"  pieces     {len(pieces)}, of which {copies} read a copy with its border")
@@ -169,11 +175,15 @@ def make(
     threads: int | None,
 ) -> Plan:
     """The plan that answers a question by an algorithm on a backend."""
-    if question.problem.safe is not None:  # the weights may be needed again, as they are now
-        question = question._replace(w=tuple(factor.copy() for factor in question.w))
+    problem, wide = question.problem, None
+    if problem.safe is not None:
+        integers = replace(problem, compute=dtypes.OBJECT, safe=None)
+        w = tuple(factor.copy() for factor in question.w)
+        bias = None if question.bias is None else question.bias.copy()
+        wide = validate.Question(integers, w, bias)
     with np.errstate(all="ignore"):
-        weights, bias = _prepare(question, algorithms.load(algorithm))
-    return Plan(question.problem, backend, algorithm, candidates, question, weights, bias, threads)
+        weights, offset = _prepare(question, algorithms.load(algorithm))
+    return Plan(problem, backend, algorithm, candidates, wide, weights, offset, threads)
 
 
 def _prepare(

@@ -213,7 +213,7 @@ def test_automatic_is_the_cheapest_that_can():
 
 
 def test_caches_are_bounded():
-    for cache in (planner._candidates, fc.plan.cut):
+    for cache in (planner._candidates, planner._remembered):
         assert cache.cache_info().maxsize is not None
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import validate
@@ -110,7 +109,8 @@ def correlate(
            [ 2.,  0.]])
     """
     samples = validate.array(x, "correlate: x")
-    plan = _plan_correlation(
+    plan = make_plan(
+        validate.correlation,
         "correlate",
         samples.shape,
         samples.dtype,
@@ -123,7 +123,7 @@ def correlate(
         origin=origin,
         stride=stride,
         dilation=dilation,
-        out=out,
+        out_dtype=validate.output_dtype(out, "correlate: out"),
         dtype=dtype,
         algorithm=algorithm,
         backend=backend,
@@ -186,7 +186,8 @@ def convolve(
     array([0, 1, 2, 3, 0])
     """
     samples = validate.array(x, "convolve: x")
-    plan = _plan_correlation(
+    plan = make_plan(
+        validate.correlation,
         "convolve",
         samples.shape,
         samples.dtype,
@@ -199,7 +200,7 @@ def convolve(
         origin=origin,
         stride=stride,
         dilation=dilation,
-        out=out,
+        out_dtype=validate.output_dtype(out, "convolve: out"),
         dtype=dtype,
         algorithm=algorithm,
         backend=backend,
@@ -255,7 +256,8 @@ def plan_correlate(
     >>> plan(np.ones((480, 640), "float32"))[0, :3]
     array([4., 6., 6.], dtype=float32)
     """
-    return _plan_correlation(
+    return make_plan(
+        validate.correlation,
         "correlate",
         validate.shape(x_shape, "plan_correlate: x_shape"),
         validate.dtype_named(x_dtype, "plan_correlate: x_dtype"),
@@ -268,24 +270,9 @@ def plan_correlate(
         origin=origin,
         stride=stride,
         dilation=dilation,
-        out=None,
+        out_dtype=None,
         dtype=dtype,
         algorithm=algorithm,
         backend=backend,
         threads=threads,
     )
-
-
-def _plan_correlation(
-    name: str,
-    x_shape: tuple[int, ...],
-    x_dtype: np.dtype,
-    w: ArrayLike | tuple[ArrayLike, ...],
-    *,
-    algorithm: str,
-    backend: str | None,
-    threads: int | None,
-    **options: Any,
-) -> Plan:
-    question = validate.correlation(name, x_shape, x_dtype, w, **options)
-    return make_plan(question, algorithm, backend, threads)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import validate
@@ -67,7 +66,9 @@ backend, threads
     array([[[1., 3., 6., 9., 7.]]])
     """
     samples = validate.array(x, "conv1d: x")
-    plan = _plan_convolution(
+    plan = make_plan(
+        validate.convolution,
+        "conv1d",
         1,
         samples.shape,
         samples.dtype,
@@ -80,7 +81,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
-        out=out,
+        out_dtype=validate.output_dtype(out, "conv1d: out"),
         algorithm=algorithm,
         backend=backend,
         threads=threads,
@@ -134,7 +135,9 @@ backend, threads
     >>> plan(np.ones((1, 2, 8), "float32")).shape
     (1, 4, 6)
     """
-    return _plan_convolution(
+    return make_plan(
+        validate.convolution,
+        "conv1d",
         1,
         validate.shape(x_shape, "plan_conv1d: x_shape"),
         validate.dtype_named(x_dtype, "plan_conv1d: x_dtype"),
@@ -147,7 +150,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
-        out=None,
+        out_dtype=None,
         algorithm=algorithm,
         backend=backend,
         threads=threads,
@@ -232,7 +235,9 @@ def conv2d(
     (1, 8, 16, 16)
     """
     samples = validate.array(x, "conv2d: x")
-    plan = _plan_convolution(
+    plan = make_plan(
+        validate.convolution,
+        "conv2d",
         2,
         samples.shape,
         samples.dtype,
@@ -245,7 +250,7 @@ def conv2d(
         boundary=boundary,
         layout=layout,
         activation=activation,
-        out=out,
+        out_dtype=validate.output_dtype(out, "conv2d: out"),
         algorithm=algorithm,
         backend=backend,
         threads=threads,
@@ -299,7 +304,9 @@ backend, threads
     >>> plan(np.ones((1, 2, 8, 8), "float32")).shape
     (1, 4, 6, 6)
     """
-    return _plan_convolution(
+    return make_plan(
+        validate.convolution,
+        "conv2d",
         2,
         validate.shape(x_shape, "plan_conv2d: x_shape"),
         validate.dtype_named(x_dtype, "plan_conv2d: x_dtype"),
@@ -312,7 +319,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
-        out=None,
+        out_dtype=None,
         algorithm=algorithm,
         backend=backend,
         threads=threads,
@@ -367,7 +374,9 @@ backend, threads
     array([54., 54.])
     """
     samples = validate.array(x, "conv3d: x")
-    plan = _plan_convolution(
+    plan = make_plan(
+        validate.convolution,
+        "conv3d",
         3,
         samples.shape,
         samples.dtype,
@@ -380,7 +389,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
-        out=out,
+        out_dtype=validate.output_dtype(out, "conv3d: out"),
         algorithm=algorithm,
         backend=backend,
         threads=threads,
@@ -434,7 +443,9 @@ backend, threads
     >>> plan(np.ones((1, 2, 8, 8, 8), "float32")).shape
     (1, 4, 6, 6, 6)
     """
-    return _plan_convolution(
+    return make_plan(
+        validate.convolution,
+        "conv3d",
         3,
         validate.shape(x_shape, "plan_conv3d: x_shape"),
         validate.dtype_named(x_dtype, "plan_conv3d: x_dtype"),
@@ -447,24 +458,8 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
-        out=None,
+        out_dtype=None,
         algorithm=algorithm,
         backend=backend,
         threads=threads,
     )
-
-
-def _plan_convolution(
-    rank: int,
-    x_shape: tuple[int, ...],
-    x_dtype: np.dtype,
-    w: ArrayLike,
-    bias: ArrayLike | None,
-    *,
-    algorithm: str,
-    backend: str | None,
-    threads: int | None,
-    **options: Any,
-) -> Plan:
-    question = validate.convolution(f"conv{rank}d", rank, x_shape, x_dtype, w, bias, **options)
-    return make_plan(question, algorithm, backend, threads)

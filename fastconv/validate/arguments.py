@@ -29,7 +29,7 @@ __all__ = [
     "not_refused",
     "number",
     "one_of",
-    "output_array",
+    "output_dtype",
     "per_axis",
     "refuse",
     "result_dtype",
@@ -207,9 +207,11 @@ def result_dtype(value: DTypeLike, argument: str, complex_sums: bool) -> np.dtyp
     return dtype
 
 
-def output_array(value: object, argument: str, complex_sums: bool) -> NDArray:
-    """An array that can hold results, whatever its shape."""
+def output_dtype(value: object, argument: str) -> np.dtype | None:
+    """The dtype of an array that receives a result, None where there is none."""
+    if value is None:
+        return None
     if not isinstance(value, np.ndarray):
         refuse(TypeError, argument, type(value).__name__, "a NumPy array")
-    result_dtype(value.dtype, argument, complex_sums)
-    return value
+    dtype: np.dtype = value.dtype
+    return dtype

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..problem import Problem
-from .arguments import array, output_array, refuse
+from .arguments import array, output_dtype, refuse, result_dtype
 
 __all__ = ["check_output", "overlaps", "planned_array"]
 
@@ -23,7 +23,8 @@ def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
 def check_output(problem: Problem, x: NDArray, out: NDArray) -> None:
     """Refuse an ``out`` of the wrong dtype or shape, not writable, or in the way."""
     argument = f"{problem.name}: out"
-    output_array(out, argument, problem.complex)
+    output_dtype(out, argument)
+    result_dtype(out.dtype, argument, problem.complex)
     if out.shape != problem.out_shape:
         refuse(ValueError, argument, f"shape {out.shape}", f"{problem.out_shape}")
     if not out.flags.writeable:

@@ -39,7 +39,7 @@ def correlation(
     origin: object,
     stride: object,
     dilation: object,
-    out: object,
+    out_dtype: np.dtype | None,
     dtype: DTypeLike | None,
 ) -> Question:
     """The question that ``correlate`` (or, with ``flip``, ``convolve``) asks."""
@@ -96,7 +96,7 @@ def correlation(
         x_dtype=x_dtype,
         relu=False,
         factors=factors,
-        **numbers(name, x_dtype, rows, None, fill, dtype, out),
+        **numbers(name, x_dtype, rows, None, fill, dtype, out_dtype),
     )
     if factors:
         kernels = tuple(_along(i, rank, factor) for i, factor in enumerate(kernels))

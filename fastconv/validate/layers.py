@@ -48,7 +48,7 @@ def convolution(
     boundary: object,
     layout: object,
     activation: object,
-    out: object,
+    out_dtype: np.dtype | None,
 ) -> Question:
     """The question that a convolution layer asks."""
     check_dtype(x_dtype, f"{name}: x")
@@ -86,7 +86,7 @@ def convolution(
         outputs = (n + before + after - extent) // strides[i] + 1
         walked.append(Axis(n, taps[i], strides[i], dilations[i], before, outputs, names[i]))
 
-    values = numbers(name, x_dtype, [weights.reshape(out_channels, -1)], offset, 0, None, out)
+    values = numbers(name, x_dtype, [weights.reshape(out_channels, -1)], offset, 0, None, out_dtype)
     if values["complex"] and activation is not None:
         refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
     lengths = dict(zip(filtered, (axis.out for axis in walked), strict=True))

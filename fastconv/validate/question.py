@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .. import dtypes
 from ..problem import Problem
-from .arguments import brief, output_array, refuse, result_dtype
+from .arguments import brief, refuse, result_dtype
 
 __all__ = ["Question", "numbers"]
 
@@ -32,7 +32,7 @@ def numbers(
     bias: NDArray | None,
     cval: complex,
     dtype: DTypeLike | None,
-    out: object,
+    out_dtype: np.dtype | None,
 ) -> dict[str, Any]:
     """The fields of a problem that follow from its dtypes and weights.
 
@@ -40,7 +40,7 @@ def numbers(
     """
     offsets = [] if bias is None else [bias]
     operands = dtypes.result_dtype(x_dtype, *(values.dtype for values in (*rows, *offsets)))
-    result = _result(name, operands, dtype, out)
+    result = _result(name, operands, dtype, out_dtype)
     safe = None
     if operands.kind in "fc":
         compute = dtypes.compute_dtype(operands, result)
@@ -62,17 +62,19 @@ def numbers(
     }
 
 
-def _result(name: str, operands: np.dtype, dtype: DTypeLike | None, out: object) -> np.dtype:
+def _result(
+    name: str, operands: np.dtype, dtype: DTypeLike | None, out_dtype: np.dtype | None
+) -> np.dtype:
     complex_sums = operands.kind == "c"
     if dtype is not None:
         operands = result_dtype(dtype, f"{name}: dtype", complex_sums)
-    if out is None:
+    if out_dtype is None:
         return operands
-    room = output_array(out, f"{name}: out", complex_sums)
-    if dtype is not None and room.dtype != operands:
+    result_dtype(out_dtype, f"{name}: out", complex_sums)
+    if dtype is not None and out_dtype != operands:
         allowed = f"{operands}, which dtype= asks for"
-        refuse(ValueError, f"{name}: out", f"dtype {room.dtype}", allowed)
-    return room.dtype
+        refuse(ValueError, f"{name}: out", f"dtype {out_dtype}", allowed)
+    return out_dtype
 
 
 def _inexact_cval(name: str, cval: complex, operands: np.dtype, compute: np.dtype) -> complex:

@@ -1,0 +1,130 @@
+"""Plans are remembered: for calls that say the same, to the last bit, and for no others."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastconv as fc
+from fastconv import planner
+
+X = np.arange(30.0).reshape(5, 6)
+W = np.array([[1.0, 2.0], [3.0, 5.0]])
+
+
+@pytest.fixture(autouse=True)
+def empty():
+    planner._remembered.cache_clear()
+
+
+def remembered():
+    return planner._remembered.cache_info().hits
+
+
+def test_the_same_call_gets_the_same_plan():
+    first = fc.plan_correlate(X.shape, X.dtype, W)
+    assert fc.plan_correlate(X.shape, X.dtype, W.copy()) is first
+    fc.correlate(X, W)
+    assert remembered() == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"mode": "full"},
+        {"boundary": "wrap"},
+        {"boundary": ("wrap", "mirror")},
+        {"cval": 1.0},
+        {"cval": -0.0},
+        {"origin": (0, -1)},
+        {"stride": 2},
+        {"dilation": (1, 2)},
+        {"dtype": "f4"},
+        {"axes": (1, 0)},
+        {"algorithm": "direct"},
+        {"threads": 1},
+        {"w": np.nextafter(W, 9)},
+        {"w": W.astype("f4")},
+        {"w": W.T},
+        {"w": (W[0], W[1])},
+        {"x_shape": (5, 7)},
+        {"x_dtype": np.float32},
+    ],
+    ids=str,
+)
+def test_another_call_gets_another_plan(other):
+    usual = {"x_shape": X.shape, "x_dtype": X.dtype, "w": W, "cval": 0.0, "threads": 2}
+    first = fc.plan_correlate(**usual)
+    assert fc.plan_correlate(**usual) is first
+    assert fc.plan_correlate(**usual | other) is not first
+
+
+def test_convolution_is_not_correlation():
+    np.testing.assert_array_equal(fc.correlate([1.0, 0, 0], [1.0, 2, 3]), [2, 1, 0])
+    np.testing.assert_array_equal(fc.convolve([1.0, 0, 0], [1.0, 2, 3]), [2, 3, 0])
+
+
+@pytest.mark.parametrize("wrong", [{"stride": 1.0}, {"cval": "0"}], ids=str)
+def test_what_equals_a_right_argument_is_still_wrong(wrong):
+    fc.correlate(X, W, stride=1)
+    with pytest.raises(TypeError, match=next(iter(wrong))):
+        fc.correlate(X, W, **wrong)
+
+
+def test_masked_weights_are_still_refused():
+    fc.correlate(X, W)
+    with pytest.raises(TypeError, match="masked"):
+        fc.correlate(X, np.ma.array(W))
+
+
+def test_changed_weights_are_new_weights():
+    w = W.copy()
+    before = fc.correlate(X, w)
+    w *= 2
+    np.testing.assert_array_equal(fc.correlate(X, w), 2 * before)
+
+
+def test_large_kernels_are_not_kept():
+    w = np.ones(planner.LARGEST // 8 + 1)
+    fc.convolve(w, w, mode="valid")
+    fc.convolve(w, w, mode="valid")
+    assert planner._remembered.cache_info().currsize == 0
+
+
+def test_no_array_of_the_caller_is_kept():
+    x, w, out = X.copy(), W.copy(), np.empty_like(X)
+    fc.correlate(x, w, out=out)
+    references = [weakref.ref(array) for array in (x, w, out)]
+    del x, w, out
+    gc.collect()
+    assert all(reference() is None for reference in references)
+
+
+def test_layers_are_remembered_with_their_bias():
+    x, w = np.ones((1, 2, 4, 4)), np.ones((3, 2, 3, 3))
+    zero, one = (fc.conv2d(x, w, np.full(3, b)) for b in (0.0, 1.0))
+    np.testing.assert_array_equal(one, zero + 1)
+    fc.conv2d(x, w, np.zeros(3))
+    assert remembered() == 1
+
+
+def test_the_choice_of_the_backend_is_part_of_the_call():
+    with fc.use_backend("numpy"):
+        assert fc.plan_correlate(X.shape, X.dtype, W).backend == "numpy"
+    for name in fc.available_backends():
+        with fc.use_backend(name):
+            assert fc.plan_correlate(X.shape, X.dtype, W).backend == name
+
+
+def test_many_threads_at_once():
+    kernels = [W * n for n in range(7)]
+    wanted = [fc.correlate(X, w) for w in kernels]
+    planner._remembered.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda n: fc.correlate(X, kernels[n % 7]), range(200)))
+    for n, result in enumerate(results):
+        np.testing.assert_array_equal(result, wanted[n % 7])
