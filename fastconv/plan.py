@@ -66,7 +66,8 @@ class Plan:
             Of the shape and dtype that the plan was made for.
         out : ndarray, optional
             Receives the result: of the result's shape, and of any dtype that it can be rounded
-            to.  It may be ``x`` itself, and otherwise must not overlap it.
+            to.  It may be ``x`` itself, and otherwise must not overlap it.  (``out=`` of a call
+            without a plan counts as ``dtype=``, too; a plan has its dtypes already.)
 
         Returns
         -------
@@ -85,9 +86,10 @@ class Plan:
         else:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
-            result = np.empty(problem.out_shape, out.dtype) if in_the_way else out
+            result = np.empty(problem.out_shape, out.dtype) if in_the_way else out.view(np.ndarray)
         plan = self
-        if self._wide and dtypes.largest_value(samples) > (problem.safe or 0):
+        safe = problem.safe
+        if self._wide and safe is not None and dtypes.largest_value(samples) > safe:
             plan = make(self._wide, "numpy", self.algorithm, self.candidates, self._threads)
         source, target = problem.view_x(samples), problem.view_out(result)
         in_place = _can_read(plan.problem, source)
@@ -96,7 +98,7 @@ class Plan:
         parallel.run(fill, len(pieces), config.resolve_threads(self._threads))
         if out is None:
             return result
-        if result is not out:
+        if in_the_way:
             np.copyto(out, result)
         return out
 
@@ -159,7 +161,7 @@ class Plan:
         threads = min(config.resolve_threads(self._threads), max(len(pieces), 1))
         lines.append(f"  pieces     {len(pieces)}, of which {copies} read a copy with its border")
         lines.append(f"  threads    {threads}")
-        lines.append(f"  workspace  {threads * largest_copy(problem, pieces)} bytes at most")
+        lines.append(f"  copies     {threads * largest_copy(problem, pieces)} bytes at a time")
         return "\n".join(lines)
 
 

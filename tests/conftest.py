@@ -7,6 +7,7 @@ which should have all three cannot pass by testing fewer.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
@@ -43,6 +44,14 @@ def require(name: str) -> str:
 def backend(request: pytest.FixtureRequest) -> str:
     """Each backend in turn."""
     return require(request.param)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts() -> Iterator[None]:
+    """Let an interrupt interrupt: what a shell starts in the background is born deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Ran:

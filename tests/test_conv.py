@@ -258,3 +258,19 @@ def test_layouts_in_memory(backend):
             moved, np.asfortranarray(w), bias[::-1].copy()[::-1], padding=1, backend=backend
         )
         np.testing.assert_array_equal(got, plain)
+
+
+@pytest.mark.parametrize("padding", ["same", "same_lower"])
+@pytest.mark.parametrize("stride", [1, 2, 5])
+@pytest.mark.parametrize("boundary", ["constant", "wrap"])
+def test_an_empty_signal_stays_empty(padding, stride, boundary):
+    how = {"padding": padding, "stride": stride, "boundary": boundary}
+    assert fc.conv1d(np.ones((1, 0)), np.ones((1, 1, 3)), **how).shape == (1, 0)
+
+
+def test_padding_may_be_an_array():
+    x, w = np.ones((1, 3, 3)), np.ones((1, 1, 3, 3))
+    pairs = np.array([[1, 1], [0, 0]])
+    np.testing.assert_array_equal(
+        fc.conv2d(x, w, padding=pairs), fc.conv2d(x, w, padding=((1, 1), (0, 0)))
+    )

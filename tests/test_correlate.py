@@ -310,3 +310,28 @@ def test_inputs_are_left_alone(backend):
     fc.convolve(x, w, boundary="wrap", backend=backend)
     np.testing.assert_array_equal(x, kept[0])
     np.testing.assert_array_equal(w, kept[1])
+
+
+@pytest.mark.parametrize("axes", [np.array([0, 1]), range(2), [0, 1]], ids=str)
+def test_numbers_for_each_axis_may_come_in_any_list(axes):
+    x, w = oracle.samples((4, 5, 2), float), np.ones((3, 3))
+    wanted = fc.correlate(x, w, axes=(0, 1), stride=(1, 2), cval=1.0)
+    got = fc.correlate(x, w, axes=axes, stride=np.array([1, 2]), cval=np.array(1))
+    np.testing.assert_array_equal(got, wanted)
+
+
+def test_steps_that_are_never_taken_may_be_of_any_length(backend):
+    x = np.arange(5.0)
+    assert fc.correlate(x, [1, 2, 1], stride=2**63, backend=backend).tolist() == [1]
+    w = np.ones((1, 3))
+    np.testing.assert_array_equal(
+        fc.correlate(np.eye(5), w, dilation=(2**62, 1), backend=backend),
+        fc.correlate(np.eye(5), w, backend=backend),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_out_may_be_a_matrix():
+    out = np.asmatrix(np.zeros((3, 3)))
+    assert fc.correlate(np.eye(3), np.ones((3, 3)), out=out) is out
+    np.testing.assert_array_equal(out, fc.correlate(np.eye(3), np.ones((3, 3))))

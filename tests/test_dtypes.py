@@ -291,3 +291,34 @@ def test_the_same_where_flags_still_show(x, w, how):
 def test_a_constant_beyond_the_range_is_infinite(backend):
     got = fc.correlate(np.ones(2, "f4"), np.ones(3, "f4"), cval=-1e300, backend=backend)
     assert got.tolist() == [-np.inf, -np.inf]
+
+
+# -- exact, whatever the operands are called -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "w", "cval", "wanted"),
+    [
+        ("i8", [4, 4, 4], 2**62, 2**63 - 1),
+        ("i8", [1, 1, 1], -(2**63), -(2**63)),
+        ("u8", [1, 1], 2**64 - 1, 2**64 - 1),
+        ("i8", [1, 1, 1], 2**62 - 1, 2**63 - 1),
+        ("i2", [2**62], 1, 2**62),
+    ],
+)
+def test_large_constants_beyond_the_edge_are_exact(dtype, w, cval, wanted, backend):
+    x, w = np.array([1], dtype), np.array(w, dtype if dtype != "i2" else "i8")
+    assert fc.correlate(x, w, cval=cval, backend=backend).tolist() == [wanted]
+
+
+def test_unsigned_and_signed_integers_are_exact_together(backend):
+    big = 2**53 + 1  # which float64, their common dtype, cannot hold
+    x = np.array([big], "u8")
+    for w in ([1], np.array([1], "i1")):
+        for dtype in ("u8", "i8"):
+            assert fc.correlate(x, w, dtype=dtype, backend=backend).tolist() == [big]
+    assert fc.correlate(x, [1], backend=backend).dtype == np.float64
+    out = np.zeros((1, 1), "i8")
+    one = np.ones((1, 1, 1), "i8")
+    fc.conv1d(x[None].astype("i8"), one, np.array([1], "u8"), out=out, backend=backend)
+    assert out.tolist() == [[big + 1]]

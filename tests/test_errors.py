@@ -6,6 +6,7 @@ allowed; and leaves `out` alone.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -72,6 +73,10 @@ WRONG_CALLS = [
     (fc.convolve, (X, W[:, :2]), {"origin": (0, -1)}, ValueError, "origin", "(0, -1)", "0 to 1"),
     (fc.correlate, (X, W), {"origin": 0.5}, TypeError, "origin", "0.5", "whole number"),
     (fc.correlate, (X, W), {"origin": 1, "mode": "valid"}, ValueError, "origin", "1", "'valid'"),
+    (fc.correlate, (X, W), {"cval": Fraction(10**400)}, ValueError, "cval", "Fraction", "double"),
+    (fc.correlate, (X, W), {"out": np.ma.zeros((4, 5))}, TypeError, "out", "masked"),
+    (fc.conv1d, (SIGNAL, TAPS), {"padding": 2**63}, ValueError, "conv1d", "samples along an axis"),
+    (fc.conv1d, (SIGNAL, TAPS), {"padding": (1, 2)}, ValueError, "padding", "(1, 2)", "pair"),
     (fc.correlate, (X, W), {"stride": 0}, ValueError, "stride", "0", "at least 1"),
     (fc.correlate, (X, W), {"stride": (1, -1)}, ValueError, "stride", "(1, -1)", "at least 1"),
     (fc.correlate, (X, W), {"stride": 1.5}, TypeError, "stride", "1.5", "whole number"),

@@ -178,7 +178,7 @@ def test_a_plan_shows_the_question_and_its_answer(backend):
     assert "refuses: the kernel was not given as a tuple of 1-D factors" in said["separable"]
     assert said["direct"].startswith("* direct")
     assert "ms predicted" in said["direct"]
-    assert {"pieces", "threads", "workspace"} <= set(said)
+    assert {"pieces", "threads", "copies"} <= set(said)
 
 
 def test_a_plan_stars_the_algorithm_it_runs():

@@ -35,8 +35,9 @@ def correlate(
 ) -> NDArray:
     """Slide a kernel over an array and sum the products: ``out[i] = sum_j w[j] * x[i + j - c]``.
 
-    The centre ``c`` is ``len(w) // 2``.  The kernel is not flipped (see `convolve`) and, for
-    complex numbers, not conjugated.
+    With `stride` and `dilation`, ``x[i * stride + j * dilation - c]``.  The centre ``c`` is half of
+    the samples from the first tap to the last, rounded down: ``len(w) // 2`` without dilation.  The
+    kernel is not flipped (see `convolve`) and, for complex numbers, not conjugated.
 
     Parameters
     ----------
@@ -49,8 +50,9 @@ def correlate(
         The axes of `x` that `w` spans, in the order of `w`'s axes.  Default: the last ones.  Each
         index along the other axes is filtered for itself: an RGB image wants ``axes=(0, 1)``.
     mode : {"same", "valid", "full"}
-        "same": as long as `x`; "valid": where the whole kernel lies on `x`; "full": wherever the
-        kernel touches `x`.  "same" is ``full[(n - 1) // 2 :][: len(x)]`` with n taps.
+        "same": as long as `x`; "valid": where the whole kernel lies on `x`; "full": n - 1 outputs
+        longer than `x`, with n samples from the first tap to the last, which is wherever the kernel
+        touches `x`.  "same" is ``full[(n - 1) // 2 :][: len(x)]``.
     boundary : str or sequence of str
         What lies beyond the edges, for all axes or for each: "constant" (`cval`), "nearest"
         ``a a|a b c d|d d``, "symmetric" ``b a|a b c d|d c``, "mirror" ``c b|a b c d|c b`` or
@@ -58,7 +60,8 @@ def correlate(
     cval : scalar
         The value beyond the edges for "constant".
     origin : int or sequence of int
-        Shifts the centre of the kernel, as in `scipy.ndimage.correlate`; for "same" only.
+        Shifts the centre of the kernel by samples, as in `scipy.ndimage.correlate`; for "same"
+        only.
     stride : int or sequence of int
         Take every stride-th output.
     dilation : int or sequence of int

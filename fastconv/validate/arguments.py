@@ -26,6 +26,7 @@ __all__ = [
     "check_not_empty",
     "dtype_named",
     "integer",
+    "listed",
     "not_refused",
     "number",
     "one_of",
@@ -100,10 +101,16 @@ def thread_count(value: object, argument: str) -> int:
     return integer(value, argument, least=1)
 
 
+def listed(value: object) -> object:
+    """An array or range of numbers as a list of them; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return list(value) if isinstance(value, range) else value
+
+
 def per_axis(value: object, count: int, argument: str, least: int | None = None) -> list[int]:
     """One whole number for each filtered axis, from one for all or one for each."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    value = listed(value)
     if not isinstance(value, (tuple, list)):
         return [integer(value, argument, least)] * count
     if len(value) != count:
@@ -116,12 +123,16 @@ def per_axis(value: object, count: int, argument: str, least: int | None = None)
 
 def number(value: object, argument: str) -> complex:
     """One number, as an ``int``, ``float`` or ``complex``."""
+    value = listed(value)
     if isinstance(value, (Integral, np.bool_)):
         return int(value)
-    if isinstance(value, Real):
-        return float(value)
-    if isinstance(value, Complex):
-        return complex(value)
+    try:
+        if isinstance(value, Real):
+            return float(value)
+        if isinstance(value, Complex):
+            return complex(value)
+    except OverflowError:
+        refuse(ValueError, argument, brief(value), "a number that a double can hold")
     refuse(TypeError, argument, brief(value), "one number")
 
 
@@ -158,10 +169,15 @@ def check_not_empty(name: str, axis: int, size: int, border: str) -> None:
 # -- arrays, shapes and dtypes ------------------------------------------------------------------
 
 
-def array(value: ArrayLike, argument: str) -> NDArray:
-    """An array of one of the supported dtypes; anything that NumPy can read as one is taken."""
+def check_plain(value: object, argument: str) -> None:
+    """Arrays with a mask are refused, for the mask would be lost."""
     if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray):
         refuse(TypeError, argument, "a masked array", "a plain array")
+
+
+def array(value: ArrayLike, argument: str) -> NDArray:
+    """An array of one of the supported dtypes; anything that NumPy can read as one is taken."""
+    check_plain(value, argument)
     try:
         result = np.asarray(value)
     except ValueError as error:
@@ -213,5 +229,6 @@ def output_dtype(value: object, argument: str) -> np.dtype | None:
         return None
     if not isinstance(value, np.ndarray):
         refuse(TypeError, argument, type(value).__name__, "a NumPy array")
+    check_plain(value, argument)
     dtype: np.dtype = value.dtype
     return dtype

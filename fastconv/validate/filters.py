@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..problem import Axis, Problem
+from ..problem import Problem
 from .arguments import (
     array,
     borders,
@@ -13,12 +13,13 @@ from .arguments import (
     check_dtype,
     check_not_empty,
     integer,
+    listed,
     number,
     one_of,
     per_axis,
     refuse,
 )
-from .question import Question, numbers
+from .question import Question, numbers, walk
 
 __all__ = ["correlation"]
 
@@ -77,7 +78,7 @@ def correlation(
         if length:
             check_not_empty(name, axis, n, names[i])
         outputs = -(-length // strides[i])
-        walked.append(Axis(n, taps[i], strides[i], dilations[i], before, outputs, names[i]))
+        walked.append(walk(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i]))
 
     batch_axes = tuple(axis for axis in range(len(x_shape)) if axis not in filtered)
     lengths = dict(zip(filtered, (axis.out for axis in walked), strict=True))
@@ -131,6 +132,7 @@ def _axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:
         raise ValueError(f"{name}: w has {rank} axes, x has only {x_rank}")
     if axes is None:
         return tuple(range(x_rank - rank, x_rank))
+    axes = listed(axes)
     given = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
     found = [integer(axis, f"{name}: axes") for axis in given]
     if len(found) != rank:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..problem import Axis, Problem
+from ..problem import Problem
 from .arguments import (
     array,
     borders,
@@ -15,11 +15,12 @@ from .arguments import (
     check_dtype,
     check_not_empty,
     integer,
+    listed,
     one_of,
     per_axis,
     refuse,
 )
-from .question import Question, numbers
+from .question import Question, numbers, walk
 
 __all__ = ["convolution"]
 
@@ -74,17 +75,19 @@ def convolution(
     dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
     sizes, taps = tuple(x_shape[axis] for axis in filtered), weights.shape[2:]
     extents = tuple((k - 1) * d + 1 for k, d in zip(taps, dilations, strict=True))
+    follows = isinstance(padding, str) and padding != "valid"  # the output is as long as x
     pads = _padding(f"{name}: padding", padding, sizes, extents, strides)
     walked = []
     for i, (n, extent, (before, after)) in enumerate(zip(sizes, extents, pads, strict=True)):
-        if n + before + after < extent:
+        if n + before + after < extent and not (n == 0 and follows):
             raise ValueError(
                 f"{name}: x has {n} samples along axis {filtered[i]} and padding adds "
                 f"{before + after}, w reaches over {extent}"
             )
-        check_not_empty(name, filtered[i], n, names[i])
         outputs = (n + before + after - extent) // strides[i] + 1
-        walked.append(Axis(n, taps[i], strides[i], dilations[i], before, outputs, names[i]))
+        if outputs:
+            check_not_empty(name, filtered[i], n, names[i])
+        walked.append(walk(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i]))
 
     values = numbers(name, x_dtype, [weights.reshape(out_channels, -1)], offset, 0, None, out_dtype)
     if values["complex"] and activation is not None:
@@ -155,11 +158,15 @@ def _padding(
             small, large = total // 2, total - total // 2
             pads.append((large, small) if padding == "same_lower" else (small, large))
         return pads
+    padding, count = listed(padding), len(sizes)
     if isinstance(padding, (tuple, list)) and any(np.iterable(pair) for pair in padding):
-        if len(padding) != len(sizes):
-            refuse(ValueError, argument, brief(padding), f"{len(sizes)} pairs, one for each axis")
+        if len(padding) != count:
+            refuse(ValueError, argument, brief(padding), f"{count} pairs, one for each axis")
         return [_pair(argument, pair) for pair in padding]
-    return [(both, both) for both in per_axis(padding, len(sizes), argument, least=0)]
+    if isinstance(padding, (tuple, list)) and len(padding) != count:
+        allowed = f"one for all, or for each axis ({count}) one number or pair (before, after)"
+        refuse(ValueError, argument, brief(padding), allowed)
+    return [(both, both) for both in per_axis(padding, count, argument, least=0)]
 
 
 def _pair(argument: str, pair: object) -> tuple[int, int]:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import dtypes
-from ..problem import Problem
+from ..problem import Axis, Problem
 from .arguments import brief, refuse, result_dtype
 
-__all__ = ["Question", "numbers"]
+__all__ = ["Question", "numbers", "walk"]
+
+LONGEST = int(np.iinfo(np.intp).max)
 
 
 class Question(NamedTuple):
@@ -23,6 +25,23 @@ class Question(NamedTuple):
     """One array ``(groups, channels out, channels in, *taps)``, or one of them for each factor."""
     bias: NDArray | None
     """``(groups, channels out)``."""
+
+
+def walk(
+    name: str,
+    size: int,
+    taps: int,
+    stride: int,
+    dilation: int,
+    before: int,
+    out: int,
+    boundary: str,
+) -> Axis:
+    """One filtered axis, on which steps that are never taken have length 1."""
+    if out > LONGEST:
+        raise ValueError(f"{name}: the result would have {out} samples along an axis")
+    stride, dilation = stride if out > 1 else 1, dilation if taps > 1 else 1
+    return Axis(size, taps, stride, dilation, before, out, boundary)
 
 
 def numbers(
@@ -42,7 +61,7 @@ def numbers(
     operands = dtypes.result_dtype(x_dtype, *(values.dtype for values in (*rows, *offsets)))
     result = _result(name, operands, dtype, out_dtype)
     safe = None
-    if operands.kind in "fc":
+    if any(values.dtype.kind in "fc" for values in (*rows, *offsets)) or x_dtype.kind in "fc":
         compute = dtypes.compute_dtype(operands, result)
         fill = _inexact_cval(name, cval, operands, compute)
     else:
@@ -53,6 +72,8 @@ def numbers(
         if compute == dtypes.OBJECT:
             compute = np.dtype(np.int64)
             safe = (dtypes.largest(compute) - 1 - offset) // weights
+            if abs(fill) > safe:
+                safe = -1
     return {
         "dtype": result,
         "compute": compute,
