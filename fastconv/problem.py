@@ -85,8 +85,8 @@ class Problem:
     factors: bool
     """The kernel is a product of one 1-D factor an axis."""
     safe: int | None
-    """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it, None
-    where no sum exceeds 64 bits."""
+    """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,
+    None where no sum exceeds 64 bits."""
 
     @property
     def parts(self) -> int:

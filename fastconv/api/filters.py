@@ -102,6 +102,7 @@ def correlate(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> fc.correlate([1, 2, 3, 4], [1, 0, -1])
     array([-2, -2, -2,  3])
@@ -252,6 +253,7 @@ def plan_correlate(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> plan = fc.plan_correlate((480, 640), "float32", np.ones((3, 3), "float32"))
     >>> plan.algorithm

@@ -60,6 +60,7 @@ backend, threads
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> x = np.arange(5.0).reshape(1, 1, 5)
     >>> fc.conv1d(x, np.ones((1, 1, 3)), padding=1)
@@ -130,6 +131,7 @@ backend, threads
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> plan = fc.plan_conv1d((1, 2, 8), "float32", np.ones((4, 2, 3), "float32"))
     >>> plan(np.ones((1, 2, 8), "float32")).shape
@@ -226,6 +228,7 @@ def conv2d(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> x = np.ones((1, 3, 32, 32), "float32")
     >>> w = np.ones((8, 3, 5, 5), "float32")
@@ -299,6 +302,7 @@ backend, threads
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> plan = fc.plan_conv2d((1, 2, 8, 8), "float32", np.ones((4, 2, 3, 3), "float32"))
     >>> plan(np.ones((1, 2, 8, 8), "float32")).shape
@@ -369,6 +373,7 @@ backend, threads
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> fc.conv3d(np.ones((2, 4, 4, 4)), np.ones((1, 2, 3, 3, 3)))[0, 0, 0]
     array([54., 54.])
@@ -438,6 +443,7 @@ backend, threads
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fastconv as fc
     >>> plan = fc.plan_conv3d((1, 2, 8, 8, 8), "float32", np.ones((4, 2, 3, 3, 3), "float32"))
     >>> plan(np.ones((1, 2, 8, 8, 8), "float32")).shape
