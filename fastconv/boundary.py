@@ -8,6 +8,7 @@ adding one row to :data:`TABLE`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 
 __all__ = ["TABLE", "Border", "Segment", "index_map", "segments"]
 
-OUTSIDE = -1
+OUTSIDE = -2
+"""No coordinate, and no neighbour of one."""
+MANY = 16
+"""Turns of an index map beyond one edge, above which slices lose against fancy indexing."""
 
 
 def _constant(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
@@ -89,45 +93,53 @@ def index_map(name: str, start: int, stop: int, n: int) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of coordinates that one slice of the array fills: ``target[to] = source[frm]``."""
+    """A run of coordinates that one selection of the array fills: ``target[to] = source[frm]``."""
 
     to: slice
-    frm: slice | None
-    """The slice of the source (of length 1 where one sample is repeated), None for ``cval``."""
+    frm: slice | NDArray[np.intp] | None
+    """A slice of the source (of length 1 where one sample is repeated), or an index map where
+    slices would be many; None for ``cval``."""
+
+
+def segments(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
+    """Cut the coordinates ``start … stop-1`` into runs of an axis of ``n`` samples."""
+    few = _slices(name, start, stop, n)
+    return few or (Segment(slice(0, stop - start), index_map(name, start, stop, n)),)
 
 
 @lru_cache(maxsize=4096)
-def segments(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
-    """Cut the coordinates ``start … stop-1`` into the fewest slices of an axis of ``n`` samples.
+def _slices(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
+    """The runs as slices, or none where they would be many.
 
     Index maps climb, fall or rest, so a few slices copy a whole border at the speed of memory,
     where fancy indexing would pay for each sample.
     """
-    if start >= 0 and stop <= n:
-        return (Segment(slice(0, stop - start), slice(start, stop)),)
-    index = index_map(name, start, stop, n)
     found = []
-    first = 0
-    while first < index.size:
-        rest = index[first:]
-        if rest[0] == OUTSIDE:
-            length = _run_length(rest == OUTSIDE)
-            found.append(Segment(slice(first, first + length), None))
-        else:
-            step = int(rest[1] - rest[0]) if rest.size > 1 else 1
-            step = step if abs(step) <= 1 and rest[-1 if rest.size == 1 else 1] != OUTSIDE else 1
-            length = _run_length(rest == rest[0] + step * np.arange(rest.size))
-            found.append(Segment(slice(first, first + length), _slice(int(rest[0]), step, length)))
-        first += length
+    for low, high in ((start, min(stop, 0)), (max(start, 0), min(stop, n)), (max(start, n), stop)):
+        if low >= high:
+            continue
+        if low >= 0 and high <= n:
+            found.append(Segment(slice(low - start, high - start), slice(low, high)))
+            continue
+        index = index_map(name, low, high, n)
+        steps = np.diff(index, append=2 * OUTSIDE)
+        turns = (np.flatnonzero(np.diff(steps)) + 1).tolist()
+        if len(turns) > MANY:
+            return ()
+        first = 0
+        while first < index.size:
+            step = int(steps[first])
+            last = turns[bisect_right(turns, first)] if abs(step) <= 1 else first
+            to = slice(low - start + first, low - start + last + 1)
+            found.append(Segment(to, _slice(int(index[first]), step, last + 1 - first)))
+            first = last + 1
     return tuple(found)
 
 
-def _run_length(holds: NDArray[np.bool_]) -> int:
-    return holds.size if holds.all() else int(holds.argmin())
-
-
-def _slice(first: int, step: int, length: int) -> slice:
-    if step == 0:
+def _slice(first: int, step: int, length: int) -> slice | None:
+    if first == OUTSIDE:
+        return None
+    if step == 0 or length == 1:
         return slice(first, first + 1)
     stop = first + step * length
     return slice(first, stop if stop >= 0 else None, step)

@@ -175,11 +175,21 @@ def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
     ]
     if any(segment.frm is None for run in runs for segment in run):
         _put(problem, copy, (), problem.cval)
-    for combination in product(*([segment for segment in run if segment.frm] for run in runs)):
-        to: tuple[Any, ...] = tuple(segment.to for segment in combination)
-        frm: tuple[Any, ...] = tuple(segment.frm for segment in combination)
-        _put(problem, copy, to, source[(..., *frm)])
+    inside = ([segment for segment in run if segment.frm is not None] for run in runs)
+    for combination in product(*inside):
+        to = tuple(segment.to for segment in combination)
+        _put(problem, copy, to, _take(source, tuple(segment.frm for segment in combination)))
     return copy.reshape(*lead[:-1], lead[-1] * problem.parts, *lengths)
+
+
+def _take(source: NDArray, where: tuple[Any, ...]) -> NDArray:
+    """Samples selected along each filtered axis: by slices at once, by index maps in turn."""
+    slices = tuple(frm if isinstance(frm, slice) else slice(None) for frm in where)
+    samples = source[(..., *slices)]
+    for axis, frm in enumerate(where, -len(where)):
+        if not isinstance(frm, slice):
+            samples = samples.take(frm, axis)
+    return samples
 
 
 def _put(problem: Problem, copy: NDArray, to: tuple[Any, ...], samples: complex | NDArray) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
+from fastconv.boundary import OUTSIDE, index_map, segments
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,28 @@ def test_a_flat_image_stays_flat(boundary, backend):
     x = np.full((6, 5), 3.0)
     got = fc.correlate(x, np.ones((3, 8)), boundary=boundary, backend=backend)
     assert np.all(got == 72)
+
+
+@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+def test_segments_are_the_index_map(boundary):
+    for n, start, length in product((1, 2, 3, 4, 7), range(-80, 15), (1, 2, 3, 5, 9, 40, 90)):
+        filled = np.full(length, -99)
+        for segment in segments(boundary, start, start + length, n):
+            beyond = segment.frm is None
+            filled[segment.to] = OUTSIDE if beyond else np.arange(n)[segment.frm]
+        np.testing.assert_array_equal(filled, index_map(boundary, start, start + length, n))
+
+
+@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+def test_segments_are_few(boundary):
+    assert len(segments(boundary, -2, 102, 100)) <= 3
+    assert len(segments(boundary, -(10**5), 10**5, 3)) <= 3
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "complex64"])
+@pytest.mark.parametrize("boundary", [("wrap", "mirror"), ("symmetric", "wrap")], ids="-".join)
+def test_kernels_as_wide_as_many_arrays(boundary, dtype, backend):
+    for shape, taps in (((3, 40), (61, 3)), ((40, 3), (3, 61)), ((2, 3), (41, 50))):
+        x, w = oracle.samples(shape, dtype), oracle.small(taps, dtype)
+        wanted = oracle.by_taps(x, w, boundary=boundary)
+        assert_close(fc.correlate(x, w, boundary=boundary, backend=backend), wanted)
