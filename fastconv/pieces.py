@@ -27,6 +27,10 @@ SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
 PRODUCTS = 1 << 23
 """Products worth a piece of their own: some ten times what handing it over costs."""
+PIECES = 512
+"""Pieces of a box that are enough for any number of threads."""
+LONG = 64
+"""Items of a row that keep vectors busy."""
 STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
@@ -98,27 +102,33 @@ def _reads(problem: Problem, box: Box) -> tuple[tuple[int, int], ...]:
 def _split(problem: Problem, box: Box, products: int, inside: bool) -> Iterator[Piece]:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
-    Batch axes inside of the last filtered one stay whole (the colours of a pixel): rows of memory
-    would fall apart.
+    Batch axes inside of the last filtered one (the colours of a pixel) come late and stay long:
+    rows of memory would fall apart.
     """
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
-    parts = ceil(outputs * max(products, 16) / PRODUCTS)
-    copies = 1 if inside else ceil(_bytes_read(problem, box) / SCRATCH)
+    caches = ceil(_bytes_read(problem, box) / SCRATCH)
+    parts = min(ceil(outputs * max(products, 16) / PRODUCTS), max(caches, PIECES))
+    copies = 1 if inside else caches
     across = max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
-
+    whole_lead = (*problem.batch, problem.groups)
     last = max(problem.order[-len(lengths) :])
-    outer = (n if axis < last else 1 for n, axis in zip(problem.batch, problem.order, strict=False))
-    lead = (*outer, problem.groups)
+    outer = sum(axis < last for axis in problem.order[: len(problem.batch)])
+    rows = [
+        n // min(n, ceil(LONG / prod(problem.batch[axis + 1 :])))
+        for axis, n in enumerate(problem.batch[outer:], outer)
+    ]
+
+    lead = [*problem.batch[:outer], *(1 for _ in rows), problem.groups]
     lead_cuts, needed = _cuts(lead, max(parts, copies))
     copies = ceil(copies / prod(lead_cuts))
-    channel_cuts, needed = _cuts((problem.out_channels,), needed if copies == 1 else 1)
+    channel_cuts, needed = _cuts([problem.out_channels], needed if copies == 1 else 1)
     order = sorted(range(len(lengths)), key=lambda axis: axis == across)
     cuts, needed = _cuts([ceil(lengths[axis] / STEP) for axis in order], max(needed, copies))
+    lead_cuts[outer:-1], needed = _cuts(rows, needed)
     finer, _ = _cuts([STEP] * len(order), needed)
     places = [order.index(axis) for axis in range(len(lengths))]
 
-    whole_lead = (*problem.batch, problem.groups)
     spans = [_spans(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
     channels = _spans(0, problem.out_channels, channel_cuts[0], 1)
     outs = [
@@ -138,7 +148,7 @@ def _split(problem: Problem, box: Box, products: int, inside: bool) -> Iterator[
                 )
 
 
-def _cuts(lengths: tuple[int, ...] | list[int], parts: int) -> tuple[list[int], int]:
+def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:
     """Into how many spans each axis is cut, the first ones first, and the parts still needed."""
     cuts = []
     for length in lengths:
@@ -184,7 +194,7 @@ def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
 
 def _take(source: NDArray, where: tuple[Any, ...]) -> NDArray:
     """Samples selected along each filtered axis: by slices at once, by index maps in turn."""
-    slices = tuple(frm if isinstance(frm, slice) else slice(None) for frm in where)
+    slices: list[Any] = [frm if isinstance(frm, slice) else slice(None) for frm in where]
     samples = source[(..., *slices)]
     for axis, frm in enumerate(where, -len(where)):
         if not isinstance(frm, slice):

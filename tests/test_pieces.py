@@ -21,10 +21,12 @@ def problems(draw):
     rank = draw(st.integers(1, 3))
     shape = tuple(draw(st.integers(1, {1: 10**6, 2: 1000, 3: 100}[rank])) for _ in range(rank))
     batch = tuple(draw(st.integers(1, 3)) for _ in range(draw(st.integers(0, 2))))
+    colors = draw(st.sampled_from([(), (), (3,), (2, 200)]))
     plan = fc.plan_correlate(
-        (*batch, *shape),
+        (*batch, *shape, *colors),
         draw(st.sampled_from(["uint8", "float32", "complex64"])),
         np.ones(tuple(draw(st.integers(1, 9)) for _ in range(rank)), "f4"),
+        axes=tuple(range(len(batch), len(batch) + rank)),
         mode=draw(st.sampled_from(["same", "full"])),
         boundary=draw(st.sampled_from(oracle.BOUNDARIES)),
         stride=draw(st.integers(1, 5)),
@@ -75,6 +77,9 @@ def test_the_interior_is_read_in_place():
         ((200, 200, 200), (3, 3, 3), {"boundary": "mirror"}),
         ((10**8,), (3,), {"stride": 10**6}),
         ((10**4, 10**4), (3, 3), {"stride": 500}),
+        ((8, 10**6), (3,), {"axes": 0}),
+        ((8, 100, 100, 100), (3,), {"axes": 0}),
+        ((9, 3000, 1000, 3), (3,), {"axes": 0, "boundary": "nearest"}),
     ],
 )
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "complex128"])
@@ -82,6 +87,28 @@ def test_copies_fit_a_cache(dtype, shape, taps, how):
     problem = fc.plan_correlate(shape, dtype, np.ones(taps, "f4"), **how).problem
     for in_place in (True, False):
         assert largest_copy(problem, cut(problem, direct.products(problem), in_place)) < 3 * SCRATCH
+
+
+def test_rows_of_memory_stay_long():
+    colors, row = (
+        plan.problem
+        for plan in (
+            fc.plan_correlate((4000, 1000, 3), "uint8", np.ones(3, "f4"), axes=0),
+            fc.plan_correlate((8, 3, 3000, 70), "uint8", np.ones(3, "f4"), axes=0),
+        )
+    )
+    for problem, inside in ((colors, 3), (row, 70)):
+        for piece in cut(problem, direct.products(problem), False):
+            last = piece.out[len(problem.batch) - 1]
+            assert last == slice(0, inside)
+
+
+def test_large_layers_in_place_have_some_hundred_pieces():
+    w = np.ones((256, 256, 3, 3), "f4")
+    problem = fc.plan_conv2d((64, 256, 56, 56), "f4", w).problem
+    pieces = cut(problem, direct.products(problem), True)
+    assert all(piece.inside for piece in pieces)
+    assert 200 < len(pieces) < 1000
 
 
 def test_spans_do_not_depend_on_threads():
