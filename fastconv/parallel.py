@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["available_cpus", "run"]
 
@@ -37,55 +37,67 @@ def run(task: Callable[[int], None], tasks: int, threads: int) -> None:
     works on this call any more: nothing writes into an output after the caller got control back.
     """
     helpers = min(threads, tasks) - 1
-    if helpers <= 0:
-        for number in range(tasks):
-            task(number)
+    if helpers > 0:
+        _share(task, tasks, helpers)
         return
+    for number in range(tasks):
+        task(number)
+
+
+def _share(task: Callable[[int], None], tasks: int, helpers: int) -> None:
     numbers = count()
-    stopped = threading.Event()
+    stopped = False
+    errors: list[BaseException] = []
+    # A helper works while it holds its lock.  In the end the caller holds them all, for good, so
+    # that none works any more and none can begin.
+    locks = [threading.RLock() for _ in range(helpers)]
 
     def work() -> None:
+        nonlocal stopped
         try:
-            while not stopped.is_set() and (number := next(numbers)) < tasks:
+            while not stopped and (number := next(numbers)) < tasks:
                 task(number)
-        except BaseException:
-            stopped.set()
-            raise
+        except BaseException as error:
+            stopped = True
+            errors.append(error)
 
-    futures = _hand_over(work, helpers)
+    def work_if_free(lock: threading.RLock) -> None:
+        if lock.acquire(blocking=False):
+            try:
+                work()
+            finally:
+                lock.release()
+
     try:
+        _hand_over(work_if_free, locks)
         work()
     finally:
-        stopped.set()
-        errors = _settle(futures)
+        stopped = True
+        while locks:
+            try:  # an interrupt does not cut the wait short; taking a lock twice does no harm
+                locks[-1].acquire()
+                locks.pop()
+            except KeyboardInterrupt as interrupt:
+                errors.append(interrupt)
     if errors:
-        raise errors[0]
-
-
-def _hand_over(work: Callable[[], None], helpers: int) -> list[Future[None]]:
-    futures: list[Future[None]] = []
-    try:
-        pool = _pool_of(helpers)
-        for _ in range(helpers):
-            futures.append(pool.submit(work))
-    except RuntimeError:  # the interpreter is shutting down: the caller works without more help
-        pass
-    return futures
-
-
-def _settle(futures: list[Future[None]]) -> list[BaseException]:
-    """What was raised until no helper works any more; an interrupt does not cut the wait short."""
-    errors = []
-    running = [future for future in futures if not future.cancel()]
-    while running:
         try:
-            error = running[-1].exception()
-            running.pop()
-        except KeyboardInterrupt as interrupt:
-            error = interrupt
-        if error is not None:
-            errors.append(error)
-    return errors
+            raise min(errors, key=_is_common)
+        finally:
+            errors.clear()  # their frames hold the list: a cycle, with the arrays of the call in it
+
+
+def _is_common(error: BaseException) -> bool:
+    """False for an interrupt or an exit, which counts before the errors of tasks."""
+    return isinstance(error, Exception)
+
+
+def _hand_over(work: Callable[[threading.RLock], None], locks: list[threading.RLock]) -> None:
+    try:
+        pool = _pool_of(len(locks))
+        for lock in locks:
+            pool.submit(work, lock)
+    except RuntimeError:  # at exit, or no thread can be started: the caller works with less help
+        pass
 
 
 def _pool_of(size: int) -> ThreadPoolExecutor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -161,9 +163,13 @@ def test_an_error_stays_with_its_caller():
 
 
 def test_an_interrupt_in_a_task_of_the_caller_is_raised():
+    begun = threading.Event()
+
     def task(_):
         if threading.current_thread() is threading.main_thread():
+            begun.set()
             signal.raise_signal(signal.SIGINT)
+        assert begun.wait(PATIENCE)
 
     with pytest.raises(KeyboardInterrupt):
         parallel.run(task, 1000, 3)
@@ -181,23 +187,122 @@ def functions_of(thread):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals go to processes only")
-def test_an_interrupt_waits_for_the_helpers():
+@pytest.mark.parametrize("interrupts", [1, 3])
+def test_an_interrupt_waits_for_the_helpers(interrupts):
     caller, both = threading.main_thread().ident, threading.Barrier(2)
-    finished = []
+    heard, finished = threading.Semaphore(0), []
 
     def task(_):
         both.wait(PATIENCE)
         if threading.get_ident() != caller:
-            while task.__code__ in (codes := list(functions_of(caller))) or (
-                codes[0] is not threading.Condition.wait.__code__
-            ):
+            while next(functions_of(caller)) is not parallel._share.__code__:
                 pass
-            signal.pthread_kill(caller, signal.SIGINT)
+            for _ in range(interrupts):
+                signal.pthread_kill(caller, signal.SIGINT)
+                while not heard.acquire(timeout=0.1):  # it came just before the caller waits
+                    signal.pthread_kill(caller, signal.SIGINT)
             finished.append(sum(1 for _ in range(10**6)))
+
+    def interrupt(*_):
+        heard.release()
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            parallel.run(task, 2, 2)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert len(finished) == 1
+
+
+@pytest.fixture
+def troubled(monkeypatch):
+    """Make starting a thread fail, once the one helper has taken the task meant for that thread.
+
+    The function to call with the error gives the event that the helper must set.
+    """
+    taken, idle = threading.Event(), threading.Event()
+    pool = ThreadPoolExecutor(2)
+    pool.submit(idle.wait, PATIENCE)
+
+    def prepare(error):
+        def start(thread):
+            idle.set()
+            assert taken.wait(PATIENCE)
+            raise error
+
+        monkeypatch.setattr(parallel, "_pool", pool)
+        monkeypatch.setattr(parallel, "_pool_size", 2)
+        monkeypatch.setattr(threading.Thread, "start", start)
+        return taken
+
+    yield prepare
+    monkeypatch.undo()
+    idle.set()
+    pool.shutdown()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), KeyboardInterrupt()])
+def test_a_helper_that_was_not_counted_on_is_waited_for(error, troubled):
+    caller, taken = threading.get_ident(), troubled(error)
+    finished = []
+
+    def task(number):
+        if threading.get_ident() != caller:
+            taken.set()
+            finished.append(sum(1 for _ in range(10**6)))
+
+    if isinstance(error, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            parallel.run(task, 10**6, 2)
+    else:
+        parallel.run(task, 2, 2)
+    assert len(finished) == 1
+
+
+def test_an_interrupt_counts_before_an_error():
+    caller, both = threading.get_ident(), threading.Barrier(2)
+    helper = []
+
+    def task(_):
+        if threading.get_ident() != caller:
+            helper.append(threading.get_ident())
+            both.wait(PATIENCE)
+            raise LookupError
+        both.wait(PATIENCE)
+        while task.__code__ in functions_of(helper[0]):
+            pass
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         parallel.run(task, 2, 2)
-    assert len(finished) == 1
+
+
+def test_an_error_does_not_keep_the_arrays_of_its_call(monkeypatch):
+    class Array:
+        pass
+
+    def no_pool(size):
+        raise RuntimeError("can't start new thread")
+
+    def fail(array):
+        def task(_):
+            raise LookupError(type(array))
+
+        with pytest.raises(LookupError):
+            parallel.run(task, 2, 2)
+
+    monkeypatch.setattr(parallel, "_pool_of", no_pool)
+    array = Array()
+    kept = weakref.ref(array)
+    gc.disable()
+    try:
+        fail(array)
+        del array
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def questions():
