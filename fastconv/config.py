@@ -9,7 +9,8 @@ only the last choice ever steps down, and :func:`show_config` says why.
 from __future__ import annotations
 
 import os
-from contextvars import ContextVar, Token
+from collections.abc import Callable
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Literal
 
@@ -31,7 +32,7 @@ __all__ = [
 
 BackendName = Literal["cython", "numba", "numpy"]
 
-_block: ContextVar[str | None] = ContextVar("fastconv_backend", default=None)
+_blocks: ContextVar[tuple[str, ...]] = ContextVar("fastconv_backends", default=())
 _process_backend: str | None = None
 _process_threads: int | None = None
 
@@ -52,7 +53,8 @@ def resolve_backend(argument: str | None = None) -> str:
     """
     if argument is not None:
         return _runnable(validate.backend_name(argument, "backend"))
-    chosen = _block.get() or _process_backend
+    blocks = _blocks.get()
+    chosen = blocks[-1] if blocks else _process_backend
     if chosen is not None:
         return _runnable(chosen)
     variable = os.environ.get("FASTCONV_BACKEND")
@@ -164,10 +166,9 @@ class use_backend:  # noqa: N801 (it reads as a function: with use_backend("numb
 
     def __init__(self, backend: BackendName) -> None:
         self._name = _runnable(validate.backend_name(backend, "backend"))
-        self._tokens: list[Token[str | None]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(_block.set(self._name))
+        _blocks.set((*_blocks.get(), self._name))
 
     def __exit__(
         self,
@@ -175,7 +176,7 @@ class use_backend:  # noqa: N801 (it reads as a function: with use_backend("numb
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _block.reset(self._tokens.pop())
+        _blocks.set(_blocks.get()[:-1])
 
 
 def resolve_threads(argument: int | None = None) -> int:
@@ -285,7 +286,20 @@ def show_config() -> None:
     print(f"numpy    {np.__version__}")
     print("backends")
     for name in backends.ORDER:
+        print(f"  {name:<7}{_state(name)}")
+    print(f"default  {_or_why_not(get_backend)}, {_or_why_not(get_num_threads)} threads")
+
+
+def _state(name: str) -> str:
+    try:
         reason = backends.unavailable(name)
-        state = backends.load(name).describe() if reason is None else f"not available: {reason}"
-        print(f"  {name:<7}{state}")
-    print(f"default  {get_backend()}, {get_num_threads()} threads")
+    except ValueError as error:  # a wrong environment variable
+        reason = str(error)
+    return backends.load(name).describe() if reason is None else f"not available: {reason}"
+
+
+def _or_why_not(choice: Callable[[], object]) -> str:
+    try:
+        return str(choice())
+    except (ValueError, BackendUnavailableError) as error:
+        return f"no ({error})"

@@ -85,6 +85,29 @@ def test_a_block_is_for_its_own_thread(two):
         assert seen == [copied] == [other]
 
 
+def test_threads_may_share_a_block(two):
+    one, other = two
+    fc.set_backend(one)
+    block, seen = fc.use_backend(other), []
+    inside, left = threading.Event(), threading.Event()
+
+    def use():
+        with block:
+            inside.set()
+            left.wait(60)
+            seen.append(fc.get_backend())
+        seen.append(fc.get_backend())
+
+    thread = threading.Thread(target=contextvars.Context().run, args=(use,))
+    with block:
+        thread.start()
+        assert inside.wait(60)
+    assert fc.get_backend() == one
+    left.set()
+    thread.join()
+    assert seen == [other, one]
+
+
 def test_a_block_is_for_its_own_task(two):
     one, other = two
 
@@ -160,6 +183,30 @@ def test_show_config(own_choice, capsys):
         assert name in shown
         assert (reason or backends.load(name).describe()) in shown
     assert f"default  {fc.get_backend()}, 3 threads" in shown
+
+
+@pytest.mark.parametrize(
+    ("variable", "shown"),
+    [
+        ("FASTCONV_BACKEND", "default  no (FASTCONV_BACKEND: got 'v9'"),
+        ("FASTCONV_NUM_THREADS", "no (FASTCONV_NUM_THREADS: got 'v9'"),
+    ],
+)
+def test_show_config_shows_a_wrong_variable(variable, shown, own_choice, capsys):
+    own_choice.setenv(variable, "v9")
+    fc.show_config()
+    default = capsys.readouterr().out.splitlines()[-1]
+    assert default.startswith("default  ")
+    assert shown in default
+    assert default.endswith(" threads")
+
+
+def test_show_config_shows_a_choice_that_is_missing(own_choice, capsys):
+    own_choice.setattr(backends, "unavailable", lambda name: "it is gone")
+    own_choice.setenv("FASTCONV_BACKEND", "numba")
+    fc.show_config()
+    default = capsys.readouterr().out.splitlines()[-1]
+    assert "no (backend 'numba' is not available: it is gone), " in default
 
 
 def test_warmup(backend, own_choice):

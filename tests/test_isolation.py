@@ -181,6 +181,15 @@ def test_a_wrong_instruction_set_is_named():
     assert "'v9'" in line
 
 
+@pytest.mark.parametrize("chosen", ["", "numpy"])
+def test_show_config_shows_a_wrong_instruction_set(chosen):
+    require("cython")
+    shown = printed(SHOWN, FASTCONV_ISA="v9", FASTCONV_BACKEND=chosen).splitlines()
+    (line,) = (line for line in shown if line.startswith("  cython"))
+    assert "not available: FASTCONV_ISA: got 'v9', allowed" in line
+    assert shown[-1].startswith("default  numpy, " if chosen else "default  no (FASTCONV_ISA: ")
+
+
 # -- forks and exits ----------------------------------------------------------------------------
 
 LARGE = """
