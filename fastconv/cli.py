@@ -76,9 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (
         imageio.ImageFileError,
         fc.BackendUnavailableError,
+        ArithmeticError,
         ImportError,
         MemoryError,
         OSError,
+        TypeError,
         ValueError,  # what fastconv says of wrong arguments
     ) as error:
         return _complain(error)

@@ -389,6 +389,27 @@ def test_a_wrong_environment_variable_is_told(folder, monkeypatch):
     assert line.startswith("FASTCONV_BACKEND: got 'fastest', allowed is 'cython'")
 
 
+@pytest.mark.parametrize("kernel", ["sharpen", "sepia"])
+def test_a_stride_beyond_any_image_is_no_traceback(kernel, folder):
+    save("in.png", drawn((5, 6)))
+    status, out, err = run("apply", "in.png", "-k", kernel, "-o", "out.png", "--stride", "9" * 20)
+    if status == 0:
+        assert (out, err, opened("out.png").shape[:2]) == ("", "", (1, 1))
+    else:
+        assert (status, out, err.count("\n"), Path("out.png").exists()) == (2, "", 1, False)
+
+
+@pytest.mark.parametrize("error", [OverflowError, TypeError, ValueError, ZeroDivisionError])
+def test_what_fastconv_says_of_arguments_is_told(error, folder, monkeypatch):
+    save("in.png", drawn((5, 6)))
+
+    def refuse(*args, **how):
+        raise error("no such\nthing")
+
+    monkeypatch.setattr(fc, "correlate", refuse)
+    assert fails("apply", "in.png", "-k", "sharpen", "-o", "out.png") == "no such thing"
+
+
 # -- progress -----------------------------------------------------------------------------------
 
 
