@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
@@ -389,14 +388,11 @@ def test_a_wrong_environment_variable_is_told(folder, monkeypatch):
     assert line.startswith("FASTCONV_BACKEND: got 'fastest', allowed is 'cython'")
 
 
-@pytest.mark.parametrize("kernel", ["sharpen", "sepia"])
-def test_a_stride_beyond_any_image_is_no_traceback(kernel, folder):
+def test_a_stride_beyond_the_image_leaves_one_pixel(folder):
     save("in.png", drawn((5, 6)))
-    status, out, err = run("apply", "in.png", "-k", kernel, "-o", "out.png", "--stride", "9" * 20)
-    if status == 0:
-        assert (out, err, opened("out.png").shape[:2]) == ("", "", (1, 1))
-    else:
-        assert (status, out, err.count("\n"), Path("out.png").exists()) == (2, "", 1, False)
+    words = ("apply", "in.png", "-k", "sharpen", "-o", "out.png", "--stride", "9" * 20)
+    assert run(*words) == (0, "", "")
+    assert opened("out.png").shape == (1, 1)
 
 
 @pytest.mark.parametrize("error", [OverflowError, TypeError, ValueError, ZeroDivisionError])
@@ -433,62 +429,6 @@ def test_no_progress_for_one_image_or_without_a_terminal(folder, monkeypatch):
     assert run("apply", "a.png", "b.png", "-k", "identity", "-o", "out") == (0, "", "")
     status, _, shown = run("apply", "a.png", "-k", "identity", "-o", "out", stderr=Terminal())
     assert (status, shown.strip()) == (0, "")
-
-
-# -- fastconv kernels, info ---------------------------------------------------------------------
-
-
-def test_kernels_lists_them_all():
-    status, out, err = run("kernels")
-    assert (status, err) == (0, "")
-    for name in kernels.names():
-        row = kernels.info(name)
-        assert f" {name}\n" in out
-        assert row.summary in out
-        for line in kernels.picture(row.weights).splitlines():
-            assert line in out
-
-
-def test_kernels_shows_one():
-    assert run("kernels", "emboss") == (
-        0,
-        "emboss\nRelief: the image as if lit from the upper left.\n"
-        "Source: GIMP manual, Convolution Matrix\n\n"
-        "≡≡ == ··\n== ▒▒ ▒▒\n·· ▒▒ ██\n\n"
-        "-2 -1  0\n-1  1  1\n 0  1  2\n",
-        "",
-    )
-    assert "all divided by 16\n" in run("kernels", "gaussian_blur")[1]
-    assert run("kernels", "invert")[1].endswith("from red, green, blue, plus 1 of white\n")
-
-
-def test_kernels_does_not_know_all_names():
-    assert fails("kernels", "sobel_z").startswith(
-        "no kernel is named 'sobel_z' (did you mean sobel_"
-    )
-
-
-def test_kernels_on_a_plain_terminal(monkeypatch):
-    plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
-    monkeypatch.setattr(sys, "stdout", plain)
-    assert cli.main(["kernels"]) == 0
-    text = plain.buffer.getvalue().decode("ascii")
-    assert "%% == ..         emboss\n" in text
-    assert "The mean of 3?3 pixels." in text
-
-
-def test_info_prints_the_configuration(capsys):
-    status, out, err = run("info")
-    fc.show_config()
-    assert (status, out, err) == (0, capsys.readouterr().out, "")
-
-
-def test_version_and_help():
-    assert run("--version") == (0, f"fastconv {fc.__version__}\n", "")
-    for words in ([], ["demo"], ["apply"], ["kernels"], ["info"]):
-        status, out, err = run(*words, "--help")
-        assert (status, err) == (0, "")
-        assert out.startswith(" ".join(["usage: fastconv", *words]))
 
 
 # -- as a process -------------------------------------------------------------------------------
