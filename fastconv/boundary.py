@@ -122,8 +122,8 @@ def _slices(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
             continue
         index = index_map(name, low, high, n)
         steps = np.diff(index, append=2 * OUTSIDE)
-        turns = (np.flatnonzero(np.diff(steps)) + 1).tolist()
-        if len(turns) > MANY:
+        turns = np.flatnonzero(np.diff(steps)) + 1
+        if turns.size > MANY:
             return ()
         first = 0
         while first < index.size:
