@@ -128,7 +128,7 @@ def _slices(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
         first = 0
         while first < index.size:
             step = int(steps[first])
-            last = next(turn for turn in turns if turn > first) if abs(step) <= 1 else first
+            last = int(turns[turns > first][0]) if abs(step) <= 1 else first
             to = slice(low - start + first, low - start + last + 1)
             found.append(Segment(to, _slice(int(index[first]), step, last + 1 - first)))
             first = last + 1
