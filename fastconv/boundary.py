@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,8 @@ __all__ = ["TABLE", "Border", "Segment", "index_map", "segments"]
 
 OUTSIDE = -2
 """No coordinate, and no neighbour of one."""
-MANY = 16
-"""Turns of an index map beyond one edge, above which slices lose against fancy indexing."""
+MANY = 8
+"""Runs along an axis above which slices lose against fancy indexing."""
 
 
 def _constant(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
@@ -100,39 +101,53 @@ class Segment:
     slices would be many; None for ``cval``."""
 
 
-def segments(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
-    """Cut the coordinates ``start … stop-1`` into runs of an axis of ``n`` samples."""
-    few = _slices(name, start, stop, n)
-    return few or (Segment(slice(0, stop - start), index_map(name, start, stop, n)),)
+def segments(name: str, starts: tuple[int, ...], length: int, n: int) -> tuple[Segment, ...]:
+    """Cut stretches of ``length`` coordinates, laid end to end, into runs of ``n`` samples."""
+    few = _slices(name, starts, length, n)
+    if few:
+        return few
+    index = [index_map(name, start, start + length, n) for start in starts]
+    return (Segment(slice(0, length * len(starts)), np.concatenate(index)),)
 
 
 @lru_cache(maxsize=4096)
-def _slices(name: str, start: int, stop: int, n: int) -> tuple[Segment, ...]:
+def _slices(name: str, starts: tuple[int, ...], length: int, n: int) -> tuple[Segment, ...]:
     """The runs as slices, or none where they would be many.
 
     Index maps climb, fall or rest, so a few slices copy a whole border at the speed of memory,
     where fancy indexing would pay for each sample.
     """
     found = []
-    for low, high in ((start, min(stop, 0)), (max(start, 0), min(stop, n)), (max(start, n), stop)):
-        if low >= high:
-            continue
-        if low >= 0 and high <= n:
-            found.append(Segment(slice(low - start, high - start), slice(low, high)))
-            continue
-        index = index_map(name, low, high, n)
-        steps = np.diff(index, append=2 * OUTSIDE)
-        turns = np.flatnonzero(np.diff(steps)) + 1
-        if turns.size > MANY:
-            return ()
-        first = 0
-        while first < index.size:
-            step = int(steps[first])
-            last = int(turns[turns > first][0]) if abs(step) <= 1 else first
-            to = slice(low - start + first, low - start + last + 1)
-            found.append(Segment(to, _slice(int(index[first]), step, last + 1 - first)))
-            first = last + 1
-    return tuple(found)
+    for at, start in zip(count(0, length), starts, strict=False):
+        stop = start + length
+        inside = max(start, 0), min(stop, n)
+        if inside[0] < inside[1]:
+            to = slice(at + inside[0] - start, at + inside[1] - start)
+            found.append(Segment(to, slice(*inside)))
+        for low, high in ((start, min(stop, 0)), (max(start, n), stop)):
+            runs = _runs(index_map(name, low, high, n))
+            if runs is None:
+                return ()
+            shift = at + low - start
+            found += [Segment(slice(shift + to.start, shift + to.stop), frm) for to, frm in runs]
+    many = len(found) > MANY and all(segment.frm is not None for segment in found)
+    return () if many else tuple(found)
+
+
+def _runs(index: NDArray[np.intp]) -> list[tuple[slice, slice | None]] | None:
+    """Where an index map goes on by the same step, and the samples there; None for many runs."""
+    steps = np.diff(index, append=2 * OUTSIDE)
+    turns = np.flatnonzero(np.diff(steps)) + 1
+    if turns.size > MANY:
+        return None
+    runs = []
+    first = 0
+    while first < index.size:
+        step = int(steps[first])
+        stop = 1 + (int(turns[turns > first][0]) if abs(step) <= 1 else first)
+        runs.append((slice(first, stop), _slice(int(index[first]), step, stop - first)))
+        first = stop
+    return runs
 
 
 def _slice(first: int, step: int, length: int) -> slice | None:

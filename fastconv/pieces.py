@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
 from math import ceil, prod
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from .problem import Axis, Problem
 
-from .boundary import segments
-from .problem import Problem
-
-__all__ = ["Piece", "cut", "extend", "largest_copy"]
+__all__ = ["Piece", "Pieces", "cut"]
 
 SMALL = 1 << 18
 """Bytes of an extended copy below which no interior is set apart."""
@@ -46,24 +41,123 @@ class Piece:
     """Its groups and output channels, the latter in real numbers."""
     reads: tuple[tuple[int, int], ...]
     """Coordinates along each filtered axis; beyond the array where a border is needed."""
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    """Of what it reads: copies leave out gaps between taps that no output looks into."""
     inside: bool
     """It reads samples of the array only, which may be read in place."""
     across: int
     """The filtered axis that is laid out last in copies: the longest of a thin strip."""
 
 
-def cut(problem: Problem, products: int, in_place: bool) -> tuple[Piece, ...]:
+class Cut(NamedTuple):
+    """An axis of a box, in about equal parts that end at multiples of ``step``."""
+
+    start: int
+    stop: int
+    parts: int
+    step: int
+
+    def part(self, number: int) -> tuple[int, int]:
+        """Where a part starts and stops."""
+        return self._edge(number), self._edge(number + 1)
+
+    def _edge(self, number: int) -> int:
+        return min(self.start + self._steps * number // self.parts * self.step, self.stop)
+
+    @property
+    def _steps(self) -> int:
+        return -(-(self.stop - self.start) // self.step)
+
+    @property
+    def longest(self) -> int:
+        """The most items of a part."""
+        return min(-(-self._steps // self.parts) * self.step, self.stop - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A box of the output, cut along its axes."""
+
+    problem: Problem
+    cuts: tuple[Cut, ...]
+    """Of batch axes, groups, filtered axes and channels."""
+    inside: bool
+    across: int
+
+    def __len__(self) -> int:
+        return prod(axis.parts for axis in self.cuts)
+
+    def __getitem__(self, number: int) -> Piece:
+        spans = []
+        for axis in reversed(self.cuts):
+            number, place = divmod(number, axis.parts)
+            spans.append(axis.part(place))
+        channels, *spans = spans
+        axes = self.problem.axes
+        region, lead = spans[: len(axes)][::-1], spans[len(axes) :][::-1]
+        gaps = (
+            axis.dilation if self.inside else _dilation(axis, stop - start)
+            for axis, (start, stop) in zip(axes, region, strict=True)
+        )
+        return Piece(
+            out=tuple(slice(*span) for span in (*lead, channels, *region)),
+            lead=(*(slice(*span) for span in lead), slice(None)),
+            weights=(slice(*lead[-1]), _times(channels, self.problem.parts)),
+            reads=tuple(axis.reads(*span) for axis, span in zip(axes, region, strict=True)),
+            stride=tuple(axis.stride for axis in axes),
+            dilation=tuple(gaps),
+            inside=self.inside,
+            across=self.across,
+        )
+
+    @property
+    def copy_bytes(self) -> int:
+        """Bytes that the copy of a piece has at most."""
+        longest = [axis.longest for axis in self.cuts[:-1]]
+        rank = len(self.problem.axes)
+        return 0 if self.inside else _bytes(self.problem, longest[:-rank], longest[-rank:])
+
+
+class Pieces:
+    """The pieces of a problem, each made when it is first asked for."""
+
+    def __init__(self, grids: list[Grid]) -> None:
+        self._grids = grids
+        self._made: dict[int, Piece] = {}
+        self._len = sum(len(grid) for grid in grids)
+        self.copies = sum(len(grid) for grid in grids if not grid.inside)
+        """How many of them read a copy."""
+        self.copy_bytes = max((grid.copy_bytes for grid in grids), default=0)
+        """Bytes that a copy has at most."""
+
+    def __len__(self) -> int:
+        return self._len
+
+    def __iter__(self) -> Iterator[Piece]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, number: int) -> Piece:
+        piece = self._made.get(number)
+        if piece is None:
+            piece = self._made[number] = self._make(number)
+        return piece
+
+    def _make(self, number: int) -> Piece:
+        for grid in self._grids:
+            if number < len(grid):
+                return grid[number]
+            number -= len(grid)
+        raise IndexError(number)
+
+
+def cut(problem: Problem, products: int, in_place: bool) -> Pieces:
     """The pieces of a problem that takes ``products`` an output.
 
     ``in_place`` where kernels can read ``x`` itself.
     """
-    if not prod(problem.canonical_out):
-        return ()
-    return tuple(
-        piece
-        for box, inside in _boxes(problem, in_place)
-        for piece in _split(problem, box, products, inside)
-    )
+    boxes = _boxes(problem, in_place) if prod(problem.canonical_out) else ()
+    return Pieces([_split(problem, box, products, inside) for box, inside in boxes])
 
 
 Box = tuple[tuple[int, int], ...]
@@ -77,7 +171,7 @@ def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
         yield whole, True
         return
     empty = any(start == stop for start, stop in interior)
-    if not in_place or empty or _bytes_read(problem, whole) <= SMALL:
+    if not in_place or empty or _box_bytes(problem, whole) <= SMALL:
         yield whole, False
         return
     yield interior, True
@@ -88,18 +182,30 @@ def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
                 yield (*interior[:position], strip, *whole[position + 1 :]), False
 
 
-def _bytes_read(problem: Problem, box: Box) -> int:
+def _dilation(axis: Axis, outputs: int) -> int:
+    """The distance of taps in a copy: not beyond what neighbouring outputs of a tap read."""
+    return min(axis.dilation, (outputs - 1) * axis.stride + 1)
+
+
+def _length(axis: Axis, outputs: int) -> int:
+    """Samples of an axis in a copy."""
+    return (outputs - 1) * axis.stride + 1 + (axis.taps - 1) * _dilation(axis, outputs)
+
+
+def _bytes(problem: Problem, lead: list[int], outs: list[int]) -> int:
+    """Bytes of a copy for so many batches and groups, and outputs along each filtered axis."""
+    samples = prod(_length(axis, n) for axis, n in zip(problem.axes, outs, strict=True))
+    channels = problem.in_channels * problem.parts
+    return prod(lead) * channels * samples * problem.compute.itemsize
+
+
+def _box_bytes(problem: Problem, box: Box) -> int:
     """Bytes of the copy that a box over all batches and channels reads."""
-    lead = prod(problem.batch) * problem.groups * problem.in_channels * problem.parts
-    samples = lead * prod(stop - start for start, stop in _reads(problem, box))
-    return samples * problem.compute.itemsize
+    lead = [*problem.batch, problem.groups]
+    return _bytes(problem, lead, [stop - start for start, stop in box])
 
 
-def _reads(problem: Problem, box: Box) -> tuple[tuple[int, int], ...]:
-    return tuple(axis.reads(*span) for axis, span in zip(problem.axes, box, strict=True))
-
-
-def _split(problem: Problem, box: Box, products: int, inside: bool) -> Iterator[Piece]:
+def _split(problem: Problem, box: Box, products: int, inside: bool) -> Grid:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
     Batch axes inside of the last filtered one (the colours of a pixel) come late and stay long:
@@ -107,7 +213,7 @@ def _split(problem: Problem, box: Box, products: int, inside: bool) -> Iterator[
     """
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
-    caches = ceil(_bytes_read(problem, box) / SCRATCH)
+    caches = ceil(_box_bytes(problem, box) / SCRATCH)
     parts = min(ceil(outputs * max(products, 16) / PRODUCTS), max(caches, PIECES))
     copies = 1 if inside else caches
     across = max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
@@ -127,25 +233,15 @@ def _split(problem: Problem, box: Box, products: int, inside: bool) -> Iterator[
     cuts, needed = _cuts([ceil(lengths[axis] / STEP) for axis in order], max(needed, copies))
     lead_cuts[outer:-1], needed = _cuts(rows, needed)
     finer, _ = _cuts([STEP] * len(order), needed)
-    places = [order.index(axis) for axis in range(len(lengths))]
 
-    spans = [_spans(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
-    channels = _spans(0, problem.out_channels, channel_cuts[0], 1)
-    outs = [
-        _spans(*span, cuts[i] * finer[i], STEP if finer[i] == 1 else 1)
-        for span, i in zip(box, places, strict=True)
-    ]
-    for lead_part in product(*spans):
-        for region in product(*outs):
-            for channel in channels:
-                yield Piece(
-                    out=tuple(slice(*span) for span in (*lead_part, channel, *region)),
-                    lead=(*(slice(*span) for span in lead_part), slice(None)),
-                    weights=(slice(*lead_part[-1]), _times(channel, problem.parts)),
-                    reads=_reads(problem, region),
-                    inside=inside,
-                    across=across,
-                )
+    region = []
+    for axis, (start, stop) in enumerate(box):
+        i = order.index(axis)
+        fine = min(cuts[i] * finer[i], stop - start)
+        region.append(Cut(start, stop, fine, STEP if finer[i] == 1 else 1))
+    spans = [Cut(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
+    channels = Cut(0, problem.out_channels, channel_cuts[0], 1)
+    return Grid(problem, (*spans, *region, channels), inside, across)
 
 
 def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:
@@ -157,77 +253,5 @@ def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:
     return cuts, parts
 
 
-def _spans(start: int, stop: int, pieces: int, step: int) -> list[tuple[int, int]]:
-    """About equal spans, some ``pieces`` of them, that end at multiples of ``step``."""
-    pieces = min(pieces, stop - start)
-    inner = {(stop - start) * number // pieces // step * step for number in range(1, pieces)}
-    edges = [start, *(start + edge for edge in sorted(inner - {0})), stop]
-    return list(pairwise(edges))
-
-
 def _times(span: tuple[int, int], factor: int) -> slice:
     return slice(span[0] * factor, span[1] * factor)
-
-
-def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
-    """The samples that a piece reads, with the border around them, in the compute dtype.
-
-    Real and imaginary parts become neighbouring channels.
-    """
-    source = x[piece.lead]
-    rank = len(problem.axes)
-    lead = source.shape[:-rank]
-    lengths = tuple(stop - start for start, stop in piece.reads)
-    copy = _laid_out(lead if problem.parts == 1 else (*lead, 2), lengths, piece.across, problem)
-    runs = [
-        segments(axis.boundary, *span, axis.size)
-        for axis, span in zip(problem.axes, piece.reads, strict=True)
-    ]
-    if any(segment.frm is None for run in runs for segment in run):
-        _put(problem, copy, (), problem.cval)
-    inside = ([segment for segment in run if segment.frm is not None] for run in runs)
-    for combination in product(*inside):
-        to = tuple(segment.to for segment in combination)
-        _put(problem, copy, to, _take(source, tuple(segment.frm for segment in combination)))
-    return copy.reshape(*lead[:-1], lead[-1] * problem.parts, *lengths)
-
-
-def _take(source: NDArray, where: tuple[Any, ...]) -> NDArray:
-    """Samples selected along each filtered axis: by slices at once, by index maps in turn."""
-    slices: list[Any] = [frm if isinstance(frm, slice) else slice(None) for frm in where]
-    samples = source[(..., *slices)]
-    for axis, frm in enumerate(where, -len(where)):
-        if not isinstance(frm, slice):
-            samples = samples.take(frm, axis)
-    return samples
-
-
-def _put(problem: Problem, copy: NDArray, to: tuple[Any, ...], samples: complex | NDArray) -> None:
-    """Write the real and the imaginary part of samples, or samples that are real."""
-    if problem.complex:
-        every: tuple[Any, ...] = to or (slice(None),) * len(problem.axes)
-        copy[(..., 0, *every)] = np.real(samples)
-        copy[(..., 1, *every)] = np.imag(samples)
-    else:
-        copy[(..., *to)] = samples
-
-
-def largest_copy(problem: Problem, pieces: tuple[Piece, ...]) -> int:
-    """Bytes of the largest extended copy among some pieces."""
-    return max((_copy_bytes(problem, piece) for piece in pieces if not piece.inside), default=0)
-
-
-def _copy_bytes(problem: Problem, piece: Piece) -> int:
-    lead: int = prod(span.stop - span.start for span in piece.lead[:-1]) * problem.in_channels
-    samples = lead * prod(stop - start for start, stop in piece.reads)
-    return samples * problem.parts * problem.compute.itemsize
-
-
-def _laid_out(
-    lead: tuple[int, ...], lengths: tuple[int, ...], last: int, problem: Problem
-) -> NDArray:
-    """An array whose filtered axis ``last`` is the one with neighbouring items."""
-    order = [*(axis for axis in range(len(lengths)) if axis != last), last]
-    memory = np.empty((*lead, *(lengths[axis] for axis in order)), problem.compute)
-    back = [len(lead) + order.index(axis) for axis in range(len(lengths))]
-    return memory.transpose(*range(len(lead)), *back)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import algorithms, backends, config, dtypes, parallel, validate
-from .pieces import Piece, cut, extend, largest_copy
+from .copies import extend
+from .pieces import Pieces, cut
 from .problem import Problem
 
 __all__ = ["Candidate", "Plan", "make"]
@@ -103,17 +104,17 @@ class Plan:
         return out
 
     @cached_property
-    def _pieces_in_place(self) -> tuple[Piece, ...]:
+    def _pieces_in_place(self) -> Pieces:
         return self._cut(in_place=True)
 
     @cached_property
-    def _pieces_copied(self) -> tuple[Piece, ...]:
+    def _pieces_copied(self) -> Pieces:
         return self._cut(in_place=False)
 
-    def _cut(self, in_place: bool) -> tuple[Piece, ...]:
+    def _cut(self, in_place: bool) -> Pieces:
         return cut(self.problem, algorithms.load(self.algorithm).products(self.problem), in_place)
 
-    def _fill(self, pieces: tuple[Piece, ...], x: NDArray, out: NDArray, number: int) -> None:
+    def _fill(self, pieces: Pieces, x: NDArray, out: NDArray, number: int) -> None:
         problem, piece = self.problem, pieces[number]
         target = out[piece.out]
         if piece.inside:
@@ -124,7 +125,8 @@ class Plan:
         bias = self._bias[piece.weights]
         sums = target if _can_write(problem, source, target) else _sums(problem, source, target)
         kernel = backends.load(self.backend).correlate
-        algorithms.load(self.algorithm).run(kernel, sums, source, weights, bias, problem)
+        run = algorithms.load(self.algorithm).run
+        run(kernel, sums, source, weights, bias, piece.stride, piece.dilation, problem.relu)
         if sums is not target:
             self._store(target, sums)
 
@@ -157,11 +159,12 @@ class Plan:
             lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
         in_place = problem.x_dtype == problem.compute
         pieces = self._pieces_in_place if in_place else self._pieces_copied
-        copies = sum(not piece.inside for piece in pieces)
         threads = min(config.resolve_threads(self._threads), max(len(pieces), 1))
-        lines.append(f"  pieces     {len(pieces)}, of which {copies} read a copy with its border")
+        lines.append(
+            f"  pieces     {len(pieces)}, of which {pieces.copies} read a copy with its border"
+        )
         lines.append(f"  threads    {threads}")
-        lines.append(f"  copies     {threads * largest_copy(problem, pieces)} bytes at a time")
+        lines.append(f"  copies     {threads * pieces.copy_bytes} bytes at a time")
         return "\n".join(lines)
 
 

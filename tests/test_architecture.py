@@ -26,6 +26,7 @@ ROWS = [
     {"validate"},
     {"config"},
     {"pieces"},
+    {"copies"},
     {"plan"},
     {"planner"},
     {"api"},

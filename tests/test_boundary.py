@@ -101,17 +101,21 @@ def test_a_flat_image_stays_flat(boundary, backend):
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
 def test_segments_are_the_index_map(boundary):
     for n, start, length in product((1, 2, 3, 4, 7), range(-80, 15), (1, 2, 3, 5, 9, 40, 90)):
-        filled = np.full(length, -99)
-        for segment in segments(boundary, start, start + length, n):
-            beyond = segment.frm is None
-            filled[segment.to] = OUTSIDE if beyond else np.arange(n)[segment.frm]
-        np.testing.assert_array_equal(filled, index_map(boundary, start, start + length, n))
+        for starts in ((start,), (start, start + 95, 0)):
+            filled = np.full(length * len(starts), -99)
+            for segment in segments(boundary, starts, length, n):
+                beyond = segment.frm is None
+                filled[segment.to] = OUTSIDE if beyond else np.arange(n)[segment.frm]
+            wanted = [index_map(boundary, first, first + length, n) for first in starts]
+            np.testing.assert_array_equal(filled, np.concatenate(wanted))
 
 
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
 def test_segments_are_few(boundary):
-    assert len(segments(boundary, -2, 102, 100)) <= 3
-    assert len(segments(boundary, -(10**5), 10**5, 3)) <= 3
+    assert len(segments(boundary, (-2,), 104, 100)) <= 3
+    assert len(segments(boundary, (-(10**5),), 2 * 10**5, 3)) <= 3
+    if boundary != "constant":
+        assert len(segments(boundary, tuple(range(0, 10**6, 10**3)), 20, 1000)) == 1
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "complex64"])

@@ -9,6 +9,7 @@ import numpy as np
 import oracle
 import pytest
 from numpy.lib.stride_tricks import as_strided
+from tolerance import assert_close
 
 import fastconv as fc
 
@@ -120,6 +121,20 @@ def test_copies_stay_small_where_long_rows_lie_inside_the_filtered_axis(shape, b
     assert np.all(out[[0, -1]] == 2)
     assert np.all(out[1:-1] == 3)
     assert peak_of(call) < x.nbytes / 2
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "separable"])
+@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+def test_gaps_between_far_taps_are_not_copied(boundary, algorithm, backend):
+    x, far = oracle.samples((10, 12), "float32"), (20011, 5003)
+    w = oracle.samples((3,), "float32", 1), oracle.samples((2,), "float32", 2)
+    how = {"dilation": far, "boundary": boundary, "cval": 2, "stride": (1, 3)}
+    wanted = oracle.correlate(x, w, **how).everywhere()
+    if algorithm == "direct":
+        w = np.outer(*w)
+    how |= {"algorithm": algorithm, "backend": backend, "threads": 1}
+    assert_close(fc.correlate(x, w, **how), wanted)
+    assert peak_of(lambda: fc.correlate(x, w, **how)) < 10**5
 
 
 # -- inputs of every kind -----------------------------------------------------------------------

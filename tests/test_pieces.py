@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import fastconv as fc
 from fastconv.algorithms import direct
-from fastconv.pieces import SCRATCH, cut, largest_copy
+from fastconv.pieces import SCRATCH, cut
 
 
 @st.composite
@@ -77,6 +77,8 @@ def test_the_interior_is_read_in_place():
         ((200, 200, 200), (3, 3, 3), {"boundary": "mirror"}),
         ((10**8,), (3,), {"stride": 10**6}),
         ((10**4, 10**4), (3, 3), {"stride": 500}),
+        ((10**6,), (3,), {"dilation": 10**8, "boundary": "wrap"}),
+        ((100, 10**6), (3, 3), {"dilation": (10**5, 1)}),
         ((8, 10**6), (3,), {"axes": 0}),
         ((8, 100, 100, 100), (3,), {"axes": 0}),
         ((9, 3000, 1000, 3), (3,), {"axes": 0, "boundary": "nearest"}),
@@ -86,7 +88,7 @@ def test_the_interior_is_read_in_place():
 def test_copies_fit_a_cache(dtype, shape, taps, how):
     problem = fc.plan_correlate(shape, dtype, np.ones(taps, "f4"), **how).problem
     for in_place in (True, False):
-        assert largest_copy(problem, cut(problem, direct.products(problem), in_place)) < 3 * SCRATCH
+        assert cut(problem, direct.products(problem), in_place).copy_bytes < 3 * SCRATCH
 
 
 def test_rows_of_memory_stay_long():
@@ -101,6 +103,27 @@ def test_rows_of_memory_stay_long():
         for piece in cut(problem, direct.products(problem), False):
             last = piece.out[len(problem.batch) - 1]
             assert last == slice(0, inside)
+
+
+def test_copies_leave_gaps_out():
+    problem = fc.plan_correlate((20, 3000), "f4", np.ones((3, 5), "f4"), dilation=(50, 2)).problem
+    for piece in cut(problem, direct.products(problem), False):
+        rows = piece.out[-2].stop - piece.out[-2].start
+        assert piece.dilation == (rows, 2)
+
+
+def test_astronomic_plans_can_be_printed():
+    plan = fc.plan_correlate((2**40, 2**40), "f4", np.ones((3, 3), "f4"))
+    assert "of which 50331650 read a copy" in str(plan)
+    problem = plan.problem
+    pieces = cut(problem, direct.products(problem), True)
+    first, last = pieces[0], pieces[len(pieces) - 1]
+    assert first.inside
+    assert first.out[-2].start == 1
+    assert not last.inside
+    assert [span.stop for span in last.out[-2:]] == [2**40 - 1, 2**40]
+    with pytest.raises(IndexError):
+        pieces[len(pieces)]
 
 
 def test_large_layers_in_place_have_some_hundred_pieces():

@@ -10,7 +10,7 @@ An algorithm is a module with five functions.  *Can it* and *should it* are apar
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
 ``prepare(problem, w)``
     the weights as ``run`` wants them, once a plan;
-``run(kernel, out, x, weights, bias, problem)``
+``run(kernel, out, x, weights, bias, stride, dilation, relu)``
     one slab, with a backend's ``correlate`` as the kernel and every position inside ``x``.
 
 ``direct``, the plain sum over all taps, is last and refuses nothing.
@@ -50,7 +50,9 @@ class Algorithm(Protocol):
         x: NDArray,
         weights: tuple[NDArray, ...],
         bias: NDArray,
-        problem: Problem,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
     ) -> None: ...
 
 

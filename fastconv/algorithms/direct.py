@@ -40,9 +40,9 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    problem: Problem,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
 ) -> None:
     """Sum one slab."""
-    stride = tuple(axis.stride for axis in problem.axes)
-    dilation = tuple(axis.dilation for axis in problem.axes)
-    kernel(out, x, weights[0], bias, stride, dilation, problem.relu)
+    kernel(out, x, weights[0], bias, stride, dilation, relu)

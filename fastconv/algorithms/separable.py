@@ -45,19 +45,21 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    problem: Problem,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
 ) -> None:
     """Filter one slab along each axis in turn."""
-    rank = len(problem.axes)
+    rank = len(stride)
     ones = (1,) * rank
     no_bias = np.zeros_like(bias)
-    for position, (axis, factor) in enumerate(zip(problem.axes, weights, strict=True)):
+    for position, factor in enumerate(weights):
         last = position == rank - 1
-        stride = (*ones[:position], axis.stride, *ones[position + 1 :])
-        dilation = (*ones[:position], axis.dilation, *ones[position + 1 :])
+        steps = (*ones[:position], stride[position], *ones[position + 1 :])
+        gaps = (*ones[:position], dilation[position], *ones[position + 1 :])
         lead = x.ndim - rank
         shape = list(x.shape)
         shape[lead + position] = out.shape[lead + position]
         target = out if last else np.empty_like(x, shape=shape)
-        kernel(target, x, factor, bias if last else no_bias, stride, dilation, problem.relu)
+        kernel(target, x, factor, bias if last else no_bias, steps, gaps, relu)
         x = target

@@ -98,8 +98,7 @@ def correlate(
     kernel covers it and no others.
 
     It costs one product for each tap and output, and memory for the result and a few strips along
-    the edges, which span the gaps between dilated taps, too.  An interrupt (Ctrl-C) leaves `out`
-    partly written.
+    the edges.  An interrupt (Ctrl-C) leaves `out` partly written.
 
     Examples
     --------
