@@ -124,9 +124,9 @@ class Plan:
         weights = tuple(w[piece.weights] for w in self._weights)
         bias = self._bias[piece.weights]
         sums = target if _can_write(problem, source, target) else _sums(problem, source, target)
-        kernel = backends.load(self.backend).correlate
+        backend = backends.load(self.backend)
         run = algorithms.load(self.algorithm).run
-        run(kernel, sums, source, weights, bias, piece.stride, piece.dilation, problem.relu)
+        run(backend, sums, source, weights, bias, piece.stride, piece.dilation, problem.relu)
         if sums is not target:
             self._store(target, sums)
 

@@ -10,8 +10,8 @@ An algorithm is a module with five functions.  *Can it* and *should it* are apar
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
 ``prepare(problem, w)``
     the weights as ``run`` wants them, once a plan;
-``run(kernel, out, x, weights, bias, stride, dilation, relu)``
-    one slab, with a backend's ``correlate`` as the kernel and every position inside ``x``.
+``run(backend, out, x, weights, bias, stride, dilation, relu)``
+    one slab, by a backend's kernels, with every position inside ``x``.
 
 ``direct``, the plain sum over all taps, is last and refuses nothing.
 """
@@ -24,7 +24,7 @@ from typing import Protocol, cast
 
 from numpy.typing import NDArray
 
-from ..backends._protocol import Kernel
+from ..backends._protocol import Backend
 from ..problem import Problem
 
 __all__ = ["ORDER", "Algorithm", "load"]
@@ -45,7 +45,7 @@ class Algorithm(Protocol):
 
     def run(
         self,
-        kernel: Kernel,
+        backend: Backend,
         out: NDArray,
         x: NDArray,
         weights: tuple[NDArray, ...],

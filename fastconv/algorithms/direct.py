@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends._protocol import Kernel
+from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
 
@@ -35,7 +35,7 @@ def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
 
 
 def run(
-    kernel: Kernel,
+    backend: Backend,
     out: NDArray,
     x: NDArray,
     weights: tuple[NDArray, ...],
@@ -45,4 +45,4 @@ def run(
     relu: bool,
 ) -> None:
     """Sum one slab."""
-    kernel(out, x, weights[0], bias, stride, dilation, relu)
+    backend.correlate(out, x, weights[0], bias, stride, dilation, relu)

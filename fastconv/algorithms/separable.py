@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends._protocol import Kernel
+from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
 
@@ -40,7 +40,7 @@ def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
 
 
 def run(
-    kernel: Kernel,
+    backend: Backend,
     out: NDArray,
     x: NDArray,
     weights: tuple[NDArray, ...],
@@ -61,5 +61,5 @@ def run(
         shape = list(x.shape)
         shape[lead + position] = out.shape[lead + position]
         target = out if last else np.empty_like(x, shape=shape)
-        kernel(target, x, factor, bias if last else no_bias, steps, gaps, relu)
+        backend.correlate(target, x, factor, bias if last else no_bias, steps, gaps, relu)
         x = target
