@@ -16,12 +16,12 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TABLE", "Border", "Segment", "index_map", "segments"]
+__all__ = ["MANY", "OUTSIDE", "TABLE", "Border", "index_map", "runs"]
 
 OUTSIDE = -2
 """No coordinate, and no neighbour of one."""
 MANY = 8
-"""Runs along an axis above which slices lose against fancy indexing."""
+"""Runs beyond an edge, or along an axis, that are dear to look at one by one."""
 
 
 def _constant(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
@@ -91,69 +91,43 @@ def index_map(name: str, start: int, stop: int, n: int) -> NDArray[np.intp]:
     return TABLE[name].index_map(np.arange(start, stop, dtype=np.intp), n)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of coordinates that one selection of the array fills: ``target[to] = source[frm]``."""
-
-    to: slice
-    frm: slice | NDArray[np.intp] | None
-    """A slice of the source (of length 1 where one sample is repeated), or an index map where
-    slices would be many; None for ``cval``."""
-
-
-def segments(name: str, starts: tuple[int, ...], length: int, n: int) -> tuple[Segment, ...]:
-    """Cut stretches of ``length`` coordinates, laid end to end, into runs of ``n`` samples."""
-    few = _slices(name, starts, length, n)
-    if few:
-        return few
-    index = [index_map(name, start, start + length, n) for start in starts]
-    return (Segment(slice(0, length * len(starts)), np.concatenate(index)),)
-
-
 @lru_cache(maxsize=4096)
-def _slices(name: str, starts: tuple[int, ...], length: int, n: int) -> tuple[Segment, ...]:
-    """The runs as slices, or none where they would be many.
+def runs(name: str, starts: tuple[int, ...], length: int, n: int) -> NDArray[np.int64]:
+    """Where stretches of ``length`` coordinates, laid end to end, read on an axis of ``n`` samples.
 
-    Index maps climb, fall or rest, so a few slices copy a whole border at the speed of memory,
-    where fancy indexing would pay for each sample.
+    A row is a run of coordinates that follow each other by one step: its place among the
+    stretches, its length, the first sample (``OUTSIDE`` for the constant) and the step.  Index maps
+    climb, fall or rest, so a few runs say a whole border.
     """
     found = []
     for at, start in zip(count(0, length), starts, strict=False):
         stop = start + length
-        inside = max(start, 0), min(stop, n)
-        if inside[0] < inside[1]:
-            to = slice(at + inside[0] - start, at + inside[1] - start)
-            found.append(Segment(to, slice(*inside)))
+        low, high = max(start, 0), min(stop, n)
+        if low < high:
+            found.append(np.array([[at + low - start, high - low, low, 1]]))
         for low, high in ((start, min(stop, 0)), (max(start, n), stop)):
-            runs = _runs(index_map(name, low, high, n))
-            if runs is None:
-                return ()
-            shift = at + low - start
-            found += [Segment(slice(shift + to.start, shift + to.stop), frm) for to, frm in runs]
-    many = len(found) > MANY and all(segment.frm is not None for segment in found)
-    return () if many else tuple(found)
+            if low < high:
+                beyond = _runs(index_map(name, low, high, n))
+                beyond[:, 0] += at + low - start
+                found.append(beyond)
+    table = np.concatenate(found).astype(np.int64)
+    table = np.ascontiguousarray(table[np.argsort(table[:, 0])])
+    table.flags.writeable = False
+    return table
 
 
-def _runs(index: NDArray[np.intp]) -> list[tuple[slice, slice | None]] | None:
-    """Where an index map goes on by the same step, and the samples there; None for many runs."""
+def _runs(index: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The runs of an index map; where they are many, every coordinate is one."""
     steps = np.diff(index, append=2 * OUTSIDE)
     turns = np.flatnonzero(np.diff(steps)) + 1
     if turns.size > MANY:
-        return None
-    runs = []
+        places, ones = np.arange(index.size), np.ones_like(index)
+        return np.stack([places, ones, index, ones], axis=-1)
+    found = []
     first = 0
     while first < index.size:
         step = int(steps[first])
         stop = 1 + (int(turns[turns > first][0]) if abs(step) <= 1 else first)
-        runs.append((slice(first, stop), _slice(int(index[first]), step, stop - first)))
+        found.append((first, stop - first, int(index[first]), step if stop - first > 1 else 1))
         first = stop
-    return runs
-
-
-def _slice(first: int, step: int, length: int) -> slice | None:
-    if first == OUTSIDE:
-        return None
-    if step == 0 or length == 1:
-        return slice(first, first + 1)
-    stop = first + step * length
-    return slice(first, stop if stop >= 0 else None, step)
+    return np.array(found)

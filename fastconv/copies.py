@@ -2,77 +2,89 @@
 
 from __future__ import annotations
 
-from itertools import product
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .boundary import segments
-from .pieces import Piece
+from .backends._protocol import Backend
+from .boundary import runs
 from .problem import Axis, Problem
 
-__all__ = ["extend"]
+__all__ = ["Copy", "copied_dilation", "copied_length"]
 
 
-def extend(problem: Problem, piece: Piece, x: NDArray) -> NDArray:
-    """The samples that a piece reads, with the border around them, in the compute dtype.
-
-    Real and imaginary parts become neighbouring channels.
-    """
-    source = x[piece.lead]
-    rank = len(problem.axes)
-    lead = source.shape[:-rank]
-    walks = zip(problem.axes, piece.reads, piece.dilation, strict=True)
-    stretches = [_stretches(*walk) for walk in walks]
-    lengths = tuple(len(starts) * length for starts, length in stretches)
-    copy = _laid_out(lead if problem.parts == 1 else (*lead, 2), lengths, piece.across, problem)
-    runs = [
-        segments(axis.boundary, *stretch, axis.size)
-        for axis, stretch in zip(problem.axes, stretches, strict=True)
-    ]
-    if any(segment.frm is None for run in runs for segment in run):
-        _put(problem, copy, (), problem.cval)
-    inside = ([segment for segment in run if segment.frm is not None] for run in runs)
-    for combination in product(*inside):
-        to = tuple(segment.to for segment in combination)
-        _put(problem, copy, to, _take(source, tuple(segment.frm for segment in combination)))
-    return copy.reshape(*lead[:-1], lead[-1] * problem.parts, *lengths)
+def copied_dilation(axis: Axis, outputs: int) -> int:
+    """The distance of taps in a copy: not beyond what neighbouring outputs of a tap read."""
+    return min(axis.dilation, (outputs - 1) * axis.stride + 1)
 
 
-def _stretches(axis: Axis, reads: tuple[int, int], dilation: int) -> tuple[tuple[int, ...], int]:
+def copied_length(axis: Axis, outputs: int) -> int:
+    """Samples of an axis in a copy."""
+    return (outputs - 1) * axis.stride + 1 + (axis.taps - 1) * copied_dilation(axis, outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What some outputs read, in the order in which it is laid out."""
+
+    problem: Problem
+    memory: tuple[int, ...]
+    """The shape as it lies in memory."""
+    axes: tuple[int, ...]
+    """Where each axis of the copy is in memory."""
+    row_axis: int | None
+    """The last axis, where its items are neighbours."""
+    runs: tuple[NDArray[np.int64], ...]
+    """Where each filtered axis reads."""
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, problem: Problem, lead: tuple[int, ...], region: tuple[tuple[int, int], ...], last: int
+    ) -> Copy:
+        """The copy for a region of outputs, with neighbouring items along filtered axis ``last``.
+
+        ``lead`` counts batches, groups and channels.
+        """
+        spans = zip(problem.axes, region, strict=True)
+        stretches = [_stretches(axis, *span) for axis, span in spans]
+        lengths = [len(starts) * each for starts, each in stretches]
+        parts = () if problem.parts == 1 else (problem.parts,)
+        outer = (*lead, *parts)
+        order = [*(axis for axis in range(len(lengths)) if axis != last), last]
+        return cls(
+            problem,
+            (*outer, *(lengths[axis] for axis in order)),
+            (*range(len(outer)), *(len(outer) + order.index(axis) for axis in range(len(order)))),
+            len(lead) + last if last == len(lengths) - 1 else None,
+            tuple(
+                runs(axis.boundary, *stretch, axis.size)
+                for axis, stretch in zip(problem.axes, stretches, strict=True)
+            ),
+            (*lead[:-1], lead[-1] * problem.parts, *lengths),
+        )
+
+    def made(self, backend: Backend, x: NDArray) -> NDArray:
+        """The samples of ``x``, with the border around them.
+
+        Real and imaginary parts become neighbouring channels.
+        """
+        problem = self.problem
+        copy = np.empty(self.memory, problem.compute).transpose(self.axes)
+        if not problem.complex:
+            backend.extend(copy, x, self.runs, problem.cval)
+            return copy
+        real, imaginary = np.moveaxis(copy, -1 - len(self.runs), 0)
+        backend.extend(real, x.real, self.runs, np.real(problem.cval))
+        backend.extend(imaginary, x.imag, self.runs, np.imag(problem.cval))
+        return copy.reshape(self.shape)
+
+
+def _stretches(axis: Axis, start: int, stop: int) -> tuple[tuple[int, ...], int]:
     """Starts and length of what is copied along an axis: all at once, or what each tap reads."""
-    start, stop = reads
-    if dilation == axis.dilation:
-        return (start,), stop - start
-    return tuple(start + tap * axis.dilation for tap in range(axis.taps)), dilation
-
-
-def _take(source: NDArray, where: tuple[Any, ...]) -> NDArray:
-    """Samples selected along each filtered axis: by slices at once, by index maps in turn."""
-    slices: list[Any] = [frm if isinstance(frm, slice) else slice(None) for frm in where]
-    samples = source[(..., *slices)]
-    for axis, frm in enumerate(where, -len(where)):
-        if not isinstance(frm, slice):
-            samples = samples.take(frm, axis)
-    return samples
-
-
-def _put(problem: Problem, copy: NDArray, to: tuple[Any, ...], samples: complex | NDArray) -> None:
-    """Write the real and the imaginary part of samples, or samples that are real."""
-    if problem.complex:
-        every: tuple[Any, ...] = to or (slice(None),) * len(problem.axes)
-        copy[(..., 0, *every)] = np.real(samples)
-        copy[(..., 1, *every)] = np.imag(samples)
-    else:
-        copy[(..., *to)] = samples
-
-
-def _laid_out(
-    lead: tuple[int, ...], lengths: tuple[int, ...], last: int, problem: Problem
-) -> NDArray:
-    """An array whose filtered axis ``last`` is the one with neighbouring items."""
-    order = [*(axis for axis in range(len(lengths)) if axis != last), last]
-    memory = np.empty((*lead, *(lengths[axis] for axis in order)), problem.compute)
-    back = [len(lead) + order.index(axis) for axis in range(len(lengths))]
-    return memory.transpose(*range(len(lead)), *back)
+    first, end = axis.reads(start, stop)
+    step = copied_dilation(axis, stop - start)
+    if step == axis.dilation:
+        return (first,), end - first
+    return tuple(first + tap * axis.dilation for tap in range(axis.taps)), step

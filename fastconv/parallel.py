@@ -14,13 +14,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from queue import SimpleQueue
 
 __all__ = ["available_cpus", "run"]
 
+Task = Callable[[threading.RLock], None]
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
+_waiting: SimpleQueue[tuple[Task, threading.RLock]] | None = None
+_helpers = 0
 
 
 def available_cpus() -> int:
@@ -91,33 +92,44 @@ def _is_common(error: BaseException) -> bool:
     return isinstance(error, Exception)
 
 
-def _hand_over(work: Callable[[threading.RLock], None], locks: list[threading.RLock]) -> None:
-    try:
-        pool = _pool_of(len(locks))
-        for lock in locks:
-            pool.submit(work, lock)
-    except RuntimeError:  # at exit, or no thread can be started: the caller works with less help
-        pass
+def _hand_over(work: Task, locks: list[threading.RLock]) -> None:
+    waiting, helpers = _helped(len(locks))
+    for lock in locks[:helpers]:
+        waiting.put((work, lock))
 
 
-def _pool_of(size: int) -> ThreadPoolExecutor:
-    global _pool, _pool_size
+def _helped(helpers: int) -> tuple[SimpleQueue[tuple[Task, threading.RLock]], int]:
+    """Where threads wait for work, until the process ends, and how many they are by now."""
+    global _waiting, _helpers
     with _lock:
-        if _pool is None or _pool_size < size:
-            from concurrent.futures import ThreadPoolExecutor
+        if _waiting is None:
+            from queue import SimpleQueue
 
-            _pool = ThreadPoolExecutor(size, thread_name_prefix="fastconv")
-            _pool_size = size
-        return _pool
+            _waiting = SimpleQueue()
+        try:
+            while _helpers < helpers:
+                name = f"fastconv-{_helpers}"
+                threading.Thread(target=_help, args=(_waiting,), name=name, daemon=True).start()
+                _helpers += 1
+        except RuntimeError:  # at exit, or no thread can be started: those there are must do
+            pass
+        return _waiting, _helpers
 
 
-def _forget_pool() -> None:
-    """A forked child has the pool object but none of its threads."""
-    global _lock, _pool, _pool_size
+def _help(waiting: SimpleQueue[tuple[Task, threading.RLock]]) -> None:
+    while True:
+        work, lock = waiting.get()
+        work(lock)
+        del work, lock  # the arrays of the call are in them
+
+
+def _forget_helpers() -> None:
+    """A forked child has none of the threads."""
+    global _lock, _waiting, _helpers
     _lock = threading.Lock()
-    _pool = None
-    _pool_size = 0
+    _waiting = None
+    _helpers = 0
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_helpers)

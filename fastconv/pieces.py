@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import NamedTuple
 
-from .problem import Axis, Problem
+from .copies import Copy, copied_dilation, copied_length
+from .problem import Problem
 
 __all__ = ["Piece", "Pieces", "cut"]
 
-SMALL = 1 << 18
+SMALL = 1 << 19
 """Bytes of an extended copy below which no interior is set apart."""
 SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
@@ -30,24 +31,24 @@ STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
 
+Box = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A box of the canonical output and the box of samples that it reads."""
 
     out: tuple[slice, ...]
-    lead: tuple[slice, ...]
-    """The batch and group part of ``out``, and all channels: what it reads of ``x``."""
     weights: tuple[slice, slice]
     """Its groups and output channels, the latter in real numbers."""
-    reads: tuple[tuple[int, int], ...]
-    """Coordinates along each filtered axis; beyond the array where a border is needed."""
+    reads: tuple[slice, ...]
+    """What it reads of ``x``: a batch and group part, all channels, and a part of the filtered axes
+    or, where it reads a copy, all of them."""
+    copy: Copy | None
+    """What it reads, if not samples of the array in place."""
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     """Of what it reads: copies leave out gaps between taps that no output looks into."""
-    inside: bool
-    """It reads samples of the array only, which may be read in place."""
-    across: int
-    """The filtered axis that is laid out last in copies: the longest of a thin strip."""
 
 
 class Cut(NamedTuple):
@@ -83,7 +84,9 @@ class Grid:
     cuts: tuple[Cut, ...]
     """Of batch axes, groups, filtered axes and channels."""
     inside: bool
+    """It reads samples of the array only, which may be read in place."""
     across: int
+    """The filtered axis that is laid out last in copies: the longest of a thin strip."""
 
     def __len__(self) -> int:
         return prod(axis.parts for axis in self.cuts)
@@ -95,36 +98,42 @@ class Grid:
             spans.append(axis.part(place))
         channels, *spans = spans
         axes = self.problem.axes
-        region, lead = spans[: len(axes)][::-1], spans[len(axes) :][::-1]
-        gaps = (
-            axis.dilation if self.inside else _dilation(axis, stop - start)
-            for axis, (start, stop) in zip(axes, region, strict=True)
-        )
+        region, lead = tuple(spans[: len(axes)][::-1]), spans[len(axes) :][::-1]
+        if self.inside:
+            copy = None
+            reads = [axis.reads(*span) for axis, span in zip(axes, region, strict=True)]
+            gaps = [axis.dilation for axis in axes]
+        else:
+            copy = self._copy(tuple(stop - start for start, stop in lead), region)
+            reads = [(0, axis.size) for axis in axes]
+            gaps = [copied_dilation(axis, b - a) for axis, (a, b) in zip(axes, region, strict=True)]
         return Piece(
             out=tuple(slice(*span) for span in (*lead, channels, *region)),
-            lead=(*(slice(*span) for span in lead), slice(None)),
             weights=(slice(*lead[-1]), _times(channels, self.problem.parts)),
-            reads=tuple(axis.reads(*span) for axis, span in zip(axes, region, strict=True)),
+            reads=tuple(slice(*span) for span in (*lead, (0, self.problem.in_channels), *reads)),
+            copy=copy,
             stride=tuple(axis.stride for axis in axes),
             dilation=tuple(gaps),
-            inside=self.inside,
-            across=self.across,
         )
+
+    def _copy(self, lead: tuple[int, ...], region: Box) -> Copy:
+        return Copy.of(self.problem, (*lead, self.problem.in_channels), region, self.across)
 
     @property
     def copy_bytes(self) -> int:
         """Bytes that the copy of a piece has at most."""
-        longest = [axis.longest for axis in self.cuts[:-1]]
+        if self.inside:
+            return 0
         rank = len(self.problem.axes)
-        return 0 if self.inside else _bytes(self.problem, longest[:-rank], longest[-rank:])
+        longest = [axis.longest for axis in self.cuts[:-1]]
+        return _bytes(self.problem, longest[:-rank], longest[-rank:])
 
 
 class Pieces:
-    """The pieces of a problem, each made when it is first asked for."""
+    """The pieces of a problem, each made when it is asked for."""
 
     def __init__(self, grids: list[Grid]) -> None:
         self._grids = grids
-        self._made: dict[int, Piece] = {}
         self._len = sum(len(grid) for grid in grids)
         self.copies = sum(len(grid) for grid in grids if not grid.inside)
         """How many of them read a copy."""
@@ -138,12 +147,6 @@ class Pieces:
         return map(self.__getitem__, range(len(self)))
 
     def __getitem__(self, number: int) -> Piece:
-        piece = self._made.get(number)
-        if piece is None:
-            piece = self._made[number] = self._make(number)
-        return piece
-
-    def _make(self, number: int) -> Piece:
         for grid in self._grids:
             if number < len(grid):
                 return grid[number]
@@ -158,9 +161,6 @@ def cut(problem: Problem, products: int, in_place: bool) -> Pieces:
     """
     boxes = _boxes(problem, in_place) if prod(problem.canonical_out) else ()
     return Pieces([_split(problem, box, products, inside) for box, inside in boxes])
-
-
-Box = tuple[tuple[int, int], ...]
 
 
 def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
@@ -182,19 +182,9 @@ def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
                 yield (*interior[:position], strip, *whole[position + 1 :]), False
 
 
-def _dilation(axis: Axis, outputs: int) -> int:
-    """The distance of taps in a copy: not beyond what neighbouring outputs of a tap read."""
-    return min(axis.dilation, (outputs - 1) * axis.stride + 1)
-
-
-def _length(axis: Axis, outputs: int) -> int:
-    """Samples of an axis in a copy."""
-    return (outputs - 1) * axis.stride + 1 + (axis.taps - 1) * _dilation(axis, outputs)
-
-
 def _bytes(problem: Problem, lead: list[int], outs: list[int]) -> int:
     """Bytes of a copy for so many batches and groups, and outputs along each filtered axis."""
-    samples = prod(_length(axis, n) for axis, n in zip(problem.axes, outs, strict=True))
+    samples = prod(copied_length(axis, n) for axis, n in zip(problem.axes, outs, strict=True))
     channels = problem.in_channels * problem.parts
     return prod(lead) * channels * samples * problem.compute.itemsize
 
@@ -247,8 +237,8 @@ def _split(problem: Problem, box: Box, products: int, inside: bool) -> Grid:
 def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:
     """Into how many spans each axis is cut, the first ones first, and the parts still needed."""
     cuts = []
-    for length in lengths:
-        cuts.append(min(length, parts))
+    for n in lengths:
+        cuts.append(min(n, parts))
         parts = ceil(parts / cuts[-1])
     return cuts, parts
 

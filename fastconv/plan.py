@@ -7,7 +7,7 @@ that touch a border, run the kernel, store the result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import algorithms, backends, config, dtypes, parallel, validate
-from .copies import extend
 from .pieces import Pieces, cut
 from .problem import Problem
+from .work import Work, row_axis
 
 __all__ = ["Candidate", "Plan", "make"]
+
+HAND_OVER = 5e-5
+"""Seconds of work that a thread must save: some times what handing it over costs."""
 
 
 class Candidate(NamedTuple):
@@ -57,6 +60,7 @@ class Plan:
     _weights: tuple[NDArray, ...]
     _bias: NDArray
     _threads: int | None
+    _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict, init=False)
 
     def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
         """Run the plan.
@@ -93,51 +97,42 @@ class Plan:
         if self._wide and safe is not None and dtypes.largest_value(samples) > safe:
             plan = make(self._wide, "numpy", self.algorithm, self.candidates, self._threads)
         source, target = problem.view_x(samples), problem.view_out(result)
-        in_place = _can_read(plan.problem, source)
-        pieces = plan._pieces_in_place if in_place else plan._pieces_copied
-        fill = partial(plan._fill, pieces, source, target)
-        parallel.run(fill, len(pieces), config.resolve_threads(self._threads))
+        work = plan._work(row_axis(plan.problem, source), row_axis(plan.problem, target))
+        parallel.run(partial(work.run, source, target), len(work), self._thread_count(len(work)))
         if out is None:
             return result
         if in_the_way:
             np.copyto(out, result)
         return out
 
-    @cached_property
-    def _pieces_in_place(self) -> Pieces:
-        return self._cut(in_place=True)
+    def _thread_count(self, pieces: int) -> int:
+        """Threads that are allowed and worth their hand-over."""
+        worth = min(pieces, self._worth)
+        return min(worth, config.resolve_threads(self._threads)) if worth > 1 else 1
 
     @cached_property
-    def _pieces_copied(self) -> Pieces:
-        return self._cut(in_place=False)
+    def _worth(self) -> int:
+        chosen = (c.seconds for c in self.candidates if c.algorithm == self.algorithm)
+        return int((next(chosen) or 0.0) / HAND_OVER)
 
-    def _cut(self, in_place: bool) -> Pieces:
+    def _work(self, x_row: int | None, out_row: int | None) -> Work:
+        """The work on arrays whose neighbouring items are along these axes."""
+        work = self._works.get((x_row, out_row))
+        if work is None:
+            work = self._works[x_row, out_row] = Work(
+                self.problem,
+                self._pieces(in_place=x_row is not None),
+                backends.load(self.backend),
+                algorithms.load(self.algorithm),
+                self._weights,
+                self._bias,
+                x_row,
+                out_row,
+            )
+        return work
+
+    def _pieces(self, in_place: bool) -> Pieces:
         return cut(self.problem, algorithms.load(self.algorithm).products(self.problem), in_place)
-
-    def _fill(self, pieces: Pieces, x: NDArray, out: NDArray, number: int) -> None:
-        problem, piece = self.problem, pieces[number]
-        target = out[piece.out]
-        if piece.inside:
-            source = x[(*piece.lead, *(slice(*span) for span in piece.reads))]
-        else:
-            source = extend(problem, piece, x)
-        weights = tuple(w[piece.weights] for w in self._weights)
-        bias = self._bias[piece.weights]
-        sums = target if _can_write(problem, source, target) else _sums(problem, source, target)
-        backend = backends.load(self.backend)
-        run = algorithms.load(self.algorithm).run
-        run(backend, sums, source, weights, bias, piece.stride, piece.dilation, problem.relu)
-        if sums is not target:
-            self._store(target, sums)
-
-    def _store(self, target: NDArray, sums: NDArray) -> None:
-        if not self.problem.complex:
-            dtypes.store(target, sums)
-            return
-        parts = np.moveaxis(sums, -1 - len(self.problem.axes), 0)
-        with np.errstate(all="ignore"):
-            np.moveaxis(target.real, -1 - len(self.problem.axes), 0)[...] = parts[::2]
-            np.moveaxis(target.imag, -1 - len(self.problem.axes), 0)[...] = parts[1::2]
 
     def __repr__(self) -> str:
         problem = self.problem
@@ -157,9 +152,8 @@ class Plan:
             else:
                 verdict = f"{candidate.seconds * 1e3:.3g} ms predicted on one thread"
             lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
-        in_place = problem.x_dtype == problem.compute
-        pieces = self._pieces_in_place if in_place else self._pieces_copied
-        threads = min(config.resolve_threads(self._threads), max(len(pieces), 1))
+        pieces = self._pieces(in_place=problem.x_dtype == problem.compute)
+        threads = self._thread_count(len(pieces))
         lines.append(
             f"  pieces     {len(pieces)}, of which {pieces.copies} read a copy with its border"
         )
@@ -221,41 +215,3 @@ def _interleave(first: NDArray, second: NDArray, axis: int, dtype: np.dtype) -> 
     pairs = np.stack((first, second), axis=axis + 1)
     shape = (*first.shape[:axis], 2 * first.shape[axis], *first.shape[axis + 1 :])
     return np.ascontiguousarray(pairs.reshape(shape), dtype)
-
-
-def _sums(problem: Problem, source: NDArray, target: NDArray) -> NDArray:
-    """Room for the sums of a piece, laid out like what it reads."""
-    rank = len(problem.axes)
-    shape = list(target.shape)
-    shape[-1 - rank] *= problem.parts
-    return np.empty_like(source, shape=shape)
-
-
-def _can_read(problem: Problem, x: NDArray) -> bool:
-    """Kernels read ``x`` itself where its numbers are those of the sums and lie in rows."""
-    return not problem.complex and x.dtype == problem.compute and _row_axis(problem, x) is not None
-
-
-def _can_write(problem: Problem, source: NDArray, target: NDArray) -> bool:
-    """Kernels write the result itself where it is of the sums' dtype and lies as the source."""
-    if problem.complex or target.dtype != problem.compute:
-        return False
-    row_axis = _row_axis(problem, target)
-    return row_axis is not None and row_axis == _row_axis(problem, source)
-
-
-def _row_axis(problem: Problem, view: NDArray) -> int | None:
-    """The axis of neighbouring items, if kernels can run along it: the last one, or a batch axis
-    that the last one steps over (the colours of a pixel).
-    """
-    item = view.itemsize
-    if not view.flags.aligned or any(s < 0 or s % item for s in view.strides):
-        return None
-    last = view.ndim - 1
-    if view.strides[last] == item:
-        return last
-    if problem.axes[-1].stride == 1:
-        for axis in range(len(problem.batch)):
-            if view.strides[axis] == item and view.strides[last] == item * view.shape[axis]:
-                return axis
-    return None

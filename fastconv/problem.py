@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Axis:
         return start, max(min(stop, self.out), start)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """One convolution, checked: shapes, dtypes, borders and the form of the kernel."""
 
@@ -88,17 +89,17 @@ class Problem:
     """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,
     None where no sum exceeds 64 bits."""
 
-    @property
+    @cached_property
     def parts(self) -> int:
         """Real numbers in a sample."""
         return 2 if self.complex else 1
 
-    @property
+    @cached_property
     def canonical_x(self) -> tuple[int, ...]:
         """The shape ``(*batch, groups, channels, *samples)``."""
         return (*self.batch, self.groups, self.in_channels, *(axis.size for axis in self.axes))
 
-    @property
+    @cached_property
     def canonical_out(self) -> tuple[int, ...]:
         """The shape ``(*batch, groups, channels, *outputs)``."""
         return (*self.batch, self.groups, self.out_channels, *(axis.out for axis in self.axes))

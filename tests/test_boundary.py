@@ -10,7 +10,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv.boundary import OUTSIDE, index_map, segments
+from fastconv.boundary import OUTSIDE, index_map, runs
 
 
 @pytest.mark.parametrize(
@@ -99,23 +99,27 @@ def test_a_flat_image_stays_flat(boundary, backend):
 
 
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
-def test_segments_are_the_index_map(boundary):
+def test_runs_are_the_index_map(boundary):
     for n, start, length in product((1, 2, 3, 4, 7), range(-80, 15), (1, 2, 3, 5, 9, 40, 90)):
         for starts in ((start,), (start, start + 95, 0)):
             filled = np.full(length * len(starts), -99)
-            for segment in segments(boundary, starts, length, n):
-                beyond = segment.frm is None
-                filled[segment.to] = OUTSIDE if beyond else np.arange(n)[segment.frm]
+            for place, count, first, step in runs(boundary, starts, length, n).tolist():
+                filled[place : place + count] = (
+                    OUTSIDE if first == OUTSIDE else first + step * np.arange(count)
+                )
             wanted = [index_map(boundary, first, first + length, n) for first in starts]
             np.testing.assert_array_equal(filled, np.concatenate(wanted))
 
 
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
-def test_segments_are_few(boundary):
-    assert len(segments(boundary, (-2,), 104, 100)) <= 3
-    assert len(segments(boundary, (-(10**5),), 2 * 10**5, 3)) <= 3
-    if boundary != "constant":
-        assert len(segments(boundary, tuple(range(0, 10**6, 10**3)), 20, 1000)) == 1
+def test_runs_are_in_order_and_few(boundary):
+    for n, start, length in product((1, 2, 5, 100), range(-12, 3), (1, 30, 104)):
+        table = runs(boundary, (start, start + 200), length, n)
+        ends = table[:, 0] + table[:, 1]
+        assert table[0, 0] == 0
+        np.testing.assert_array_equal(table[1:, 0], ends[:-1])
+        assert ends[-1] == 2 * length
+    assert len(runs(boundary, (-2,), 104, 100)) <= 5
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "complex64"])

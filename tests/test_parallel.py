@@ -66,7 +66,7 @@ def test_threads_are_kept_for_the_next_call():
         return found - {threading.current_thread()}
 
     known = {thread for _ in range(10) for thread in workers()}
-    assert len(known) <= parallel._pool_size
+    assert len(known) <= parallel._helpers
 
 
 def test_the_first_error_is_raised_and_stops_the_rest():
@@ -216,49 +216,38 @@ def test_an_interrupt_waits_for_the_helpers(interrupts):
     assert len(finished) == 1
 
 
-@pytest.fixture
-def troubled(monkeypatch):
-    """Make starting a thread fail, once the one helper has taken the task meant for that thread.
+def refuse_threads(monkeypatch, kind):
+    """Keep the one helper that there is, and let no other start."""
+    parallel.run(lambda _: None, 2, 2)
 
-    The function to call with the error gives the event that the helper must set.
-    """
-    taken, idle = threading.Event(), threading.Event()
-    pool = ThreadPoolExecutor(2)
-    pool.submit(idle.wait, PATIENCE)
+    def start(thread):
+        raise kind
 
-    def prepare(error):
-        def start(thread):
-            idle.set()
-            assert taken.wait(PATIENCE)
-            raise error
-
-        monkeypatch.setattr(parallel, "_pool", pool)
-        monkeypatch.setattr(parallel, "_pool_size", 2)
-        monkeypatch.setattr(threading.Thread, "start", start)
-        return taken
-
-    yield prepare
-    monkeypatch.undo()
-    idle.set()
-    pool.shutdown()
+    monkeypatch.setattr(parallel, "_helpers", 1)
+    monkeypatch.setattr(threading.Thread, "start", start)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), KeyboardInterrupt()])
-def test_a_helper_that_was_not_counted_on_is_waited_for(error, troubled):
-    caller, taken = threading.get_ident(), troubled(error)
-    finished = []
+def test_the_threads_that_could_be_started_must_do(monkeypatch):
+    refuse_threads(monkeypatch, RuntimeError)
+    workers, together = set(), threading.Barrier(2)
 
     def task(number):
-        if threading.get_ident() != caller:
-            taken.set()
-            finished.append(sum(1 for _ in range(10**6)))
+        workers.add(threading.get_ident())
+        if number < 2:
+            together.wait(PATIENCE)
 
-    if isinstance(error, KeyboardInterrupt):
-        with pytest.raises(KeyboardInterrupt):
-            parallel.run(task, 3, 2)
-    else:
-        parallel.run(task, 2, 2)
-    assert len(finished) == 1
+    parallel.run(task, 6, 6)
+    assert len(workers) == 2
+
+
+def test_an_interrupt_while_threads_start(monkeypatch):
+    refuse_threads(monkeypatch, KeyboardInterrupt)
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        parallel.run(done.append, 6, 6)
+    monkeypatch.undo()
+    parallel.run(lambda _: None, 2, 2)
+    assert not done
 
 
 def test_an_interrupt_counts_before_an_error():
@@ -283,9 +272,6 @@ def test_an_error_does_not_keep_the_arrays_of_its_call(monkeypatch):
     class Array:
         pass
 
-    def no_pool(size):
-        raise RuntimeError("can't start new thread")
-
     def fail(array):
         def task(_):
             raise LookupError(type(array))
@@ -293,7 +279,8 @@ def test_an_error_does_not_keep_the_arrays_of_its_call(monkeypatch):
         with pytest.raises(LookupError):
             parallel.run(task, 2, 2)
 
-    monkeypatch.setattr(parallel, "_pool_of", no_pool)
+    refuse_threads(monkeypatch, RuntimeError)
+    monkeypatch.setattr(parallel, "_helpers", 0)
     array = Array()
     kept = weakref.ref(array)
     gc.disable()

@@ -1,9 +1,10 @@
 """What a backend is, and what it and its caller promise each other.
 
-A backend is a module with the four functions and the rates below.  ``correlate`` is the hot loop,
-the one thing of this library that exists three times.
+A backend is a module with the functions and the rates below.  ``correlate`` is the hot loop,
+the one thing of this library that exists three times; ``extend`` and ``store`` bring samples to it
+and results away from it.
 
-The caller promises
+The caller of ``correlate`` promises
     - every argument is checked, and all arrays have one dtype: float32, float64 or int64 (NumPy's
       backend also takes object arrays, of Python's integers);
     - ``x`` is ``(*B, G, C, *S)``, ``w`` is ``(G, K, C, *T)``, ``bias`` is ``(G, K)`` and ``out`` is
@@ -12,7 +13,7 @@ The caller promises
     - ``x`` and ``out`` are aligned, with strides that are multiples of the item, none negative;
     - ``out`` is allocated, and overlaps with nothing that is read.
 
-The kernel promises
+``correlate`` promises
     - ``out`` becomes ``bias`` plus the sum over channels and taps, then ``max(0, .)`` under
       ``relu``, with NaN kept;
     - it checks nothing, allocates no output, and touches no byte outside of ``out``;
@@ -20,6 +21,12 @@ The kernel promises
     - the bits of an output depend on what it reads and on the shape of the kernel, never on where
       in ``out`` it stands;
     - NaN and infinities travel as IEEE 754 says, to the outputs that read them and no others.
+
+``extend`` fills all of ``copy``: the last axes by the runs of `boundary.runs`, one table an axis,
+those in front item by item.  Samples keep their value, as well as the dtype of ``copy`` can hold
+it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of their shape by the
+rules of `dtypes.store`, and may overwrite the sums.  Both take arrays of any strides and alignment,
+let go of the GIL, and touch nothing but the array that they fill.
 
 Where channels are summed, NumPy's backend leaves the order of the sum, and the use of threads, to
 the BLAS of NumPy.
@@ -29,6 +36,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Backend", "Kernel", "Rates"]
@@ -81,3 +89,11 @@ class Backend(Protocol):
     @property
     def correlate(self) -> Kernel:
         """The hot loop."""
+
+    def extend(
+        self, copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
+    ) -> None:
+        """Fill ``copy`` with samples and their border."""
+
+    def store(self, out: NDArray, sums: NDArray) -> None:
+        """Write sums into a result."""

@@ -14,10 +14,10 @@ from types import ModuleType
 
 from numpy.typing import NDArray
 
+from . import numpy_backend
 from ._protocol import Rates
-from .loop_nest import flat, loop_nest
 
-__all__ = ["RATES", "correlate", "describe", "unavailable", "warmup"]
+__all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
 
 RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5)
 BASELINE = "baseline"
@@ -79,7 +79,14 @@ def correlate(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    nest = loop_nest(out, x, w, bias, stride, dilation)
-    _kernels().correlate(
-        flat(out), flat(x), flat(w), flat(bias), nest.loops, nest.planes, nest.tile, relu
-    )
+    _kernels().correlate(out, x, w, bias, stride, dilation, relu)
+
+
+def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray, ...], cval: float) -> None:
+    if not _kernels().copy_items(copy, x, runs, cval):
+        numpy_backend.extend(copy, x, runs, cval)
+
+
+def store(out: NDArray, sums: NDArray) -> None:
+    if not _kernels().copy_items(out, sums, (), 0):
+        numpy_backend.store(out, sums)

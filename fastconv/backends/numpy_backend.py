@@ -8,15 +8,18 @@ summed, one matrix product.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from .. import dtypes
+from ..boundary import MANY
 from ._protocol import Rates
 
-__all__ = ["RATES", "correlate", "describe", "unavailable", "warmup"]
+__all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
 
 RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4)
 
@@ -100,3 +103,49 @@ def _product(a: NDArray, b: NDArray) -> NDArray:
             block = slice(left, left + width)
             np.matmul(a[..., band, :], b[..., block], out=product[..., band, block])
     return product
+
+
+def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> None:
+    if any((table[:, 2] < 0).any() for table in runs):
+        copy[...] = cval
+    for combination in product(*map(_selections, runs)):
+        to, of = zip(*combination, strict=True)
+        copy[(..., *to)] = _take(x, of)
+
+
+Selection = tuple[slice, slice | NDArray[np.int64]]
+
+
+def _selections(runs: NDArray[np.int64]) -> list[Selection]:
+    """Where each run goes, and the samples that it takes: slices, or one index map for many."""
+    inside = runs[runs[:, 2] >= 0]
+    if len(inside) == len(runs) > MANY:
+        places, lengths, firsts, steps = runs.T
+        into = np.arange(lengths.sum()) - np.repeat(places, lengths)
+        index = np.repeat(firsts, lengths) + np.repeat(steps, lengths) * into
+        return [(slice(0, index.size), index)]
+    return [
+        (slice(place, place + length), _slice(first, length, step))
+        for place, length, first, step in inside.tolist()
+    ]
+
+
+def _slice(first: int, length: int, step: int) -> slice:
+    if step == 0:
+        return slice(first, first + 1)
+    stop = first + step * length
+    return slice(first, stop if stop >= 0 else None, step)
+
+
+def _take(x: NDArray, of: tuple[slice | NDArray[np.int64], ...]) -> NDArray:
+    """Samples selected along each filtered axis: by slices at once, by index maps in turn."""
+    slices: list[Any] = [part if isinstance(part, slice) else slice(None) for part in of]
+    samples = x[(..., *slices)]
+    for axis, part in enumerate(of, -len(of)):
+        if not isinstance(part, slice):
+            samples = samples.take(part, axis)
+    return samples
+
+
+def store(out: NDArray, sums: NDArray) -> None:
+    dtypes.store(out, sums)

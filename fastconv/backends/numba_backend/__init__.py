@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from .._protocol import Rates
 from ..loop_nest import flat, loop_nest
+from ..numpy_backend import extend, store
 
-__all__ = ["RATES", "correlate", "describe", "unavailable", "warmup"]
+__all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
 
 RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5)
 _CURE = "pip install 'fastconv[numba]'"

@@ -1,0 +1,99 @@
+"""Copies between arrays of different dtypes: samples into a kernel, sums out of it."""
+
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
+from libc.string cimport memcpy
+
+cdef extern from "rows.h" nogil:
+    ctypedef void row_t(char *, const char *, int64_t, int64_t, int64_t)
+    ctypedef struct row_axis_t:
+        int64_t n
+        int64_t to
+        int64_t source "from"
+        const int64_t *runs
+        int64_t n_runs
+    ctypedef struct walk_t:
+        const row_axis_t *axes
+        int last
+        row_t *row
+        char constant[8]
+        size_t constant_bytes
+    row_t *row_for(char source, char to)
+    void walk(const walk_t *w, int depth, char *to, const char *source)
+
+cdef enum:
+    MOST_AXES = 64
+
+
+cdef char letter(const Py_buffer *buffer) noexcept:
+    """Return the item type in a letter of `struct`, one for each kind and size, or 0."""
+    cdef char code = buffer.format[0]
+    if code == 0 or buffer.format[1] != 0:
+        return 0
+    if code == b"l":
+        return b"q" if buffer.itemsize == 8 else b"i"
+    if code == b"L":
+        return b"Q" if buffer.itemsize == 8 else b"I"
+    return code
+
+
+def copy_items(to, source, tuple runs, constant):
+    """Copy all items, and say whether these dtypes can be done.
+
+    The last axes of `to` are filled by `runs`, if there are any; see `boundary.runs`.
+    """
+    cdef Py_buffer target, origin
+    PyObject_GetBuffer(to, &target, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)
+    try:
+        PyObject_GetBuffer(source, &origin, PyBUF_STRIDES | PyBUF_FORMAT)
+        try:
+            return _copy_items(&target, &origin, runs, constant)
+        finally:
+            PyBuffer_Release(&origin)
+    finally:
+        PyBuffer_Release(&target)
+
+
+cdef bint _copy_items(Py_buffer *to, Py_buffer *source, tuple runs, constant) except -1:
+    cdef row_axis_t axes[MOST_AXES]
+    cdef const int64_t[:, ::1] table
+    cdef walk_t w
+    cdef int i, first = to.ndim - <int> len(runs), innermost = to.ndim - 1
+    w.row = row_for(letter(source), letter(to))
+    if w.row == NULL:
+        return False
+    w.axes = axes
+    w.last = to.ndim - 1
+    set_constant(&w, letter(to), constant)
+    for i in range(to.ndim):
+        axes[i] = row_axis_t(to.shape[i], to.strides[i], source.strides[i], NULL, 0)
+        if i >= first:
+            table = runs[i - first]
+            axes[i].runs = &table[0, 0]
+            axes[i].n_runs = table.shape[0]
+        if to.strides[i] == to.itemsize and to.shape[i] > 1:
+            innermost = i
+    axes[w.last], axes[innermost] = axes[innermost], axes[w.last]
+    with nogil:
+        walk(&w, 0, <char *> to.buf, <const char *> source.buf)
+    return True
+
+
+cdef int set_constant(walk_t *w, char kind, value) except -1:
+    cdef float single
+    cdef double number
+    cdef int64_t whole
+    if kind == b"q":
+        whole = int(value)
+        w.constant_bytes = sizeof(whole)
+        memcpy(w.constant, &whole, sizeof(whole))
+    elif kind == b"d":
+        number = value
+        w.constant_bytes = sizeof(number)
+        memcpy(w.constant, &number, sizeof(number))
+    else:
+        single = value
+        w.constant_bytes = sizeof(single)
+        memcpy(w.constant, &single, sizeof(single))
+    return 0

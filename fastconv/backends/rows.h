@@ -1,0 +1,247 @@
+/* Rows of items on their way from one array to another: samples into a kernel, sums out of it.
+ * `row_for` finds the function for two item types, named by the letters of Python's `struct`, or NULL
+ * where NumPy has to do it.  Floats become integers as `dtypes.store` says: NaN is 0, halves go to the
+ * even neighbour, what lies beyond the type is its extreme.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* `n` items, some bytes apart on either side. */
+typedef void row_t(char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step);
+
+#if defined(__GNUC__) || defined(__clang__)
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Vectors of as many items as fit a register in 32 bits (w), and in 64 bits (n). */
+#if defined(__AVX512F__)
+#define W 16
+#elif defined(__AVX__)
+#define W 8
+#else
+#define W 4
+#endif
+#define N (W / 2)
+#define VECTOR(T, name, items) \
+    typedef T name __attribute__((vector_size((items) * sizeof(T)), aligned(1), may_alias));
+#define TYPES(prefix, items)                                                             \
+    VECTOR(int8_t, prefix##b, items)                                                   \
+    VECTOR(uint8_t, prefix##B, items)                                                  \
+    VECTOR(uint8_t, prefix##bool, items)                                               \
+    VECTOR(int16_t, prefix##h, items)                                                  \
+    VECTOR(uint16_t, prefix##H, items)                                                 \
+    VECTOR(uint16_t, prefix##e, items)                                                 \
+    VECTOR(int32_t, prefix##i, items)                                                  \
+    VECTOR(uint32_t, prefix##I, items)                                                 \
+    VECTOR(float, prefix##f, items)
+TYPES(w, W)
+TYPES(n, N)
+VECTOR(int64_t, nq, N)
+VECTOR(uint64_t, nQ, N)
+VECTOR(double, nd, N)
+#define AS(V, v) __builtin_convertvector(v, V)
+#define BITS(V, v) ((V)(v))
+
+INLINE wf from_half(wH half)
+{
+    const wI bits = AS(wI, half);
+    const wI magnitude = bits & 0x7fff;
+    /* Scaled by 2^112, halves without an implicit one are right, too; infinity and NaN are not. */
+    const wf scaled = BITS(wf, magnitude << 13) * 0x1p112f;
+    const wI special = BITS(wI, magnitude >= 0x7c00) & 0x7f800000;
+    return BITS(wf, BITS(wI, scaled) | special | ((bits & 0x8000) << 16));
+}
+
+INLINE wH to_half(wf value)
+{
+    const wI bits = BITS(wI, value);
+    const wI magnitude = bits & 0x7fffffff;
+    const wI tiny = BITS(wI, magnitude < 0x38800000);
+    const wI large = BITS(wI, magnitude >= 0x47800000);
+    /* Adding one half leaves the digits of a small number at the end of the significand. */
+    const wI small = BITS(wI, BITS(wf, magnitude) + 0.5f) - 0x3f000000;
+    const wI normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+    const wI beyond = 0x7c00 | (BITS(wI, magnitude > 0x7f800000) & 0x200);
+    const wI half = (tiny & small) | (large & beyond) | (~(tiny | large) & normal);
+    return AS(wH, half | ((bits >> 16) & 0x8000));
+}
+
+/* Defines `name`: numbers of vector type V between two bounds, NaN as 0, as integers of the vector type
+ * M, which is as large.  Adding and taking away a number that has no digits to spare rounds to the
+ * nearest whole one, halves to the even one; integers have none to round. */
+#define SATURATE(name, V, M, low, high, magic)                                         \
+    INLINE M name(V value)                                                             \
+    {                                                                                  \
+        const V zero = {0};                                                            \
+        const V number = BITS(V, BITS(M, value) & (value == value));                   \
+        const M below = number < (low), above = number > (high);                       \
+        const V between = BITS(V, (BITS(M, number) & ~(below | above))                 \
+                                      | (BITS(M, zero + (low)) & below)                \
+                                      | (BITS(M, zero + (high)) & above));             \
+        return AS(M, (between + (magic)) - (magic));                                   \
+    }
+
+#define ROUND_f 0x1.8p23f
+#define ROUND_d 0x1.8p52
+SATURATE(f_to_b, wf, wi, INT8_MIN, INT8_MAX, ROUND_f)
+SATURATE(f_to_B, wf, wi, 0, UINT8_MAX, ROUND_f)
+SATURATE(f_to_h, wf, wi, INT16_MIN, INT16_MAX, ROUND_f)
+SATURATE(f_to_H, wf, wi, 0, UINT16_MAX, ROUND_f)
+SATURATE(d_to_b, nd, nq, INT8_MIN, INT8_MAX, ROUND_d)
+SATURATE(d_to_B, nd, nq, 0, UINT8_MAX, ROUND_d)
+SATURATE(d_to_h, nd, nq, INT16_MIN, INT16_MAX, ROUND_d)
+SATURATE(d_to_H, nd, nq, 0, UINT16_MAX, ROUND_d)
+SATURATE(d_to_i, nd, nq, INT32_MIN, INT32_MAX, ROUND_d)
+SATURATE(d_to_I, nd, nq, 0, UINT32_MAX, ROUND_d)
+SATURATE(q_to_b, nq, nq, INT8_MIN, INT8_MAX, 0)
+SATURATE(q_to_B, nq, nq, 0, UINT8_MAX, 0)
+SATURATE(q_to_h, nq, nq, INT16_MIN, INT16_MAX, 0)
+SATURATE(q_to_H, nq, nq, 0, UINT16_MAX, 0)
+SATURATE(q_to_i, nq, nq, INT32_MIN, INT32_MAX, 0)
+SATURATE(q_to_I, nq, nq, 0, UINT32_MAX, 0)
+
+/* Defines a row from items of one type to items of another: whole vectors where items are neighbours,
+ * and a vector with holes for the rest.  The expression makes the result of `v`. */
+#define ROW(S, from_letter, T, to_letter, prefix, items, expression)                   \
+    static void row_##from_letter##_##to_letter(                                       \
+        char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step)     \
+    {                                                                                  \
+        int64_t i = 0;                                                                 \
+        if (to_step == sizeof(T) && from_step == sizeof(S)) {                          \
+            for (; i + items <= n; i += items) {                                       \
+                const prefix##from_letter v =                                          \
+                    *(const prefix##from_letter *)(from + i * sizeof(S));              \
+                *(prefix##to_letter *)(to + i * sizeof(T)) = expression;               \
+            }                                                                          \
+        }                                                                              \
+        while (i < n) {                                                                \
+            const int64_t some = n - i < items ? n - i : items;                        \
+            S before[items] = {0};                                                     \
+            T after[items];                                                            \
+            for (int64_t j = 0; j < some; j++)                                         \
+                memcpy(before + j, from + (i + j) * from_step, sizeof(S));             \
+            const prefix##from_letter v = *(const prefix##from_letter *)before;        \
+            *(prefix##to_letter *)after = expression;                                  \
+            for (int64_t j = 0; j < some; j++)                                         \
+                memcpy(to + (i + j) * to_step, after + j, sizeof(T));                  \
+            i += some;                                                                 \
+        }                                                                              \
+    }
+
+/* Samples become what sums are made of. */
+#define ROWS_FROM(S, letter)                                                           \
+    ROW(S, letter, float, f, w, W, AS(wf, v))                                          \
+    ROW(S, letter, double, d, n, N, AS(nd, v))                                         \
+    ROW(S, letter, int64_t, q, n, N, AS(nq, v))
+ROW(uint8_t, bool, float, f, w, W, AS(wf, (v != 0) & 1))
+ROW(uint8_t, bool, double, d, n, N, AS(nd, (v != 0) & 1))
+ROW(uint8_t, bool, int64_t, q, n, N, AS(nq, (v != 0) & 1))
+ROWS_FROM(int8_t, b)
+ROWS_FROM(uint8_t, B)
+ROWS_FROM(int16_t, h)
+ROWS_FROM(uint16_t, H)
+ROWS_FROM(int32_t, i)
+ROWS_FROM(uint32_t, I)
+ROW(int64_t, q, float, f, n, N, AS(nf, v))
+ROW(int64_t, q, double, d, n, N, AS(nd, v))
+ROW(int64_t, q, int64_t, q, n, N, v)
+ROW(uint64_t, Q, float, f, n, N, AS(nf, v))
+ROW(uint64_t, Q, double, d, n, N, AS(nd, v))
+ROW(uint64_t, Q, int64_t, q, n, N, BITS(nq, v))
+ROW(uint16_t, e, float, f, w, W, from_half(v))
+ROW(float, f, float, f, w, W, v)
+ROW(float, f, double, d, n, N, AS(nd, v))
+ROW(double, d, float, f, n, N, AS(nf, v))
+ROW(double, d, double, d, n, N, v)
+
+/* Sums become results. */
+#define ROWS_TO(T, letter)                                                             \
+    ROW(float, f, T, letter, w, W, AS(w##letter, f_to_##letter(v)))                    \
+    ROW(double, d, T, letter, n, N, AS(n##letter, d_to_##letter(v)))                   \
+    ROW(int64_t, q, T, letter, n, N, AS(n##letter, q_to_##letter(v)))
+ROWS_TO(int8_t, b)
+ROWS_TO(uint8_t, B)
+ROWS_TO(int16_t, h)
+ROWS_TO(uint16_t, H)
+ROW(float, f, int32_t, i, n, N, AS(ni, d_to_i(AS(nd, v))))
+ROW(double, d, int32_t, i, n, N, AS(ni, d_to_i(v)))
+ROW(int64_t, q, int32_t, i, n, N, AS(ni, q_to_i(v)))
+ROW(float, f, uint32_t, I, n, N, AS(nI, d_to_I(AS(nd, v))))
+ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
+ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
+ROW(float, f, uint16_t, e, w, W, to_half(v))
+
+#define PAIR(from, to) ((from) << 8 | (to))
+#define CASE(FROM, letter, TO, to_letter) case PAIR(letter, to_letter): return row_##FROM##_##TO;
+#define CASES_FROM(FROM, letter)                                                       \
+    CASE(FROM, letter, f, 'f') CASE(FROM, letter, d, 'd') CASE(FROM, letter, q, 'q')
+#define CASES_TO(TO, letter)                                                           \
+    CASE(f, 'f', TO, letter) CASE(d, 'd', TO, letter) CASE(q, 'q', TO, letter)
+
+static row_t *row_for(char from, char to)
+{
+    switch (PAIR(from, to)) {
+        CASES_FROM(bool, '?') CASES_FROM(b, 'b') CASES_FROM(B, 'B') CASES_FROM(h, 'h')
+        CASES_FROM(H, 'H') CASES_FROM(i, 'i') CASES_FROM(I, 'I') CASES_FROM(q, 'q')
+        CASES_FROM(Q, 'Q')
+        CASE(e, 'e', f, 'f')
+        CASE(f, 'f', f, 'f') CASE(f, 'f', d, 'd') CASE(d, 'd', f, 'f') CASE(d, 'd', d, 'd')
+        CASES_TO(b, 'b') CASES_TO(B, 'B') CASES_TO(h, 'h') CASES_TO(H, 'H') CASES_TO(i, 'i')
+        CASES_TO(I, 'I') CASE(f, 'f', e, 'e')
+    }
+    return NULL;
+}
+
+#else
+
+static row_t *row_for(char from, char to) { return NULL; }
+
+#endif
+
+/* An axis of both arrays: items, and the bytes from one to the next.  With runs, the items of `to` come
+ * from stretches of `from`: where a stretch begins in `to`, its length, where it begins in `from` (or
+ * below zero for a constant), and the step from one item to the next. */
+typedef struct {
+    int64_t n, to, from;
+    const int64_t *runs;
+    int64_t n_runs;
+} row_axis_t;
+
+typedef struct {
+    const row_axis_t *axes;
+    int last;
+    row_t *row;
+    char constant[8];
+    size_t constant_bytes;
+} walk_t;
+
+static void fill(const walk_t *w, int depth, char *to, int64_t n)
+{
+    const row_axis_t *axis = w->axes + depth;
+    for (int64_t i = 0; i < n; i++, to += axis->to) {
+        if (depth == w->last) memcpy(to, w->constant, w->constant_bytes);
+        else fill(w, depth + 1, to, axis[1].n);
+    }
+}
+
+/* All items of the axes from `depth` on. */
+static void walk(const walk_t *w, int depth, char *to, const char *from)
+{
+    const row_axis_t *axis = w->axes + depth;
+    const int64_t everything[4] = {0, axis->n, 0, 1};
+    const int64_t *run = axis->runs ? axis->runs : everything;
+    const int64_t n_runs = axis->runs ? axis->n_runs : 1;
+    for (int64_t r = 0; r < n_runs; r++, run += 4) {
+        char *t = to + run[0] * axis->to;
+        if (run[2] < 0) {
+            fill(w, depth, t, run[1]);
+            continue;
+        }
+        const char *f = from + run[2] * axis->from;
+        const int64_t step = run[3] * axis->from;
+        if (depth == w->last) w->row(t, f, run[1], axis->to, step);
+        else for (int64_t i = 0; i < run[1]; i++) walk(w, depth + 1, t + i * axis->to, f + i * step);
+    }
+}

@@ -1,0 +1,113 @@
+"""The work of a plan: copy what a piece reads, run the algorithm, store the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .algorithms import Algorithm
+from .backends._protocol import Backend
+from .pieces import Piece, Pieces
+from .problem import Problem
+
+__all__ = ["Work", "row_axis"]
+
+KEPT = 1024
+"""Pieces of a work that are remembered: making one costs more than starting it."""
+
+
+class Part(NamedTuple):
+    """A piece with its weights."""
+
+    piece: Piece
+    weights: tuple[NDArray, ...]
+    bias: NDArray
+    writes: bool
+    """The sums go to the result itself, which is of their dtype and lies as the source."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """All pieces of a problem, for arrays that lie in one way."""
+
+    problem: Problem
+    pieces: Pieces
+    backend: Backend
+    algorithm: Algorithm
+    weights: tuple[NDArray, ...]
+    bias: NDArray
+    x_row: int | None
+    """The axis of neighbouring items in ``x``, where kernels can read it."""
+    out_row: int | None
+    """The axis of neighbouring items in ``out``, where kernels can write it."""
+    _parts: dict[int, Part] = field(default_factory=dict, init=False)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def run(self, x: NDArray, out: NDArray, number: int) -> None:
+        """Fill a piece of ``out`` from ``x``, both with canonical axes."""
+        problem, backend = self.problem, self.backend
+        piece, weights, bias, writes = self._parts.get(number) or self._part(number)
+        source, target = x[piece.reads], out[piece.out]
+        if piece.copy is not None:
+            source = piece.copy.made(backend, source)
+        sums = target if writes else self._sums(source, target)
+        stride, dilation, relu = piece.stride, piece.dilation, problem.relu
+        self.algorithm.run(backend, sums, source, weights, bias, stride, dilation, relu)
+        if sums is not target:
+            self._store(target, sums)
+
+    def _part(self, number: int) -> Part:
+        piece = self.pieces[number]
+        source_row = self.x_row if piece.copy is None else piece.copy.row_axis
+        part = Part(
+            piece,
+            tuple(w[piece.weights] for w in self.weights),
+            self.bias[piece.weights],
+            writes=self.out_row is not None and self.out_row == source_row,
+        )
+        if number < KEPT:
+            self._parts[number] = part
+        return part
+
+    def _sums(self, source: NDArray, target: NDArray) -> NDArray:
+        """Room for the sums, laid out like the source."""
+        shape = list(target.shape)
+        shape[-1 - len(self.problem.axes)] *= self.problem.parts
+        return np.empty_like(source, shape=shape)
+
+    def _store(self, target: NDArray, sums: NDArray) -> None:
+        store = self.backend.store
+        if not self.problem.complex:
+            store(target, sums)
+            return
+        channels = -1 - len(self.problem.axes)
+        parts = np.moveaxis(sums, channels, 0)
+        store(np.moveaxis(target.real, channels, 0), parts[::2])
+        store(np.moveaxis(target.imag, channels, 0), parts[1::2])
+
+
+def row_axis(problem: Problem, view: NDArray) -> int | None:
+    """The axis of neighbouring items, if kernels can run along it: the last one, or a batch axis
+    that the last one steps over (the colours of a pixel).
+
+    None, too, where the items are not those of the sums.
+    """
+    if view.dtype != problem.compute or problem.complex or not view.flags.aligned:
+        return None
+    item, strides = view.itemsize, view.strides
+    for stride in strides:
+        if stride < 0 or stride % item:
+            return None
+    last = len(strides) - 1
+    if strides[last] == item:
+        return last
+    if problem.axes[-1].stride == 1:
+        for axis in range(len(problem.batch)):
+            if strides[axis] == item and strides[last] == item * view.shape[axis]:
+                return axis
+    return None
