@@ -73,11 +73,11 @@ class Copy:
         problem = self.problem
         copy = np.empty(self.memory, problem.compute).transpose(self.axes)
         if not problem.complex:
-            backend.extend(copy, x, self.runs, problem.cval)
+            backend.extend(copy, x, self.runs, problem.cval.real)
             return copy
         real, imaginary = np.moveaxis(copy, -1 - len(self.runs), 0)
-        backend.extend(real, x.real, self.runs, np.real(problem.cval))
-        backend.extend(imaginary, x.imag, self.runs, np.imag(problem.cval))
+        backend.extend(real, x.real, self.runs, problem.cval.real)
+        backend.extend(imaginary, x.imag, self.runs, problem.cval.imag)
         return copy.reshape(self.shape)
 
 

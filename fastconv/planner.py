@@ -8,8 +8,10 @@ the last bit of its weights, gets the earlier one's plan.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Hashable
-from functools import lru_cache, partial
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,11 @@ KEPT = 128
 """Plans that are remembered."""
 LARGEST = 1 << 16
 """Bytes of the largest kernel whose plans are remembered."""
+PLAIN = frozenset((type(None), bool, int, float, complex, str))
+
+
+_plans: dict[bytes, Plan] = {}
+_lock = Lock()
 
 
 def make_plan(
@@ -36,46 +43,45 @@ def make_plan(
 ) -> Plan:
     """The plan for ``ask(*arguments, **options)``."""
     chosen = config.resolve_backend(backend)
-    make = partial(_make_plan, ask, arguments, options, algorithm, chosen, threads)
+    call = (ask.__name__, *arguments, *options.values(), algorithm, chosen, threads)
     try:
-        said = _said((*arguments, *options.values(), algorithm, chosen, threads))
+        said = marshal.dumps([v if type(v) in PLAIN else _said(v) for v in call], 2)
     except TypeError:
-        return make()
-    return _remembered(_Call((ask, said), make))
+        return _make_plan(ask, arguments, options, algorithm, chosen, threads)
+    found = _plans.get(said)
+    if found is None:
+        found = _make_plan(ask, arguments, options, algorithm, chosen, threads)
+        with _lock:
+            while len(_plans) >= KEPT:
+                del _plans[next(iter(_plans))]
+            _plans[said] = found
+    return found
 
 
-class _Call:
-    """A call by what it says, and how its plan is made."""
-
-    def __init__(self, said: Hashable, make: Callable[[], Plan]) -> None:
-        self.said = said
-        self.make = make
-
-    def __hash__(self) -> int:
-        return hash(self.said)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Call) and self.said == other.said
-
-
-@lru_cache(maxsize=KEPT)
-def _remembered(call: _Call) -> Plan:
-    make = call.make
-    del call.make  # it holds the caller's arrays
-    return make()
-
-
-def _said(value: Any) -> Hashable:
-    """Something that is equal for equal arguments and no others; TypeError where there is none."""
-    if value is None or type(value) in (bool, int, float, complex, str):
-        return marshal.dumps(value, 2)  # tells 1 from 1.0 and True, and 0.0 from -0.0
-    if type(value) in (tuple, list):
-        return (type(value), *map(_said, value))
-    if type(value) is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
-        return value.shape, value.dtype.str, value.tobytes()
-    if isinstance(value, np.dtype | type):
+def _said(value: Any) -> Any:
+    """What marshal tells from anything else (1 from 1.0 and True, and 0.0 from -0.0)."""
+    kind = type(value)
+    if kind in PLAIN:
         return value
-    raise TypeError(f"{type(value).__name__} is not remembered")
+    if kind is tuple or kind is list:
+        return (kind.__name__, *map(_said, value))
+    if kind is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
+        return "array", value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, np.dtype):
+        return "dtype", value.str
+    if isinstance(value, type):
+        return "type", value.__module__, value.__qualname__
+    raise TypeError(f"{kind.__name__} is not remembered")
+
+
+def _forget() -> None:
+    """A forked child may have been born while another thread held the lock."""
+    global _lock
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _make_plan(

@@ -97,8 +97,11 @@ def row_axis(problem: Problem, view: NDArray) -> int | None:
 
     None, too, where the items are not those of the sums.
     """
-    if view.dtype != problem.compute or problem.complex or not view.flags.aligned:
+    flags = view.flags
+    if view.dtype != problem.compute or problem.complex or not flags.aligned:
         return None
+    if flags.c_contiguous:
+        return view.ndim - 1
     item, strides = view.itemsize, view.strides
     for stride in strides:
         if stride < 0 or stride % item:

@@ -12,7 +12,7 @@ import pytest
 
 import fastconv as fc
 from benchmarks.cases import CASES
-from fastconv import planner
+from fastconv import boundary, planner
 
 IMAGE = (37, 41)
 
@@ -213,7 +213,7 @@ def test_automatic_is_the_cheapest_that_can():
 
 
 def test_caches_are_bounded():
-    for cache in (planner._candidates, planner._remembered):
+    for cache in (planner._candidates, boundary.runs):
         assert cache.cache_info().maxsize is not None
 
 

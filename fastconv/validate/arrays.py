@@ -13,6 +13,12 @@ __all__ = ["check_output", "overlaps", "planned_array"]
 
 def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
     """The samples, of the shape and dtype that the plan was made for."""
+    if (
+        type(value) is np.ndarray
+        and value.shape == problem.x_shape
+        and value.dtype == problem.x_dtype
+    ):
+        return value
     x = array(value, f"{problem.name}: x")
     if x.shape != problem.x_shape or x.dtype != problem.x_dtype:
         allowed = f"shape {problem.x_shape} and dtype {problem.x_dtype}, as planned"
