@@ -27,6 +27,8 @@ PIECES = 512
 """Pieces of a box that are enough for any number of threads."""
 LONG = 64
 """Items of a row that keep vectors busy."""
+VECTOR = 8
+"""Items that fill a vector."""
 STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
@@ -86,7 +88,7 @@ class Grid:
     inside: bool
     """It reads samples of the array only, which may be read in place."""
     across: int
-    """The filtered axis that is laid out last in copies: the longest of a thin strip."""
+    """The filtered axis that is laid out last in copies: the longest where the last one is thin."""
 
     def __len__(self) -> int:
         return prod(axis.parts for axis in self.cuts)
@@ -154,13 +156,14 @@ class Pieces:
         raise IndexError(number)
 
 
-def cut(problem: Problem, products: int, in_place: bool) -> Pieces:
+def cut(problem: Problem, products: int, grain: tuple[int, ...], in_place: bool) -> Pieces:
     """The pieces of a problem that takes ``products`` an output.
 
-    ``in_place`` where kernels can read ``x`` itself.
+    ``grain`` counts the outputs along each axis that a piece should have at least; ``in_place``
+    where kernels can read ``x`` itself.
     """
     boxes = _boxes(problem, in_place) if prod(problem.canonical_out) else ()
-    return Pieces([_split(problem, box, products, inside) for box, inside in boxes])
+    return Pieces([_split(problem, box, products, grain, inside) for box, inside in boxes])
 
 
 def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
@@ -195,7 +198,7 @@ def _box_bytes(problem: Problem, box: Box) -> int:
     return _bytes(problem, lead, [stop - start for start, stop in box])
 
 
-def _split(problem: Problem, box: Box, products: int, inside: bool) -> Grid:
+def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], inside: bool) -> Grid:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
     Batch axes inside of the last filtered one (the colours of a pixel) come late and stay long:
@@ -205,8 +208,13 @@ def _split(problem: Problem, box: Box, products: int, inside: bool) -> Grid:
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
     caches = ceil(_box_bytes(problem, box) / SCRATCH)
     parts = min(ceil(outputs * max(products, 16) / PRODUCTS), max(caches, PIECES))
+    if max(grain) > 1:
+        parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
+    last_axis = len(lengths) - 1
     across = max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
+    if lengths[last_axis] >= VECTOR:
+        across = last_axis
     whole_lead = (*problem.batch, problem.groups)
     last = max(problem.order[-len(lengths) :])
     outer = sum(axis < last for axis in problem.order[: len(problem.batch)])
@@ -220,9 +228,13 @@ def _split(problem: Problem, box: Box, products: int, inside: bool) -> Grid:
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts, needed = _cuts([problem.out_channels], needed if copies == 1 else 1)
     order = sorted(range(len(lengths)), key=lambda axis: axis == across)
-    cuts, needed = _cuts([ceil(lengths[axis] / STEP) for axis in order], max(needed, copies))
+    coarse = [max(grain[axis], STEP) for axis in order]
+    cuts, needed = _cuts(
+        [ceil(lengths[axis] / n) for axis, n in zip(order, coarse, strict=True)],
+        max(needed, copies),
+    )
     lead_cuts[outer:-1], needed = _cuts(rows, needed)
-    finer, _ = _cuts([STEP] * len(order), needed)
+    finer, _ = _cuts([STEP if n == STEP else 1 for n in coarse], needed)
 
     region = []
     for axis, (start, stop) in enumerate(box):

@@ -132,7 +132,8 @@ class Plan:
         return work
 
     def _pieces(self, in_place: bool) -> Pieces:
-        return cut(self.problem, algorithms.load(self.algorithm).products(self.problem), in_place)
+        problem, algorithm = self.problem, algorithms.load(self.algorithm)
+        return cut(problem, algorithm.products(problem), algorithm.grain(problem), in_place)
 
     def __repr__(self) -> str:
         problem = self.problem

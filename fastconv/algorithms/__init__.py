@@ -1,11 +1,13 @@
 """The algorithms by name, each one a file.  A new one is a file and a word in ``ORDER``.
 
-An algorithm is a module with five functions.  *Can it* and *should it* are apart:
+An algorithm is a module with six functions.  *Can it* and *should it* are apart:
 
 ``refuses(problem)``
     why it cannot solve the problem, in a sentence, or None if it can;
 ``products(problem)``
     how many products of real numbers it makes for one sample of the output;
+``grain(problem)``
+    outputs along each filtered axis that a piece of work should have at least;
 ``cost(problem, backend)``
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
 ``prepare(problem, w)``
@@ -38,6 +40,8 @@ class Algorithm(Protocol):
     def refuses(self, problem: Problem) -> str | None: ...
 
     def products(self, problem: Problem) -> int: ...
+
+    def grain(self, problem: Problem) -> tuple[int, ...]: ...
 
     def cost(self, problem: Problem, backend: str) -> float: ...
 

@@ -12,7 +12,7 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
 
-__all__ = ["cost", "prepare", "products", "refuses", "run"]
+__all__ = ["cost", "grain", "prepare", "products", "refuses", "run"]
 
 
 def refuses(problem: Problem) -> None:
@@ -22,6 +22,11 @@ def refuses(problem: Problem) -> None:
 def products(problem: Problem) -> int:
     """One a channel and tap."""
     return problem.in_channels * prod(problem.taps) * problem.parts**2
+
+
+def grain(problem: Problem) -> tuple[int, ...]:
+    """Pieces of any size: no work is done twice."""
+    return (1,) * len(problem.axes)
 
 
 def cost(problem: Problem, backend: str) -> float:

@@ -3,12 +3,14 @@
  *     T       the item type,
  *     LANES   items in a vector; with 1, columns may be any steps apart,
  *     NAME(f) the name of f for this type and width,
+ *     PHASES  items in the widest vector of the type,
  *     FROZEN  1 to compile the common kernel sizes one by one, with every loop unrolled.
  *
  * A tile is a few rows by a few vectors of outputs whose sums stay in registers.  Where rows of
  * outputs are as far apart as rows of taps, a vector that was loaded once serves every output row
- * that its samples reach.  Each output is summed over planes, then rows of taps, then columns of
- * taps, whatever tile it falls into: its bits do not depend on where it stands.
+ * that its samples reach.  In a single row, taps that are a whole vector apart share what they load.
+ * Each output is summed over planes, then rows of taps, then columns of taps in phases, whatever tile it
+ * falls into: its bits do not depend on where it stands.
  */
 
 #if LANES > 1
@@ -25,17 +27,20 @@ typedef T NAME(vec);
 #define OPERANDS                                                                       \
     T *out, const T *x, const T *w, const T bias, const int64_t *planes, const nest_t *n
 
-/* One row of samples, for the output rows first to last - 1, which it reaches with different rows of
- * taps: w is the row of taps for output row 0. */
-static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
-                                        const nest_t *n, const int64_t kw, const int64_t step_x,
-                                        const int64_t step_w, const int first, const int last,
-                                        const int vectors)
+/* Some taps of one row of samples, for the output rows first to last - 1, which they reach with
+ * different rows of taps: w is the row of taps for output row 0. */
+static ALWAYS_INLINE void NAME(add_taps)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
+                                         const nest_t *n, const int64_t taps, const int64_t step_x,
+                                         const int64_t step_w, const int first, const int last,
+                                         const int vectors)
 {
-    for (int64_t col = 0; col < kw; col++) {
+    for (int64_t tap = 0; tap < taps; tap++) {
         VEC sample[MOST_VECTORS];
         UNROLL
-        for (int v = 0; v < vectors; v++) sample[v] = *(const VEC *)(x + v * LANES * COL_X);
+        for (int v = 0; v < vectors; v++) {
+            sample[v] = *(const VEC *)(x + v * LANES * COL_X);
+            if (LANES > 1 && last - first > 1) LOADED_ONCE(sample[v]);
+        }
         UNROLL
         for (int r = first; r < last; r++) {
             const T weight = w[-r * n->tap_row_w];
@@ -44,6 +49,22 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const 
         }
         x += step_x;
         w += step_w;
+    }
+}
+
+/* All taps of one row: every PHASES-th one, then those beside them, and so on. */
+static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
+                                        const nest_t *n, const int64_t kw, const int64_t step_x,
+                                        const int64_t step_w, const int first, const int last,
+                                        const int vectors)
+{
+    if (kw <= PHASES) {
+        NAME(add_taps)(sum, x, w, n, kw, step_x, step_w, first, last, vectors);
+    } else {
+        for (int64_t phase = 0; phase < PHASES; phase++)
+            NAME(add_taps)(sum, x + phase * step_x, w + phase * step_w, n,
+                           (kw - phase + PHASES - 1) / PHASES, PHASES * step_x, PHASES * step_w,
+                           first, last, vectors);
     }
 }
 
@@ -110,6 +131,7 @@ LAY(flat, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1)
 LAY(tall_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS)
 LAY(tall, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, 1)
 #if FROZEN
+LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS)
 /* Two rows at a time, for 3x3 waits for memory: the ten lines of four would evict each other from a
  * cache of eight ways where rows are a power of two long. */
 LAY(wide_3x3, 3, 3, 1, 1, 2, 4)
@@ -119,6 +141,85 @@ LAY(wide_5x5, 5, 5, 1, 1, 4, VECTORS)
 
 #undef LAY
 
+#if FROZEN
+/* A few taps, each a vector from the next: a vector of samples serves them all. */
+static ALWAYS_INLINE void NAME(add_shared)(VEC sum[MOST_VECTORS], const T *x, const T *w,
+                                           const int64_t step_w, const int taps)
+{
+    const VEC zero = {0};
+    VEC weight[4];
+    UNROLL
+    for (int tap = 0; tap < taps; tap++) {
+        weight[tap] = zero + w[tap * step_w];
+        LOADED_ONCE(weight[tap]);
+    }
+    UNROLL
+    for (int place = 0; place < MOST_VECTORS + taps - 1; place++) {
+        VEC sample = *(const VEC *)(x + place * LANES);
+        LOADED_ONCE(sample);
+        UNROLL
+        for (int tap = 0; tap < taps; tap++) {
+            const int v = place - tap;
+            if (v >= 0 && v < MOST_VECTORS) sum[v] += sample * weight[tap];
+        }
+    }
+}
+
+/* Any number of them. */
+static ALWAYS_INLINE void NAME(add_phase)(VEC sum[MOST_VECTORS], const T *x, const T *w,
+                                          const int64_t step_w, int64_t taps)
+{
+    for (; taps >= 4; taps -= 4, x += 4 * LANES, w += 4 * step_w)
+        NAME(add_shared)(sum, x, w, step_w, 4);
+    if (taps == 3) NAME(add_shared)(sum, x, w, step_w, 3);
+    if (taps == 2) NAME(add_shared)(sum, x, w, step_w, 2);
+    if (taps == 1) NAME(add_shared)(sum, x, w, step_w, 1);
+}
+
+/* As flat_wide, for more than a vector of taps that are neighbours. */
+static int64_t NAME(shared_wide)(OPERANDS, int64_t col)
+{
+    const VEC zero = {0};
+    const int64_t kh = n->kh, row_x = n->tap_row_x, row_w = n->tap_row_w, tap_w = n->tap_col_w;
+    const int64_t taps = n->kw / PHASES, more = n->kw % PHASES;
+    for (; col + MOST_VECTORS * LANES <= n->cols; col += MOST_VECTORS * LANES) {
+        VEC sum[MOST_VECTORS];
+        UNROLL
+        for (int v = 0; v < MOST_VECTORS; v++) sum[v] = zero + bias;
+        for (int64_t p = 0; p < n->n_planes; p++) {
+            const T *xr = x + col + planes[2 * p];
+            const T *wr = w + planes[2 * p + 1];
+            for (int64_t row = 0; row < kh; row++, xr += row_x, wr += row_w) {
+                const T *wp = wr;
+                for (int64_t phase = 0; phase < PHASES; phase++, wp += tap_w)
+                    NAME(add_phase)(sum, xr + phase, wp, PHASES * tap_w, taps + (phase < more));
+            }
+        }
+        UNROLL
+        for (int v = 0; v < MOST_VECTORS; v++)
+            *(VEC *)(out + col + v * LANES) = n->relu ? POSITIVE(sum[v]) : sum[v];
+    }
+    return col;
+}
+#endif
+
+#if FROZEN
+/* All rows of a slab, a few columns at a time: with many taps in a column, what the next rows read
+ * stays in the nearest cache. */
+static void NAME(columns)(OPERANDS)
+{
+    const int width = VECTORS * LANES;
+    for (int64_t col = 0; col < n->cols; col += width) {
+        if (col + width > n->cols) col = n->cols - width;
+        for (int64_t row = 0; row < n->rows; row += 4) {
+            if (row + 4 > n->rows) row = n->rows - 4;
+            NAME(tile)(out + row * n->row_out + col, x + row * n->row_x + col, w, bias, planes, n,
+                       n->kh, 1, 0, 0, 4, VECTORS);
+        }
+    }
+}
+#endif
+
 /* All rows and columns of a slab of at least LANES columns.  The last tiles of a row and of a column
  * reach back over outputs that are already right, and write the same again. */
 static void NAME(slab)(OPERANDS)
@@ -126,12 +227,21 @@ static void NAME(slab)(OPERANDS)
     int64_t (*wide)(OPERANDS, int64_t) = NAME(flat_wide);
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
     int rows = 1;
+#if FROZEN
+    if (n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
+#endif
     if (n->rows >= 4 && n->kh > 1 && n->row_x == n->tap_row_x) {
         rows = 4;
         wide = NAME(tall_wide);
         one = NAME(tall);
 #if FROZEN
-        if (n->kh == n->kw && n->tap_col_x == 1 && n->tap_col_w == 1) {
+        if (n->kw == 1 && n->kh >= MANY_ROWS && n->cols >= VECTORS * LANES) {
+            NAME(columns)(out, x, w, bias, planes, n);
+            return;
+        }
+        if (n->kw == 1) {
+            wide = NAME(column_wide);
+        } else if (n->kh == n->kw && n->tap_col_x == 1 && n->tap_col_w == 1) {
             if (n->kh == 3) {
                 rows = 2;
                 wide = NAME(wide_3x3);

@@ -14,6 +14,12 @@
 #else
 #define VECTOR_BYTES 16
 #endif
+/* A vector that is used several times, which compilers would rather load several times. */
+#if defined(__x86_64__)
+#define LOADED_ONCE(v) __asm__ volatile("" : "+v"(v))
+#else
+#define LOADED_ONCE(v)
+#endif
 #else
 #define ALWAYS_INLINE __forceinline
 #define UNROLL
@@ -24,6 +30,8 @@
 #define VECTORS (VECTOR_BYTES == 64 ? 4 : 3)
 #define MOST_ROWS 4
 #define MOST_VECTORS 8
+/* Rows of taps that do not fit the nearest cache together with the rest of their rows. */
+#define MANY_ROWS 12
 
 /* Extents and steps of a slab, in items; `loop_nest.py` makes them. */
 typedef struct {

@@ -6,6 +6,8 @@
  *     NAMED(f)  the name of f for this type.
  */
 
+#define PHASES WIDE
+
 #if WIDE > 1
 #define LANES WIDE
 #define NAME(f) NAMED(f##_wide)
@@ -43,6 +45,7 @@ static void NAMED(slab)(T *out, const T *x, const T *w, T bias, const int64_t *p
     NAMED(slab_single)(out, x, w, bias, planes, n);
 }
 
+#undef PHASES
 #undef T
 #undef WIDE
 #undef NARROW
