@@ -8,7 +8,7 @@ array([[5., 3., 4.],
        [4., 3., 5.]])
 """
 
-from . import kernels
+from . import filters, kernels
 from .api import (
     conv1d,
     conv2d,
@@ -45,6 +45,7 @@ __all__ = [
     "conv3d",
     "convolve",
     "correlate",
+    "filters",
     "get_backend",
     "get_num_threads",
     "kernels",

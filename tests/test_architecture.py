@@ -31,6 +31,7 @@ ROWS = [
     {"plan"},
     {"planner"},
     {"api"},
+    {"filters"},
     {"fastconv"},
     {"imageio", "contact_sheet"},
     {"demo"},

@@ -9,31 +9,46 @@ from .arguments import (
     algorithm_name,
     array,
     backend_name,
+    borders,
     dtype_named,
+    integer,
     not_refused,
     output_dtype,
+    per_axis,
     shape,
     thread_count,
     whole_number,
 )
 from .arrays import check_output, overlaps, planned_array
 from .filters import correlation
+from .images import Image, derived_axis, image, real, real_samples, reals, receiver, rgb
 from .layers import convolution
 from .question import Question
 
 __all__ = [
+    "Image",
     "Question",
     "algorithm_name",
     "array",
     "backend_name",
+    "borders",
     "check_output",
     "convolution",
     "correlation",
+    "derived_axis",
     "dtype_named",
+    "image",
+    "integer",
     "not_refused",
     "output_dtype",
     "overlaps",
+    "per_axis",
     "planned_array",
+    "real",
+    "real_samples",
+    "reals",
+    "receiver",
+    "rgb",
     "shape",
     "thread_count",
     "whole_number",

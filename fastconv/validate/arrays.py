@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..problem import Problem
 from .arguments import array, output_dtype, refuse, result_dtype
 
-__all__ = ["check_output", "overlaps", "planned_array"]
+__all__ = ["check_output", "check_receiver", "overlaps", "planned_array"]
 
 
 def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
@@ -27,16 +27,23 @@ def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
 
 
 def check_output(problem: Problem, x: NDArray, out: NDArray) -> None:
-    """Refuse an ``out`` of the wrong dtype or shape, not writable, or in the way."""
-    argument = f"{problem.name}: out"
+    """Refuse an ``out`` that a plan cannot write the result into."""
+    check_receiver(f"{problem.name}: out", "x", x, out, problem.out_shape, problem.complex)
+
+
+def check_receiver(
+    argument: str, source: str, x: NDArray, out: NDArray, shape: tuple[int, ...], is_complex: bool
+) -> None:
+    """Refuse an ``out`` of the wrong dtype or shape, not writable, or in the way of its source."""
     output_dtype(out, argument)
-    result_dtype(out.dtype, argument, problem.complex)
-    if out.shape != problem.out_shape:
-        refuse(ValueError, argument, f"shape {out.shape}", f"{problem.out_shape}")
+    result_dtype(out.dtype, argument, is_complex)
+    if out.shape != shape:
+        refuse(ValueError, argument, f"shape {out.shape}", f"{shape}")
     if not out.flags.writeable:
         refuse(ValueError, argument, "a read-only array", "one that can be written")
     if overlaps(x, out) and not _same_memory(x, out):
-        refuse(ValueError, argument, "memory that overlaps x", "x itself, or other memory")
+        came = f"memory that overlaps {source}"
+        refuse(ValueError, argument, came, f"{source} itself, or other memory")
 
 
 def overlaps(x: NDArray, out: NDArray) -> bool:

@@ -1,0 +1,133 @@
+"""What all filters share: their options, their number rules, and how they reach the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import config, dtypes, parallel, validate
+from ..api.options import AlgorithmName, Boundary
+from ..config import BackendName
+from ..planner import make_plan
+
+__all__ = ["Call", "blockwise", "precision"]
+
+BLOCK = 1 << 16
+"""Items of a block: some arrays of it fit a core's cache."""
+
+
+class Call:
+    """One call of one filter, with its image and the options that filters share, checked."""
+
+    def __init__(
+        self,
+        name: str,
+        image: ArrayLike,
+        boundary: Boundary | Sequence[Boundary],
+        cval: complex,
+        channel_axis: int | None,
+        out: NDArray | None,
+        algorithm: AlgorithmName,
+        backend: BackendName | None,
+        threads: int | None,
+        rank: int | None = None,
+    ) -> None:
+        self.name = name
+        self.image = validate.image(name, image, channel_axis, rank)
+        self.samples, self.axes = self.image.samples, self.image.axes
+        self.borders = validate.borders(boundary, len(self.axes), f"{name}: boundary")
+        if out is not None:
+            validate.receiver(name, self.samples, out, self.samples.shape)
+        self.out = out
+        self.cval = cval
+        self.algorithm = algorithm
+        self.backend = backend
+        self.threads = threads
+
+    @property
+    def precision(self) -> np.dtype:
+        """Of weights that are fractions."""
+        return precision(self.samples.dtype)
+
+    @property
+    def derived(self) -> np.dtype:
+        """Of a derivative: whole numbers become float32."""
+        dtype = self.samples.dtype
+        return np.dtype(np.float32) if dtype.kind in "iu" else dtype
+
+    @property
+    def sums(self) -> np.dtype:
+        """Of what is to be calculated with further."""
+        return np.result_type(self.precision, self.samples.dtype)
+
+    def correlate(
+        self,
+        w: NDArray | tuple[NDArray, ...],
+        dtype: np.dtype,
+        axes: tuple[int, ...] | None = None,
+        out: NDArray | None = None,
+    ) -> NDArray:
+        """The image under a kernel, or under its factors, along ``axes`` (default: all)."""
+        axes = self.axes if axes is None else axes
+        plan = make_plan(
+            validate.correlation,
+            self.name,
+            self.samples.shape,
+            self.samples.dtype,
+            w,
+            flip=False,
+            axes=axes,
+            mode="same",
+            boundary=[self.borders[self.axes.index(axis)] for axis in axes],
+            cval=self.cval,
+            origin=0,
+            stride=1,
+            dilation=1,
+            out_dtype=None if out is None else out.dtype,
+            dtype=dtype if out is None else None,
+            algorithm=self.algorithm,
+            backend=self.backend,
+            threads=self.threads,
+        )
+        return plan(self.samples, out)
+
+    def combine(
+        self, function: Callable[..., NDArray], parts: Sequence[NDArray], dtype: np.dtype
+    ) -> NDArray:
+        """``function(*parts)``, a new array sample by sample; the first of ``parts`` is lost."""
+        result = self.out
+        if result is None:
+            result = parts[0] if parts[0].dtype == dtype else np.empty(parts[0].shape, dtype)
+
+        def store(target: NDArray, *blocks: NDArray) -> None:
+            dtypes.store(target, function(*blocks))
+
+        blockwise(store, (result, *parts), self.threads)
+        return result
+
+
+def blockwise(
+    function: Callable[..., None], arrays: Sequence[NDArray], threads: int | None
+) -> None:
+    """Call ``function`` on blocks of arrays of one shape, small enough for a cache, on threads."""
+    shape, size = arrays[0].shape, arrays[0].size
+    if not size:
+        return
+    axis = int(np.argmax(shape[:-1] or shape))
+    step = max(BLOCK * shape[axis] // size, 1)
+    lead = (slice(None),) * axis
+
+    def block(number: int) -> None:
+        where = (*lead, slice(number * step, (number + 1) * step))
+        with np.errstate(all="ignore"):
+            function(*(array[where] for array in arrays))
+
+    parallel.run(block, -(-shape[axis] // step), config.resolve_threads(threads))
+
+
+def precision(dtype: np.dtype) -> np.dtype:
+    """What sums of fractions of an image's samples are calculated in: float32 or float64."""
+    wide = np.result_type(dtype, np.float32) in (np.float64, np.complex128)
+    return np.dtype(np.float64 if wide else np.float32)

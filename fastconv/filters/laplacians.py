@@ -1,0 +1,278 @@
+"""Filters that find edges and blobs by second derivatives, and by differences of blurs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import kernels, validate
+from ..api.options import AlgorithmName, Boundary
+from ..config import BackendName
+from . import factors
+from .call import Call
+from .smoothing import gaussian_factors
+
+__all__ = ["difference_of_gaussians", "edge_detect", "gaussian_laplace", "laplace"]
+
+
+def laplace(
+    image: ArrayLike,
+    *,
+    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    cval: complex = 0.0,
+    channel_axis: int | None = None,
+    out: NDArray | None = None,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """The Laplacian: the sum of the second derivatives, 1 -2 1 along each axis.
+
+    Parameters
+    ----------
+    image : array_like
+        An array of any rank.
+    boundary, cval, channel_axis, out, algorithm, backend, threads
+        As in `gaussian`.
+
+    Returns
+    -------
+    ndarray
+        As from `sobel`.
+
+    Raises
+    ------
+    TypeError, ValueError, BackendUnavailableError
+        As from `gaussian`.
+
+    Notes
+    -----
+    In two dimensions the kernel is "laplace" of `fastconv.kernels`.  It is that of
+    `scipy.ndimage.laplace`, and of OpenCV's ``Laplacian`` with ``ksize=1``.  It costs five
+    products a pixel in two dimensions.
+
+    References
+    ----------
+    Gonzalez & Woods, Digital Image Processing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> spot = np.zeros((3, 3))
+    >>> spot[1, 1] = 1
+    >>> fc.filters.laplace(spot)
+    array([[ 0.,  1.,  0.],
+           [ 1., -4.,  1.],
+           [ 0.,  1.,  0.]])
+    """
+    call = Call("laplace", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
+    return call.correlate(factors.second_differences(len(call.axes)), call.derived, out=out)
+
+
+def gaussian_laplace(
+    image: ArrayLike,
+    sigma: float | Sequence[float],
+    *,
+    truncate: float = 4.0,
+    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    cval: complex = 0.0,
+    channel_axis: int | None = None,
+    out: NDArray | None = None,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """The Laplacian of the image blurred with a Gaussian: it finds blobs.
+
+    Parameters
+    ----------
+    image : array_like
+        An array of any rank.
+    sigma : float or sequence of float
+        The standard deviation in pixels, for all axes or for each.  Along an axis of 0 there is
+        neither a blur nor a derivative.
+    truncate : float
+        The kernel ends at so many standard deviations.
+    boundary, cval, channel_axis, out, algorithm, backend, threads
+        As in `gaussian`.
+
+    Returns
+    -------
+    ndarray
+        As from `sobel`.
+
+    Raises
+    ------
+    TypeError, ValueError, BackendUnavailableError
+        As from `gaussian`.
+
+    Notes
+    -----
+    The sum of the second derivatives of `gaussian`.  `scipy.ndimage.gaussian_laplace` is the same
+    where all sigmas are positive.  It costs one `gaussian` an axis, and memory for as many images
+    of floats.
+
+    References
+    ----------
+    Marr & Hildreth 1980, Theory of edge detection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> spot = np.zeros((3, 3))
+    >>> spot[1, 1] = 1
+    >>> fc.filters.gaussian_laplace(spot, 0.5).round(2)
+    array([[ 0.28,  0.68,  0.28],
+           [ 0.68, -4.95,  0.68],
+           [ 0.28,  0.68,  0.28]])
+    """
+    call = Call(
+        "gaussian_laplace", image, boundary, cval, channel_axis, out, algorithm, backend, threads
+    )
+    rank = len(call.axes)
+    curvatures = []
+    for along in range(rank):
+        order = [2 if other == along else 0 for other in range(rank)]
+        weights, axes, derives = gaussian_factors(call, "sigma", sigma, order, truncate)
+        if derives:
+            curvatures.append(call.correlate(weights, call.sums, axes))
+    if not curvatures:
+        curvatures.append(np.zeros(call.samples.shape, call.sums))
+    return call.combine(_sum, curvatures, call.derived)
+
+
+def difference_of_gaussians(
+    image: ArrayLike,
+    low_sigma: float | Sequence[float],
+    high_sigma: float | Sequence[float] | None = None,
+    *,
+    truncate: float = 4.0,
+    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    cval: complex = 0.0,
+    channel_axis: int | None = None,
+    out: NDArray | None = None,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """A weak blur less a strong one: it keeps details of one size.
+
+    Parameters
+    ----------
+    image : array_like
+        An array of any rank.
+    low_sigma : float or sequence of float
+        The standard deviation of the weak blur, for all axes or for each.
+    high_sigma : float or sequence of float, optional
+        That of the strong blur.  Default: 1.6 times `low_sigma`, which comes close to
+        `gaussian_laplace` but for a factor.
+    truncate : float
+        The kernels end at so many standard deviations.
+    boundary, cval, channel_axis, out, algorithm, backend, threads
+        As in `gaussian`.
+
+    Returns
+    -------
+    ndarray
+        As from `sobel`.
+
+    Raises
+    ------
+    TypeError, ValueError, BackendUnavailableError
+        As from `gaussian`.
+
+    Notes
+    -----
+    `skimage.filters.difference_of_gaussians` is the same on images of floats, with its
+    ``mode="reflect"``.  It costs two `gaussian`, and memory for two images of floats.
+
+    References
+    ----------
+    Marr & Hildreth 1980, Theory of edge detection.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> fc.filters.difference_of_gaussians([0.0, 0.0, 1.0, 0.0, 0.0], 0.5).round(2)
+    array([-0.02, -0.12,  0.29, -0.12, -0.02])
+    """
+    call = Call(
+        "difference_of_gaussians",
+        image,
+        boundary,
+        cval,
+        channel_axis,
+        out,
+        algorithm,
+        backend,
+        threads,
+    )
+    low = gaussian_factors(call, "low_sigma", low_sigma, truncate=truncate)
+    if high_sigma is None:
+        sigmas = validate.reals(low_sigma, len(call.axes), f"{call.name}: low_sigma", least=0)
+        high_sigma = [1.6 * sigma for sigma in sigmas]
+    high = gaussian_factors(call, "high_sigma", high_sigma, truncate=truncate)
+    blurs = [call.correlate(weights, call.sums, axes) for weights, axes, _ in (low, high)]
+    return call.combine(np.subtract, blurs, call.derived)
+
+
+def edge_detect(
+    image: ArrayLike,
+    *,
+    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    cval: complex = 0.0,
+    channel_axis: int | None = None,
+    out: NDArray | None = None,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """Find edges of any direction: eight times a pixel less its eight neighbours.
+
+    Parameters
+    ----------
+    image : array_like
+        ``(H, W)``, or with channels.
+    boundary, cval, channel_axis, out, algorithm, backend, threads
+        As in `gaussian`.
+
+    Returns
+    -------
+    ndarray
+        As from `sobel`: positive on the bright side of an edge, negative on the dark side.
+
+    Raises
+    ------
+    TypeError, ValueError, BackendUnavailableError
+        As from `gaussian`.
+
+    Notes
+    -----
+    The kernel is "edge_detect" of `fastconv.kernels`.  It costs nine products a pixel.
+
+    References
+    ----------
+    Wikipedia, Kernel (image processing).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> fc.filters.edge_detect(np.array([[0, 0, 9, 9]] * 3, np.uint8))[1]
+    array([  0., -27.,  27.,   0.], dtype=float32)
+    """
+    call = Call(
+        "edge_detect", image, boundary, cval, channel_axis, out, algorithm, backend, threads, rank=2
+    )
+    return call.correlate(kernels.get("edge_detect"), call.derived, out=out)
+
+
+def _sum(*parts: NDArray) -> NDArray:
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total

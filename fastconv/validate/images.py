@@ -1,0 +1,105 @@
+"""What the filters of ``fastconv.filters`` take: images, with or without channels, and numbers."""
+
+from __future__ import annotations
+
+from math import isfinite
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .arguments import array, brief, integer, listed, refuse
+from .arrays import check_receiver
+
+__all__ = ["Image", "derived_axis", "image", "real", "real_samples", "reals", "receiver", "rgb"]
+
+
+class Image(NamedTuple):
+    """The samples of an image, and what its axes are."""
+
+    samples: NDArray
+    """bool as uint8."""
+    axes: tuple[int, ...]
+    """All but that of the channels."""
+    channel: int | None
+
+
+def image(name: str, value: ArrayLike, channel_axis: object, rank: int | None = None) -> Image:
+    """An image of at least one axis, or of exactly ``rank``, besides that of its channels."""
+    samples = array(value, f"{name}: image")
+    if samples.dtype.kind == "b":
+        samples = samples.view(np.uint8)
+    channel = None
+    if channel_axis is not None:
+        channel = _axis(channel_axis, f"{name}: channel_axis", samples.ndim)
+    axes = tuple(axis for axis in range(samples.ndim) if axis != channel)
+    if not axes or (rank is not None and len(axes) != rank):
+        allowed = f"{rank or 'at least one'} axes, and channel_axis= for one more"
+        came = f"shape {samples.shape} with channel_axis={channel_axis}"
+        refuse(ValueError, f"{name}: image", came, allowed)
+    return Image(samples, axes, channel)
+
+
+def rgb(name: str, value: ArrayLike, channel_axis: object) -> tuple[NDArray, int]:
+    """A colour image of two axes and three channels, or four with alpha; and its channel axis."""
+    integer(channel_axis, f"{name}: channel_axis")
+    samples, _, channel = image(name, value, channel_axis, rank=2)
+    assert channel is not None
+    if samples.shape[channel] not in (3, 4):
+        came = f"{samples.shape[channel]} channels along channel_axis={channel_axis}"
+        refuse(ValueError, f"{name}: image", came, "3 (RGB) or 4 (RGBA)")
+    return samples, channel
+
+
+def real_samples(name: str, samples: NDArray, where: str = "") -> None:
+    """Refuse complex numbers."""
+    if samples.dtype.kind == "c":
+        refuse(TypeError, f"{name}: image", f"dtype {samples.dtype}", f"real numbers{where}")
+
+
+def derived_axis(name: str, value: object, walked: Image) -> int:
+    """An axis that a derivative is taken along, counted from the front."""
+    axis = _axis(value, f"{name}: axis", walked.samples.ndim)
+    if axis == walked.channel:
+        refuse(ValueError, f"{name}: axis", brief(value), "any axis but channel_axis")
+    return axis
+
+
+def receiver(name: str, samples: NDArray, out: NDArray, shape: tuple[int, ...]) -> None:
+    """Refuse an ``out`` that cannot take the result."""
+    is_complex = samples.dtype.kind == "c"
+    check_receiver(f"{name}: out", "image", samples, out, shape, is_complex)
+
+
+def _axis(value: object, argument: str, rank: int) -> int:
+    axis = integer(value, argument)
+    if not -rank <= axis < rank:
+        allowed = f"{-rank} to {rank - 1} for an image with {rank} axes" if rank else "None"
+        refuse(ValueError, argument, brief(value), allowed)
+    return axis % rank
+
+
+def real(value: object, argument: str, least: float | None = None) -> float:
+    """A finite real number."""
+    allowed = "a finite number" + ("" if least is None else f" of at least {least:g}")
+    value = listed(value)
+    if not isinstance(value, Real):
+        refuse(TypeError, argument, brief(value), allowed)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if not isfinite(number) or (least is not None and number < least):
+        refuse(ValueError, argument, brief(value), allowed)
+    return number
+
+
+def reals(value: object, count: int, argument: str, least: float) -> list[float]:
+    """One finite real number for each axis, from one for all or one for each."""
+    value = listed(value)
+    if not isinstance(value, tuple | list):
+        return [real(value, argument, least)] * count
+    if len(value) != count:
+        refuse(ValueError, argument, brief(value), f"one number or {count}, one for each axis")
+    return [real(item, argument, least) for item in value]
