@@ -58,7 +58,9 @@ def line(length: int, angle: float) -> NDArray[np.float64]:
     """
     along = np.arange(length) - (length - 1) / 2
     turn = np.deg2rad(angle)
-    places = np.round([-along * np.sin(turn), along * np.cos(turn)], 9)
+    places = np.array([-along * np.sin(turn), along * np.cos(turn)])
+    pixels = np.rint(places)
+    places = np.where(np.abs(places - pixels) < 1e-9, pixels, places)
     radii = np.ceil(np.abs(places).max(axis=1)).astype(int)
     weights = np.zeros(2 * radii + 1)
     lower = np.floor(places).astype(int)
