@@ -65,7 +65,9 @@ def aslant():
 # name: arguments, and the kernels whose results add up to that of the filter, for any rank
 ANY_RANK = {
     "gaussian": ((1.1,), {}, lambda rank: [outer(*[bell(1.1)] * rank)]),
-    "gaussian of order 3": ((0.8,), {"order": 3}, lambda rank: [outer(*[bell(0.8, None, 3)] * rank)]),
+    "gaussian of order 3": (
+        (0.8,), {"order": 3}, lambda rank: [outer(*[bell(0.8, None, 3)] * rank)],
+    ),
     "box": ((3,), {}, lambda rank: [outer(*[[1 / 3] * 3] * rank)]),
     "box of even size": ((4,), {}, lambda rank: [outer(*[[1 / 4] * 4] * rank)]),
     "sobel": ((), {"axis": -1}, operator([1, 2, 1])),
@@ -132,7 +134,7 @@ def expected(x, parts, **how):
 
 
 def assert_filtered(got, wanted, dtype):
-    """Floats within rounding; integers the nearest, but for sums that rounding moved past a half."""
+    """Floats within rounding; integers the nearest ones, but for sums near a half."""
     if got.dtype.kind == "f" or got.dtype.kind == "c":
         assert_close(got, wanted, compute=precision(dtype))
         return
@@ -328,7 +330,7 @@ def test_filters_share_their_keywords():
     defaults = ["symmetric", 0.0, None, None, "auto", None, None]
     for name in set(filters.__all__) - {"sepia", "grayscale", "invert"}:
         parameters = inspect.signature(getattr(filters, name)).parameters
-        assert list(parameters)[0] == "image"
+        assert next(iter(parameters)) == "image"
         assert list(parameters)[-7:] == shared
         assert [parameters[keyword].default for keyword in shared] == defaults
 

@@ -145,6 +145,7 @@ def _mix(
     conv2d(
         image[..., :3],
         matrix[..., None, None],
+        padding="same",
         layout="NHWC",
         out=target[..., :colors],
         algorithm=algorithm,

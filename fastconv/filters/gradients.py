@@ -56,7 +56,7 @@ def sobel(
     -----
     Nothing is normalised, as in `scipy.ndimage.sobel` and OpenCV: in an image ``(H, W)`` a ramp
     of one a pixel gives 8, which is 2 for the slope times 4 for the smoothing.
-    `skimage.filters.sobel` divides by that, and the magnitude by the root of the number of axes,
+    `skimage.filters.sobel` divides by the 4, and the magnitude by the root of the number of axes,
     too.
 
     It costs six products a pixel and derivative in two dimensions.  The magnitude needs memory
@@ -218,7 +218,7 @@ def roberts(
     -----
     The kernels are "roberts_x" and "roberts_y" of `fastconv.kernels`; a pixel is the lower right
     one of its four.  Not normalised: a ramp of one a pixel gives the root of 2.
-    `skimage.filters.roberts` divides by that.
+    `skimage.filters.roberts` divides by that, and takes the upper left pixel.
 
     It costs four products a pixel, and memory for two more images of floats.
 
