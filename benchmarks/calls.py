@@ -9,7 +9,7 @@ from .peers import alternate, check, peers
 
 
 class Filters(CompiledCall):
-    params = [names("dense", "dtypes", "borders", "separable", "tiny"), list(ORDER)]
+    params = [names("dense", "dtypes", "borders", "separable", "filters", "tiny"), list(ORDER)]
 
     def time_call(self, case: str, backend: str) -> None:
         self.call()
@@ -34,7 +34,10 @@ class Speedup:
 
     param_names = ("case", "peer")
     params = [
-        ["dense 3x3", "dense 7x7", "dense 15x15", "uint8 5x5", "float64 5x5", "separable 9x9"],
+        [
+            *("dense 3x3", "dense 7x7", "dense 15x15", "uint8 5x5", "float64 5x5", "separable 9x9"),
+            *("float32 gaussian 2", "uint8 gaussian 2", "float32 box 15", "float32 sobel"),
+        ],
         ["OpenCV", "SciPy"],
     ]
     unit = "times faster"

@@ -7,6 +7,7 @@ its options, but no data and no backend. It promises the same arrays every time 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ class Case:
     group : str
         Which benchmark times it.
     function : str
-        A public function of fastconv that takes ``(x, w, **options)``.
+        A public function of fastconv that takes ``(x, w, **options)``, or a filter that takes
+        ``(x, **options)``: ``"filters.box"``.
     x, w : tuple of int
-        The shapes of the array and of the kernel.
+        The shapes of the array and of the kernel, which is () for a filter: it makes its own.
     dtype : str
         The dtype of the array.
     w_dtype : str
@@ -42,23 +44,25 @@ class Case:
     group: str
     function: str
     x: tuple[int, ...]
-    w: tuple[int, ...]
+    w: tuple[int, ...] = ()
     dtype: str = "float32"
     w_dtype: str = "float32"
     separable: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def arrays(self) -> tuple[np.ndarray, Any]:
-        """Return the array and the kernel (a tuple of factors if it is separable)."""
+    def arrays(self) -> tuple[Any, ...]:
+        """Return the array and the kernel, if any (a tuple of factors if it is separable)."""
         rng = np.random.default_rng(0)
         x = _samples(rng, self.x, self.dtype)
+        if not self.w:
+            return (x,)
         if self.separable:
             return x, tuple(_weights(rng, (n,), self.w_dtype) for n in self.w)
         return x, _weights(rng, self.w, self.w_dtype)
 
     def call(self, backend: str | None) -> Callable[[], np.ndarray]:
         """Return a function without arguments that makes the call on a backend."""
-        function = getattr(fastconv, self.function)
+        function = attrgetter(self.function)(fastconv)
         return partial(function, *self.arrays(), **self.options, backend=backend)
 
 
@@ -81,6 +85,12 @@ def _image(name: str, group: str, k: int, **changes: Any) -> Case:
     """A k×k filter on an image of 2048×2048."""
     row = {"function": "correlate", "x": (2048, 2048), "w": (k, k), **changes}
     return Case(name, group, **row)
+
+
+def _filter(name: str, dtype: str, **options: Any) -> Case:
+    """A filter of fastconv.filters on an image of 2048×2048."""
+    function = f"filters.{name.split()[0]}"
+    return Case(f"{dtype} {name}", "filters", function, (2048, 2048), dtype=dtype, options=options)
 
 
 def _layer(name: str, x: tuple[int, ...], w: tuple[int, ...], **options: Any) -> Case:
@@ -106,6 +116,17 @@ _ROWS = [
         for boundary in ("constant", "nearest", "symmetric", "mirror", "wrap")
     ),
     *(_image(f"separable {k}x{k}", "separable", k, separable=True) for k in (3, 9, 31)),
+    *(
+        _filter(name, dtype, **options)
+        for dtype in ("float32", "uint8")
+        for name, options in [
+            *((f"gaussian {sigma}", {"sigma": sigma}) for sigma in (1, 2, 5, 10)),
+            *((f"box {size}", {"size": size}) for size in (3, 15, 31)),
+            ("sobel", {"axis": 1}),
+            ("sobel magnitude", {}),
+            ("laplace", {}),
+        ]
+    ),
     _layer("resnet stem 7x7 s2", (1, 3, 224, 224), (64, 3, 7, 7), stride=2, padding=3),
     _layer("resnet 64 3x3", (1, 64, 56, 56), (64, 64, 3, 3), padding=1),
     _layer("resnet 64 1x1", (1, 64, 56, 56), (256, 64, 1, 1)),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
 import oracle
 import pytest
+from benchmarks import peers
+from benchmarks.cases import CASES
 from tolerance import assert_close
 
 import fastconv as fc
@@ -399,3 +402,11 @@ def test_wide_integers_stay_exact_where_weights_are_whole():
     out = np.zeros((3, 3), np.int64)
     filters.sobel(big, axis=1, out=out)
     np.testing.assert_array_equal(out, [[4, 0, -4]] * 3)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.w])
+def test_benchmarked_filters_agree_on_all_backends_and_with_other_libraries(name, backend):
+    case = replace(CASES[name], x=(257, 131))
+    calls = {name: case.call(name) for name in ("numpy", backend)} | peers.peers(case)
+    peers.check(calls)
+    assert case.function.removeprefix("filters.") in filters.__all__
