@@ -10,11 +10,11 @@ from functools import reduce
 import numpy as np
 import oracle
 import pytest
-from benchmarks import peers
-from benchmarks.cases import CASES
 from tolerance import assert_close
 
 import fastconv as fc
+from benchmarks import peers
+from benchmarks.cases import CASES
 from fastconv import filters, kernels
 
 DTYPES = ["bool", "uint8", "int16", "int32", "uint64", "float16", "float32", "float64", "complex64"]

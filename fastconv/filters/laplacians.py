@@ -211,10 +211,10 @@ def difference_of_gaussians(
         backend,
         threads,
     )
-    low = gaussian_factors(call, "low_sigma", low_sigma, truncate=truncate)
+    sigmas = validate.reals(low_sigma, len(call.axes), f"{call.name}: low_sigma", least=0)
     if high_sigma is None:
-        sigmas = validate.reals(low_sigma, len(call.axes), f"{call.name}: low_sigma", least=0)
         high_sigma = [1.6 * sigma for sigma in sigmas]
+    low = gaussian_factors(call, "low_sigma", sigmas, truncate=truncate)
     high = gaussian_factors(call, "high_sigma", high_sigma, truncate=truncate)
     blurs = [call.correlate(weights, call.sums, axes) for weights, axes, _ in (low, high)]
     return call.combine(np.subtract, blurs, call.derived)
