@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -127,6 +128,7 @@ def blockwise(
     parallel.run(block, -(-shape[axis] // step), config.resolve_threads(threads))
 
 
+@cache
 def precision(dtype: np.dtype) -> np.dtype:
     """What sums of fractions of an image's samples are calculated in: float32 or float64."""
     wide = np.result_type(dtype, np.float32) in (np.float64, np.complex128)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ SLOPE = np.array([-1, 0, 1], np.int8)
 """The central difference, twice the slope."""
 
 
+@lru_cache(maxsize=64)
 def gaussian(sigma: float, order: int, radius: int) -> NDArray[np.float64]:
     """A sampled Gaussian whose sum is one, or its derivative.
 
@@ -25,6 +28,7 @@ def gaussian(sigma: float, order: int, radius: int) -> NDArray[np.float64]:
     for n in range(order):
         before, hermite = hermite, t * hermite - n * before
     weights: NDArray[np.float64] = hermite / sigma**order * (bell / bell.sum())
+    weights.flags.writeable = False
     return weights
 
 
