@@ -15,7 +15,7 @@ from ..planner import make_plan
 
 __all__ = ["Call", "blockwise", "precision"]
 
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 """Items of a block: some arrays of it fit a core's cache."""
 
 
