@@ -35,7 +35,8 @@ def image(name: str, value: ArrayLike, channel_axis: object, rank: int | None = 
         channel = _axis(channel_axis, f"{name}: channel_axis", samples.ndim)
     axes = tuple(axis for axis in range(samples.ndim) if axis != channel)
     if not axes or (rank is not None and len(axes) != rank):
-        allowed = f"{rank or 'at least one'} axes, and channel_axis= for one more"
+        least = "at least one axis" if rank is None else f"{rank} axes"
+        allowed = f"{least}, and channel_axis= for one more"
         came = f"shape {samples.shape} with channel_axis={channel_axis}"
         refuse(ValueError, f"{name}: image", came, allowed)
     return Image(samples, axes, channel)
