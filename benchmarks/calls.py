@@ -3,9 +3,10 @@
 import numpy as np
 
 from fastconv.backends import ORDER
+from fastconv.peers import alternate, check
 
 from .cases import CASES, CompiledCall, names
-from .peers import alternate, check, peers
+from .peers import peers
 
 
 class Filters(CompiledCall):

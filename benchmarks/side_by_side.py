@@ -7,36 +7,15 @@ ratio is the median over the rounds of two neighbours in time; never compare tim
 """
 
 import argparse
-import datetime
-import os
-import platform
-from pathlib import Path
 
 import numpy as np
 
 import fastconv
+from fastconv.bench import circumstances
+from fastconv.peers import alternate, available, check
 
 from .cases import CASES
-from .peers import LIBRARIES, alternate, check, peers
-
-
-def processor() -> str:
-    """Return the name of this machine's processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
-
-
-def circumstances() -> str:
-    """Return where and when the figures of a table were taken, and with what."""
-    libraries = [f"fastconv {fastconv.__version__} ({fastconv.get_num_threads()} threads)"]
-    libraries += [f"{name} {library.version()}" for name, library in LIBRARIES.items()]
-    return (
-        f"{processor()}, {os.cpu_count()} processors; Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, {', '.join(libraries)}; {datetime.date.today()}; "
-        "milliseconds are medians, ratios are medians of neighbours in time."
-    )
+from .peers import peers
 
 
 def row(name: str, rounds: int, seconds: float) -> list[str]:
@@ -48,7 +27,7 @@ def row(name: str, rounds: int, seconds: float) -> list[str]:
     times = alternate(calls, rounds, seconds)
     cells = [
         f"{1e3 * np.median(times[column]):.3g}" if column in times else "–"
-        for column in [*backends, *LIBRARIES]
+        for column in [*backends, *available()]
     ]
     if not others:
         return [name, *cells, *["–"] * len(backends)]
@@ -69,8 +48,9 @@ def main() -> None:
         parser.error(f"no such case: {', '.join(unknown)}")
 
     backends = fastconv.available_backends()
-    header = ["ms", *backends, *LIBRARIES, *(f"best peer / {backend}" for backend in backends)]
-    print(circumstances(), end="\n\n")
+    header = ["ms", *backends, *available(), *(f"best peer / {backend}" for backend in backends)]
+    print(*circumstances(fastconv.get_num_threads()), sep="; ")
+    print("Milliseconds are medians, ratios are medians of neighbours in time.", end="\n\n")
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     for name in arguments.cases or CASES:
         print(f"| {' | '.join(row(name, arguments.rounds, arguments.seconds))} |", flush=True)

@@ -1,6 +1,6 @@
-"""The command ``fastconv``: ``demo``, ``apply``, ``kernels`` and ``info``.
+"""The command ``fastconv``: ``demo``, ``apply``, ``kernels``, ``bench`` and ``info``.
 
-Exit status: 0 if all went well; 1 if the backends of the demo disagree; 2 for a mistake in the
+Exit status: 0 if all went well; 1 if results that are compared disagree; 2 for a mistake in the
 arguments or a file that cannot be read or written, with one line on stderr for each; 130 after
 Ctrl-C; 141 if nobody reads what is printed.  Tables go to stdout and progress to stderr, there
 only if a person is watching.
@@ -162,6 +162,38 @@ def _parser() -> argparse.ArgumentParser:
     )
     named.add_argument("name", metavar="NAME", nargs="?", help="show the numbers of this one")
     named.set_defaults(command=_kernels)
+
+    bench = commands.add_parser(
+        "bench",
+        help="how fast it is here, beside other libraries",
+        description="Time dense filters on every backend, and in OpenCV, SciPy and PyTorch where "
+        "they are installed; print a table, and draw DIR/fastconv-bench.png.",
+    )
+    bench.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path())
+    bench.add_argument(
+        "--sizes", type=_sizes, default=(1024,), metavar="N,...", help="of images (default: 1024)"
+    )
+    default = "3,5,7,9,11,15,21,31"
+    bench.add_argument(
+        "--kernels",
+        type=_sizes,
+        default=_sizes(default),
+        metavar="K,...",
+        help=f"sizes of kernels (default: {default})",
+    )
+    bench.add_argument(
+        "--dtype", choices=("float32", "float64", "uint8", "int16"), default="float32"
+    )
+    bench.add_argument("--threads", type=int, metavar="N", help="of each library (default: all)")
+    bench.add_argument("--backend", help=f"one of {', '.join(BACKENDS)} (default: each)")
+    bench.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="instead measure how fast each backend is here, and plan with that from now on; it "
+        "may change which algorithm runs, and so the last bits of results",
+    )
+    bench.add_argument("--reset", action="store_true", help="with --calibrate: forget it again")
+    bench.set_defaults(command=_bench)
 
     info = commands.add_parser(
         "info", help="print the configuration", description="Print the configuration."
@@ -405,6 +437,35 @@ def _picture(row: kernels.Kernel) -> str:
 def _info(arguments: argparse.Namespace) -> int:
     fc.show_config()
     return 0
+
+
+# -- fastconv bench -----------------------------------------------------------------------------
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not whole numbers from 1 to 999999")
+    return tuple(map(int, text.split(",")))
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from . import bench, calibrate
+
+    if arguments.reset and not arguments.calibrate:
+        raise ValueError("--reset goes with --calibrate")
+    if arguments.reset:
+        return calibrate.reset()
+    if arguments.calibrate:
+        return calibrate.run(_show_status)
+    return bench.run(
+        arguments.sizes,
+        arguments.kernels,
+        arguments.dtype,
+        arguments.threads,
+        arguments.backend,
+        arguments.output,
+        _show_status,
+    )
 
 
 # -- fastconv demo ------------------------------------------------------------------------------

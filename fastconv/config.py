@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from . import backends, parallel, validate
+from . import backends, parallel, rates, validate
 
 __all__ = [
     "BackendUnavailableError",
@@ -269,7 +269,7 @@ def warmup(backend: BackendName | None = None) -> None:
 
 
 def show_config() -> None:
-    """Print versions, backends (or what keeps them away), instruction set and threads.
+    """Print versions, backends (or what keeps them away), instruction set, rates and threads.
 
     Examples
     --------
@@ -287,6 +287,7 @@ def show_config() -> None:
     print("backends")
     for name in backends.ORDER:
         print(f"  {name:<7}{_state(name)}")
+    print(f"rates    {rates.describe()}")
     print(f"default  {_or_why_not(get_backend)}, {_or_why_not(get_num_threads)} threads")
 
 

@@ -20,7 +20,7 @@ import fastconv as fc
 from . import backends, contact_sheet, imageio, kernels
 from .contact_sheet import Cell, Look, shown
 
-__all__ = ["run"]
+__all__ = ["ready_backends", "run"]
 
 KERNELS: dict[str, Look] = {
     "sharpen": "clipped to 0..1",
@@ -46,7 +46,7 @@ def run(directory: Path, show_status: Callable[[str], None]) -> int:
     imageio.make_directory(directory)
     imageio.check_target(sheet)
     photo = _photograph()
-    names = _ready_backends(show_status)
+    names = ready_backends(show_status)
     grey = _filtered(photo, kernels.info("grayscale"))
     print("# a photograph of 512x512 pixels, float32: RGB, or grey for edges and lines")
     print(f"{'kernel':<18}  {'backend':<7}  {'milliseconds':>12}  {'difference':>10}", flush=True)
@@ -82,7 +82,7 @@ def run(directory: Path, show_status: Callable[[str], None]) -> int:
     return 0
 
 
-def _ready_backends(show_status: Callable[[str], None]) -> list[str]:
+def ready_backends(show_status: Callable[[str], None]) -> list[str]:
     """The backends that can run, warmed up; those that cannot are printed with the reason."""
     names = []
     for name in backends.ORDER:

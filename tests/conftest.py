@@ -54,6 +54,14 @@ def interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def built_in_rates() -> Iterator[None]:
+    """Predict as on any machine, whatever was measured on this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASTCONV_CALIBRATION", "off")
+        yield
+
+
 class Ran:
     """The backends and algorithms that did any work since the last look."""
 

@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
@@ -44,7 +45,7 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    slow_products = products(problem) * costs.ONE_ROW
+    slow_products = products(problem) * rates.of(backend).one_row
     return costs.seconds(problem, backend, slow_products, passes=len(problem.axes))
 
 

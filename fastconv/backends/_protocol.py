@@ -60,8 +60,8 @@ class Kernel(Protocol):
 class Rates(NamedTuple):
     """What a backend's work costs on one thread, in float32.
 
-    Measured on 2026-11-21 on an AMD EPYC (Zen 3, AVX2) at commit 28e9d92: dense kernels of 15x15
-    and 3x3 on 2048² (their difference is the products) and 3x3 on 8², best of 1.5 seconds.
+    Those of the backends are from 2026-11-21, on an AMD EPYC (Zen 3, AVX2) at commit 28e9d92;
+    ``calibrate.py`` says how they are measured, and ``rates.py`` which are in use.
     """
 
     product: float
@@ -70,6 +70,8 @@ class Rates(NamedTuple):
     """Seconds for a byte of input or output, each time it passes."""
     call: float
     """Seconds before the first product."""
+    one_row: float
+    """Times as long for a product where taps have one row, and a sample serves one output row."""
 
 
 class Backend(Protocol):

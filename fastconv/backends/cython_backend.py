@@ -19,7 +19,7 @@ from ._protocol import Rates
 
 __all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
 
-RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5)
+RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8)
 BASELINE = "baseline"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "

@@ -21,7 +21,7 @@ from ._protocol import Rates
 
 __all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
 
-RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4)
+RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4, one_row=0.75)
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""

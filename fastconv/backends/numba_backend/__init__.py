@@ -14,7 +14,7 @@ from ..numpy_backend import extend, store
 
 __all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
 
-RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5)
+RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5, one_row=1.8)
 _CURE = "pip install 'fastconv[numba]'"
 
 

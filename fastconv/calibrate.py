@@ -1,0 +1,109 @@
+"""``fastconv bench --calibrate``: measure the rates of each backend, and keep them.
+
+A rate is what a few calls on one thread show.  A new one is a field of
+:class:`~fastconv.backends._protocol.Rates`, a number in each backend's ``RATES``, and a line in
+:func:`measured` that undoes the algorithm's prediction.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastconv as fc
+
+from . import backends, imageio, peers, rates
+from .backends._protocol import Rates
+
+__all__ = ["measured", "reset", "run"]
+
+LARGE = 2048
+MEDIUM = 1024
+ROUNDS = 15
+SECONDS = 3.0
+
+
+def run(show_status: Callable[[str], None]) -> int:
+    """Measure every backend that can run, print the rates, and keep them for the planner.
+
+    ``show_status`` tells a waiting person what is being done, until the next text or an empty one.
+
+    Raises
+    ------
+    ValueError
+        ``FASTCONV_CALIBRATION`` is off.
+    ImageFileError
+        The file cannot be written.
+    """
+    file = _file()
+    found = {}
+    print(f"{'backend':<9}" + "".join(f"{name:>12}" for name in Rates._fields))
+    for name in backends.ORDER:
+        if backends.unavailable(name) is None:
+            show_status(f"measuring {name}")
+            found[name] = measured(name)
+            show_status("")
+            print(f"{name:<9}" + "".join(f"{rate:>12.3g}" for rate in found[name]), flush=True)
+    os.makedirs(file.parent, exist_ok=True)
+    with imageio.replacing(file) as opened:
+        opened.write(rates.encode(found).encode())
+    print(f"# kept in {file}: plans of new processes use these rates")
+    return 0
+
+
+def reset() -> int:
+    """Forget the rates that were measured."""
+    file = _file()
+    file.unlink(missing_ok=True)
+    print(f"# plans of new processes use the rates that are built in; {file} is gone")
+    return 0
+
+
+def _file() -> Path:
+    file = rates.path()
+    if file is None:
+        raise ValueError("FASTCONV_CALIBRATION is off, so there is no file to keep rates in")
+    return Path(file)
+
+
+def measured(backend: str) -> Rates:
+    """The rates of a backend, from the best times of a few plans.
+
+    Raises
+    ------
+    ArithmeticError
+        The times contradict each other, for the machine was busy.
+    """
+    backends.load(backend).warmup()
+    calls = {
+        "call": _call(backend, "direct", 8, taps=3),
+        "3x3": _call(backend, "direct", LARGE, taps=3),
+        "15x15": _call(backend, "direct", LARGE, taps=15),
+        "15+15": _call(backend, "separable", MEDIUM, taps=15),
+        "31+31": _call(backend, "separable", MEDIUM, taps=31),
+    }
+    times = peers.alternate(calls, ROUNDS, SECONDS)
+    best = {name: float(row.min()) for name, row in times.items()}
+    product = (best["15x15"] - best["3x3"]) / ((15 * 15 - 3 * 3) * LARGE**2)
+    row_product = (best["31+31"] - best["15+15"]) / (2 * (31 - 15) * MEDIUM**2)
+    if min(product, row_product) <= 0:
+        raise ArithmeticError("the machine is too busy to measure anything: try again")
+    call = best["call"]
+    bytes_moved = 2 * 4 * LARGE**2
+    byte = (best["3x3"] - call - 3 * 3 * LARGE**2 * product) / bytes_moved
+    return Rates(product, max(byte, 0.0), call, one_row=row_product / product)
+
+
+def _call(backend: Any, algorithm: Any, size: int, taps: int) -> peers.Call:
+    """A plan for a kernel of taps² on an image of size², all ones in float32, on one thread."""
+    image, factor = np.ones((size, size), np.float32), np.ones(taps, np.float32)
+    w = (factor, factor) if algorithm == "separable" else np.outer(factor, factor)
+    plan = fc.plan_correlate(
+        image.shape, image.dtype, w, algorithm=algorithm, backend=backend, threads=1
+    )
+    return partial(plan, image)

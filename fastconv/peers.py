@@ -1,0 +1,199 @@
+"""The same filter in other libraries, and how to compare two functions on a busy machine.
+
+Each library is imported when it is first asked for, for it may be large or missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from random import Random
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LIBRARIES", "Call", "Library", "alternate", "available", "check"]
+
+Call = Callable[[], Any]
+Weights = NDArray | tuple[NDArray, ...]
+"""A dense kernel, or one factor an axis."""
+
+OPENCV_DTYPES = ("uint8", "int16", "float32", "float64")
+SCIPY_MODES = {
+    "constant": "constant",
+    "nearest": "nearest",
+    "symmetric": "reflect",
+    "mirror": "mirror",
+    "wrap": "wrap",
+}
+PYTORCH_BYTES = 1 << 30
+"""The largest matrix of windows that PyTorch may be led to make."""
+
+
+def opencv(x: NDArray, w: Weights, boundary: str) -> Call | None:
+    """The call of filter2D or sepFilter2D that filters an image, if there is one."""
+    import cv2
+
+    borders = {
+        "constant": cv2.BORDER_CONSTANT,
+        "nearest": cv2.BORDER_REPLICATE,
+        "symmetric": cv2.BORDER_REFLECT,
+        "mirror": cv2.BORDER_REFLECT_101,
+    }
+    border = borders.get(boundary)
+    if x.ndim != 2 or x.dtype.name not in OPENCV_DTYPES or border is None:
+        return None
+    if isinstance(w, tuple):
+        return lambda: cv2.sepFilter2D(x, -1, w[1], w[0], borderType=border)
+    return lambda: cv2.filter2D(x, -1, w, borderType=border)
+
+
+def scipy(x: NDArray, w: Weights, boundary: str) -> Call | None:
+    """The call of scipy.ndimage that filters an array, if there is one."""
+    from scipy import ndimage
+
+    if x.dtype == np.float16:
+        return None
+    mode = SCIPY_MODES[boundary]
+    if isinstance(w, tuple):
+        rows, columns = map(_conjugate, w)
+        return lambda: ndimage.correlate1d(
+            ndimage.correlate1d(x, rows, axis=0, mode=mode), columns, axis=1, mode=mode
+        )
+    kernel = _conjugate(w)
+    return lambda: ndimage.correlate(x, kernel, mode=mode)
+
+
+def _conjugate(w: NDArray) -> NDArray:
+    """SciPy conjugates the weights of a correlation, fastconv does not."""
+    return w.conj() if w.dtype.kind == "c" else w
+
+
+def pytorch(x: NDArray, w: Weights, boundary: str) -> Call | None:
+    """The call of torch.nn.functional.conv2d that filters an image, if there is one."""
+    import torch
+
+    if isinstance(w, tuple) or x.ndim != 2 or x.dtype != w.dtype or x.dtype.kind != "f":
+        return None
+    if boundary != "constant" or any(taps % 2 == 0 for taps in w.shape):
+        return None
+    has_windows = x.dtype != np.float32 or not torch.backends.mkldnn.is_available()
+    if has_windows and x.nbytes * w.size > PYTORCH_BYTES:
+        return None
+    image, kernel = (torch.from_numpy(array)[None, None] for array in (x, w))
+
+    def call() -> NDArray:
+        with torch.inference_mode():
+            result = torch.nn.functional.conv2d(image, kernel, padding="same")
+        return np.asarray(result[0, 0])
+
+    return call
+
+
+class Library(NamedTuple):
+    """Another library."""
+
+    module: str
+    filter: Callable[[NDArray, Weights, str], Call | None]
+    """The call that answers ``correlate(x, w, boundary=boundary)``, or None."""
+    set_threads: str | None = None
+    """Its function that sets the number of threads."""
+
+    def version(self) -> str:
+        """The version that is installed."""
+        return str(import_module(self.module).__version__)
+
+    def unavailable(self) -> str | None:
+        """Why it cannot be used, or None if it can."""
+        try:
+            import_module(self.module)
+        except ImportError as error:
+            return str(error)
+        return None
+
+    def use_threads(self, threads: int) -> None:
+        """Run on so many threads from now on, where the library has more than one."""
+        if self.set_threads is not None:
+            getattr(import_module(self.module), self.set_threads)(threads)
+
+
+LIBRARIES = {
+    "OpenCV": Library("cv2", opencv, "setNumThreads"),
+    "SciPy": Library("scipy", scipy),
+    "PyTorch": Library("torch", pytorch, "set_num_threads"),
+}
+
+
+@cache
+def available() -> tuple[str, ...]:
+    """The names of the libraries that are installed.  Asking imports them."""
+    return tuple(name for name, library in LIBRARIES.items() if library.unavailable() is None)
+
+
+def check(calls: Mapping[str, Call]) -> dict[str, float]:
+    """Refuse to compare calls that do not answer the same question.
+
+    Integers may differ by one: SciPy cuts the fraction off where fastconv rounds.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds of each call.
+
+    Raises
+    ------
+    ArithmeticError
+        Two results differ in shape, or by more than rounding.
+    """
+    seconds = {}
+    expected = None
+    for name, call in calls.items():
+        start = perf_counter()
+        result = np.asarray(call())
+        seconds[name] = perf_counter() - start
+        if expected is None:
+            reference, expected = name, result
+            limit = 1 if expected.dtype.kind in "iu" else 1e-4 * np.abs(expected).max()
+        elif result.shape != expected.shape or not np.allclose(result, expected, 0, limit):
+            raise ArithmeticError(f"{name} and {reference} disagree")
+    return seconds
+
+
+def alternate(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, NDArray]:
+    """Time functions in turns, in another order each round: who comes last finds colder caches.
+
+    Only ratios of neighbours in time mean anything on a machine that is shared.
+
+    Parameters
+    ----------
+    calls : mapping of str to callable
+        The functions, by name.  Each is called once beforehand.
+    rounds : int
+        How often each is timed ...
+    seconds : float
+        ... unless this much time is over; three rounds are always done.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Seconds of one call, one element a round.
+    """
+    for call in calls.values():
+        call()
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
+    shuffle = Random(0).shuffle
+    start = perf_counter()
+    for done in range(rounds):
+        if done >= 3 and perf_counter() - start > seconds:
+            break
+        shuffle(order)
+        for name in order:
+            call = calls[name]
+            before = perf_counter()
+            call()
+            times[name].append(perf_counter() - before)
+    return {name: np.array(row) for name, row in times.items()}
