@@ -1,0 +1,157 @@
+"""Time every algorithm on many cases, and print how good the choice of "auto" is, in Markdown.
+
+    python -m benchmarks.choices --backend cython
+
+All algorithms that can do a case take turns in one process. The last column is the median over the
+rounds of the chosen algorithm's time as a multiple of the best one's, neighbours in time.
+"""
+
+import argparse
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import fastconv as fc
+from fastconv import algorithms, rates
+from fastconv.bench import circumstances
+from fastconv.peers import alternate
+
+GOOD = 1.15
+"""A choice this close to the best one is as good as the best."""
+
+
+class Case(NamedTuple):
+    """A filter: the kind of kernel is a function of `KERNELS`."""
+
+    x: tuple[int, ...]
+    kind: str
+    taps: tuple[int, ...]
+    dtype: str = "float32"
+    boundary: str = "constant"
+
+    def __str__(self) -> str:
+        sizes, taps = ("x".join(map(str, shape)) for shape in (self.x, self.taps))
+        return f"{self.kind} {taps} on {sizes} {self.dtype} {self.boundary}"
+
+
+def gaussian(taps: int) -> np.ndarray:
+    steps = np.arange(taps) - (taps - 1) / 2
+    row = np.exp(-0.5 * (6 * steps / taps) ** 2)
+    return row / row.sum()
+
+
+def product(rows: list[np.ndarray]) -> np.ndarray:
+    """The kernel of these factors."""
+    dense = np.ones(())
+    for row in rows:
+        dense = np.multiply.outer(dense, row)
+    return dense
+
+
+KERNELS = {
+    "random": lambda taps: np.random.default_rng(0).random(taps) / np.prod(taps),
+    "factors": lambda taps: tuple(map(gaussian, taps)),
+    "gaussian": lambda taps: product(list(map(gaussian, taps))),
+    "box": lambda taps: np.full(taps, 1 / np.prod(taps)),
+    "sum of two products": lambda taps: product(list(map(gaussian, taps))) - 1 / np.prod(taps),
+}
+
+CASES = [
+    *(Case((n, n), "random", (3, 3)) for n in (256, 1024, 4096)),
+    *(Case((n, n), "random", (7, 7)) for n in (256, 1024, 4096)),
+    *(Case((n, n), "random", (15, 15)) for n in (256, 1024, 2048)),
+    *(Case((n, n), "random", (31, 31)) for n in (256, 1024, 2048)),
+    *(Case((1024, 1024), "random", (k, k)) for k in (5, 11, 21, 25, 45, 63)),
+    *(Case((n, n), "factors", (k, k)) for n in (256, 1024, 2048) for k in (3, 5, 9, 31)),
+    *(Case((1024, 1024), "gaussian", (k, k)) for k in (3, 5, 7, 9, 15, 31, 63)),
+    *(Case((1024, 1024), "box", (k, k)) for k in (3, 5, 9, 15, 31, 63)),
+    *(Case((1024, 1024), "sum of two products", (k, k)) for k in (5, 9, 15, 31)),
+    *(Case((1023, 769), "random", (9, 9), boundary=b) for b in ("mirror", "wrap")),
+    *(Case((1023, 769), "factors", (9, 9), boundary=b) for b in ("nearest", "symmetric")),
+    *(
+        Case((1024, 1024), kind, (15, 15), dtype)
+        for dtype in ("float64", "uint8", "int16", "complex64")
+        for kind in ("random", "gaussian")
+    ),
+    Case((1024, 1024), "random", (1, 31)),
+    Case((1024, 1024), "random", (31, 1)),
+    Case((1024, 1024), "factors", (3, 31)),
+    *(Case((1 << 20,), "random", (k,)) for k in (3, 31, 255, 1023)),
+    *(Case((128, 128, 128), "random", (k, k, k)) for k in (3, 7)),
+    *(Case((128, 128, 128), "factors", (k, k, k)) for k in (3, 9)),
+]
+
+
+def plans(case: Case, backend: str, threads: int) -> tuple[fc.Plan, dict[str, Any]]:
+    """Return the plan of "auto", and the plan of each algorithm that does not refuse."""
+    x = np.empty(case.x, case.dtype)
+    precise = np.float64 if case.dtype == "float64" else np.float32
+    w = KERNELS[case.kind](case.taps)
+    w = tuple(row.astype(precise) for row in w) if isinstance(w, tuple) else w.astype(precise)
+    make = partial(
+        fc.plan_correlate,
+        x.shape,
+        x.dtype,
+        w,
+        boundary=case.boundary,
+        dtype=case.dtype,
+        backend=backend,
+        threads=threads,
+    )
+    chosen = make()
+    able = [c.algorithm for c in chosen.candidates if c.refusal is None]
+    return chosen, {name: make(algorithm=name) for name in able}
+
+
+def row(case: Case, backend: str, threads: int, rounds: int, seconds: float) -> tuple[str, float]:
+    """Return the cells of a case, and the chosen algorithm's time as a multiple of the best."""
+    chosen, able = plans(case, backend, threads)
+    predicted = {c.algorithm: c.seconds for c in chosen.candidates}
+    x = (np.random.default_rng(1).random(case.x) * 100).astype(case.dtype)
+    times = alternate({name: partial(plan, x) for name, plan in able.items()}, rounds, seconds)
+    best = min(able, key=lambda name: np.median(times[name]))
+    ratio = float(np.median(times[chosen.algorithm] / times[best]))
+    cells = [
+        f"{1e3 * np.median(times[name]):.3g} ({1e3 * predicted[name]:.3g})" if name in able else "–"
+        for name in algorithms.ORDER
+    ]
+    return f"| {case} | {' | '.join(cells)} | {chosen.algorithm} | {ratio:.2f} |", ratio
+
+
+def main() -> None:
+    """Print a row for each case, and how many of the choices are good."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.choices")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="cases with one of these words")
+    parser.add_argument("--backend", default=fc.get_backend(), help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=15, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=2.0, help="a row; default: %(default)s")
+    arguments = parser.parse_args()
+    cases = [
+        case
+        for case in CASES
+        if not arguments.words or set(arguments.words) & set(str(case).split())
+    ]
+    if not cases:
+        parser.error("no case has any of these words")
+
+    print(*circumstances(arguments.threads), sep="; ")
+    print(f"Backend {arguments.backend}, rates {rates.describe()};")
+    print("median milliseconds, in brackets those predicted for one thread.", end="\n\n")
+    header = ["case", *algorithms.ORDER, "chosen", "chosen / best"]
+    print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
+    ratios = {}
+    for case in cases:
+        line, ratios[case] = row(
+            case, arguments.backend, arguments.threads, arguments.rounds, arguments.seconds
+        )
+        print(line, flush=True)
+    good = sum(ratio <= GOOD for ratio in ratios.values())
+    worst = max(ratios, key=lambda case: ratios[case])
+    print(f"\n{good} of {len(cases)} choices are within {GOOD - 1:.0%} of the best algorithm;")
+    print(f"the worst is {ratios[worst]:.2f} times as slow: {worst}.")
+
+
+if __name__ == "__main__":
+    main()
