@@ -105,18 +105,23 @@ def plans(case: Case, backend: str, threads: int) -> tuple[fc.Plan, dict[str, An
 
 
 def row(case: Case, backend: str, threads: int, rounds: int, seconds: float) -> tuple[str, float]:
-    """Return the cells of a case, and the chosen algorithm's time as a multiple of the best."""
+    """Return the row of a case, and the chosen algorithm's time as a multiple of the best.
+
+    The latter is NaN where there is no choice.
+    """
     chosen, able = plans(case, backend, threads)
     predicted = {c.algorithm: c.seconds for c in chosen.candidates}
     x = (np.random.default_rng(1).random(case.x) * 100).astype(case.dtype)
     times = alternate({name: partial(plan, x) for name, plan in able.items()}, rounds, seconds)
     best = min(able, key=lambda name: np.median(times[name]))
-    ratio = float(np.median(times[chosen.algorithm] / times[best]))
+    ratio = float(np.median(times[chosen.algorithm] / times[best])) if len(able) > 1 else np.nan
     cells = [
         f"{1e3 * np.median(times[name]):.3g} ({1e3 * predicted[name]:.3g})" if name in able else "–"
         for name in algorithms.ORDER
     ]
-    return f"| {case} | {' | '.join(cells)} | {chosen.algorithm} | {ratio:.2f} |", ratio
+    return f"| {case} | {' | '.join(cells)} | {chosen.algorithm} | {ratio:.2f} |".replace(
+        "nan", "–"
+    ), ratio
 
 
 def main() -> None:
@@ -141,16 +146,19 @@ def main() -> None:
     print("median milliseconds, in brackets those predicted for one thread.", end="\n\n")
     header = ["case", *algorithms.ORDER, "chosen", "chosen / best"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
-    ratios = {}
+    ratios: dict[Case, float] = {}
     for case in cases:
-        line, ratios[case] = row(
+        line, ratio = row(
             case, arguments.backend, arguments.threads, arguments.rounds, arguments.seconds
         )
         print(line, flush=True)
-    good = sum(ratio <= GOOD for ratio in ratios.values())
-    worst = max(ratios, key=lambda case: ratios[case])
-    print(f"\n{good} of {len(cases)} choices are within {GOOD - 1:.0%} of the best algorithm;")
-    print(f"the worst is {ratios[worst]:.2f} times as slow: {worst}.")
+        if not np.isnan(ratio):
+            ratios[case] = ratio
+    if ratios:
+        good = sum(ratio <= GOOD for ratio in ratios.values())
+        worst = max(ratios, key=lambda case: ratios[case])
+        print(f"\n{good} of {len(ratios)} choices are within {GOOD - 1:.0%} of the best algorithm;")
+        print(f"the worst takes {ratios[worst]:.2f} times as long: {worst}.")
 
 
 if __name__ == "__main__":
