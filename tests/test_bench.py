@@ -266,6 +266,8 @@ def test_choices_are_shown_for_forty_cases_and_more():
     assert chosen in fc.plan_correlate((20, 21), "int16", (np.ones(3), np.ones(5))).__repr__()
     assert sum("(" in cell for cell in cells) == 2
     assert float(shown) == pytest.approx(ratio, abs=0.005)
+    line, ratio = choices.row(case._replace(kind="random"), "numpy", 1, 1, 1.0)
+    assert np.isnan(ratio) == (line.count("(") == 1)  # one algorithm is no choice
 
 
 @pytest.mark.parametrize("kind", choices.KERNELS)
