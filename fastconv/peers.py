@@ -136,7 +136,8 @@ def available() -> tuple[str, ...]:
 def check(calls: Mapping[str, Call]) -> dict[str, float]:
     """Refuse to compare calls that do not answer the same question.
 
-    Integers may differ by one: SciPy cuts the fraction off where fastconv rounds.
+    Integers may differ by two, as sums in fixed point do: OpenCV's 8-bit Gaussian does for wide
+    kernels.  (SciPy cuts fractions off where fastconv rounds.)
 
     Returns
     -------
@@ -156,7 +157,7 @@ def check(calls: Mapping[str, Call]) -> dict[str, float]:
         seconds[name] = perf_counter() - start
         if expected is None:
             reference, expected = name, result
-            limit = 1 if expected.dtype.kind in "iu" else 1e-4 * np.abs(expected).max()
+            limit = 2 if expected.dtype.kind in "iu" else 1e-4 * np.abs(expected).max()
         elif result.shape != expected.shape or not np.allclose(result, expected, 0, limit):
             raise ArithmeticError(f"{name} and {reference} disagree")
     return seconds
