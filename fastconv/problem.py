@@ -79,6 +79,8 @@ class Problem:
     """Of the result."""
     compute: np.dtype
     """What the kernels calculate in: float32, float64, int64, or object for wider integers."""
+    exact: bool
+    """Integers times integers: no sum may be rounded."""
     complex: bool
     """Real and imaginary parts travel as two channels of ``compute``."""
     cval: builtins.complex

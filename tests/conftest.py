@@ -80,7 +80,9 @@ class Ran:
         """Note each call of a kernel, and of an algorithm's work on a slab."""
         for name in backends:
             module = import_module(f"fastconv.backends.{name}_backend")
-            patch.setattr(module, "correlate", self._noted(module.correlate, self._backends, name))
+            for kernel in ("correlate", "filter_columns"):
+                spy = self._noted(getattr(module, kernel), self._backends, name)
+                patch.setattr(module, kernel, spy)
         for name in algorithms:
             module = import_module(f"fastconv.algorithms.{name}")
             patch.setattr(module, "run", self._noted(module.run, self._algorithms, name))

@@ -31,7 +31,7 @@ from ..problem import Problem
 
 __all__ = ["ORDER", "Algorithm", "load"]
 
-ORDER = ("separable", "direct")
+ORDER = ("separable", "fft", "direct")
 
 
 class Algorithm(Protocol):

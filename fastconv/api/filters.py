@@ -71,7 +71,7 @@ def correlate(
         overlap `x`.
     dtype : dtype, optional
         Of the result.  Default: ``np.result_type(x, w)``, with bool counting as uint8.
-    algorithm : {"auto", "direct", "separable"}
+    algorithm : {"auto", "direct", "fft", "separable"}
         "auto" takes the one that is expected to be fastest; `plan_correlate` tells which.
     backend : {"cython", "numba", "numpy"}, optional
         Default: see `get_backend`.

@@ -1,8 +1,8 @@
 """What a backend is, and what it and its caller promise each other.
 
-A backend is a module with the functions and the rates below.  ``correlate`` is the hot loop,
-the one thing of this library that exists three times; ``extend`` and ``store`` bring samples to it
-and results away from it.
+A backend is a module with the functions and the rates below.  ``correlate`` is the hot loop;
+``extend`` and ``store`` bring samples to it and results away from it, and ``transform`` and
+``filter_columns`` are the kernels of the algorithm `fft`.
 
 The caller of ``correlate`` promises
     - every argument is checked, and all arrays have one dtype: float32, float64 or int64 (NumPy's
@@ -27,6 +27,25 @@ those in front item by item.  Samples keep their value, as well as the dtype of 
 it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of their shape by the
 rules of `dtypes.store`, and may overwrite the sums.  Both take arrays of any strides and alignment,
 let go of the GIL, and touch nothing but the array that they fill.
+
+Of the Fourier kernels, the caller promises
+    - arrays are float32 or float64, aligned, ``(2, rows, columns)``: a plane of real and one of
+      imaginary parts; steps are any multiples of the item, and fast where rows or columns are
+      neighbours;
+    - a transform has a length of :data:`fastconv.backends.fourier.LENGTHS`;
+    - a spectrum has columns that are neighbours, or one that stands for all (step 0).
+
+The kernel promises
+    - ``transform(out, x, False)`` transforms each column: ``out`` has ``n`` rows, in the order of
+      :func:`fastconv.backends.fourier.order`, and ``x`` at most ``n``, the others are zeros;
+    - ``transform(out, x, True)`` is the way back from ``n`` rows of ``x``, times ``n``: ``out``
+      takes the first rows;
+    - ``filter_columns(out, x, spectrum)`` transforms blocks of ``x`` as long as the spectrum,
+      multiplies them by it and transforms them back.  Blocks overlap by as many rows as ``x`` has
+      more than ``out``, and each gives ``out`` its first rows, as many as are new; ``out`` may
+      begin where ``x`` does, with the same steps;
+    - as above: no checks, no byte outside of ``out``, no GIL, and a column's bits do not depend on
+      the others; what is not finite spreads over its column and block.
 
 Where channels are summed, NumPy's backend leaves the order of the sum, and the use of threads, to
 the BLAS of NumPy.
@@ -72,6 +91,8 @@ class Rates(NamedTuple):
     """Seconds before the first product."""
     one_row: float
     """Times as long for a product where taps have one row, and a sample serves one output row."""
+    operation: float
+    """Seconds for an operation of a Fourier transform, of which n samples count 5 n log2 n."""
 
 
 class Backend(Protocol):
@@ -99,3 +120,9 @@ class Backend(Protocol):
 
     def store(self, out: NDArray, sums: NDArray) -> None:
         """Write sums into a result."""
+
+    def transform(self, out: NDArray, x: NDArray, inverse: bool) -> None:
+        """Fourier transforms of columns."""
+
+    def filter_columns(self, out: NDArray, x: NDArray, spectrum: NDArray) -> None:
+        """Columns there, times a spectrum, and back."""

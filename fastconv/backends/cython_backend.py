@@ -14,12 +14,22 @@ from types import ModuleType
 
 from numpy.typing import NDArray
 
-from . import numpy_backend
+from . import fourier, numpy_backend
 from ._protocol import Rates
 
-__all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
+__all__ = [
+    "RATES",
+    "correlate",
+    "describe",
+    "extend",
+    "filter_columns",
+    "store",
+    "transform",
+    "unavailable",
+    "warmup",
+]
 
-RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8)
+RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8, operation=3.7e-11)
 BASELINE = "baseline"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "
@@ -90,3 +100,19 @@ def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray, ...], cval: float) ->
 def store(out: NDArray, sums: NDArray) -> None:
     if not _kernels().copy_items(out, sums, (), 0):
         numpy_backend.store(out, sums)
+
+
+def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
+    n = x.shape[1] if inverse else out.shape[1]
+    _fourier(out, x, x, n, not inverse, inverse)
+
+
+def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
+    _fourier(out, x, spectrum, spectrum.shape[1], True, True)
+
+
+def _fourier(
+    out: NDArray, x: NDArray, spectrum: NDArray, n: int, forward: bool, inverse: bool
+) -> None:
+    twiddles, scratch = fourier.twiddles(n, x.dtype.name), fourier.scratch(n, x.dtype)
+    _kernels().fourier(out, x, spectrum, twiddles, scratch, n, forward, inverse)

@@ -17,11 +17,22 @@ from numpy.typing import NDArray
 
 from .. import dtypes
 from ..boundary import MANY
+from . import fourier
 from ._protocol import Rates
 
-__all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
+__all__ = [
+    "RATES",
+    "correlate",
+    "describe",
+    "extend",
+    "filter_columns",
+    "store",
+    "transform",
+    "unavailable",
+    "warmup",
+]
 
-RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4, one_row=0.75)
+RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4, one_row=0.75, operation=2.0e-10)
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""
@@ -149,3 +160,37 @@ def _take(x: NDArray, of: tuple[slice | NDArray[np.int64], ...]) -> NDArray:
 
 def store(out: NDArray, sums: NDArray) -> None:
     dtypes.store(out, sums)
+
+
+def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
+    n = x.shape[1] if inverse else out.shape[1]
+    if inverse:
+        samples = np.empty((n, x.shape[2]), np.result_type(x, np.complex64))
+        samples[fourier.order(n)] = _join(x)
+        _split(out, np.fft.ifft(samples, axis=0, norm="forward"))
+    else:
+        _split(out, np.fft.fft(_join(x), n, axis=0)[fourier.order(n)])
+
+
+def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
+    n, outputs = spectrum.shape[1], out.shape[1]
+    step = n - x.shape[1] + outputs
+    factors = np.empty_like(_join(spectrum))
+    factors[fourier.order(n)] = _join(spectrum)
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        for start in range(0, outputs, step):
+            block = np.fft.fft(_join(x[:, start : start + n]), n, axis=0)
+            block *= factors
+            _split(out[:, start : start + step], np.fft.ifft(block, axis=0, norm="forward"))
+
+
+def _join(planes: NDArray) -> NDArray:
+    """Complex numbers of a real and an imaginary plane."""
+    joined = np.empty(planes.shape[1:], np.result_type(planes, np.complex64))
+    joined.real, joined.imag = planes
+    return joined
+
+
+def _split(planes: NDArray, values: NDArray) -> None:
+    """The first rows of complex numbers, as a real and an imaginary plane."""
+    planes[0], planes[1] = values.real[: planes.shape[1]], values.imag[: planes.shape[1]]

@@ -61,7 +61,8 @@ def numbers(
     operands = dtypes.result_dtype(x_dtype, *(values.dtype for values in (*rows, *offsets)))
     result = _result(name, operands, dtype, out_dtype)
     safe = None
-    if any(values.dtype.kind in "fc" for values in (*rows, *offsets)) or x_dtype.kind in "fc":
+    exact = all(each.kind in "biu" for each in (x_dtype, *(v.dtype for v in (*rows, *offsets))))
+    if not exact:
         compute = dtypes.compute_dtype(operands, result)
         fill = _inexact_cval(name, cval, operands, compute)
     else:
@@ -77,6 +78,7 @@ def numbers(
     return {
         "dtype": result,
         "compute": compute,
+        "exact": exact,
         "complex": operands.kind == "c",
         "cval": fill,
         "safe": safe,

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from numpy.typing import NDArray
 
+from .. import fourier
 from .._protocol import Rates
 from ..loop_nest import flat, loop_nest
 from ..numpy_backend import extend, store
 
-__all__ = ["RATES", "correlate", "describe", "extend", "store", "unavailable", "warmup"]
+__all__ = [
+    "RATES",
+    "correlate",
+    "describe",
+    "extend",
+    "filter_columns",
+    "store",
+    "transform",
+    "unavailable",
+    "warmup",
+]
 
-RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5, one_row=1.8)
+RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5, one_row=1.8, operation=5.3e-11)
 _CURE = "pip install 'fastconv[numba]'"
 
 
@@ -58,3 +69,21 @@ def correlate(
     compiled(out.dtype.name)(
         flat(out), flat(x), flat(w), flat(bias), nest.loops, nest.planes, nest.tile, relu
     )
+
+
+def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
+    n = x.shape[1] if inverse else out.shape[1]
+    _fourier(out, x, x, n, not inverse, inverse)
+
+
+def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
+    _fourier(out, x, spectrum, spectrum.shape[1], True, True)
+
+
+def _fourier(
+    out: NDArray, x: NDArray, spectrum: NDArray, n: int, forward: bool, inverse: bool
+) -> None:
+    from .fft import compiled
+
+    twiddles, scratch = fourier.twiddles(n, x.dtype.name), fourier.scratch(n, x.dtype)
+    compiled(x.dtype.name)(out, x, spectrum, twiddles, scratch, n, forward, inverse)

@@ -1,0 +1,46 @@
+"""What the Fourier kernels share: the lengths they know, their twiddles, the order of frequencies.
+
+A transform of n samples is passes of radix 4 with twiddles, then one of radix 3, 4, 5, 6 or 8
+without.  Its frequencies come out in the order in which those passes leave them: nobody has to
+read a spectrum in order, and sorting it would cost another pass there and one back.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LENGTHS", "order", "scratch", "twiddles"]
+
+_LAST = (3, 4, 5, 6, 8)
+"""Radices of the pass without twiddles."""
+LENGTHS = tuple(sorted(last * 4**passes for last in _LAST for passes in (1, 2, 3, 4, 5)))
+"""Samples that can be transformed: 12, 16, 20, 24, 32, 48, ... 8192."""
+
+
+@lru_cache(maxsize=len(LENGTHS))
+def order(n: int) -> NDArray[np.intp]:
+    """Which frequency stands at each place of a spectrum of ``n``."""
+    if n in _LAST:
+        return np.arange(n)
+    quarter = order(n // 4)
+    return np.concatenate([4 * quarter + k for k in range(4)])
+
+
+@lru_cache(maxsize=2 * len(LENGTHS))
+def twiddles(n: int, dtype: str) -> NDArray:
+    """Real and imaginary parts of ``exp(-2πi jk / length)``, for each pass, j and k = 1, 2, 3."""
+    tables = [np.empty(0)]
+    length = n
+    while length not in _LAST:
+        turns = np.outer(np.arange(length // 4), (1, 2, 3)) / length
+        tables.append(np.exp(-2j * np.pi * turns).ravel().view(np.float64))
+        length //= 4
+    return np.concatenate(tables).astype(dtype)
+
+
+def scratch(n: int, dtype: np.dtype) -> NDArray:
+    """Room for ``n`` pairs of the widest vectors, as many factors, and one more pair."""
+    return np.empty((4 * n + 2) * 64 // dtype.itemsize, dtype)
