@@ -40,6 +40,8 @@ STRIP = 1 << 20
 at least."""
 PAD = 16
 """Items between rows of spectra, lest all of them fall into the same sets of a cache."""
+THIN = 8
+"""A slab is filtered directly where so many like it would fit into a tile, side by side."""
 PIECE, STEP = 1 << 23, 8
 """The products of a piece, and its outputs are a multiple of this: see `fastconv.pieces`."""
 
@@ -74,19 +76,14 @@ def products(problem: Problem) -> int:
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread.
 
-    The strips along the edges, thin as they are, take a layer of tiles each.  The rates were
-    measured on 2026-11-21 on an AMD EPYC (Zen 3, AVX2) at commit 7214dbe with this algorithm on
-    top, with kernels of 9² to 63² on 512² and 2048², and of 100 and 300 taps on signals.
+    The rates were measured on 2026-11-21 on an AMD EPYC (Zen 3, AVX2) at commit d899a90 with this
+    algorithm on top, with kernels of 9² to 63² on 512² and 2048², and of 1000 taps on a signal.
     """
     rates = backends.load(backend).RATES
     slabs = prod(problem.batch) * problem.groups
-    tiles = [max(n, 1) for n in _tiles(problem)]
-    edges = [
-        2 / n for n, axis in zip(tiles, problem.axes, strict=True) if axis.interior != (0, axis.out)
-    ]
-    operations = slabs * _operations(problem) * (problem.compute.itemsize / 4) * (1 + sum(edges))
-    rows = slabs * prod(tiles[:-1]) + 2 * len(edges)
-    return costs.seconds(problem, backend, 0) + 3 * rows * rates.call + operations * rates.operation
+    operations = slabs * _operations(problem) * (problem.compute.itemsize / 4)
+    rows = slabs * prod(_tiles(problem)[:-1])
+    return costs.seconds(problem, backend, 0) + 4 * rows * rates.call + operations * rates.operation
 
 
 def _operations(problem: Problem) -> float:
@@ -153,7 +150,7 @@ def run(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    """Filter one slab; what is not finite then is filtered directly.
+    """Filter one slab; thin strips, and what is not finite then, directly.
 
     A transform spreads NaN, infinities and overflows over all of its tile.
     """
@@ -161,6 +158,9 @@ def run(
     n, *others = spectra.shape[4:]
     taps = dense.shape[3:]
     fresh = [length - k + 1 for length, k in zip((*others, n), taps, strict=True)]
+    if any(THIN * n < step for n, step in zip(out.shape[-len(taps) :], fresh, strict=True)):
+        backend.correlate(out, x, dense, bias, stride, dilation, relu)
+        return
     cut = _rows if others else _columns
     with np.errstate(all="ignore"):
         for lead in np.ndindex(out.shape[: -len(taps) - 1]):
