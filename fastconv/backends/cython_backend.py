@@ -29,7 +29,7 @@ __all__ = [
     "warmup",
 ]
 
-RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8, operation=3.7e-11, operation=4.2e-11)
+RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8, operation=4.2e-11)
 BASELINE = "baseline"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "

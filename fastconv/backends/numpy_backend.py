@@ -32,7 +32,7 @@ __all__ = [
     "warmup",
 ]
 
-RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4, one_row=0.75, operation=2.0e-10, operation=3.2e-10)
+RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4, one_row=0.75, operation=3.2e-10)
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""

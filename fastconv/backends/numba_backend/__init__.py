@@ -25,7 +25,7 @@ __all__ = [
     "warmup",
 ]
 
-RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5, one_row=1.8, operation=5.3e-11, operation=6.0e-11)
+RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5, one_row=1.8, operation=6.0e-11)
 _CURE = "pip install 'fastconv[numba]'"
 
 
