@@ -18,7 +18,9 @@ import numpy as np
 import fastconv as fc
 
 from . import backends, imageio, peers, rates
+from .algorithms import fft
 from .backends._protocol import Rates
+from .plan import Plan
 
 __all__ = ["measured", "reset", "run"]
 
@@ -80,30 +82,37 @@ def measured(backend: str) -> Rates:
         The times contradict each other, for the machine was busy.
     """
     backends.load(backend).warmup()
+    plans = {
+        "call": _plan(backend, "direct", 8, taps=3),
+        "3x3": _plan(backend, "direct", LARGE, taps=3),
+        "15x15": _plan(backend, "direct", LARGE, taps=15),
+        "15+15": _plan(backend, "separable", MEDIUM, taps=15),
+        "31+31": _plan(backend, "separable", MEDIUM, taps=31),
+        "transforms": _plan(backend, "fft", MEDIUM, taps=31),
+    }
     calls = {
-        "call": _call(backend, "direct", 8, taps=3),
-        "3x3": _call(backend, "direct", LARGE, taps=3),
-        "15x15": _call(backend, "direct", LARGE, taps=15),
-        "15+15": _call(backend, "separable", MEDIUM, taps=15),
-        "31+31": _call(backend, "separable", MEDIUM, taps=31),
+        name: partial(plan, np.ones(plan.problem.x_shape, np.float32))
+        for name, plan in plans.items()
     }
     times = peers.alternate(calls, ROUNDS, SECONDS)
     best = {name: float(row.min()) for name, row in times.items()}
     product = (best["15x15"] - best["3x3"]) / ((15 * 15 - 3 * 3) * LARGE**2)
     row_product = (best["31+31"] - best["15+15"]) / (2 * (31 - 15) * MEDIUM**2)
-    if min(product, row_product) <= 0:
-        raise ArithmeticError("the machine is too busy to measure anything: try again")
     call = best["call"]
     bytes_moved = 2 * 4 * LARGE**2
-    byte = (best["3x3"] - call - 3 * 3 * LARGE**2 * product) / bytes_moved
-    return Rates(product, max(byte, 0.0), call, one_row=row_product / product)
+    byte = max((best["3x3"] - call - 3 * 3 * LARGE**2 * product) / bytes_moved, 0.0)
+    operations, rows = fft.work(plans["transforms"].problem)
+    transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
+    operation = transforms / operations
+    if min(product, row_product, operation) <= 0:
+        raise ArithmeticError("the machine is too busy to measure anything: try again")
+    return Rates(product, byte, call, row_product / product, operation)
 
 
-def _call(backend: Any, algorithm: Any, size: int, taps: int) -> peers.Call:
+def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
     """A plan for a kernel of taps² on an image of size², all ones in float32, on one thread."""
-    image, factor = np.ones((size, size), np.float32), np.ones(taps, np.float32)
+    factor = np.ones(taps, np.float32)
     w = (factor, factor) if algorithm == "separable" else np.outer(factor, factor)
-    plan = fc.plan_correlate(
-        image.shape, image.dtype, w, algorithm=algorithm, backend=backend, threads=1
+    return fc.plan_correlate(
+        (size, size), np.float32, w, algorithm=algorithm, backend=backend, threads=1
     )
-    return partial(plan, image)

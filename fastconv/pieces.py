@@ -240,7 +240,7 @@ def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], in
     for axis, (start, stop) in enumerate(box):
         i = order.index(axis)
         fine = min(cuts[i] * finer[i], stop - start)
-        region.append(Cut(start, stop, fine, STEP if finer[i] == 1 else 1))
+        region.append(Cut(start, stop, fine, coarse[i] if finer[i] == 1 else 1))
     spans = [Cut(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
     channels = Cut(0, problem.out_channels, channel_cuts[0], 1)
     return Grid(problem, (*spans, *region, channels), inside, across)

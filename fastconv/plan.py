@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import algorithms, backends, config, dtypes, parallel, validate
+from . import algorithms, backends, config, dtypes, parallel, rates, validate
 from .pieces import Pieces, cut
 from .problem import Problem
 from .work import Work, row_axis
@@ -133,6 +133,7 @@ class Plan:
 
     def _pieces(self, in_place: bool) -> Pieces:
         problem, algorithm = self.problem, algorithms.load(self.algorithm)
+        in_place = in_place and algorithm.IN_PLACE
         return cut(problem, algorithm.products(problem), algorithm.grain(problem), in_place)
 
     def __repr__(self) -> str:
@@ -145,6 +146,7 @@ class Plan:
             f"  borders    {', '.join(axis.boundary for axis in problem.axes)}",
             f"  sums in    {problem.compute}{', as pairs' if problem.complex else ''}",
             f"  backend    {self.backend} ({backends.load(self.backend).describe()})",
+            f"  rates      {rates.describe()}",
         ]
         for candidate in self.candidates:
             chosen = "*" if candidate.algorithm == self.algorithm else " "

@@ -6,6 +6,8 @@ An algorithm is a module with six functions.  *Can it* and *should it* are apart
     why it cannot solve the problem, in a sentence, or None if it can;
 ``products(problem)``
     how many products of real numbers it makes for one sample of the output;
+``IN_PLACE``
+    whether the interior of an array should be read in place, apart from its borders;
 ``grain(problem)``
     outputs along each filtered axis that a piece of work should have at least;
 ``cost(problem, backend)``
@@ -35,7 +37,9 @@ ORDER = ("separable", "fft", "direct")
 
 
 class Algorithm(Protocol):
-    """The functions of an algorithm's module."""
+    """What an algorithm's module has."""
+
+    IN_PLACE: bool
 
     def refuses(self, problem: Problem) -> str | None: ...
 

@@ -12,7 +12,9 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
 
-__all__ = ["cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run"]
+
+IN_PLACE = True
 
 
 def refuses(problem: Problem) -> None:

@@ -23,13 +23,13 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .. import backends
+from .. import rates
 from ..backends._protocol import Backend
 from ..backends.fourier import LENGTHS, order
 from ..problem import Problem
 from . import costs
 
-__all__ = ["cost", "prepare", "products", "refuses", "run"]
+__all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run", "work"]
 
 LONGEST = {1: 4096, 2: 256, 3: 64}
 """Samples of a tile along an axis at most, for each number of filtered axes."""
@@ -42,8 +42,8 @@ PAD = 16
 """Items between rows of spectra, lest all of them fall into the same sets of a cache."""
 THIN = 8
 """A slab is filtered directly where so many like it would fit into a tile, side by side."""
-PIECE, STEP = 1 << 23, 8
-"""The products of a piece, and its outputs are a multiple of this: see `fastconv.pieces`."""
+IN_PLACE = False
+"""Strips along the edges are too thin for tiles."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -62,38 +62,36 @@ def refuses(problem: Problem) -> str | None:
     return None
 
 
+def grain(problem: Problem) -> tuple[int, ...]:
+    """Whole rows of tiles."""
+    return tuple(_fresh(problem))
+
+
 def products(problem: Problem) -> int:
-    """Such that a row of tiles is worth a piece."""
-    tile = _tile(problem)
-    outputs = max(prod(axis.out for axis in problem.axes), 1)
-    if len(tile) == 1:
-        return int(_operations(problem) / 2 / outputs)
-    fresh = _fresh(problem)[0]
-    rows = ceil(problem.axes[0].out / (fresh // STEP * STEP or fresh))
-    return max(rows * PIECE // outputs, 1)
+    """Half the operations of the transforms, and of the products between them."""
+    outputs = max(prod(axis.out for axis in problem.axes) * problem.out_channels, 1)
+    return ceil(work(problem)[0] / outputs / 2)
 
 
 def cost(problem: Problem, backend: str) -> float:
-    """Seconds on one thread.
-
-    The rates were measured on 2026-11-21 on an AMD EPYC (Zen 3, AVX2) at commit d899a90 with this
-    algorithm on top, with kernels of 9² to 63² on 512² and 2048², and of 1000 taps on a signal.
-    """
-    rates = backends.load(backend).RATES
+    """Seconds on one thread."""
+    rate = rates.of(backend)
     slabs = prod(problem.batch) * problem.groups
-    operations = slabs * _operations(problem) * (problem.compute.itemsize / 4)
-    rows = slabs * prod(_tiles(problem)[:-1])
-    return costs.seconds(problem, backend, 0) + 4 * rows * rates.call + operations * rates.operation
+    operations, calls = work(problem)
+    operations *= problem.compute.itemsize / 4
+    seconds = calls * rate.call + operations * rate.operation
+    return costs.seconds(problem, backend, 0) + slabs * seconds
 
 
-def _operations(problem: Problem) -> float:
-    """Additions and multiplications for all channels of a group, 5 n log2 n in a transform."""
+def work(problem: Problem) -> tuple[float, int]:
+    """Operations for all channels of a group, of which a transform counts 5 n log2 n, and calls."""
     *others, n = _tile(problem)
     last = problem.axes[-1]
     samples, filters = problem.in_channels * problem.parts, problem.out_channels * problem.parts
     borders = 5 * log2(prod(others)) * (samples * (last.out + last.taps - 1) + filters * last.out)
     along = samples * filters * _tiles(problem)[-1] * n * (10 * log2(n) + 6)
-    return prod(_tiles(problem)[:-1]) * prod(others) * (borders + along) / 2
+    rows = prod(_tiles(problem)[:-1])
+    return rows * prod(others) * (borders + along) / 2, rows
 
 
 @lru_cache(maxsize=512)
