@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import algorithms, backends, config, dtypes, parallel, rates, validate
 from .pieces import Pieces, cut
-from .problem import Problem
+from .problem import Form, Problem
 from .work import Work, row_axis
 
 __all__ = ["Candidate", "Plan", "make"]
@@ -141,8 +141,7 @@ class Plan:
         lines = [
             f"{problem.name} {_shape(problem.x_shape)} {problem.x_dtype}"
             f" -> {_shape(problem.out_shape)} {problem.dtype}",
-            f"  kernel     {_shape(problem.taps)} taps"
-            + (", given as factors" if problem.factors else ""),
+            f"  kernel     {_shape(problem.taps)} taps{_form(problem.form)}",
             f"  borders    {', '.join(axis.boundary for axis in problem.axes)}",
             f"  sums in    {problem.compute}{', as pairs' if problem.complex else ''}",
             f"  backend    {self.backend} ({backends.load(self.backend).describe()})",
@@ -167,6 +166,11 @@ class Plan:
 
 def _shape(lengths: tuple[int, ...]) -> str:
     return "x".join(str(n) for n in lengths)
+
+
+def _form(form: Form) -> str:
+    said = ", given as factors" if form.factors else f", rank {form.rank}, found"
+    return (said if form.rank else "") + (", all equal" if form.uniform else "")
 
 
 def make(

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Axis", "Problem"]
+__all__ = ["Axis", "Form", "Problem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,18 @@ class Axis:
         return start, max(min(stop, self.out), start)
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is known of the weights of a kernel with one channel in and one out."""
+
+    factors: bool
+    """They were given as one 1-D factor an axis."""
+    rank: int | None
+    """Products of 1-D factors that sum up to them; None where these are not known."""
+    uniform: bool
+    """They are all equal (in each group)."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One convolution, checked: shapes, dtypes, borders and the form of the kernel."""
@@ -85,8 +97,7 @@ class Problem:
     """Real and imaginary parts travel as two channels of ``compute``."""
     cval: builtins.complex
     relu: bool
-    factors: bool
-    """The kernel is a product of one 1-D factor an axis."""
+    form: Form
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,
     None where no sum exceeds 64 bits."""

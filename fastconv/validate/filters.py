@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .. import lowrank
 from ..problem import Problem
 from .arguments import (
     array,
@@ -19,6 +20,7 @@ from .arguments import (
     per_axis,
     refuse,
 )
+from .form import form
 from .question import Question, numbers, walk
 
 __all__ = ["correlation"]
@@ -84,6 +86,10 @@ def correlation(
     lengths = dict(zip(filtered, (axis.out for axis in walked), strict=True))
     fill = number(cval, f"{name}: cval")
     rows = [kernel.reshape(1, -1) for kernel in kernels]
+    values = numbers(name, x_dtype, rows, None, fill, dtype, out_dtype)
+    if factors:
+        kernels = tuple(_along(i, rank, factor) for i, factor in enumerate(kernels))
+    kernels = tuple(kernel[None, None, None] for kernel in kernels)
     problem = Problem(
         name=name,
         x_shape=x_shape,
@@ -96,12 +102,10 @@ def correlation(
         axes=tuple(walked),
         x_dtype=x_dtype,
         relu=False,
-        factors=factors,
-        **numbers(name, x_dtype, rows, None, fill, dtype, out_dtype),
+        form=form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST),
+        **values,
     )
-    if factors:
-        kernels = tuple(_along(i, rank, factor) for i, factor in enumerate(kernels))
-    return Question(problem, tuple(kernel[None, None, None] for kernel in kernels), None)
+    return Question(problem, kernels, None)
 
 
 def _kernel(name: str, w: ArrayLike) -> NDArray:

@@ -20,6 +20,7 @@ from .arguments import (
     per_axis,
     refuse,
 )
+from .form import form
 from .question import Question, numbers, walk
 
 __all__ = ["convolution"]
@@ -95,6 +96,7 @@ def convolution(
     lengths = dict(zip(filtered, (axis.out for axis in walked), strict=True))
     lengths[channel] = out_channels
     per_group = (group_count, out_channels // group_count)
+    kernels = (weights.reshape(*per_group, *weights.shape[1:]),)
     problem = Problem(
         name=name,
         x_shape=x_shape,
@@ -107,14 +109,10 @@ def convolution(
         axes=tuple(walked),
         x_dtype=x_dtype,
         relu=activation == "relu",
-        factors=False,
+        form=form(kernels, x_dtype, values["compute"], factors=False, most=1),
         **values,
     )
-    return Question(
-        problem,
-        (weights.reshape(*per_group, *weights.shape[1:]),),
-        None if offset is None else offset.reshape(per_group),
-    )
+    return Question(problem, kernels, None if offset is None else offset.reshape(per_group))
 
 
 def _groups(name: str, groups: object, in_channels: int, w: NDArray) -> int:

@@ -1,0 +1,94 @@
+"""Kernels taken apart: a dense kernel as a sum of a few products of 1-D factors, where it is one.
+
+The product through the largest weight (its row times its column, over itself) is taken away until
+nothing but rounding is left.  Such products keep what matters: a row of zeros stays one, and where
+one product is enough, each weight is right to a few units in its last place.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import gcd, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MOST", "Product", "factors"]
+
+MOST = 3
+"""Products that are looked for, at most."""
+GROWTH = 2
+"""Times as much as the weights that the magnitudes of several products may sum up to."""
+
+Product = tuple[NDArray, ...]
+"""One 1-D factor for each axis with more than one tap."""
+
+
+@np.errstate(all="ignore")
+def factors(w: NDArray, most: int = MOST) -> list[Product] | None:
+    """Up to ``most`` products that sum up to the kernel, or None where there are none.
+
+    ``w`` has axes with more than one tap, and is float32, float64, int64 or object; so are the
+    factors.  Integers are one product of integers, exactly, or none.  In floats, a weight and the
+    sum ``t`` of its products differ by at most ``eps * sum(w.shape) * sum(abs(t))``, whole numbers
+    of one product not at all; more than one product is looked for along two axes only.
+    """
+    w = w.squeeze()
+    if w.dtype.kind != "f":
+        found = _whole_product(w.astype(object))
+        return None if found is None else [tuple(f.astype(w.dtype) for f in found)]
+    if not np.all(np.isfinite(w)):
+        return None
+    wide = w.astype(np.float64)
+    if np.all(wide == np.rint(wide)) and np.abs(wide).max() <= 2**53:
+        found = _whole_product(wide)
+        if found is not None:
+            return [tuple(f.astype(w.dtype) for f in found)]
+    return _products(wide, most if w.ndim == 2 else 1, w.dtype)
+
+
+def _products(w: NDArray, most: int, dtype: np.dtype) -> list[Product] | None:
+    found: list[Product] = []
+    rest, magnitude = w, np.zeros_like(w)
+    allowed = float(np.finfo(dtype).eps) * sum(w.shape)
+    for _ in range(most):
+        lines, peak = _through_peak(rest)
+        product = (lines[0], *(line / peak for line in lines[1:]))
+        found.append(tuple(f.astype(dtype) for f in product))
+        term = _outer(tuple(f.astype(np.float64) for f in found[-1]))
+        rest, magnitude = rest - term, magnitude + np.abs(term)
+        if np.all(np.abs(rest) <= allowed * magnitude):
+            return found if _is_safe(w, found, magnitude) else None
+    return None
+
+
+def _is_safe(w: NDArray, found: list[Product], magnitude: NDArray) -> bool:
+    """One product is zero where the weight is; several do not cancel more than they leave."""
+    if len(found) > 1:
+        return bool(magnitude.sum() <= GROWTH * np.abs(w).sum())
+    return np.array_equal(_outer(tuple(f != 0 for f in found[0])), w != 0)
+
+
+def _whole_product(w: NDArray) -> Product | None:
+    """Factors of whole numbers, all but the first without a common divisor."""
+    lines, peak = _through_peak(w)
+    if peak == 0:
+        return lines
+    divisors = [gcd(*map(int, line)) for line in lines[1:]]
+    others = [line // divisor for line, divisor in zip(lines[1:], divisors, strict=True)]
+    at_peak = prod(int(peak) // divisor for divisor in divisors)
+    product = (lines[0] // at_peak, *others)
+    return product if np.array_equal(_outer(product), w) else None
+
+
+def _through_peak(w: NDArray) -> tuple[Product, float]:
+    """The line of weights along each axis through the largest one, and that one."""
+    peak = np.unravel_index(int(np.argmax(np.abs(w))), w.shape)
+    rank = range(w.ndim)
+    lines = (tuple(slice(None) if i == axis else peak[i] for i in rank) for axis in rank)
+    return tuple(w[line] for line in lines), w[peak]
+
+
+def _outer(product: Product) -> NDArray:
+    """The kernel that one product is."""
+    return reduce(np.multiply.outer, product)

@@ -1,0 +1,50 @@
+"""What the weights of a kernel allow: products of 1-D factors, or sums that need no products."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import lowrank
+from ..problem import Form
+
+__all__ = ["form"]
+
+LEAST = 4
+"""Taps along each of two axes from which on a product of factors may be the shorter sum."""
+
+
+def form(
+    w: tuple[NDArray, ...], x_dtype: np.dtype, compute: np.dtype, *, factors: bool, most: int
+) -> Form:
+    """The form of a kernel ``(groups, channels out, channels in, *taps)``, or of its factors.
+
+    Up to ``most`` products are looked for, in what the kernel is calculated in.  Integers times
+    integers stay exact: there it is one product of integers, or none.
+    """
+    if w[0].shape[1:3] != (1, 1):
+        return Form(factors=False, rank=None, uniform=False)
+    uniform = all(bool(np.all(part == _first(part))) for part in w)
+    return Form(factors, 1 if factors else _rank(w[0], x_dtype, compute, most), uniform)
+
+
+def _first(w: NDArray) -> NDArray:
+    """The first weight of each group, with all axes."""
+    corner: tuple[slice, ...] = (slice(1),) * w.ndim
+    return w[(slice(None), *corner[1:])]
+
+
+def _rank(w: NDArray, x_dtype: np.dtype, compute: np.dtype, most: int) -> int | None:
+    """Products that sum up to the kernel of every group."""
+    if sum(k >= LEAST for k in w.shape[3:]) < 2 or w.dtype.kind == "c" or x_dtype.kind == "c":
+        return None
+    if w.ndim != 5:  # several products travel from one pass to one other
+        most = 1
+    exact = w.dtype.kind != "f" and x_dtype.kind != "f"
+    rank = 0
+    for kernel in w.astype(object if exact else compute):
+        products = lowrank.factors(kernel, most)
+        if products is None:
+            return None
+        rank = max(rank, len(products))
+    return rank
