@@ -89,6 +89,7 @@ def measured(backend: str) -> Rates:
         "15+15": _plan(backend, "separable", MEDIUM, taps=15),
         "31+31": _plan(backend, "separable", MEDIUM, taps=31),
         "transforms": _plan(backend, "fft", MEDIUM, taps=31),
+        "box": _plan(backend, "box", LARGE, taps=15),
     }
     calls = {
         name: partial(plan, np.ones(plan.problem.x_shape, np.float32))
@@ -104,9 +105,11 @@ def measured(backend: str) -> Rates:
     operations, rows = fft.work(plans["transforms"].problem)
     transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
     operation = transforms / operations
-    if min(product, row_product, operation) <= 0:
+    additions = 2 * (15).bit_length() * LARGE**2
+    addition = (best["box"] - call - bytes_moved * byte) / additions
+    if min(product, row_product, operation, addition) <= 0:
         raise ArithmeticError("the machine is too busy to measure anything: try again")
-    return Rates(product, byte, call, row_product / product, operation)
+    return Rates(product, byte, call, row_product / product, operation, addition)
 
 
 def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:

@@ -80,7 +80,7 @@ class Ran:
         """Note each call of a kernel, and of an algorithm's work on a slab."""
         for name in backends:
             module = import_module(f"fastconv.backends.{name}_backend")
-            for kernel in ("correlate", "filter_columns"):
+            for kernel in ("correlate", "window_sums", "filter_columns"):
                 spy = self._noted(getattr(module, kernel), self._backends, name)
                 patch.setattr(module, kernel, spy)
         for name in algorithms:

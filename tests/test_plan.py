@@ -164,7 +164,11 @@ def test_many_threads_share_a_plan(backend):
 
 def test_a_plan_shows_the_question_and_its_answer(backend):
     plan = fc.plan_correlate(
-        (48, 640), "uint8", np.ones((3, 5), "f4"), boundary=("wrap", "mirror"), backend=backend
+        (48, 640),
+        "uint8",
+        oracle.samples((3, 5), "f4"),
+        boundary=("wrap", "mirror"),
+        backend=backend,
     )
     text = repr(plan)
     assert text == str(plan)
@@ -204,10 +208,10 @@ def test_a_plan_of_nothing_can_be_shown_and_called(backend):
 
 def test_automatic_is_the_cheapest_that_can():
     for taps in ((1, 1), (3, 3), (15, 15)):
-        factors = tuple(np.ones(k, "f4") for k in taps)
+        factors = tuple(np.arange(k, dtype="f4") for k in taps)
         plan = fc.plan_correlate((512, 512), "f4", factors)
         seconds = {c.algorithm: c.seconds for c in plan.candidates if c.seconds is not None}
-        assert set(seconds) == {"direct", "fft", "separable"}
+        assert {"direct", "fft", "separable"} <= set(seconds)
         assert plan.algorithm == min(seconds, key=seconds.get)
     assert plan.algorithm == "separable"
 

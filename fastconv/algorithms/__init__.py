@@ -33,7 +33,7 @@ from ..problem import Problem
 
 __all__ = ["ORDER", "Algorithm", "load"]
 
-ORDER = ("separable", "fft", "direct")
+ORDER = ("box", "separable", "fft", "direct")
 
 
 class Algorithm(Protocol):

@@ -12,10 +12,13 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
+import numpy as np
 from numpy.typing import NDArray
 
 from . import fourier, numpy_backend
 from ._protocol import Rates
+from .loop_nest import flat
+from .window_nest import window_nest
 
 __all__ = [
     "RATES",
@@ -27,9 +30,12 @@ __all__ = [
     "transform",
     "unavailable",
     "warmup",
+    "window_sums",
 ]
 
-RATES = Rates(product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8, operation=4.2e-11)
+RATES = Rates(
+    product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8, operation=4.2e-11, addition=8.5e-11
+)
 BASELINE = "baseline"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "
@@ -90,6 +96,14 @@ def correlate(
     relu: bool,
 ) -> None:
     _kernels().correlate(out, x, w, bias, stride, dilation, relu)
+
+
+def window_sums(
+    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
+) -> None:
+    nest, strip, items = window_nest(out, x, w, bias, size)
+    room = np.empty(items, out.dtype)
+    _kernels().window_sums(flat(out), flat(x), flat(w), flat(bias), *nest, room, strip, relu)
 
 
 def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray, ...], cval: float) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-__all__ = ["LoopNest", "flat", "loop_nest"]
+__all__ = ["LoopNest", "flat", "loop_nest", "make_nest"]
 
 
 LONG = 64
@@ -69,7 +69,7 @@ def loop_nest(
     dilation: tuple[int, ...],
 ) -> LoopNest:
     """The loops of a slab; arrays of the same shapes and strides share them."""
-    return _loop_nest(
+    return make_nest(
         out.shape,
         w.shape[2:],
         out.strides,
@@ -83,7 +83,7 @@ def loop_nest(
 
 
 @lru_cache(maxsize=1024)
-def _loop_nest(
+def make_nest(
     out_shape: tuple[int, ...],
     reduced: tuple[int, ...],
     out_strides: tuple[int, ...],
@@ -93,7 +93,14 @@ def _loop_nest(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
     itemsize: int,
+    windows: bool = False,
 ) -> LoopNest:
+    """The loops of shapes and strides.
+
+    For ``windows``, which are summed in any order, columns keep their taps, and rows of outputs are
+    as far apart as rows of taps.
+    """
+
     def items(strides: Sequence[int]) -> list[int]:
         return [step // itemsize for step in strides]
 
@@ -109,11 +116,11 @@ def _loop_nest(
         at = batch + 2 + i
         step, tap = x[at] * stride[i], x[at] * dilation[i]
         loops.append(_Loop(out_shape[at], out[at], step, taps=taps[i], tap_x=tap, tap_w=w[3 + i]))
-    loops = _merge([loop for loop in loops if loop.extent > 1 or loop.taps > 1])
+    loops = _merge([loop for loop in loops if loop.extent > 1 or loop.taps > 1], windows)
 
     columns, rows = _tile(loops)
     tapped = [loop for loop in loops if loop.taps > 1]
-    if columns.taps > 1 and columns is not tapped[-1]:
+    if columns.taps > 1 and columns is not tapped[-1] and not windows:
         columns_in_tile = replace(columns, taps=1)
     else:
         columns_in_tile = columns
@@ -136,7 +143,7 @@ def _loop_nest(
     )
 
 
-def _merge(loops: list[_Loop]) -> list[_Loop]:
+def _merge(loops: list[_Loop], windows: bool) -> list[_Loop]:
     """Join pairs of loops that walk as one: an inner one without taps, ending where the outer
     one's next step begins, in x and out alike (the colours of a pixel and the pixels of a row).
     Where the outer one has taps, long rows stay rows, which share what they read.
@@ -147,6 +154,7 @@ def _merge(loops: list[_Loop]) -> list[_Loop]:
                 outer is not inner
                 and inner.taps == 1
                 and (outer.taps == 1 or inner.extent < LONG)
+                and (outer.taps == 1 or not windows or inner.x == inner.out == 1)
                 and not (inner.w or inner.bias or outer.w or outer.bias)
                 and outer.x == inner.extent * inner.x
                 and outer.out == inner.extent * inner.out
@@ -155,7 +163,7 @@ def _merge(loops: list[_Loop]) -> list[_Loop]:
                     outer, extent=outer.extent * inner.extent, out=inner.out, x=inner.x
                 )
                 rest = [merged if loop is outer else loop for loop in loops if loop is not inner]
-                return _merge(rest)
+                return _merge(rest, windows)
     return loops
 
 

@@ -30,9 +30,12 @@ __all__ = [
     "transform",
     "unavailable",
     "warmup",
+    "window_sums",
 ]
 
-RATES = Rates(product=6.4e-10, byte=0.0, call=1.2e-4, one_row=0.75, operation=3.2e-10)
+RATES = Rates(
+    product=6.4e-10, byte=0.0, call=1.2e-4, one_row=0.75, operation=3.2e-10, addition=4e-10
+)
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""
@@ -194,3 +197,34 @@ def _join(planes: NDArray) -> NDArray:
 def _split(planes: NDArray, values: NDArray) -> None:
     """The first rows of complex numbers, as a real and an imaginary plane."""
     planes[0], planes[1] = values.real[: planes.shape[1]], values.imag[: planes.shape[1]]
+
+
+def window_sums(
+    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
+) -> None:
+    rank = len(size)
+    ones = (1,) * rank
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        sums = x * w.reshape(*w.shape, *ones)
+        for axis, length in enumerate(size, -rank):
+            sums = _sums_of(length, sums, axis)
+        np.add(sums, bias.reshape(*bias.shape, *ones), out=out)
+    if relu:
+        np.maximum(out, 0, out=out)
+
+
+def _sums_of(length: int, x: NDArray, axis: int) -> NDArray:
+    """Sums of neighbours: twice ``n`` of them are two times ``n``, side by side."""
+    if length == 1:
+        return x
+    half = _sums_of(length // 2, x, axis)
+    outputs = x.shape[axis] - length + 1
+    sums: NDArray = _part(half, axis, 0, outputs) + _part(half, axis, length // 2, outputs)
+    return sums + _part(x, axis, length - 1, outputs) if length % 2 else sums
+
+
+def _part(x: NDArray, axis: int, start: int, length: int) -> NDArray:
+    """Some neighbours along an axis, counted from the last one."""
+    where: list[Any] = [..., slice(start, start + length), *(slice(None),) * (-1 - axis)]
+    part: NDArray = x[tuple(where)]
+    return part

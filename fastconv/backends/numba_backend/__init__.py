@@ -6,12 +6,14 @@ first seen, and the machine code is kept on disk for the next process.
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import fourier
 from .._protocol import Rates
 from ..loop_nest import flat, loop_nest
 from ..numpy_backend import extend, store
+from ..window_nest import window_nest
 
 __all__ = [
     "RATES",
@@ -23,9 +25,12 @@ __all__ = [
     "transform",
     "unavailable",
     "warmup",
+    "window_sums",
 ]
 
-RATES = Rates(product=2.4e-11, byte=3.3e-11, call=5e-5, one_row=1.8, operation=6.0e-11)
+RATES = Rates(
+    product=2.4e-11, byte=3.3e-11, call=5e-5, one_row=1.8, operation=6.0e-11, addition=1.5e-10
+)
 _CURE = "pip install 'fastconv[numba]'"
 
 
@@ -48,10 +53,11 @@ def describe() -> str:
 
 
 def warmup() -> None:
-    from .driver import compiled
+    from . import box, driver
 
     for dtype in ("float32", "float64", "int64"):
-        compiled(dtype)
+        driver.compiled(dtype)
+        box.compiled(dtype)
 
 
 def correlate(
@@ -87,3 +93,13 @@ def _fourier(
 
     twiddles, scratch = fourier.twiddles(n, x.dtype.name), fourier.scratch(n, x.dtype)
     compiled(x.dtype.name)(out, x, spectrum, twiddles, scratch, n, forward, inverse)
+
+
+def window_sums(
+    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
+) -> None:
+    from .box import compiled
+
+    nest, strip, items = window_nest(out, x, w, bias, size)
+    room = np.empty(items, out.dtype)
+    compiled(out.dtype.name)(flat(out), flat(x), flat(w), flat(bias), *nest, room, strip, relu)

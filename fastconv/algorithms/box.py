@@ -1,0 +1,84 @@
+"""Box: where all weights are equal, sums of windows, which cost about the same at any size.
+
+Each sample is weighted once, before any sum, so that nothing overflows that would not in the plain
+sum, and NaN and infinities meet the weight.  No sum has anything subtracted from it: it neither
+drifts nor remembers a NaN that its window has left behind.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import rates
+from ..backends._protocol import Backend
+from ..problem import Problem
+from . import costs
+
+__all__ = ["cost", "grain", "prepare", "products", "refuses", "run"]
+
+FUSED = 2
+"""Axes that a kernel sums along at once."""
+
+
+def refuses(problem: Problem) -> str | None:
+    """It needs equal weights, side by side."""
+    if not problem.form.uniform:
+        return "the weights of the kernel are not all equal, for one channel in and one out"
+    if problem.complex:
+        return "it does not sum complex numbers"
+    if any(axis.stride > 1 or axis.dilation > 1 for axis in problem.axes):
+        return "it takes no strides and no dilation"
+    return None
+
+
+def products(problem: Problem) -> int:
+    """One."""
+    return 1
+
+
+def grain(problem: Problem) -> tuple[int, ...]:
+    """Pieces much longer than a window, for neighbours sum the rows between them twice."""
+    return tuple(4 * axis.taps - 3 for axis in problem.axes)
+
+
+def cost(problem: Problem, backend: str) -> float:
+    """Seconds on one thread."""
+    passes = max(1, sum(k > 1 for k in problem.taps) - FUSED + 1)
+    wide = problem.compute.itemsize / 4
+    rows = sum(k.bit_length() for k in problem.taps) * prod(problem.canonical_out)
+    additions = rows * wide * rates.of(backend).addition
+    return costs.seconds(problem, backend, 0, passes) + additions
+
+
+def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+    """The weight of each group, the product of the first weights of its factors."""
+    return (reduce(np.multiply, (factor.reshape(len(factor), 1, -1)[..., 0] for factor in w)),)
+
+
+def run(
+    backend: Backend,
+    out: NDArray,
+    x: NDArray,
+    weights: tuple[NDArray, ...],
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    """Sum the windows of one slab, along the last two axes at once."""
+    rank = len(stride)
+    (weight,) = weights
+    size = [n - outputs + 1 for n, outputs in zip(x.shape[-rank:], out.shape[-rank:], strict=True)]
+    tapped = [axis for axis, k in enumerate(size) if k > 1]
+    for axis in tapped[:-FUSED]:
+        shape = list(x.shape)
+        shape[axis - rank] = out.shape[axis - rank]
+        sums = np.empty_like(x, shape=shape)
+        window = tuple(k if i == axis else 1 for i, k in enumerate(size))
+        backend.window_sums(sums, x, weight, np.zeros_like(bias), window, False)
+        x, weight, size[axis] = sums, np.ones_like(weight), 1
+    backend.window_sums(out, x, weight, bias, tuple(size), relu)
