@@ -39,6 +39,8 @@ RATES = Rates(
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""
+BAND = 1 << 16
+"""Outputs of a band of windows: intermediate sums of as many stay in a cache."""
 
 
 def unavailable() -> None:
@@ -203,10 +205,22 @@ def window_sums(
     out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
 ) -> None:
     rank = len(size)
-    ones = (1,) * rank
+    rows, beyond = out.shape[-rank], size[0] - 1
+    band = max(BAND * rows // out.size, beyond, 1)
+    for top in range(0, rows, band):
+        height = min(band, rows - top)
+        samples, sums = _part(x, -rank, top, height + beyond), _part(out, -rank, top, height)
+        _window_sums(sums, samples, w, bias, size, relu)
+
+
+def _window_sums(
+    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
+) -> None:
+    """All windows of a band of rows, with intermediate sums of its size."""
+    ones = (1,) * len(size)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         sums = x * w.reshape(*w.shape, *ones)
-        for axis, length in enumerate(size, -rank):
+        for axis, length in enumerate(size, -len(size)):
             sums = _sums_of(length, sums, axis)
         np.add(sums, bias.reshape(*bias.shape, *ones), out=out)
     if relu:
@@ -220,7 +234,9 @@ def _sums_of(length: int, x: NDArray, axis: int) -> NDArray:
     half = _sums_of(length // 2, x, axis)
     outputs = x.shape[axis] - length + 1
     sums: NDArray = _part(half, axis, 0, outputs) + _part(half, axis, length // 2, outputs)
-    return sums + _part(x, axis, length - 1, outputs) if length % 2 else sums
+    if length % 2:
+        sums += _part(x, axis, length - 1, outputs)
+    return sums
 
 
 def _part(x: NDArray, axis: int, start: int, length: int) -> NDArray:
