@@ -12,7 +12,7 @@ from conftest import BACKENDS
 import fastconv as fc
 from fastconv import backends
 
-X, W = [1.0, 2.0, 3.0], [1.0, 1.0]
+X, W = [1.0, 2.0, 3.0], [1.0, 2.0]
 
 
 @pytest.fixture
