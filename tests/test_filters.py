@@ -13,9 +13,10 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from benchmarks import peers
 from benchmarks.cases import CASES
+from benchmarks.peers import peers
 from fastconv import filters, kernels
+from fastconv.peers import check
 
 DTYPES = ["bool", "uint8", "int16", "int32", "uint64", "float16", "float32", "float64", "complex64"]
 SHAPES = {1: (13,), 2: (9, 11), 3: (5, 6, 7)}
@@ -407,6 +408,6 @@ def test_wide_integers_stay_exact_where_weights_are_whole():
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.w])
 def test_benchmarked_filters_agree_on_all_backends_and_with_other_libraries(name, backend):
     case = replace(CASES[name], x=(257, 131))
-    calls = {name: case.call(name) for name in ("numpy", backend)} | peers.peers(case)
-    peers.check(calls)
+    calls = {name: case.call(name) for name in ("numpy", backend)} | peers(case)
+    check(calls)
     assert case.function.removeprefix("filters.") in filters.__all__

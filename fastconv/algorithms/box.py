@@ -18,7 +18,9 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
 
-__all__ = ["cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run"]
+
+IN_PLACE = True
 
 FUSED = 2
 """Axes that a kernel sums along at once."""
