@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from . import scratch
 from .backends._protocol import Backend
 from .boundary import runs
 from .problem import Axis, Problem
@@ -71,7 +72,7 @@ class Copy:
         Real and imaginary parts become neighbouring channels.
         """
         problem = self.problem
-        copy = np.empty(self.memory, problem.compute).transpose(self.axes)
+        copy = scratch.empty(self.memory, problem.compute).transpose(self.axes)
         if not problem.complex:
             backend.extend(copy, x, self.runs, problem.cval.real)
             return copy

@@ -21,7 +21,7 @@ SMALL = 1 << 19
 """Bytes of an extended copy below which no interior is set apart."""
 SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
-PRODUCTS = 1 << 23
+PRODUCTS = 1 << 22
 """Products worth a piece of their own: some ten times what handing it over costs."""
 PIECES = 512
 """Pieces of a box that are enough for any number of threads."""

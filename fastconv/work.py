@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from . import scratch
 from .algorithms import Algorithm
 from .backends._protocol import Backend
 from .pieces import Piece, Pieces
@@ -50,8 +51,15 @@ class Work:
 
     def run(self, x: NDArray, out: NDArray, number: int) -> None:
         """Fill a piece of ``out`` from ``x``, both with canonical axes."""
+        mark = scratch.mark()
+        try:
+            self._fill(x, out, self._parts.get(number) or self._part(number))
+        finally:
+            scratch.release(mark)
+
+    def _fill(self, x: NDArray, out: NDArray, part: Part) -> None:
         problem, backend = self.problem, self.backend
-        piece, weights, bias, writes = self._parts.get(number) or self._part(number)
+        piece, weights, bias, writes = part
         source, target = x[piece.reads], out[piece.out]
         if piece.copy is not None:
             source = piece.copy.made(backend, source)
@@ -78,7 +86,7 @@ class Work:
         """Room for the sums, laid out like the source."""
         shape = list(target.shape)
         shape[-1 - len(self.problem.axes)] *= self.problem.parts
-        return np.empty_like(source, shape=shape)
+        return scratch.empty_like(source, shape)
 
     def _store(self, target: NDArray, sums: NDArray) -> None:
         store = self.backend.store

@@ -20,7 +20,7 @@ PACKAGE = Path(fc.__file__).parent
 # Rows from the ground up: a module may import from rows below its own, and from its own package.
 ROWS = [
     {"problem", "boundary"},
-    {"dtypes", "parallel", "kernels", "lowrank"},
+    {"dtypes", "parallel", "scratch", "kernels", "lowrank"},
     {"backends"},
     {"rates"},
     {"algorithms"},

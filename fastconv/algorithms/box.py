@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates
+from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
@@ -79,7 +79,7 @@ def run(
     for axis in tapped[:-FUSED]:
         shape = list(x.shape)
         shape[axis - rank] = out.shape[axis - rank]
-        sums = np.empty_like(x, shape=shape)
+        sums = scratch.empty_like(x, shape)
         window = tuple(k if i == axis else 1 for i, k in enumerate(size))
         backend.window_sums(sums, x, weight, np.zeros_like(bias), window, False)
         x, weight, size[axis] = sums, np.ones_like(weight), 1

@@ -12,7 +12,6 @@ back while it is in the cache.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from functools import lru_cache, reduce
 from itertools import pairwise, product
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .. import rates
+from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..backends.fourier import LENGTHS, order
 from ..problem import Problem
@@ -170,35 +169,7 @@ def run(
             _mend(backend, out, x, dense, bias, fresh)
         if relu:
             np.maximum(out, 0, out=out)
-    _room.clear()
 
-
-class _Room(threading.local):
-    """Memory between two steps, kept by each thread: new pages cost as much as the transforms."""
-
-    KEPT = 1 << 22
-    """Bytes that are kept from slab to slab."""
-    memory = np.empty(0, np.uint8)
-    used = 0
-
-    def clear(self) -> None:
-        """Forget all arrays, and memory beyond what is kept."""
-        self.used = 0
-        if self.memory.size > self.KEPT:
-            self.memory = _Room.memory
-
-    def array(self, first: int, others: list[int], dtype: np.dtype) -> NDArray:
-        """A new array ``(planes, first, *others)``."""
-        pad = PAD if len(others) == 1 else 0
-        shape = (2, first, *others[:-1], others[-1] + pad)
-        start, self.used = self.used, self.used + -(-prod(shape) * dtype.itemsize // 64) * 64
-        if self.used > self.memory.size:
-            self.memory = np.empty(self.used, np.uint8)
-        items = self.memory[start : self.used].view(dtype)[: prod(shape)]
-        return items.reshape(shape)[..., : others[-1]]
-
-
-_room = _Room()
 
 Views = Iterator[tuple[NDArray, NDArray]]
 """Outputs and the samples that they read, as ``(channels, planes, *axes)``."""
@@ -251,24 +222,31 @@ def _filter(backend: Backend, outs: NDArray, xs: NDArray, spectra: NDArray) -> N
         spectra = spectra.reshape(*spectra.shape[:4], -1)
     else:
         spectra = np.broadcast_to(spectra[..., None], (*spectra.shape, xs.shape[-1]))
-    _room.clear()
+    mark = scratch.mark()
     samples = [_transformed(backend, x, others) for x in xs]
-    room = _room.array(outs.shape[-1], others, outs.dtype) if others else None
+    room = _room(outs.shape[-1], others, outs.dtype) if others else None
     for out, factors in zip(outs, spectra, strict=True):
         sums = out if room is None else room
         for channel, (sample, factor) in enumerate(zip(samples, factors, strict=True)):
-            to = np.empty_like(sums) if channel else sums
+            to = scratch.empty_like(sums, sums.shape) if channel else sums
             backend.filter_columns(_flat(to), _flat(sample), factor)
             if channel:
                 sums += to
         if room is not None:
             _transform_back(backend, out, room)
+    scratch.release(mark)
+
+
+def _room(first: int, others: list[int], dtype: np.dtype) -> NDArray:
+    """An array ``(planes, first, *others)``."""
+    pad = PAD if len(others) == 1 else 0
+    return scratch.empty((2, first, *others[:-1], others[-1] + pad), dtype)[..., : others[-1]]
 
 
 def _transformed(backend: Backend, x: NDArray, lengths: list[int]) -> NDArray:
     """The spectrum along the first axes, ``(planes, last axis, *first axes)``."""
     for n in lengths:
-        rest = _room.array(x.shape[2], [*x.shape[3:], n], x.dtype)
+        rest = _room(x.shape[2], [*x.shape[3:], n], x.dtype)
         backend.transform(rest.reshape(2, -1, n).swapaxes(1, 2), _flat(x), False)
         x = rest
     return x
@@ -279,14 +257,14 @@ def _transform_back(backend: Backend, out: NDArray, spectrum: NDArray) -> None:
     *lengths, _ = out.shape[1:]
     for rows in lengths[:0:-1]:
         n = spectrum.shape[-1]
-        rest = np.empty((2, rows, *spectrum.shape[1:-1]), out.dtype)
+        rest = scratch.empty((2, rows, *spectrum.shape[1:-1]), out.dtype)
         backend.transform(_flat(rest), spectrum.reshape(2, -1, n).swapaxes(1, 2), True)
         spectrum = rest
     columns = spectrum.reshape(2, -1, spectrum.shape[-1]).swapaxes(1, 2)
     if out.ndim == 3:
         backend.transform(out, columns, True)
     else:
-        flat = np.empty((2, out.shape[1], columns.shape[2]), out.dtype)
+        flat = scratch.empty((2, out.shape[1], columns.shape[2]), out.dtype)
         backend.transform(flat, columns, True)
         out[...] = flat.reshape(out.shape)
 

@@ -1,18 +1,16 @@
 """Separable: one pass of a 1-D kernel along each axis, k + k products instead of k · k.
 
-The passes run band by band: what lies between them stays in a core's cache, and rows that two bands
-read are filtered once.  A kernel that is the sum of several products of factors takes as many
+It works on the slab that it is given, borders included, so that nothing between two passes is
+larger than the slab.  A kernel that is the sum of several products of factors takes as many
 channels from the first pass to the second, which sums them up.
 """
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import lowrank, rates
+from .. import lowrank, rates, scratch
 from ..backends._protocol import Backend
 from ..problem import Problem
 from . import costs
@@ -20,13 +18,6 @@ from . import costs
 __all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run"]
 
 IN_PLACE = True
-
-LINE = 64
-"""Bytes of a line of a cache."""
-BAND = 1 << 30
-"""Bytes between two passes that stay in a core's cache."""
-STEP = 8
-"""Rows of a band that kernels like to work on at once."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -109,63 +100,29 @@ def _passes(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    """Filter along each axis in turn, the last one first, a band of rows at a time."""
+    """Filter along each axis in turn, the last one first."""
     rank, first = len(stride), x.ndim - len(stride)
-    if rank == 1:
-        backend.correlate(out, x, weights[0], bias, stride, dilation, relu)
-        return
-    step, reach = stride[0], (weights[0].shape[3] - 1) * dilation[0] + 1
-    shared = max(reach - step, 0)
-    shape = (*x.shape[: first - 1], weights[0].shape[2], x.shape[first], *out.shape[first + 1 :])
-    row_bytes = prod(shape) // shape[first] * x.itemsize
-    height = min(max(BAND // row_bytes, shared // step, STEP), out.shape[first])
-    band = _room(x, (*shape[:first], (height - 1) * step + reach, *shape[first + 1 :]))
-    lead = (slice(None),) * first
-    ones = (1,) * (rank - 1)
-    steps, gaps = (step, *ones), (dilation[0], *ones)
-    for start in range(0, out.shape[first], height):
-        stop = min(start + height, out.shape[first])
-        have = shared if start else 0
-        if have:
-            band[(*lead, slice(0, have))] = band[
-                (*lead, slice(height * step, height * step + have))
-            ]
-        end = (stop - start - 1) * step + reach
-        fresh = slice(start * step + have, start * step + end)
-        _inner(
-            backend, band[(*lead, slice(have, end))], x[(*lead, fresh)], weights, stride, dilation
-        )
-        filtered, target = band[(*lead, slice(0, end))], out[(*lead, slice(start, stop))]
-        backend.correlate(target, filtered, weights[0], bias, steps, gaps, relu)
-
-
-def _inner(
-    backend: Backend,
-    out: NDArray,
-    x: NDArray,
-    weights: tuple[NDArray, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-) -> None:
-    """Filter along all axes but the first, the last one first."""
-    rank = len(stride)
     ones = (1,) * rank
-    no_bias = np.zeros(weights[-1].shape[:2], x.dtype)
-    for position in range(rank - 1, 0, -1):
+    for position in reversed(range(rank)):
+        w = weights[position]
         steps = (*ones[:position], stride[position], *ones[position + 1 :])
         gaps = (*ones[:position], dilation[position], *ones[position + 1 :])
-        axis = x.ndim - rank + position
-        shape = (*x.shape[:axis], out.shape[axis], *x.shape[axis + 1 :])
-        target = _room(x, shape) if position > 1 else out
-        backend.correlate(target, x, weights[position], no_bias, steps, gaps, False)
+        if position == 0:
+            backend.correlate(out, x, w, bias, steps, gaps, relu)
+            return
+        shape = list(x.shape)
+        shape[first - 1], shape[first + position] = w.shape[1], out.shape[first + position]
+        target = _room(x, shape)
+        backend.correlate(target, x, w, np.zeros(w.shape[:2], x.dtype), steps, gaps, False)
         x = target
 
 
-def _room(x: NDArray, shape: tuple[int, ...]) -> NDArray:
+def _room(x: NDArray, shape: list[int]) -> NDArray:
     """An array that lies as another one, but for rows a power of two apart: their items would evict
     each other from the nearest cache.
     """
     if x.strides[-1] != x.itemsize or shape[-1] == 1:
-        return np.empty_like(x, shape=shape)
-    lines = -(-shape[-1] * x.itemsize // LINE) | 1
-    return np.empty((*shape[:-1], lines * LINE // x.itemsize), x.dtype)[..., : shape[-1]]
+        return scratch.empty_like(x, shape)
+    lines = -(-shape[-1] * x.itemsize // scratch.LINE) | 1
+    width = lines * scratch.LINE // x.itemsize
+    return scratch.empty((*shape[:-1], width), x.dtype)[..., : shape[-1]]

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 RATES = Rates(
-    product=2.4e-11, byte=4.0e-11, call=4e-5, one_row=1.8, operation=4.2e-11, addition=8.5e-11
+    product=2.37e-11, byte=2.4e-11, call=1.15e-5, one_row=1.47, operation=3.2e-11, addition=1.13e-10
 )
 BASELINE = "baseline"
 _NOT_BUILT = (

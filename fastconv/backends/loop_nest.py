@@ -4,8 +4,8 @@ To a compiled kernel an array is a pointer to its first item, and every axis is 
 extent and a step in each operand.  Two loops become a tile (rows and columns, each with its
 taps); the others run around it.  What is summed beyond the taps of the tile, that is the channels
 and the taps of other axes, is a list of planes: pairs of offsets into ``x`` and ``w``.  Sums run
-over channels, then over the taps of each axis in turn, and so do the bits of a result depend on the
-kernel alone.
+over channels, then over the taps of each axis in turn (those of a kernel with one long axis may go
+in another order), and so do the bits of a result depend on the kernel alone.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@
  *
  * A tile is a few rows by a few vectors of outputs whose sums stay in registers.  Where rows of
  * outputs are as far apart as rows of taps, a vector that was loaded once serves every output row
- * that its samples reach.  In a single row, taps that are a whole vector apart share what they load.
- * Each output is summed over planes, then rows of taps, then columns of taps in phases, whatever tile it
- * falls into: its bits do not depend on where it stands.
+ * that its samples reach.  Where taps are one row, those that are a whole vector apart share what they
+ * load.  Each output is summed over planes, then rows of taps, then columns of taps (of a single row in
+ * phases), whatever tile it falls into: its bits do not depend on where it stands.
  */
 
 #if LANES > 1
@@ -52,25 +52,21 @@ static ALWAYS_INLINE void NAME(add_taps)(VEC sum[MOST_ROWS][MOST_VECTORS], const
     }
 }
 
-/* All taps of one row: every PHASES-th one, then those beside them, and so on. */
+/* All taps of one row, every phases-th one before those beside them. */
 static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
                                         const nest_t *n, const int64_t kw, const int64_t step_x,
-                                        const int64_t step_w, const int first, const int last,
-                                        const int vectors)
+                                        const int64_t step_w, const int64_t phases,
+                                        const int first, const int last, const int vectors)
 {
-    if (kw <= PHASES) {
-        NAME(add_taps)(sum, x, w, n, kw, step_x, step_w, first, last, vectors);
-    } else {
-        for (int64_t phase = 0; phase < PHASES; phase++)
-            NAME(add_taps)(sum, x + phase * step_x, w + phase * step_w, n,
-                           (kw - phase + PHASES - 1) / PHASES, PHASES * step_x, PHASES * step_w,
-                           first, last, vectors);
-    }
+    for (int64_t phase = 0; phase < phases; phase++)
+        NAME(add_taps)(sum, x + phase * step_x, w + phase * step_w, n,
+                       (kw - phase + phases - 1) / phases, phases * step_x, phases * step_w,
+                       first, last, vectors);
 }
 
 #define ADD_ROW(first, last)                                                      \
     do {                                                                          \
-        NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, first, last, vectors);  \
+        NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, phases, first, last, vectors); \
         xr += n->tap_row_x;                                                       \
         wr += n->tap_row_w;                                                       \
     } while (0)
@@ -82,6 +78,7 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
                                      const int vectors)
 {
     const VEC zero = {0};
+    const int64_t phases = rows == 1 && kh == 1 && kw > PHASES ? PHASES : 1;
     VEC sum[MOST_ROWS][MOST_VECTORS];
     UNROLL
     for (int r = 0; r < rows; r++) {
@@ -105,12 +102,18 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
             ADD_ROW(1, 4); ADD_ROW(2, 4); ADD_ROW(3, 4);
         }
     }
+    if (n->relu) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+        }
+    }
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
         for (int v = 0; v < vectors; v++)
-            *(VEC *)(out + r * n->row_out + v * LANES * COL_OUT) =
-                n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
+            *(VEC *)(out + r * n->row_out + v * LANES * COL_OUT) = sum[r][v];
     }
 }
 
@@ -176,28 +179,27 @@ static ALWAYS_INLINE void NAME(add_phase)(VEC sum[MOST_VECTORS], const T *x, con
     if (taps == 1) NAME(add_shared)(sum, x, w, step_w, 1);
 }
 
-/* As flat_wide, for more than a vector of taps that are neighbours. */
+/* As flat_wide, for one row of more than a vector of taps that are neighbours. */
 static int64_t NAME(shared_wide)(OPERANDS, int64_t col)
 {
     const VEC zero = {0};
-    const int64_t kh = n->kh, row_x = n->tap_row_x, row_w = n->tap_row_w, tap_w = n->tap_col_w;
-    const int64_t taps = n->kw / PHASES, more = n->kw % PHASES;
+    const int64_t taps = n->kw / PHASES, more = n->kw % PHASES, step_w = n->tap_col_w;
     for (; col + MOST_VECTORS * LANES <= n->cols; col += MOST_VECTORS * LANES) {
         VEC sum[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < MOST_VECTORS; v++) sum[v] = zero + bias;
         for (int64_t p = 0; p < n->n_planes; p++) {
-            const T *xr = x + col + planes[2 * p];
-            const T *wr = w + planes[2 * p + 1];
-            for (int64_t row = 0; row < kh; row++, xr += row_x, wr += row_w) {
-                const T *wp = wr;
-                for (int64_t phase = 0; phase < PHASES; phase++, wp += tap_w)
-                    NAME(add_phase)(sum, xr + phase, wp, PHASES * tap_w, taps + (phase < more));
-            }
+            const T *xp = x + col + planes[2 * p];
+            const T *wp = w + planes[2 * p + 1];
+            for (int64_t phase = 0; phase < PHASES; phase++, xp++, wp += step_w)
+                NAME(add_phase)(sum, xp, wp, PHASES * step_w, taps + (phase < more));
+        }
+        if (n->relu) {
+            UNROLL
+            for (int v = 0; v < MOST_VECTORS; v++) sum[v] = POSITIVE(sum[v]);
         }
         UNROLL
-        for (int v = 0; v < MOST_VECTORS; v++)
-            *(VEC *)(out + col + v * LANES) = n->relu ? POSITIVE(sum[v]) : sum[v];
+        for (int v = 0; v < MOST_VECTORS; v++) *(VEC *)(out + col + v * LANES) = sum[v];
     }
     return col;
 }
@@ -228,7 +230,7 @@ static void NAME(slab)(OPERANDS)
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
     int rows = 1;
 #if FROZEN
-    if (n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
+    if (n->kh == 1 && n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
 #endif
     if (n->rows >= 4 && n->kh > 1 && n->row_x == n->tap_row_x) {
         rows = 4;

@@ -1,0 +1,61 @@
+"""Memory between two steps of a piece, kept by each thread: new pages cost as much as the work.
+
+Memory is handed out like a stack.  What was handed out after a `mark` is taken back by `release`,
+in the end by whoever runs a piece, and must not be used any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["empty", "empty_like", "mark", "release"]
+
+KEPT = 1 << 22
+"""Bytes that a thread keeps at most."""
+SMALL = 1 << 15
+"""Bytes that the system has at hand faster."""
+LINE = 64
+"""Bytes of a line of a cache."""
+
+
+class _Stack(threading.local):
+    memory = np.empty(0, np.uint8)
+    used = 0
+
+
+_stack = _Stack()
+
+
+def mark() -> int:
+    """How much is handed out to this thread."""
+    return _stack.used
+
+
+def release(used: int) -> None:
+    """Take back what was handed out since a mark."""
+    _stack.used = used
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+    """An array of anything, in C order."""
+    nbytes = prod(shape) * dtype.itemsize
+    start = _stack.used
+    stop = start + -(-nbytes // LINE) * LINE
+    if nbytes < SMALL or stop > KEPT or dtype.hasobject:
+        return np.empty(shape, dtype)
+    if stop > _stack.memory.size:
+        _stack.memory = np.empty(min(2 * stop, KEPT), np.uint8)
+    _stack.used = stop
+    return _stack.memory[start : start + nbytes].view(dtype).reshape(shape)
+
+
+def empty_like(array: NDArray, shape: Sequence[int]) -> NDArray:
+    """An array whose axes lie in the order of another one's."""
+    order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+    memory = empty(tuple(shape[axis] for axis in order), array.dtype)
+    return memory.transpose(np.argsort(order))
