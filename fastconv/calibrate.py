@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = ["measured", "reset", "run"]
 
 LARGE = 2048
 MEDIUM = 1024
+CHANNELS, SMALL = 32, 64
 ROUNDS = 15
 SECONDS = 3.0
 
@@ -90,6 +92,7 @@ def measured(backend: str) -> Rates:
         "31+31": _plan(backend, "separable", MEDIUM, taps=31),
         "transforms": _plan(backend, "fft", MEDIUM, taps=31),
         "box": _plan(backend, "box", LARGE, taps=15),
+        "layer": _layer_plan(backend),
     }
     calls = {
         name: partial(plan, np.ones(plan.problem.x_shape, np.float32))
@@ -107,9 +110,14 @@ def measured(backend: str) -> Rates:
     operation = transforms / operations
     additions = 2 * (15).bit_length() * LARGE**2
     addition = (best["box"] - call - bytes_moved * byte) / additions
-    if min(product, row_product, operation, addition) <= 0:
+    layer = plans["layer"].problem
+    samples = prod(layer.x_shape) + prod(layer.out_shape)
+    summed = (best["layer"] - call - 4 * samples * byte) / (
+        3 * 3 * CHANNELS * prod(layer.out_shape)
+    )
+    if min(product, summed, row_product, operation, addition) <= 0:
         raise ArithmeticError("the machine is too busy to measure anything: try again")
-    return Rates(product, byte, call, row_product / product, operation, addition)
+    return Rates(product, summed, byte, call, row_product / product, operation, addition)
 
 
 def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
@@ -118,4 +126,13 @@ def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
     w = (factor, factor) if algorithm == "separable" else np.outer(factor, factor)
     return fc.plan_correlate(
         (size, size), np.float32, w, algorithm=algorithm, backend=backend, threads=1
+    )
+
+
+def _layer_plan(backend: Any) -> Plan:
+    """A plan for a layer of 3×3 kernels from channels to as many, in float32, on one thread."""
+    w = np.ones((CHANNELS, CHANNELS, 3, 3), np.float32)
+    shape = (CHANNELS, SMALL, SMALL)
+    return fc.plan_conv2d(
+        shape, np.float32, w, padding=1, algorithm="direct", backend=backend, threads=1
     )

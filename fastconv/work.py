@@ -51,23 +51,20 @@ class Work:
 
     def run(self, x: NDArray, out: NDArray, number: int) -> None:
         """Fill a piece of ``out`` from ``x``, both with canonical axes."""
+        problem, backend = self.problem, self.backend
+        piece, weights, bias, writes = self._parts.get(number) or self._part(number)
+        source, target = x[piece.reads], out[piece.out]
         mark = scratch.mark()
         try:
-            self._fill(x, out, self._parts.get(number) or self._part(number))
+            if piece.copy is not None:
+                source = piece.copy.made(backend, source)
+            sums = target if writes else self._sums(source, target)
+            stride, dilation, relu = piece.stride, piece.dilation, problem.relu
+            self.algorithm.run(backend, sums, source, weights, bias, stride, dilation, relu)
+            if sums is not target:
+                self._store(target, sums)
         finally:
             scratch.release(mark)
-
-    def _fill(self, x: NDArray, out: NDArray, part: Part) -> None:
-        problem, backend = self.problem, self.backend
-        piece, weights, bias, writes = part
-        source, target = x[piece.reads], out[piece.out]
-        if piece.copy is not None:
-            source = piece.copy.made(backend, source)
-        sums = target if writes else self._sums(source, target)
-        stride, dilation, relu = piece.stride, piece.dilation, problem.relu
-        self.algorithm.run(backend, sums, source, weights, bias, stride, dilation, relu)
-        if sums is not target:
-            self._store(target, sums)
 
     def _part(self, number: int) -> Part:
         piece = self.pieces[number]

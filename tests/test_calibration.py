@@ -47,8 +47,12 @@ def chosen(backend="numpy"):
     return plan.algorithm, {c.algorithm: c.seconds for c in plan.candidates}
 
 
-ROWS_COST = Rates(product=1e-9, byte=0.0, call=0.0, one_row=3.0, operation=1e-6, addition=1e-9)
-ROWS_ARE_FREE = Rates(product=1e-9, byte=0.0, call=0.0, one_row=0.0, operation=1e-6, addition=1e-9)
+ROWS_COST = Rates(
+    product=1e-9, summed=1e-9, byte=0.0, call=0.0, one_row=3.0, operation=1e-6, addition=1e-6
+)
+ROWS_ARE_FREE = Rates(
+    product=1e-9, summed=1e-9, byte=0.0, call=0.0, one_row=0.0, operation=1e-6, addition=1e-6
+)
 
 
 def test_plans_follow_the_rates_that_were_measured(file, ran):
@@ -167,7 +171,9 @@ def test_the_processor_has_a_name():
 
 # -- measuring ----------------------------------------------------------------------------------
 
-TRUE = Rates(product=3e-11, byte=5e-11, call=2e-5, one_row=1.7, operation=3e-11, addition=1e-9)
+TRUE = Rates(
+    product=3e-11, summed=3e-11, byte=5e-11, call=2e-5, one_row=1.7, operation=3e-11, addition=1e-9
+)
 
 
 @pytest.fixture

@@ -17,4 +17,5 @@ def seconds(problem: Problem, backend: str, products: float, passes: int = 1) ->
     products *= prod(problem.canonical_out)
     samples = prod(problem.canonical_x) + prod(problem.canonical_out)
     bytes_moved = samples * problem.parts * problem.compute.itemsize * passes
-    return rate.call + products * wide * rate.product + bytes_moved * rate.byte
+    product = rate.summed if problem.in_channels * problem.parts > 1 else rate.product
+    return rate.call + products * wide * product + bytes_moved * rate.byte

@@ -106,6 +106,8 @@ class Rates(NamedTuple):
 
     product: float
     """Seconds for a product and its sum."""
+    summed: float
+    """Seconds for a product and its sum where channels are summed."""
     byte: float
     """Seconds for a byte of input or output, each time it passes."""
     call: float

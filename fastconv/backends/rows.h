@@ -69,10 +69,10 @@ INLINE wH to_half(wf value)
 }
 
 /* Defines `name`: numbers of vector type V between two bounds, NaN as 0, as integers of the vector type
- * M, which is as large.  Adding and taking away a number that has no digits to spare rounds to the
+ * R; M is an integer vector as large as V.  Adding and taking away a number that has no digits to spare rounds to the
  * nearest whole one, halves to the even one; integers have none to round. */
-#define SATURATE(name, V, M, low, high, magic)                                         \
-    INLINE M name(V value)                                                             \
+#define SATURATE(name, V, M, R, low, high, magic)                                      \
+    INLINE R name(V value)                                                             \
     {                                                                                  \
         const V zero = {0};                                                            \
         const V number = BITS(V, BITS(M, value) & (value == value));                   \
@@ -80,27 +80,27 @@ INLINE wH to_half(wf value)
         const V between = BITS(V, (BITS(M, number) & ~(below | above))                 \
                                       | (BITS(M, zero + (low)) & below)                \
                                       | (BITS(M, zero + (high)) & above));             \
-        return AS(M, (between + (magic)) - (magic));                                   \
+        return AS(R, (between + (magic)) - (magic));                                   \
     }
 
 #define ROUND_f 0x1.8p23f
 #define ROUND_d 0x1.8p52
-SATURATE(f_to_b, wf, wi, INT8_MIN, INT8_MAX, ROUND_f)
-SATURATE(f_to_B, wf, wi, 0, UINT8_MAX, ROUND_f)
-SATURATE(f_to_h, wf, wi, INT16_MIN, INT16_MAX, ROUND_f)
-SATURATE(f_to_H, wf, wi, 0, UINT16_MAX, ROUND_f)
-SATURATE(d_to_b, nd, nq, INT8_MIN, INT8_MAX, ROUND_d)
-SATURATE(d_to_B, nd, nq, 0, UINT8_MAX, ROUND_d)
-SATURATE(d_to_h, nd, nq, INT16_MIN, INT16_MAX, ROUND_d)
-SATURATE(d_to_H, nd, nq, 0, UINT16_MAX, ROUND_d)
-SATURATE(d_to_i, nd, nq, INT32_MIN, INT32_MAX, ROUND_d)
-SATURATE(d_to_I, nd, nq, 0, UINT32_MAX, ROUND_d)
-SATURATE(q_to_b, nq, nq, INT8_MIN, INT8_MAX, 0)
-SATURATE(q_to_B, nq, nq, 0, UINT8_MAX, 0)
-SATURATE(q_to_h, nq, nq, INT16_MIN, INT16_MAX, 0)
-SATURATE(q_to_H, nq, nq, 0, UINT16_MAX, 0)
-SATURATE(q_to_i, nq, nq, INT32_MIN, INT32_MAX, 0)
-SATURATE(q_to_I, nq, nq, 0, UINT32_MAX, 0)
+SATURATE(f_to_b, wf, wi, wi, INT8_MIN, INT8_MAX, ROUND_f)
+SATURATE(f_to_B, wf, wi, wi, 0, UINT8_MAX, ROUND_f)
+SATURATE(f_to_h, wf, wi, wi, INT16_MIN, INT16_MAX, ROUND_f)
+SATURATE(f_to_H, wf, wi, wi, 0, UINT16_MAX, ROUND_f)
+SATURATE(d_to_b, nd, nq, ni, INT8_MIN, INT8_MAX, ROUND_d)
+SATURATE(d_to_B, nd, nq, ni, 0, UINT8_MAX, ROUND_d)
+SATURATE(d_to_h, nd, nq, ni, INT16_MIN, INT16_MAX, ROUND_d)
+SATURATE(d_to_H, nd, nq, ni, 0, UINT16_MAX, ROUND_d)
+SATURATE(d_to_i, nd, nq, ni, INT32_MIN, INT32_MAX, ROUND_d)
+SATURATE(d_to_I, nd, nq, nq, 0, UINT32_MAX, ROUND_d)
+SATURATE(q_to_b, nq, nq, nq, INT8_MIN, INT8_MAX, 0)
+SATURATE(q_to_B, nq, nq, nq, 0, UINT8_MAX, 0)
+SATURATE(q_to_h, nq, nq, nq, INT16_MIN, INT16_MAX, 0)
+SATURATE(q_to_H, nq, nq, nq, 0, UINT16_MAX, 0)
+SATURATE(q_to_i, nq, nq, nq, INT32_MIN, INT32_MAX, 0)
+SATURATE(q_to_I, nq, nq, nq, 0, UINT32_MAX, 0)
 
 /* Defines a row from items of one type to items of another: whole vectors where items are neighbours,
  * and a vector with holes for the rest.  The expression makes the result of `v`. */
@@ -130,20 +130,23 @@ SATURATE(q_to_I, nq, nq, 0, UINT32_MAX, 0)
         }                                                                              \
     }
 
-/* Samples become what sums are made of. */
-#define ROWS_FROM(S, letter)                                                           \
-    ROW(S, letter, float, f, w, W, AS(wf, v))                                          \
-    ROW(S, letter, double, d, n, N, AS(nd, v))                                         \
-    ROW(S, letter, int64_t, q, n, N, AS(nq, v))
-ROW(uint8_t, bool, float, f, w, W, AS(wf, (v != 0) & 1))
-ROW(uint8_t, bool, double, d, n, N, AS(nd, (v != 0) & 1))
-ROW(uint8_t, bool, int64_t, q, n, N, AS(nq, (v != 0) & 1))
-ROWS_FROM(int8_t, b)
-ROWS_FROM(uint8_t, B)
-ROWS_FROM(int16_t, h)
-ROWS_FROM(uint16_t, H)
-ROWS_FROM(int32_t, i)
-ROWS_FROM(uint32_t, I)
+/* Samples become what sums are made of.  Small integers grow step by step, for compilers know no
+ * instruction for all of the way. */
+#define FROM_BYTES(p, v) AS(p##i, AS(p##h, v))
+#define FROM_SHORTS(p, v) AS(p##i, v)
+#define AS_IS(p, v) v
+#define ROWS_FROM(S, letter, grown)                                                    \
+    ROW(S, letter, float, f, w, W, AS(wf, grown(w, v)))                                \
+    ROW(S, letter, double, d, n, N, AS(nd, grown(n, v)))                               \
+    ROW(S, letter, int64_t, q, n, N, AS(nq, grown(n, v)))
+#define FROM_BOOLS(p, v) FROM_BYTES(p, (v != 0) & 1)
+ROWS_FROM(uint8_t, bool, FROM_BOOLS)
+ROWS_FROM(int8_t, b, FROM_BYTES)
+ROWS_FROM(uint8_t, B, FROM_BYTES)
+ROWS_FROM(int16_t, h, FROM_SHORTS)
+ROWS_FROM(uint16_t, H, FROM_SHORTS)
+ROWS_FROM(int32_t, i, AS_IS)
+ROWS_FROM(uint32_t, I, AS_IS)
 ROW(int64_t, q, float, f, n, N, AS(nf, v))
 ROW(int64_t, q, double, d, n, N, AS(nd, v))
 ROW(int64_t, q, int64_t, q, n, N, v)
@@ -158,15 +161,15 @@ ROW(double, d, double, d, n, N, v)
 
 /* Sums become results. */
 #define ROWS_TO(T, letter)                                                             \
-    ROW(float, f, T, letter, w, W, AS(w##letter, f_to_##letter(v)))                    \
-    ROW(double, d, T, letter, n, N, AS(n##letter, d_to_##letter(v)))                   \
+    ROW(float, f, T, letter, w, W, AS(w##letter, AS(wh, f_to_##letter(v))))            \
+    ROW(double, d, T, letter, n, N, AS(n##letter, AS(nh, d_to_##letter(v))))           \
     ROW(int64_t, q, T, letter, n, N, AS(n##letter, q_to_##letter(v)))
 ROWS_TO(int8_t, b)
 ROWS_TO(uint8_t, B)
 ROWS_TO(int16_t, h)
 ROWS_TO(uint16_t, H)
-ROW(float, f, int32_t, i, n, N, AS(ni, d_to_i(AS(nd, v))))
-ROW(double, d, int32_t, i, n, N, AS(ni, d_to_i(v)))
+ROW(float, f, int32_t, i, n, N, d_to_i(AS(nd, v)))
+ROW(double, d, int32_t, i, n, N, d_to_i(v))
 ROW(int64_t, q, int32_t, i, n, N, AS(ni, q_to_i(v)))
 ROW(float, f, uint32_t, I, n, N, AS(nI, d_to_I(AS(nd, v))))
 ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))

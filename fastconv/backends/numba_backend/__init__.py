@@ -29,7 +29,13 @@ __all__ = [
 ]
 
 RATES = Rates(
-    product=2.29e-11, byte=3.7e-11, call=5.5e-5, one_row=1.87, operation=5.3e-11, addition=1.55e-10
+    product=2.29e-11,
+    summed=6.9e-11,
+    byte=3.7e-11,
+    call=5.5e-5,
+    one_row=1.87,
+    operation=5.3e-11,
+    addition=1.55e-10,
 )
 _CURE = "pip install 'fastconv[numba]'"
 
