@@ -44,18 +44,22 @@ def release(used: int) -> None:
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """An array of anything, in C order."""
     nbytes = prod(shape) * dtype.itemsize
+    if nbytes < SMALL or nbytes > KEPT or dtype.hasobject:
+        return np.empty(shape, dtype)
     start = _stack.used
     stop = start + -(-nbytes // LINE) * LINE
-    if nbytes < SMALL or stop > KEPT or dtype.hasobject:
+    if stop > KEPT:
         return np.empty(shape, dtype)
     if stop > _stack.memory.size:
         _stack.memory = np.empty(min(2 * stop, KEPT), np.uint8)
     _stack.used = stop
-    return _stack.memory[start : start + nbytes].view(dtype).reshape(shape)
+    return np.ndarray(shape, dtype, _stack.memory, start)
 
 
 def empty_like(array: NDArray, shape: Sequence[int]) -> NDArray:
     """An array whose axes lie in the order of another one's."""
+    if array.flags.c_contiguous:
+        return empty(tuple(shape), array.dtype)
     order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
     memory = empty(tuple(shape[axis] for axis in order), array.dtype)
-    return memory.transpose(np.argsort(order))
+    return memory.transpose([order.index(axis) for axis in range(array.ndim)])

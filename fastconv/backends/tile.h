@@ -205,30 +205,14 @@ static int64_t NAME(shared_wide)(OPERANDS, int64_t col)
 }
 #endif
 
-#if FROZEN
-/* All rows of a slab, a few columns at a time: with many taps in a column, what the next rows read
- * stays in the nearest cache. */
-static void NAME(columns)(OPERANDS)
-{
-    const int width = VECTORS * LANES;
-    for (int64_t col = 0; col < n->cols; col += width) {
-        if (col + width > n->cols) col = n->cols - width;
-        for (int64_t row = 0; row < n->rows; row += 4) {
-            if (row + 4 > n->rows) row = n->rows - 4;
-            NAME(tile)(out + row * n->row_out + col, x + row * n->row_x + col, w, bias, planes, n,
-                       n->kh, 1, 0, 0, 4, VECTORS);
-        }
-    }
-}
-#endif
-
 /* All rows and columns of a slab of at least LANES columns.  The last tiles of a row and of a column
- * reach back over outputs that are already right, and write the same again. */
+ * reach back over outputs that are already right, and write the same again.  Where rows of samples
+ * serve several tiles, the slab is worked on in blocks of columns that stay near. */
 static void NAME(slab)(OPERANDS)
 {
     int64_t (*wide)(OPERANDS, int64_t) = NAME(flat_wide);
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
-    int rows = 1;
+    int64_t rows = 1, block = n->cols;
 #if FROZEN
     if (n->kh == 1 && n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
 #endif
@@ -237,10 +221,6 @@ static void NAME(slab)(OPERANDS)
         wide = NAME(tall_wide);
         one = NAME(tall);
 #if FROZEN
-        if (n->kw == 1 && n->kh >= MANY_ROWS && n->cols >= VECTORS * LANES) {
-            NAME(columns)(out, x, w, bias, planes, n);
-            return;
-        }
         if (n->kw == 1) {
             wide = NAME(column_wide);
         } else if (n->kh == n->kw && n->tap_col_x == 1 && n->tap_col_w == 1) {
@@ -253,14 +233,22 @@ static void NAME(slab)(OPERANDS)
             }
         }
 #endif
+        const int64_t width = rows == 2 ? 4 * LANES : VECTORS * LANES;
+        block = NEAR / (int64_t)sizeof(T) / (n->kh + rows) / width * width;
+        if (block < width) block = width;
     }
-    for (int64_t row = 0; row < n->rows; row += rows) {
-        if (row + rows > n->rows) row = n->rows - rows;
-        T *o = out + row * n->row_out;
-        const T *xr = x + row * n->row_x;
-        int64_t col = wide(o, xr, w, bias, planes, n, 0);
-        col = one(o, xr, w, bias, planes, n, col);
-        if (col < n->cols) one(o, xr, w, bias, planes, n, n->cols - LANES);
+    for (int64_t left = 0; left < n->cols; left += block) {
+        nest_t part = *n;
+        if (n->cols - left >= 2 * block) part.cols = block;
+        else part.cols = block = n->cols - left;
+        for (int64_t row = 0; row < n->rows; row += rows) {
+            if (row + rows > n->rows) row = n->rows - rows;
+            T *o = out + row * n->row_out + left * COL_OUT;
+            const T *xr = x + row * n->row_x + left * COL_X;
+            int64_t col = wide(o, xr, w, bias, planes, &part, 0);
+            col = one(o, xr, w, bias, planes, &part, col);
+            if (col < part.cols) one(o, xr, w, bias, planes, &part, part.cols - LANES);
+        }
     }
 }
 

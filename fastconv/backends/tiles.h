@@ -30,8 +30,8 @@
 #define VECTORS (VECTOR_BYTES == 64 ? 4 : 3)
 #define MOST_ROWS 4
 #define MOST_VECTORS 8
-/* Rows of taps that do not fit the nearest cache together with the rest of their rows. */
-#define MANY_ROWS 12
+/* Bytes of rows of samples that are read again before the next block of columns. */
+#define NEAR 65536
 
 /* Extents and steps of a slab, in items; `loop_nest.py` makes them. */
 typedef struct {
