@@ -9,4 +9,4 @@ __all__ = ["AlgorithmName", "Boundary", "PerAxis"]
 
 Boundary = Literal["constant", "nearest", "symmetric", "mirror", "wrap"]
 PerAxis = int | Sequence[int]
-AlgorithmName = Literal["auto", "direct", "fft", "separable"]
+AlgorithmName = Literal["auto", "box", "separable", "fft", "direct"]

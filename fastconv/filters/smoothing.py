@@ -54,7 +54,7 @@ def gaussian(
     out : ndarray, optional
         Receives the result, in its own dtype.  It may be `image` itself, and otherwise must not
         overlap it.
-    algorithm : {"auto", "direct", "separable"}
+    algorithm : {"auto", "box", "separable", "fft", "direct"}
         "auto" takes the one that is expected to be fastest.
     backend : {"cython", "numba", "numpy"}, optional
         Default: see `fastconv.get_backend`.
