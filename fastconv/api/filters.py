@@ -97,12 +97,12 @@ def correlate(
     are the same bits for any number of threads.  A NaN or infinity reaches the outputs whose
     kernel covers it and no others.
 
-    For each output, "direct" takes a product for each tap; "separable" (kernels given as factors, or
-    found to be a product or a sum of up to three) one for each tap of a factor; "box" (equal weights)
-    a few additions; "fft" (large kernels without a stride) about as much for any kernel.  The last
-    three round otherwise than "direct": errors of "fft" are some eps of the largest samples nearby,
-    not of those that an output reads.  Sums of integers are exact in all of them.  Beside the result
-    they take some MB a thread.  An interrupt (Ctrl-C) leaves `out` partly written.
+    For each output, "direct" takes a product for each tap; "separable" (kernels given as factors,
+    or found to be a product, or a sum of up to three) one for each tap of a factor; "box" (equal
+    weights) a few additions; "fft" (large kernels without a stride) about as much for any kernel.
+    The last three round otherwise than "direct": errors of "fft" are some eps of the largest
+    samples nearby, not of those that an output reads.  Integers are exact in all of them.  Beside
+    the result they take some MB a thread.  An interrupt (Ctrl-C) leaves `out` partly written.
 
     Examples
     --------

@@ -94,6 +94,10 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
             ADD_ROW(0, 1);
             for (int64_t row = 1; row < kh; row++) ADD_ROW(0, 2);
             ADD_ROW(1, 2);
+        } else if (rows == 3) {
+            ADD_ROW(0, 1); ADD_ROW(0, 2);
+            for (int64_t row = 2; row < kh; row++) ADD_ROW(0, 3);
+            ADD_ROW(1, 3); ADD_ROW(2, 3);
         } else if (kh == 2) {
             ADD_ROW(0, 1); ADD_ROW(0, 2); ADD_ROW(1, 3); ADD_ROW(2, 4); ADD_ROW(3, 4);
         } else {
@@ -139,7 +143,60 @@ LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS)
  * cache of eight ways where rows are a power of two long. */
 LAY(wide_3x3, 3, 3, 1, 1, 2, 4)
 LAY(one_3x3, 3, 3, 1, 1, 2, 1)
+LAY(one_3x3_of_3, 3, 3, 1, 1, 3, 1)
 LAY(wide_5x5, 5, 5, 1, 1, 4, VECTORS)
+
+/* One plane of 3x3 taps: three rows by two vectors, so that all weights and sums stay in registers. */
+static int64_t NAME(plane_3x3)(OPERANDS, int64_t col)
+{
+    const VEC zero = {0};
+    VEC weight[3][3];
+    x += planes[0];
+    w += planes[1];
+    UNROLL
+    for (int r = 0; r < 3; r++) {
+        UNROLL
+        for (int c = 0; c < 3; c++) {
+            weight[r][c] = zero + w[r * n->tap_row_w + c];
+            LOADED_ONCE(weight[r][c]);
+        }
+    }
+    const int64_t row_x = n->tap_row_x, row_out = n->row_out;
+    for (; col + 2 * LANES <= n->cols; col += 2 * LANES) {
+        const T *from = x + col;
+        T *to = out + col;
+        VEC sum[3][2];
+        UNROLL
+        for (int r = 0; r < 3; r++) sum[r][0] = sum[r][1] = zero + bias;
+        UNROLL
+        for (int row = 0; row < 5; row++, from += row_x) {
+            UNROLL
+            for (int c = 0; c < 3; c++) {
+                UNROLL
+                for (int v = 0; v < 2; v++) {
+                    VEC sample = *(const VEC *)(from + c + v * LANES);
+                    LOADED_ONCE(sample);
+                    UNROLL
+                    for (int r = 0; r < 3; r++)
+                        if (row - r >= 0 && row - r < 3) sum[r][v] += sample * weight[row - r][c];
+                }
+            }
+        }
+        if (n->relu) {
+            UNROLL
+            for (int r = 0; r < 3; r++) {
+                sum[r][0] = POSITIVE(sum[r][0]);
+                sum[r][1] = POSITIVE(sum[r][1]);
+            }
+        }
+        UNROLL
+        for (int r = 0; r < 3; r++, to += row_out) {
+            *(VEC *)to = sum[r][0];
+            *(VEC *)(to + LANES) = sum[r][1];
+        }
+    }
+    return col;
+}
 #endif
 
 #undef LAY
@@ -224,7 +281,11 @@ static void NAME(slab)(OPERANDS)
         if (n->kw == 1) {
             wide = NAME(column_wide);
         } else if (n->kh == n->kw && n->tap_col_x == 1 && n->tap_col_w == 1) {
-            if (n->kh == 3) {
+            if (n->kh == 3 && n->n_planes == 1) {
+                rows = 3;
+                wide = NAME(plane_3x3);
+                one = NAME(one_3x3_of_3);
+            } else if (n->kh == 3) {
                 rows = 2;
                 wide = NAME(wide_3x3);
                 one = NAME(one_3x3);
