@@ -4,7 +4,7 @@
  *     LANES   items in a vector; with 1, columns may be any steps apart,
  *     NAME(f) the name of f for this type and width,
  *     PHASES  items in the widest vector of the type,
- *     FROZEN  1 to compile the common kernel sizes one by one, with every loop unrolled.
+ *     FROZEN  1 to compile columns and 3x3 on their own, with loops over taps unrolled.
  *
  * A tile is a few rows by a few vectors of outputs whose sums stay in registers.  Where rows of
  * outputs are as far apart as rows of taps, a vector that was loaded once serves every output row
@@ -143,8 +143,7 @@ LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS)
  * cache of eight ways where rows are a power of two long. */
 LAY(wide_3x3, 3, 3, 1, 1, 2, 4)
 LAY(one_3x3, 3, 3, 1, 1, 2, 1)
-LAY(one_3x3_of_3, 3, 3, 1, 1, 3, 1)
-LAY(wide_5x5, 5, 5, 1, 1, 4, VECTORS)
+LAY(row_3x3, 3, 3, 1, 1, 3, 1)
 
 /* One plane of 3x3 taps: three rows by two vectors, so that all weights and sums stay in registers. */
 static int64_t NAME(plane_3x3)(OPERANDS, int64_t col)
@@ -280,21 +279,13 @@ static void NAME(slab)(OPERANDS)
 #if FROZEN
         if (n->kw == 1) {
             wide = NAME(column_wide);
-        } else if (n->kh == n->kw && n->tap_col_x == 1 && n->tap_col_w == 1) {
-            if (n->kh == 3 && n->n_planes == 1) {
-                rows = 3;
-                wide = NAME(plane_3x3);
-                one = NAME(one_3x3_of_3);
-            } else if (n->kh == 3) {
-                rows = 2;
-                wide = NAME(wide_3x3);
-                one = NAME(one_3x3);
-            } else if (n->kh == 5) {
-                wide = NAME(wide_5x5);
-            }
+        } else if (n->kh == 3 && n->kw == 3 && n->tap_col_x == 1 && n->tap_col_w == 1) {
+            rows = n->n_planes == 1 ? 3 : 2;
+            wide = n->n_planes == 1 ? NAME(plane_3x3) : NAME(wide_3x3);
+            one = n->n_planes == 1 ? NAME(row_3x3) : NAME(one_3x3);
         }
 #endif
-        const int64_t width = rows == 2 ? 4 * LANES : VECTORS * LANES;
+        const int64_t width = 12 * LANES;
         block = NEAR / (int64_t)sizeof(T) / (n->kh + rows) / width * width;
         if (block < width) block = width;
     }
