@@ -52,14 +52,23 @@ def _products(w: NDArray, most: int, dtype: np.dtype) -> list[Product] | None:
     rest, magnitude = w, np.zeros_like(w)
     allowed = float(np.finfo(dtype).eps) * sum(w.shape)
     for _ in range(most):
-        lines, peak = _through_peak(rest)
-        product = (lines[0], *(line / peak for line in lines[1:]))
-        found.append(tuple(f.astype(dtype) for f in product))
+        found.append(tuple(f.astype(dtype) for f in _rounded_product(rest)))
         term = _outer(tuple(f.astype(np.float64) for f in found[-1]))
         rest, magnitude = rest - term, magnitude + np.abs(term)
         if np.all(np.abs(rest) <= allowed * magnitude):
             return found if _is_safe(w, found, magnitude) else None
     return None
+
+
+def _rounded_product(w: NDArray) -> Product:
+    """Factors of floats.  The magnitudes of each but the first sum up to less than one: filtering
+    with these cannot overflow.
+    """
+    lines, peak = _through_peak(w)
+    others = [line / peak for line in lines[1:]]
+    sizes = [int(np.frexp(np.abs(line).sum())[1]) for line in others]
+    scaled = (np.ldexp(line, -size) for line, size in zip(others, sizes, strict=True))
+    return (np.ldexp(lines[0], sum(sizes)), *scaled)
 
 
 def _is_safe(w: NDArray, found: list[Product], magnitude: NDArray) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import oracle
 import pytest
 
+import fastconv as fc
 from fastconv import lowrank
 
 SHAPES = [(4, 4), (5, 9), (31, 4), (4, 5, 6), (4, 1, 7), (4, 2, 3, 4)]
@@ -147,3 +148,15 @@ def test_integers_that_are_nearly_a_product_are_none(dtype):
         near = w.copy()
         near[at] += 1
         assert lowrank.factors(near) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_no_sum_on_the_way_to_a_mean_overflows(rank, dtype, backend):
+    rise = np.linspace(0.5, 1, 9)
+    w = sum(np.outer(rise**n, 2 - rise**n) for n in range(1, rank + 1))
+    w = (w / w.sum()).astype(dtype)
+    check(w, rank)
+    x = np.full((12, 13), np.finfo(dtype).max / 2, dtype)
+    how = {"boundary": "nearest", "algorithm": "separable", "backend": backend}
+    np.testing.assert_allclose(fc.correlate(x, w, **how), x, rtol=200 * np.finfo(dtype).eps)
