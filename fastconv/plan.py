@@ -105,6 +105,11 @@ class Plan:
             np.copyto(out, result)
         return out
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights as the algorithm wants them."""
+        return sum(w.nbytes for w in self._weights)
+
     def _thread_count(self, pieces: int) -> int:
         """Threads that are allowed and worth their hand-over."""
         worth = min(pieces, self._worth)

@@ -24,6 +24,8 @@ __all__ = ["make_plan"]
 
 KEPT = 128
 """Plans that are remembered."""
+KEPT_BYTES = 1 << 26
+"""Bytes of all their weights, which may be spectra: but for the last plan, older ones go first."""
 LARGEST = 1 << 16
 """Bytes of the largest kernel whose plans are remembered."""
 PLAIN = frozenset((type(None), bool, int, float, complex, str))
@@ -52,9 +54,10 @@ def make_plan(
     if found is None:
         found = _make_plan(ask, arguments, options, algorithm, chosen, threads)
         with _lock:
-            while len(_plans) >= KEPT:
-                del _plans[next(iter(_plans))]
             _plans[said] = found
+            kept = sum(each.weight_bytes for each in _plans.values())
+            while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
+                kept -= _plans.pop(next(iter(_plans))).weight_bytes
     return found
 
 

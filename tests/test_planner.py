@@ -141,3 +141,16 @@ def test_many_threads_at_once():
         results = list(pool.map(lambda n: fc.correlate(X, kernels[n % 7]), range(200)))
     for n, result in enumerate(results):
         np.testing.assert_array_equal(result, wanted[n % 7])
+
+
+def test_weights_of_remembered_plans_are_limited(monkeypatch):
+    """A spectrum may be a thousand times as large as its kernel; the last plan stays, whatever."""
+    first = fc.plan_correlate((64, 64), "float32", np.full((9, 9), 2.0), algorithm="fft")
+    limit = int(2.5 * first.weight_bytes)
+    monkeypatch.setattr(planner, "KEPT_BYTES", limit)
+    for n in range(5):
+        fc.plan_correlate((64, 64), "float32", np.full((9, 9), n), algorithm="fft")
+    assert len(planner._plans) == 2
+    monkeypatch.setattr(planner, "KEPT_BYTES", 1)
+    last = fc.plan_correlate(X.shape, X.dtype, W)
+    assert list(planner._plans.values()) == [last]
