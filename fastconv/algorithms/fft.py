@@ -231,7 +231,7 @@ def _filter(backend: Backend, outs: NDArray, xs: NDArray, spectra: NDArray) -> N
             to = scratch.empty_like(sums, sums.shape) if channel else sums
             backend.filter_columns(_flat(to), _flat(sample), factor)
             if channel:
-                sums += to
+                sums += to  # of a signal they overlap themselves, which NumPy sees to
         if room is not None:
             _transform_back(backend, out, room)
     scratch.release(mark)

@@ -61,7 +61,7 @@ def correlate(out, x, w, bias, tuple stride, tuple dilation, bint relu):
         for operand in (out, x, w, bias):
             PyObject_GetBuffer(operand, &arrays[held], PyBUF_STRIDES | PyBUF_FORMAT)
             held += 1
-        key = (geometry(arrays), stride, dilation)
+        key = (geometry(arrays), letter(arrays), stride, dilation)
         nest = nests.get(key)
         if nest is None:
             if len(nests) >= KEPT:

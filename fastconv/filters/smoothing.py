@@ -170,7 +170,7 @@ def box(
 
     Notes
     -----
-    It costs ``size`` products for each axis and pixel.
+    It costs about ``2 * log2(size)`` additions for each axis and pixel.
 
     Examples
     --------
