@@ -1,0 +1,241 @@
+"""Items on their way from one array to another, compiled for two dtypes when they are first seen.
+
+Samples become what sums are made of, and sums become results.  All of it is written in the
+instructions of LLVM, which takes less than half of the time to compile that loops for Numba take.
+Steps are in bytes, so arrays may have any strides and alignment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from . import RANK
+
+__all__ = ["compiled"]
+
+LANES = 16
+"""Neighbours that are converted at once."""
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32")
+FLOATS = ("float32", "float64")
+SUMS = (*FLOATS, "int64")
+SAMPLES = ("bool", *INTEGERS, "int64", "uint64")
+
+
+@intrinsic
+def fill(typing_context: Any, out: Any, x: Any, tables: Any, cval: Any) -> Any:
+    """All items of ``out``: along each axis by the runs of a table, see `boundary.runs`."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        target, source = (
+            context.make_array(kind)(context, builder, array)
+            for kind, array in zip((out, x), args, strict=False)
+        )
+        runs = [
+            context.make_array(tables.dtype)(context, builder, table)
+            for table in cgutils.unpack_tuple(builder, args[2])
+        ]
+        _Emitter(builder, out.dtype, x.dtype, target, source, runs, args[3]).emit()
+        return context.get_dummy_value()
+
+    return types.void(out, x, tables, cval), emit
+
+
+def copy(out, x, tables, cval):  # type: ignore[no-untyped-def]
+    """Call the machine code."""
+    fill(out, x, tables, cval)
+
+
+def _int(value: int) -> ir.Constant:
+    return ir.Constant(ir.IntType(64), value)
+
+
+class _Emitter:
+    """Instructions of a copy between two dtypes, into a builder."""
+
+    def __init__(
+        self,
+        builder: ir.IRBuilder,
+        to: Any,
+        source: Any,
+        out: Any,
+        x: Any,
+        runs: list[Any],
+        cval: ir.Value,
+    ) -> None:
+        self.builder = builder
+        self.to, self.source = to, source
+        self.out, self.x = out, x
+        self.out_steps = cgutils.unpack_tuple(builder, out.strides)
+        self.x_steps = cgutils.unpack_tuple(builder, x.strides)
+        self.runs = runs
+        self.cval = cval
+
+    def emit(self) -> None:
+        byte = ir.IntType(8).as_pointer()
+        out, x = (self.builder.bitcast(array.data, byte) for array in (self.out, self.x))
+        self.axis(0, out, x, cgutils.true_bit)
+
+    def axis(self, depth: int, out: ir.Value, x: ir.Value, inside: ir.Value) -> None:
+        """The runs of an axis, and of those after it."""
+        builder, table = self.builder, self.runs[depth]
+        with cgutils.for_range(builder, builder.extract_value(table.shape, 0)) as loop:
+            row = builder.gep(table.data, [builder.mul(loop.index, _int(4))])
+            place, length, first, step = (
+                builder.load(builder.gep(row, [_int(column)])) for column in range(4)
+            )
+            within = builder.and_(inside, builder.icmp_signed(">=", first, _int(0)))
+            to, of = self.out_steps[depth], self.x_steps[depth]
+            out = builder.gep(out, [builder.mul(place, to)])
+            x = builder.gep(x, [builder.mul(first, of)])
+            of = builder.mul(step, of)
+            if depth < RANK - 1:
+                with cgutils.for_range(builder, length) as item:
+                    here, there = self.step(out, item.index, to), self.step(x, item.index, of)
+                    self.axis(depth + 1, here, there, within)
+            else:
+                with builder.if_else(within) as (samples, constant):
+                    with samples:
+                        self.row(out, x, to, of, length)
+                    with constant, cgutils.for_range(builder, length) as item:
+                        self.store(self.cval, self.step(out, item.index, to))
+
+    def row(self, out: ir.Value, x: ir.Value, to: ir.Value, of: ir.Value, length: ir.Value) -> None:
+        """Items some bytes apart: vectors of neighbours, or one by one.
+
+        The last vector reaches back over items that are already right, and writes the same again.
+        """
+        builder = self.builder
+        vectors = builder.and_(
+            builder.icmp_signed(">=", length, _int(LANES)),
+            builder.and_(
+                builder.icmp_signed("==", to, _int(_bytes(self.to))),
+                builder.icmp_signed("==", of, _int(_bytes(self.source))),
+            ),
+        )
+        lanes = builder.select(vectors, _int(LANES), _int(1))
+        last = builder.sub(length, lanes)
+        with cgutils.for_range_slice(builder, _int(0), length, lanes) as (start, _):
+            at = builder.select(builder.icmp_signed("<", start, last), start, last)
+            here, there = self.step(out, at, to), self.step(x, at, of)
+            with builder.if_else(vectors) as (many, one):
+                with many:
+                    self.store(self.converted(self.load(there, LANES), LANES), here)
+                with one:
+                    self.store(self.converted(self.load(there, 1), 1), here)
+
+    def step(self, pointer: ir.Value, index: ir.Value, step: ir.Value) -> ir.Value:
+        return self.builder.gep(pointer, [self.builder.mul(index, step)])
+
+    def load(self, pointer: ir.Value, lanes: int) -> ir.Value:
+        pointer = self.builder.bitcast(pointer, _vector(_memory(self.source), lanes).as_pointer())
+        return self.builder.load(pointer, align=1)
+
+    def store(self, value: ir.Value, pointer: ir.Value) -> None:
+        self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=1)
+
+    def converted(self, value: ir.Value, lanes: int) -> ir.Value:
+        """Samples as what sums are made of, or sums as items of a result."""
+        builder, source, to = self.builder, self.source, self.to
+        goal = _vector(_memory(to), lanes)
+        if to.name in INTEGERS:
+            return self.saturated(value, lanes, goal)
+        if source == to:
+            return value
+        if source == types.boolean:
+            value = builder.icmp_unsigned("!=", value, _constant(value.type, 0))
+        signed = source != types.boolean and getattr(source, "signed", True)
+        if to.name in FLOATS:
+            if source.name in FLOATS:
+                grows = source.bitwidth < to.bitwidth
+                return builder.fpext(value, goal) if grows else builder.fptrunc(value, goal)
+            return builder.sitofp(value, goal) if signed else builder.uitofp(value, goal)
+        if source == types.uint64:
+            return value
+        return builder.sext(value, goal) if signed else builder.zext(value, goal)
+
+    def saturated(self, value: ir.Value, lanes: int, goal: ir.Type) -> ir.Value:
+        """Integers that are near: halves go to the even one, NaN to 0."""
+        builder, to = self.builder, self.to
+        whole = self.source.name not in FLOATS
+        if self.source == types.float32 and to.bitwidth == 32:
+            # float32 has fewer digits.
+            value = builder.fpext(value, _vector(ir.DoubleType(), lanes))
+        less = builder.icmp_signed if whole else builder.fcmp_ordered
+        if not whole:
+            number = builder.fcmp_ordered("ord", value, value)
+            value = builder.select(number, value, _constant(value.type, 0))
+        for bound, beyond in ((to.minval, "<"), (to.maxval, ">")):
+            limit = _constant(value.type, bound)
+            value = builder.select(less(beyond, value, limit), limit, value)
+        if whole:
+            return builder.trunc(value, goal)
+        bits = 32 if value.type in (ir.FloatType(), _vector(ir.FloatType(), lanes)) else 64
+        name = f"llvm.rint.f{bits}" if lanes == 1 else f"llvm.rint.v{lanes}f{bits}"
+        kind = ir.FunctionType(value.type, [value.type])
+        rint = cgutils.get_or_insert_function(builder.module, kind, name)
+        value = builder.call(rint, [value])
+        if to == types.uint32:
+            return builder.fptoui(value, goal)
+        value = builder.fptosi(value, _vector(ir.IntType(32), lanes))
+        return builder.trunc(value, goal) if to.bitwidth < 32 else value
+
+
+def _memory(kind: Any) -> ir.Type:
+    """An item as it lies in memory."""
+    if kind.name in FLOATS:
+        return ir.FloatType() if kind.bitwidth == 32 else ir.DoubleType()
+    return ir.IntType(8 * _bytes(kind))
+
+
+def _bytes(kind: Any) -> int:
+    return 1 if kind == types.boolean else int(kind.bitwidth) // 8
+
+
+def _vector(item: ir.Type, lanes: int) -> ir.Type:
+    return item if lanes == 1 else ir.VectorType(item, lanes)
+
+
+def _constant(kind: ir.Type, value: int) -> ir.Constant:
+    if isinstance(kind, ir.VectorType):
+        return ir.Constant(kind, [value] * kind.count)
+    return ir.Constant(kind, value)
+
+
+@cache
+def compiled(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
+    """The machine code for two dtypes, from disk or compiled now, or None: those are for NumPy."""
+    if not (source.isnative and to.isnative):
+        return None
+    if to.name in SUMS:
+        able = source.name in SAMPLES or (source.name in FLOATS and to.name in FLOATS)
+    else:
+        able = to.name in INTEGERS and source.name in SUMS
+    if not able:
+        return None
+    item = numba.from_dtype(to)
+    signature = types.void(
+        types.Array(item, RANK, "A", aligned=False),
+        types.Array(numba.from_dtype(source), RANK, "A", readonly=True, aligned=False),
+        types.UniTuple(types.Array(types.int64, 2, "C", readonly=True), RANK),
+        item,
+    )
+    try:
+        return _compile(signature, cache=True)
+    except (RuntimeError, OSError):  # no folder to keep it in, or no room
+        return _compile(signature, cache=False)
+
+
+def _compile(signature: Any, cache: bool) -> Callable[..., Any]:
+    function = numba.njit([signature], nogil=True, cache=cache)(copy)
+    # Called directly: that arguments are of these types is known.
+    entry: Callable[..., Any] = function.overloads[signature.args].entry_point
+    return entry
