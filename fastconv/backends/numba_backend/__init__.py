@@ -148,7 +148,8 @@ def _start(array: NDArray) -> NDArray:
     """
     if array.flags.c_contiguous:
         return array.reshape(-1)
-    return array[(0,) * (array.ndim - 1)][:1]
+    start: NDArray = array[(0,) * (array.ndim - 1)][:1]
+    return start
 
 
 def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
