@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from conftest import require
 from numpy.lib.stride_tricks import as_strided
 
 from fastconv import backends
@@ -77,6 +78,35 @@ def test_every_half_is_read_and_written(rows):
     rows.store(out, sums.copy())
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(out, sums.astype(np.float16))
+
+
+@pytest.mark.parametrize("name", ["cython", "numba"])
+def test_compiled_backends_do_not_ask_numpy(name, monkeypatch):
+    require(name)
+    compiled = backends.load(name)
+    for function in ("extend", "store"):
+        monkeypatch.delattr(compiled.numpy_backend, function)
+    table = np.array([[0, 20, 0, 1]])
+    for samples, sums in (("?", "f4"), ("u1", "f4"), ("i2", "f8"), ("u2", "i8"), ("f4", "f4")):
+        x, copy = everything(samples, 20), np.empty(20, sums)
+        compiled.extend(copy, x, (table,), 0)
+        np.testing.assert_array_equal(copy, x.astype(sums))
+        out = np.empty(20, "u1")
+        compiled.store(out, np.full(20, 300, sums))
+        np.testing.assert_array_equal(out, 255)
+
+
+@pytest.mark.parametrize("rank", range(1, 9))
+def test_arrays_of_any_rank(rank, rows):
+    x = everything("u1", 2**rank).reshape((2,) * rank)
+    tables = tuple(np.array([[0, 1, -2, 0], [1, 2, 1, -1]]) for _ in range(min(rank, 3)))
+    wanted = extended(x, tables, 5, "f4")
+    copy = np.empty(wanted.shape, "f4")
+    rows.extend(copy, x, tables, 5)
+    np.testing.assert_array_equal(copy, wanted)
+    out = np.empty(wanted.shape, "i2")
+    rows.store(out, copy)
+    np.testing.assert_array_equal(out, wanted)
 
 
 @pytest.mark.parametrize("last", [0, 1])

@@ -131,14 +131,21 @@ def _all(n: int) -> NDArray[np.int64]:
 def _compiled_copy(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
     from .rows import compiled
 
-    return compiled(source, to)
+    copy = compiled(source, to)
+    return copy and _entry(copy)
 
 
 @cache
 def _compiled(module: str, dtype: np.dtype) -> Callable[..., Any]:
-    """The machine code of a module for a dtype; later calls are spared the import."""
-    kernel: Callable[..., Any] = import_module(f".{module}", __name__).compiled(dtype.name)
-    return kernel
+    """The machine code of a module for a dtype."""
+    return _entry(import_module(f".{module}", __name__).compiled(dtype.name))
+
+
+def _entry(function: Any) -> Callable[..., Any]:
+    """The machine code of a function with one signature, which no types are looked up for."""
+    (overload,) = function.overloads.values()
+    entry: Callable[..., Any] = overload.entry_point
+    return entry
 
 
 def _start(array: NDArray) -> NDArray:

@@ -235,7 +235,5 @@ def compiled(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
 
 
 def _compile(signature: Any, cache: bool) -> Callable[..., Any]:
-    function = numba.njit([signature], nogil=True, cache=cache)(copy)
-    # Called directly: that arguments are of these types is known.
-    entry: Callable[..., Any] = function.overloads[signature.args].entry_point
-    return entry
+    function: Callable[..., Any] = numba.njit([signature], nogil=True, cache=cache)(copy)
+    return function
