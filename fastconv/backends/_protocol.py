@@ -100,7 +100,7 @@ class WindowSums(Protocol):
 class Rates(NamedTuple):
     """What a backend's work costs on one thread, in float32.
 
-    Those of the backends are from 2026-11-21, on an AMD EPYC (Zen 3, AVX2) at commit 28e9d92;
+    Those of the backends are from 2026-11-21, on an AMD EPYC (Zen 3, AVX2) at commit d474784;
     ``calibrate.py`` says how they are measured, and ``rates.py`` which are in use.
     """
 

@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 RATES = Rates(
-    product=2.37e-11,
-    summed=6.5e-11,
-    byte=2.4e-11,
-    call=1.15e-5,
-    one_row=1.47,
-    operation=3.2e-11,
-    addition=1.13e-10,
+    product=2.32e-11,
+    summed=6.4e-11,
+    byte=1.8e-11,
+    call=2e-5,
+    one_row=1.46,
+    operation=3.6e-11,
+    addition=1.2e-10,
 )
 BASELINE = "baseline"
 _NOT_BUILT = (

@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 RATES = Rates(
-    product=6.4e-10,
-    summed=2e-10,
+    product=7.5e-10,
+    summed=1.9e-10,
     byte=0.0,
-    call=1.2e-4,
+    call=1.4e-4,
     one_row=1.0,
-    operation=2.4e-10,
-    addition=4.9e-10,
+    operation=2.5e-10,
+    addition=5.1e-10,
 )
 
 SERIAL = 1 << 18

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,16 +34,14 @@ __all__ = [
 ]
 
 RATES = Rates(
-    product=2.29e-11,
-    summed=6.9e-11,
-    byte=3.7e-11,
-    call=5.5e-5,
-    one_row=1.87,
-    operation=5.3e-11,
-    addition=1.55e-10,
+    product=2.18e-11,
+    summed=5.7e-11,
+    byte=3.05e-11,
+    call=2.9e-5,
+    one_row=1.62,
+    operation=5.9e-11,
+    addition=1.62e-10,
 )
-RANK = 5
-"""Axes of the arrays that are copied."""
 _CURE = "pip install 'fastconv[numba]'"
 
 
@@ -101,17 +100,18 @@ def store(out: NDArray, sums: NDArray) -> None:
 def _copy_items(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> bool:
     """Copy all items, and say whether these arrays can be done."""
     copy = _compiled_copy(x.dtype, out.dtype)
-    if copy is None or len(runs) > RANK:
+    rank = _rows().RANK
+    if copy is None or len(runs) > rank:
         return False
-    if out.ndim > RANK:
+    if out.ndim > rank:
         return all(_copy_items(*parts, runs, cval) for parts in zip(out, x, strict=True))
-    missing = RANK - out.ndim
+    missing = rank - out.ndim
     tables = [_all(1)] * missing
     tables += map(_all, out.shape[: out.ndim - len(runs)])
     tables += runs
     if missing:
         out, x = out[(None,) * missing], x[(None,) * missing]
-    shape, strides, item, last = out.shape, out.strides, out.itemsize, RANK - 1
+    shape, strides, item, last = out.shape, out.strides, out.itemsize, rank - 1
     if strides[last] != item or shape[last] == 1:
         neighbours = (i for i in range(last) if strides[i] == item and shape[i] > 1)
         row = next(neighbours, last)
@@ -129,10 +129,13 @@ def _all(n: int) -> NDArray[np.int64]:
 
 @cache
 def _compiled_copy(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
-    from .rows import compiled
-
-    copy = compiled(source, to)
+    copy = _rows().compiled(source, to)
     return copy and _entry(copy)
+
+
+@cache
+def _rows() -> ModuleType:
+    return import_module(".rows", __name__)
 
 
 @cache

@@ -18,9 +18,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from . import RANK
+__all__ = ["RANK", "compiled"]
 
-__all__ = ["compiled"]
+RANK = 5
+"""Axes of the arrays that are copied."""
 
 LANES = 16
 """Neighbours that are converted at once."""
