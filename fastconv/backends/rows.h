@@ -68,9 +68,9 @@ INLINE wH to_half(wf value)
     return AS(wH, half | ((bits >> 16) & 0x8000));
 }
 
-/* Defines `name`: numbers of vector type V between two bounds, NaN as 0, as integers of the vector type
- * R; M is an integer vector as large as V.  Adding and taking away a number that has no digits to spare rounds to the
- * nearest whole one, halves to the even one; integers have none to round. */
+/* Defines `name`: numbers of vector type V between two bounds, NaN as 0, as integers of the vector
+ * type R; M is an integer vector as large as V.  Adding and taking away a number that has no digits to
+ * spare rounds to the nearest whole one, halves to the even one; integers have none to round. */
 #define SATURATE(name, V, M, R, low, high, magic)                                      \
     INLINE R name(V value)                                                             \
     {                                                                                  \
