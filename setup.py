@@ -26,8 +26,6 @@ else:
     COMMON = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
     # The vectors are written out; those that a compiler finds by itself would change the last bit.
     COMMON += ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]
-    # Weights carried from one turn of a loop to the next would take the registers of sums.
-    COMMON += ["-fno-tree-pre"]
     LEVELS = {
         "v2": ["-march=x86-64-v2"],
         "v3": ["-march=x86-64-v3"],

@@ -4,6 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* GCC would carry weights from one turn of a loop to the next, in the registers of sums. */
+#pragma GCC optimize("no-tree-pre")
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
