@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import NamedTuple
 
+from .backends.loop_nest import LONG
 from .copies import Copy, copied_dilation, copied_length
 from .problem import Problem
 
@@ -25,8 +26,6 @@ PRODUCTS = 1 << 22
 """Products worth a piece of their own: some ten times what handing it over costs."""
 PIECES = 512
 """Pieces of a box that are enough for any number of threads."""
-LONG = 64
-"""Items of a row that keep vectors busy."""
 VECTOR = 8
 """Items that fill a vector."""
 STEP = 8

@@ -27,11 +27,7 @@ def window_sums(
     int64_t strip,
     bint relu,
 ):
-    cdef nest_t nest = nest_t(
-        tile[0], tile[1], tile[2], tile[3], tile[4], tile[5],
-        tile[6], tile[7], tile[8], tile[9], tile[10], tile[11],
-        planes.shape[0], relu,
-    )
+    cdef nest_t nest = extents(tile, planes.shape[0], relu)
     cdef int64_t slab, slabs = 1, rest, index, o, i, j, b
     cdef Py_ssize_t depth
     for depth in range(loops.shape[0]):

@@ -41,11 +41,16 @@ cdef class Nest:
     def __cinit__(self, loops, planes, const int64_t[::1] tile):
         self.loops = loops
         self.planes = planes
-        self.tile = nest_t(
-            tile[0], tile[1], tile[2], tile[3], tile[4], tile[5],
-            tile[6], tile[7], tile[8], tile[9], tile[10], tile[11],
-            self.planes.shape[0], 0,
-        )
+        self.tile = extents(tile, self.planes.shape[0], False)
+
+
+cdef nest_t extents(const int64_t[::1] tile, Py_ssize_t planes, bint relu) noexcept:
+    """Return the extents and steps of a tile as the C code reads them."""
+    return nest_t(
+        tile[0], tile[1], tile[2], tile[3], tile[4], tile[5],
+        tile[6], tile[7], tile[8], tile[9], tile[10], tile[11],
+        planes, relu,
+    )
 
 
 cdef dict nests = {}

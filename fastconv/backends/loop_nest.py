@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-__all__ = ["LoopNest", "flat", "loop_nest", "make_nest"]
+__all__ = ["LONG", "LoopNest", "flat", "loop_nest", "make_nest"]
 
 
 LONG = 64

@@ -16,6 +16,8 @@ from typing import Any
 import numba
 from numba import types
 
+from .on_disk import compile_kept
+
 __all__ = ["compiled"]
 
 # mypy: disable-error-code="no-untyped-def"
@@ -177,12 +179,4 @@ def compiled(dtype: str) -> Callable[..., Any]:
     signature = types.void(
         room, operand, operand, operand, table, table, numbers, room, types.int64, types.boolean
     )
-    try:
-        return _compile(signature, cache=True)
-    except (RuntimeError, OSError):  # no folder to keep it in, or no room
-        return _compile(signature, cache=False)
-
-
-def _compile(signature: Any, cache: bool) -> Callable[..., Any]:
-    function: Callable[..., Any] = numba.njit([signature], nogil=True, cache=cache)(window_sums)
-    return function
+    return compile_kept(window_sums, signature)

@@ -15,6 +15,7 @@ import numba
 from numba import types
 
 from . import tile
+from .on_disk import compile_kept
 from .tile import VECTOR_BYTES, make_tile
 
 __all__ = ["compiled"]
@@ -121,14 +122,6 @@ def compiled(dtype: str) -> Callable[..., Any]:
         array(items, 1, readonly=False), operand, operand, operand, table, table, numbers,
         types.boolean,
     )  # fmt: skip
-    try:
-        # Numba's cache looks at this file alone: the name says which tile is inside.
-        correlate.__qualname__ = f"correlate_{crc32(Path(tile.__file__).read_bytes()):08x}"
-        return _compile(signature, cache=True)
-    except (RuntimeError, OSError):  # no folder to keep it in, or no room
-        return _compile(signature, cache=False)
-
-
-def _compile(signature: Any, cache: bool) -> Callable[..., Any]:
-    function: Callable[..., Any] = numba.njit([signature], nogil=True, cache=cache)(correlate)
-    return function
+    # Numba's cache looks at this file alone: the name says which tile is inside.
+    correlate.__qualname__ = f"correlate_{crc32(Path(tile.__file__).read_bytes()):08x}"
+    return compile_kept(correlate, signature)

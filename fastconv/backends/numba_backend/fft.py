@@ -18,6 +18,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from .on_disk import compile_kept
 from .tile import VECTOR_BYTES
 
 __all__ = ["compiled"]
@@ -489,12 +490,4 @@ def compiled(dtype: str) -> Callable[..., Any]:
     room = types.Array(items, 1, "C")
     ways = types.boolean, types.boolean
     signature = types.void(out, operand, operand, twiddles, room, types.intp, *ways)
-    try:
-        return _compile(signature, cache=True)
-    except (RuntimeError, OSError):  # no folder to keep it in, or no room
-        return _compile(signature, cache=False)
-
-
-def _compile(signature: Any, cache: bool) -> Callable[..., Any]:
-    function: Callable[..., Any] = numba.njit([signature], nogil=True, cache=cache)(fourier)
-    return function
+    return compile_kept(fourier, signature)

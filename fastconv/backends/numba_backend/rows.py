@@ -18,6 +18,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .on_disk import compile_kept
+
 __all__ = ["RANK", "compiled"]
 
 RANK = 5
@@ -229,12 +231,4 @@ def compiled(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
         types.UniTuple(types.Array(types.int64, 2, "C", readonly=True), RANK),
         item,
     )
-    try:
-        return _compile(signature, cache=True)
-    except (RuntimeError, OSError):  # no folder to keep it in, or no room
-        return _compile(signature, cache=False)
-
-
-def _compile(signature: Any, cache: bool) -> Callable[..., Any]:
-    function: Callable[..., Any] = numba.njit([signature], nogil=True, cache=cache)(copy)
-    return function
+    return compile_kept(copy, signature)
