@@ -66,7 +66,7 @@ def correlate(out, x, w, bias, tuple stride, tuple dilation, bint relu):
         for operand in (out, x, w, bias):
             PyObject_GetBuffer(operand, &arrays[held], PyBUF_STRIDES | PyBUF_FORMAT)
             held += 1
-        key = (geometry(arrays), letter(arrays), stride, dilation)
+        key = (geometry(arrays, 4), letter(arrays), stride, dilation)
         nest = nests.get(key)
         if nest is None:
             if len(nests) >= KEPT:
@@ -86,11 +86,11 @@ def correlate(out, x, w, bias, tuple stride, tuple dilation, bint relu):
             PyBuffer_Release(&arrays[held])
 
 
-cdef bytes geometry(const Py_buffer *arrays):
+cdef bytes geometry(const Py_buffer *arrays, int operands):
     """Return the shapes and strides of operands, in one row."""
     cdef Py_ssize_t numbers[8 * MOST_AXES]
     cdef int count = 0, operand, axis
-    for operand in range(4):
+    for operand in range(operands):
         for axis in range(arrays[operand].ndim):
             numbers[count] = arrays[operand].shape[axis]
             numbers[count + 1] = arrays[operand].strides[axis]

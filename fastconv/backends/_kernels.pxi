@@ -5,3 +5,4 @@ from libc.stdint cimport int64_t
 include "_rows.pxi"
 include "_correlate.pxi"
 include "_box.pxi"
+include "_contract.pxi"

@@ -29,6 +29,17 @@ All of the above holds, but for these:
     - a sample goes through at most ``k`` additions along an axis of ``k`` taps;
     - the bits of an output may depend on where in the slab it stands.
 
+The ``contract`` kernels are matrix products, for float32 and float64.  What holds of ``correlate``
+holds of them, but for these:
+    - in ``contract_channels`` the channels of ``x`` are neighbours, and so are those of ``out``; ``w``
+      comes in panels, ``(G, panels, *T, C, width)``: as many output channels as ``panel(dtype)``
+      says are neighbours, and those beyond ``K`` are zeros;
+    - in ``contract_planes`` kernels have one tap and outputs are neighbours: ``x`` is
+      ``(*B, G, C, P)``, ``w`` is ``(G, K, C)`` and ``out`` is ``(*B, G, K, P)``;
+    - ``contract_outputs`` adds to ``out``, which is ``(G, K, C, *T)``, the sum over batch and outputs
+      of ``gradient * x``; ``gradient`` is ``(*B, G, K, *O)``, and the channels of ``x`` and of ``out``
+      are neighbours.  Its bits depend on the order in which slabs are added, too.
+
 ``extend`` fills all of ``copy``: the last axes by the runs of `boundary.runs`, one table an axis,
 those in front item by item.  Samples keep their value, as well as the dtype of ``copy`` can hold
 it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of their shape by the
@@ -140,6 +151,36 @@ class Backend(Protocol):
     @property
     def correlate(self) -> Kernel:
         """The hot loop."""
+
+    def panel(self, dtype: np.dtype) -> int:
+        """Output channels of a panel of weights."""
+
+    def contract_channels(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        """Sums over taps and channels that are neighbours."""
+
+    def contract_planes(
+        self, out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool
+    ) -> None:
+        """Weighted sums of planes."""
+
+    def contract_outputs(
+        self,
+        out: NDArray,
+        x: NDArray,
+        gradient: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+    ) -> None:
+        """Sums over outputs: the gradient of weights."""
 
     @property
     def window_sums(self) -> WindowSums:

@@ -15,17 +15,21 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from . import fourier, numpy_backend
+from . import contraction, fourier, numpy_backend
 from ._protocol import Rates
 from .loop_nest import flat
 from .window_nest import window_nest
 
 __all__ = [
     "RATES",
+    "contract_channels",
+    "contract_outputs",
+    "contract_planes",
     "correlate",
     "describe",
     "extend",
     "filter_columns",
+    "panel",
     "store",
     "transform",
     "unavailable",
@@ -102,6 +106,38 @@ def correlate(
     relu: bool,
 ) -> None:
     _kernels().correlate(out, x, w, bias, stride, dilation, relu)
+
+
+def panel(dtype: np.dtype) -> int:
+    return 2 * _kernels().VECTOR // dtype.itemsize or 2
+
+
+def contract_channels(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    arrays, extra = (out, x, w, bias), (stride, dilation)
+    _kernels().contract(contraction.channels, arrays, extra, 1, 2, 3, relu)
+
+
+def contract_planes(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
+    _kernels().contract(contraction.planes, (out, x, w, bias), (), 2, 1, 3, relu)
+
+
+def contract_outputs(
+    out: NDArray,
+    x: NDArray,
+    gradient: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> None:
+    arrays, extra = (out, x, gradient), (stride, dilation)
+    _kernels().contract(contraction.outputs, arrays, extra, 2, 1, -1, False)
 
 
 def window_sums(

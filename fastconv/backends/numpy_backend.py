@@ -22,10 +22,14 @@ from ._protocol import Rates
 
 __all__ = [
     "RATES",
+    "contract_channels",
+    "contract_outputs",
+    "contract_planes",
     "correlate",
     "describe",
     "extend",
     "filter_columns",
+    "panel",
     "store",
     "transform",
     "unavailable",
@@ -47,6 +51,9 @@ SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""
 BAND = 1 << 16
 """Outputs of a band of windows: intermediate sums of as many stay in a cache."""
+
+PANEL = 32
+"""Output channels of a panel of weights."""
 
 
 def unavailable() -> None:
@@ -125,6 +132,49 @@ def _product(a: NDArray, b: NDArray) -> NDArray:
             block = slice(left, left + width)
             np.matmul(a[..., band, :], b[..., block], out=product[..., band, block])
     return product
+
+
+def panel(dtype: np.dtype) -> int:
+    return PANEL
+
+
+def contract_channels(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    groups, panels, *taps, channels, width = w.shape
+    whole = np.moveaxis(w, (1, -1), (-2, -1)).reshape(groups, *taps, channels, panels * width)
+    natural = np.moveaxis(whole[..., : out.shape[-len(taps) - 1]], (-1, -2), (1, 2))
+    correlate(out, x, natural, bias, stride, dilation, relu)
+
+
+def contract_planes(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
+    correlate(out, x, w[..., None], bias, (1,), (1,), relu)
+
+
+def contract_outputs(
+    out: NDArray,
+    x: NDArray,
+    gradient: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> None:
+    rank = len(stride)
+    by_outputs = np.moveaxis(gradient, (-rank - 2, -rank - 1), (0, 1))
+    factors = by_outputs.reshape(*by_outputs.shape[:2], -1)
+    lengths = gradient.shape[-rank:]
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        for tap in np.ndindex(out.shape[-rank:]):
+            steps = zip(tap, dilation, stride, lengths, strict=True)
+            where = tuple(slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in steps)
+            by_channels = np.moveaxis(x[(..., *where)], (-rank - 2, -rank - 1), (0, -1))
+            samples = by_channels.reshape(by_channels.shape[0], -1, by_channels.shape[-1])
+            out[(..., *tap)] += _product(factors, samples)
 
 
 def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> None:

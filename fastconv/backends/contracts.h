@@ -1,0 +1,33 @@
+/* Sums over channels for every item type; to be included after tiles.h. */
+
+#include <string.h>
+
+/* What `contraction.py` makes: an output row, with where it, its factors and its bias begin; a run of
+ * terms, with where they begin in `a` and `b`, and how many they are. */
+typedef struct {
+    int64_t out, a, bias;
+} gemm_row_t;
+typedef struct {
+    int64_t a, b, n;
+} run_t;
+typedef struct {
+    const gemm_row_t *row;
+    const run_t *run;
+    const int64_t *first_run;
+    int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col;
+    int accumulate, relu;
+} contract_t;
+
+#define GEMM_ROWS 6
+#define BLOCK_TERMS 256
+enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
+
+#define T float
+#define LANES (VECTOR_BYTES ? VECTOR_BYTES / 4 : 1)
+#define NAMED(f) f##_float32
+#include "contract.h"
+
+#define T double
+#define LANES (VECTOR_BYTES ? VECTOR_BYTES / 8 : 1)
+#define NAMED(f) f##_float64
+#include "contract.h"
