@@ -7,6 +7,7 @@ from libc.string cimport memcpy
 
 cdef extern from "rows.h" nogil:
     ctypedef void row_t(char *, const char *, int64_t, int64_t, int64_t)
+    ctypedef void turn_t(char *, const char *, int64_t, int64_t, int64_t, int64_t)
     ctypedef struct row_axis_t:
         int64_t n
         int64_t to
@@ -17,9 +18,12 @@ cdef extern from "rows.h" nogil:
         const row_axis_t *axes
         int last
         row_t *row
+        turn_t *turn
+        int64_t item
         char constant[8]
         size_t constant_bytes
     row_t *row_for(char source, char to)
+    turn_t *turn_for(char source, char to)
     void walk(const walk_t *w, int depth, char *to, const char *source)
 
 cdef enum:
@@ -59,25 +63,49 @@ cdef bint _copy_items(Py_buffer *to, Py_buffer *source, tuple runs, constant) ex
     cdef row_axis_t axes[MOST_AXES]
     cdef const int64_t[:, ::1] table
     cdef walk_t w
-    cdef int i, first = to.ndim - <int> len(runs), innermost = to.ndim - 1
+    cdef int i, count = 0, first = to.ndim - <int> len(runs), innermost, beside = -1
     w.row = row_for(letter(source), letter(to))
     if w.row == NULL:
         return False
+    w.turn = turn_for(letter(source), letter(to))
+    w.item = to.itemsize
     w.axes = axes
-    w.last = to.ndim - 1
     set_constant(&w, letter(to), constant)
     for i in range(to.ndim):
-        axes[i] = row_axis_t(to.shape[i], to.strides[i], source.strides[i], NULL, 0)
+        if i < first and count and follows(&axes[count - 1], to, source, i):
+            axes[count - 1] = row_axis_t(
+                axes[count - 1].n * to.shape[i], to.strides[i], source.strides[i], NULL, 0
+            )
+            continue
+        axes[count] = row_axis_t(to.shape[i], to.strides[i], source.strides[i], NULL, 0)
         if i >= first:
             table = runs[i - first]
-            axes[i].runs = &table[0, 0]
-            axes[i].n_runs = table.shape[0]
-        if to.strides[i] == to.itemsize and to.shape[i] > 1:
+            axes[count].runs = &table[0, 0]
+            axes[count].n_runs = table.shape[0]
+        count += 1
+    w.last = innermost = count - 1
+    for i in range(count):
+        if axes[i].to == to.itemsize and axes[i].n > 1:
             innermost = i
     axes[w.last], axes[innermost] = axes[innermost], axes[w.last]
+    for i in range(w.last):
+        if axes[i].source == source.itemsize and axes[i].n > 1:
+            beside = i
+    if beside >= 0:
+        axes[w.last - 1], axes[beside] = axes[beside], axes[w.last - 1]
     with nogil:
         walk(&w, 0, <char *> to.buf, <const char *> source.buf)
     return True
+
+
+cdef bint follows(
+    const row_axis_t *outer, const Py_buffer *to, const Py_buffer *source, int i
+) noexcept:
+    """Say whether axis `i` ends where the next item of `outer` begins, on both sides."""
+    return (
+        outer.to == to.shape[i] * to.strides[i]
+        and outer.source == to.shape[i] * source.strides[i]
+    )
 
 
 cdef int set_constant(walk_t *w, char kind, value) except -1:

@@ -10,6 +10,9 @@
 
 /* `n` items, some bytes apart on either side. */
 typedef void row_t(char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step);
+/* Rows of neighbours from columns of neighbours. */
+typedef void turn_t(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
+                    int64_t from_step);
 
 #if defined(__GNUC__) || defined(__clang__)
 
@@ -176,6 +179,62 @@ ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
 
+/* Squares of items, rows becoming columns. */
+#if defined(__clang__)
+#define PICK(P, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(P, a, b, ...) __builtin_shuffle(a, b, (P){__VA_ARGS__})
+#endif
+typedef float four_f __attribute__((vector_size(16), aligned(1), may_alias));
+typedef double two_d __attribute__((vector_size(16), aligned(1), may_alias));
+typedef int32_t four_i __attribute__((vector_size(16)));
+typedef int64_t two_q __attribute__((vector_size(16)));
+
+INLINE void square_f(char *to, int64_t to_row, const char *from, int64_t from_row)
+{
+#define ROW_AT(i) (*(const four_f *)(from + (i) * from_row))
+    const four_f a = ROW_AT(0), b = ROW_AT(1), c = ROW_AT(2), d = ROW_AT(3);
+    const four_f e = PICK(four_i, a, b, 0, 4, 1, 5), f = PICK(four_i, a, b, 2, 6, 3, 7);
+    const four_f g = PICK(four_i, c, d, 0, 4, 1, 5), h = PICK(four_i, c, d, 2, 6, 3, 7);
+    *(four_f *)to = PICK(four_i, e, g, 0, 1, 4, 5);
+    *(four_f *)(to + to_row) = PICK(four_i, e, g, 2, 3, 6, 7);
+    *(four_f *)(to + 2 * to_row) = PICK(four_i, f, h, 0, 1, 4, 5);
+    *(four_f *)(to + 3 * to_row) = PICK(four_i, f, h, 2, 3, 6, 7);
+#undef ROW_AT
+}
+
+INLINE void square_d(char *to, int64_t to_row, const char *from, int64_t from_row)
+{
+    const two_d a = *(const two_d *)from, b = *(const two_d *)(from + from_row);
+    *(two_d *)to = PICK(two_q, a, b, 0, 2);
+    *(two_d *)(to + to_row) = PICK(two_q, a, b, 1, 3);
+}
+
+/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbours. */
+#define TURN(T, letter, side)                                                          \
+    static void turn_##letter(char *to, const char *from, int64_t rows, int64_t to_row, \
+                              int64_t n, int64_t from_step)                            \
+    {                                                                                  \
+        const int64_t item = sizeof(T), squares = rows / side * side;                  \
+        const int64_t whole = n / side * side;                                         \
+        for (int64_t i = 0; i < whole; i += side)                                      \
+            for (int64_t r = 0; r < squares; r += side)                                \
+                square_##letter(to + r * to_row + i * item, to_row,                    \
+                                from + i * from_step + r * item, from_step);           \
+        for (int64_t i = 0; i < n; i++)                                                \
+            for (int64_t r = i < whole ? squares : 0; r < rows; r++)                   \
+                memcpy(to + r * to_row + i * item, from + i * from_step + r * item, sizeof(T)); \
+    }
+TURN(float, f, 4)
+TURN(double, d, 2)
+#undef TURN
+#undef PICK
+
+static turn_t *turn_for(char from, char to)
+{
+    return from != to ? NULL : to == 'f' ? turn_f : to == 'd' ? turn_d : NULL;
+}
+
 #define PAIR(from, to) ((from) << 8 | (to))
 #define CASE(FROM, letter, TO, to_letter) case PAIR(letter, to_letter): return row_##FROM##_##TO;
 #define CASES_FROM(FROM, letter)                                                       \
@@ -200,6 +259,7 @@ static row_t *row_for(char from, char to)
 #else
 
 static row_t *row_for(char from, char to) { return NULL; }
+static turn_t *turn_for(char from, char to) { return NULL; }
 
 #endif
 
@@ -216,6 +276,8 @@ typedef struct {
     const row_axis_t *axes;
     int last;
     row_t *row;
+    turn_t *turn;
+    int64_t item;
     char constant[8];
     size_t constant_bytes;
 } walk_t;
@@ -229,22 +291,34 @@ static void fill(const walk_t *w, int depth, char *to, int64_t n)
     }
 }
 
+static void walk(const walk_t *w, int depth, char *to, const char *from);
+
+/* `n` items of the axis at `depth`, each with all items of the axes inside of it.  Where the axis inside
+ * is the last one and this one's samples are neighbours, rows are columns of them. */
+static void walk_run(const walk_t *w, int depth, char *to, const char *from, int64_t n, int64_t step)
+{
+    const row_axis_t *axis = w->axes + depth;
+    if (depth == w->last) {
+        w->row(to, from, n, axis->to, step);
+    } else if (depth == w->last - 1 && w->turn && step == w->item && axis[1].to == w->item
+               && !axis[1].runs) {
+        w->turn(to, from, n, axis->to, axis[1].n, axis[1].from);
+    } else {
+        for (int64_t i = 0; i < n; i++) walk(w, depth + 1, to + i * axis->to, from + i * step);
+    }
+}
+
 /* All items of the axes from `depth` on. */
 static void walk(const walk_t *w, int depth, char *to, const char *from)
 {
     const row_axis_t *axis = w->axes + depth;
-    const int64_t everything[4] = {0, axis->n, 0, 1};
-    const int64_t *run = axis->runs ? axis->runs : everything;
-    const int64_t n_runs = axis->runs ? axis->n_runs : 1;
-    for (int64_t r = 0; r < n_runs; r++, run += 4) {
+    if (!axis->runs) {
+        walk_run(w, depth, to, from, axis->n, axis->from);
+        return;
+    }
+    for (const int64_t *run = axis->runs; run < axis->runs + 4 * axis->n_runs; run += 4) {
         char *t = to + run[0] * axis->to;
-        if (run[2] < 0) {
-            fill(w, depth, t, run[1]);
-            continue;
-        }
-        const char *f = from + run[2] * axis->from;
-        const int64_t step = run[3] * axis->from;
-        if (depth == w->last) w->row(t, f, run[1], axis->to, step);
-        else for (int64_t i = 0; i < run[1]; i++) walk(w, depth + 1, t + i * axis->to, f + i * step);
+        if (run[2] < 0) fill(w, depth, t, run[1]);
+        else walk_run(w, depth, t, from + run[2] * axis->from, run[1], run[3] * axis->from);
     }
 }
