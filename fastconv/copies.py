@@ -35,16 +35,21 @@ class Copy:
     axes: tuple[int, ...]
     """Where each axis of the copy is in memory."""
     row_axis: int | None
-    """The last axis, where its items are neighbours."""
+    """The axis of neighbouring items: the last one or that of channels."""
     runs: tuple[NDArray[np.int64], ...]
     """Where each filtered axis reads."""
     shape: tuple[int, ...]
 
     @classmethod
     def of(
-        cls, problem: Problem, lead: tuple[int, ...], region: tuple[tuple[int, int], ...], last: int
+        cls,
+        problem: Problem,
+        lead: tuple[int, ...],
+        region: tuple[tuple[int, int], ...],
+        last: int | None,
     ) -> Copy:
-        """The copy for a region of outputs, with neighbouring items along filtered axis ``last``.
+        """The copy for a region of outputs, with neighbouring items along filtered axis ``last``,
+        or with neighbouring channels.
 
         ``lead`` counts batches, groups and channels.
         """
@@ -53,12 +58,20 @@ class Copy:
         lengths = [len(starts) * each for starts, each in stretches]
         parts = () if problem.parts == 1 else (problem.parts,)
         outer = (*lead, *parts)
-        order = [*(axis for axis in range(len(lengths)) if axis != last), last]
+        axes = [*range(len(outer) + len(lengths))]
+        channels = axes[len(lead) - 1 : len(outer)]
+        end = channels if last is None else [len(outer) + last]
+        order = [axis for axis in axes if axis not in end] + end
+        whole = (*outer, *lengths)
+        if last is None:
+            row_axis: int | None = len(lead) - 1
+        else:
+            row_axis = len(lead) + last if last == len(lengths) - 1 else None
         return cls(
             problem,
-            (*outer, *(lengths[axis] for axis in order)),
-            (*range(len(outer)), *(len(outer) + order.index(axis) for axis in range(len(order)))),
-            len(lead) + last if last == len(lengths) - 1 else None,
+            tuple(whole[axis] for axis in order),
+            tuple(order.index(axis) for axis in axes),
+            row_axis,
             tuple(
                 runs(axis.boundary, *stretch, axis.size)
                 for axis, stretch in zip(problem.axes, stretches, strict=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import NamedTuple
 
+from .algorithms import Layout
 from .backends.loop_nest import LONG
 from .copies import Copy, copied_dilation, copied_length
 from .problem import Problem
@@ -28,6 +29,14 @@ PIECES = 512
 """Pieces of a box that are enough for any number of threads."""
 VECTOR = 8
 """Items that fill a vector."""
+LAYER_PRODUCTS = 1 << 22
+"""Products of a layer that are worth a piece of their own."""
+LAYER_PIECES = 64
+"""Pieces of a layer that are enough for any number of threads."""
+OUTPUTS = 48
+"""Outputs of a piece that keep matrix products busy."""
+SERVED = 512
+"""Products that a sample of a copy must serve before channels are parted."""
 STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
@@ -41,6 +50,8 @@ class Piece:
 
     out: tuple[slice, ...]
     weights: tuple[slice, slice]
+    """Its groups, and output channels in real numbers or panels of them."""
+    bias: tuple[slice, slice]
     """Its groups and output channels, the latter in real numbers."""
     reads: tuple[slice, ...]
     """What it reads of ``x``: a batch and group part, all channels, and a part of the filtered axes
@@ -86,8 +97,11 @@ class Grid:
     """Of batch axes, groups, filtered axes and channels."""
     inside: bool
     """It reads samples of the array only, which may be read in place."""
-    across: int
-    """The filtered axis that is laid out last in copies: the longest where the last one is thin."""
+    across: int | None
+    """The filtered axis that is laid out last in copies (the longest where the last one is thin), or
+    None where channels are."""
+    panel: int = 1
+    """Output channels that weights keep together."""
 
     def __len__(self) -> int:
         return prod(axis.parts for axis in self.cuts)
@@ -98,6 +112,7 @@ class Grid:
             number, place = divmod(number, axis.parts)
             spans.append(axis.part(place))
         channels, *spans = spans
+        first, last = (end * self.problem.parts for end in channels)
         axes = self.problem.axes
         region, lead = tuple(spans[: len(axes)][::-1]), spans[len(axes) :][::-1]
         if self.inside:
@@ -110,7 +125,8 @@ class Grid:
             gaps = [copied_dilation(axis, b - a) for axis, (a, b) in zip(axes, region, strict=True)]
         return Piece(
             out=tuple(slice(*span) for span in (*lead, channels, *region)),
-            weights=(slice(*lead[-1]), _times(channels, self.problem.parts)),
+            weights=(slice(*lead[-1]), slice(first // self.panel, -(-last // self.panel))),
+            bias=(slice(*lead[-1]), slice(first, last)),
             reads=tuple(slice(*span) for span in (*lead, (0, self.problem.in_channels), *reads)),
             copy=copy,
             stride=tuple(axis.stride for axis in axes),
@@ -163,6 +179,38 @@ def cut(problem: Problem, products: int, grain: tuple[int, ...], in_place: bool)
     """
     boxes = _boxes(problem, in_place) if prod(problem.canonical_out) else ()
     return Pieces([_split(problem, box, products, grain, inside) for box, inside in boxes])
+
+
+def cut_layer(
+    problem: Problem, products: int, panel: int, layout: Layout, in_place: bool
+) -> Pieces:
+    """The pieces of a problem that sums channels, ``products`` of them an output.
+
+    Every piece has some outputs and as many of their channels as it may, for what is copied or laid
+    out of its samples serves all of these; they are parted between panels.
+    """
+    if not prod(problem.canonical_out):
+        return Pieces([])
+    whole = tuple((0, axis.out) for axis in problem.axes)
+    inside = in_place and all(axis.interior == (0, axis.out) for axis in problem.axes)
+    lengths = [axis.out for axis in problem.axes]
+    outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
+    caches = 1 if inside else ceil(_box_bytes(problem, whole) / SCRATCH)
+    parts = max(min(ceil(outputs * products / LAYER_PRODUCTS), LAYER_PIECES), caches)
+
+    lead = [*problem.batch, problem.groups]
+    lead_cuts, needed = _cuts(lead, parts)
+    most = max(prod(lengths) // OUTPUTS, ceil(caches / prod(lead_cuts)), 1)
+    cuts, _ = _cuts(lengths, min(needed, most))
+    needed = ceil(needed / prod(cuts))
+    taps = prod(problem.taps)
+    serving = max(problem.out_channels * taps // SERVED, 1)
+    step = panel // problem.parts or 1
+    channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, serving))
+    spans = [Cut(0, n, count, 1) for n, count in zip((*lead, *lengths), (*lead_cuts, *cuts), strict=True)]
+    channels = Cut(0, problem.out_channels, channel_cuts[0], step)
+    across = None if layout == "channels" else len(lengths) - 1
+    return Pieces([Grid(problem, (*spans, channels), inside, across, panel)])
 
 
 def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
@@ -252,7 +300,3 @@ def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:
         cuts.append(min(n, parts))
         parts = ceil(parts / cuts[-1])
     return cuts, parts
-
-
-def _times(span: tuple[int, int], factor: int) -> slice:
-    return slice(span[0] * factor, span[1] * factor)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import algorithms, backends, config, dtypes, parallel, rates, validate
-from .pieces import Pieces, cut
+from .pieces import Pieces, cut, cut_layer
 from .problem import Form, Problem
 from .work import Work, row_axis
 
@@ -97,7 +97,9 @@ class Plan:
         if self._wide and safe is not None and dtypes.largest_value(samples) > safe:
             plan = make(self._wide, "numpy", self.algorithm, self.candidates, self._threads)
         source, target = problem.view_x(samples), problem.view_out(result)
-        work = plan._work(row_axis(plan.problem, source), row_axis(plan.problem, target))
+        layout = algorithms.load(plan.algorithm).LAYOUT
+        rows = (row_axis(plan.problem, view, layout) for view in (source, target))
+        work = plan._work(*rows)
         parallel.run(partial(work.run, source, target), len(work), self._thread_count(len(work)))
         if out is None:
             return result
@@ -139,7 +141,11 @@ class Plan:
     def _pieces(self, in_place: bool) -> Pieces:
         problem, algorithm = self.problem, algorithms.load(self.algorithm)
         in_place = in_place and algorithm.IN_PLACE
-        return cut(problem, algorithm.products(problem), algorithm.grain(problem), in_place)
+        products, layout = algorithm.products(problem), algorithm.LAYOUT
+        if layout == "rows":
+            return cut(problem, products, algorithm.grain(problem), in_place)
+        panel = backends.load(self.backend).panel(problem.compute) if layout == "channels" else 1
+        return cut_layer(problem, products, panel, layout, in_place)
 
     def __repr__(self) -> str:
         problem = self.problem
@@ -193,37 +199,19 @@ def make(
         bias = None if question.bias is None else question.bias.copy()
         wide = validate.Question(integers, w, bias)
     with np.errstate(all="ignore"):
-        weights, offset = _prepare(question, algorithms.load(algorithm))
+        weights, offset = _prepare(question, algorithms.load(algorithm), backend)
     return Plan(problem, backend, algorithm, candidates, wide, weights, offset, threads)
 
 
 def _prepare(
-    question: validate.Question, module: algorithms.Algorithm
+    question: validate.Question, module: algorithms.Algorithm, backend: str
 ) -> tuple[tuple[NDArray, ...], NDArray]:
     """Weights and bias in real numbers of the compute dtype."""
-    problem = question.problem
-    bias = question.bias
-    if bias is None:
-        bias = np.zeros((problem.groups, problem.out_channels), problem.compute)
-    if not problem.complex:
-        w = tuple(factor.astype(problem.compute, order="C") for factor in question.w)
-        return module.prepare(problem, w), bias.astype(problem.compute, order="C")
-    dtype = np.result_type(problem.compute, np.complex64)
-    weights = module.prepare(problem, tuple(factor.astype(dtype) for factor in question.w))
-    return tuple(_as_real(w) for w in weights), _interleave(
-        bias.real, bias.imag, 1, problem.compute
-    )
-
-
-def _as_real(w: NDArray) -> NDArray:
-    """Complex weights as real ones between pairs of channels: ``[[re, -im], [im, re]]``."""
-    real = _interleave(w.real, w.imag, 1, w.real.dtype)
-    imaginary = _interleave(-w.imag, w.real, 1, w.real.dtype)
-    return _interleave(real, imaginary, 2, w.real.dtype)
-
-
-def _interleave(first: NDArray, second: NDArray, axis: int, dtype: np.dtype) -> NDArray:
-    """``first[0], second[0], first[1], second[1], …`` along an axis."""
-    pairs = np.stack((first, second), axis=axis + 1)
-    shape = (*first.shape[:axis], 2 * first.shape[axis], *first.shape[axis + 1 :])
-    return np.ascontiguousarray(pairs.reshape(shape), dtype)
+    problem, dtype = question.problem, question.problem.compute
+    if problem.complex:
+        dtype = np.result_type(dtype, np.complex64)
+    w = tuple(factor.astype(dtype, order="C") for factor in question.w)
+    bias = np.zeros((problem.groups, problem.out_channels), dtype)
+    if question.bias is not None:
+        bias[...] = question.bias
+    return module.prepare(problem, w, backends.load(backend)), bias.view(problem.compute)

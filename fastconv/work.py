@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import scratch
-from .algorithms import Algorithm
+from .algorithms import Algorithm, Layout
 from .backends._protocol import Backend
 from .pieces import Piece, Pieces
 from .problem import Problem
@@ -72,7 +72,7 @@ class Work:
         part = Part(
             piece,
             tuple(w[piece.weights] for w in self.weights),
-            self.bias[piece.weights],
+            self.bias[piece.bias],
             writes=self.out_row is not None and self.out_row == source_row,
         )
         if number < KEPT:
@@ -96,25 +96,29 @@ class Work:
         store(np.moveaxis(target.imag, channels, 0), parts[1::2])
 
 
-def row_axis(problem: Problem, view: NDArray) -> int | None:
-    """The axis of neighbouring items, if kernels can run along it: the last one, or a batch axis
-    that the last one steps over (the colours of a pixel).
+def row_axis(problem: Problem, view: NDArray, layout: Layout) -> int | None:
+    """The axis of neighbouring items, if kernels can run along it: that of channels where the
+    layout asks for it, or else the last one or, for rows, a batch axis that the last one steps over
+    (the colours of a pixel).
 
     None, too, where the items are not those of the sums.
     """
     flags = view.flags
     if view.dtype != problem.compute or problem.complex or not flags.aligned:
         return None
-    if flags.c_contiguous:
+    if flags.c_contiguous and layout != "channels":
         return view.ndim - 1
     item, strides = view.itemsize, view.strides
     for stride in strides:
         if stride < 0 or stride % item:
             return None
     last = len(strides) - 1
+    if layout == "channels":
+        channels = last - len(problem.axes)
+        return channels if strides[channels] == item else None
     if strides[last] == item:
         return last
-    if problem.axes[-1].stride == 1:
+    if layout == "rows" and problem.axes[-1].stride == 1:
         for axis in range(len(problem.batch)):
             if strides[axis] == item and strides[last] == item * view.shape[axis]:
                 return axis

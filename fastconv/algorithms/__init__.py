@@ -1,19 +1,23 @@
 """The algorithms by name, each one a file.  A new one is a file and a word in ``ORDER``.
 
-An algorithm is a module with six functions.  *Can it* and *should it* are apart:
+An algorithm is a module with six functions and two facts.  *Can it* and *should it* are apart:
 
 ``refuses(problem)``
     why it cannot solve the problem, in a sentence, or None if it can;
 ``products(problem)``
     how many products of real numbers it makes for one sample of the output;
+``LAYOUT``
+    what is laid out last in what it reads and writes: "rows" of samples (or the colours of a
+    pixel), whole "planes" of samples, or the "channels" of a sample;
 ``IN_PLACE``
     whether the interior of an array should be read in place, apart from its borders;
 ``grain(problem)``
     outputs along each filtered axis that a piece of work should have at least;
 ``cost(problem, backend)``
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
-``prepare(problem, w)``
-    the weights as ``run`` wants them, once a plan;
+``prepare(problem, w, backend)``
+    the weights as ``run`` wants them, in real numbers, once a plan: groups first, then output
+    channels or, with the layout "channels", panels of them;
 ``run(backend, out, x, weights, bias, stride, dilation, relu)``
     one slab, by a backend's kernels, with every position inside ``x``.
 
@@ -24,21 +28,23 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 from numpy.typing import NDArray
 
 from ..backends._protocol import Backend
 from ..problem import Problem
 
-__all__ = ["ORDER", "Algorithm", "load"]
+__all__ = ["ORDER", "Algorithm", "Layout", "load"]
 
-ORDER = ("box", "separable", "fft", "direct")
+Layout = Literal["rows", "planes", "channels"]
+ORDER = ("box", "separable", "fft", "pointwise", "gemm", "direct")
 
 
 class Algorithm(Protocol):
     """What an algorithm's module has."""
 
+    LAYOUT: Layout
     IN_PLACE: bool
 
     def refuses(self, problem: Problem) -> str | None: ...
@@ -49,7 +55,9 @@ class Algorithm(Protocol):
 
     def cost(self, problem: Problem, backend: str) -> float: ...
 
-    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]: ...
+    def prepare(
+        self, problem: Problem, w: tuple[NDArray, ...], backend: Backend
+    ) -> tuple[NDArray, ...]: ...
 
     def run(
         self,

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import costs
+from . import Layout, costs
 
-__all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
 
+LAYOUT: Layout = "rows"
 IN_PLACE = True
 
 FUSED = 2
@@ -56,7 +57,7 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, 0, passes) + additions
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """The weight of each group, the product of the first weights of its factors."""
     return (reduce(np.multiply, (factor.reshape(len(factor), 1, -1)[..., 0] for factor in w)),)
 

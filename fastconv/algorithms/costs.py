@@ -7,7 +7,17 @@ from math import prod
 from .. import rates
 from ..problem import Problem
 
-__all__ = ["seconds"]
+__all__ = ["contraction_seconds", "seconds"]
+
+
+def contraction_seconds(problem: Problem, backend: str, products: float) -> float:
+    """Predicted seconds on one thread of a matrix product, from the products an output."""
+    rate = rates.of(backend)
+    wide = problem.compute.itemsize / 4
+    products *= prod(problem.canonical_out)
+    samples = prod(problem.canonical_x) + prod(problem.canonical_out)
+    bytes_moved = samples * problem.parts * problem.compute.itemsize
+    return rate.call + products * wide * rate.contracted + 2 * bytes_moved * rate.byte
 
 
 def seconds(problem: Problem, backend: str, products: float, passes: int = 1) -> float:

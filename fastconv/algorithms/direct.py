@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import costs
+from . import Layout, costs, pairs
 
-__all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
 
+LAYOUT: Layout = "rows"
 IN_PLACE = True
 
 
@@ -36,9 +37,9 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, products(problem))
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """One dense kernel; factors are multiplied out."""
-    return (reduce(np.multiply, w),)
+    return (pairs.as_real(reduce(np.multiply, w)),)
 
 
 def run(

@@ -26,9 +26,9 @@ from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..backends.fourier import LENGTHS, order
 from ..problem import Problem
-from . import costs
+from . import Layout, costs, pairs
 
-__all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run", "work"]
+__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run", "work"]
 
 LONGEST = {1: 4096, 2: 256, 3: 64}
 """Samples of a tile along an axis at most, for each number of filtered axes."""
@@ -41,6 +41,7 @@ PAD = 16
 """Items between rows of spectra, lest all of them fall into the same sets of a cache."""
 THIN = 8
 """A slab is filtered directly where so many like it would fit into a tile, side by side."""
+LAYOUT: Layout = "rows"
 IN_PLACE = False
 """Strips along the edges are too thin for tiles."""
 
@@ -118,13 +119,14 @@ def _tiles(problem: Problem) -> list[int]:
     return [ceil(axis.out / n) for n, axis in zip(_fresh(problem), problem.axes, strict=True)]
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """The dense kernel, and its spectrum as ``(G, K, C, planes, last axis, *other axes)``."""
     dense = reduce(np.multiply, w)
     tile = _tile(problem)
     if not problem.complex:
         return dense, _spectrum(dense, tile)
-    return dense, _spectrum(dense.real, tile) + 1j * _spectrum(dense.imag, tile)
+    spectrum = _spectrum(dense.real, tile) + 1j * _spectrum(dense.imag, tile)
+    return pairs.as_real(dense), pairs.as_real(spectrum)
 
 
 def _spectrum(dense: NDArray, tile: tuple[int, ...]) -> NDArray:

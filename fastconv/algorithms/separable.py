@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from .. import lowrank, rates, scratch
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import costs
+from . import Layout, costs, pairs
 
-__all__ = ["IN_PLACE", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
 
+LAYOUT: Layout = "rows"
 IN_PLACE = True
 
 
@@ -44,14 +45,14 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, slow_products, passes)
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """The factors as they were given; or those that are found.
 
     Several products are two factors and the dense kernel.  The second factor is
     ``(groups, 1, products, *taps)`` there, for plans cut weights along their channels out.
     """
     if problem.form.factors:
-        return w
+        return tuple(map(pairs.as_real, w))
     rank = problem.form.rank or 1
     found = [lowrank.factors(kernel, rank) or [] for kernel in w[0]]
     tapped = [axis for axis, k in enumerate(problem.taps) if k > 1]
@@ -65,7 +66,8 @@ def prepare(problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
                 for number, product in enumerate(several):
                     factor[group, 0, number] = product[tapped.index(axis)].reshape(shape)
         stacked.append(factor)
-    return tuple(stacked) if rank == 1 else (*stacked, w[0])
+    kernels = stacked if rank == 1 else (*stacked, w[0])
+    return tuple(map(pairs.as_real, kernels))
 
 
 def run(

@@ -119,6 +119,8 @@ class Rates(NamedTuple):
     """Seconds for a product and its sum."""
     summed: float
     """Seconds for a product and its sum where channels are summed."""
+    contracted: float
+    """Seconds for a product and its sum in a matrix product."""
     byte: float
     """Seconds for a byte of input or output, each time it passes."""
     call: float

@@ -40,6 +40,7 @@ __all__ = [
 RATES = Rates(
     product=2.32e-11,
     summed=6.4e-11,
+    contracted=2.1e-11,
     byte=1.8e-11,
     call=2e-5,
     one_row=1.46,

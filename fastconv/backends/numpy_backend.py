@@ -40,6 +40,7 @@ __all__ = [
 RATES = Rates(
     product=7.5e-10,
     summed=1.9e-10,
+    contracted=1.9e-10,
     byte=0.0,
     call=1.4e-4,
     one_row=1.0,

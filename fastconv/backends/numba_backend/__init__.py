@@ -36,6 +36,7 @@ __all__ = [
 RATES = Rates(
     product=2.18e-11,
     summed=5.7e-11,
+    contracted=2.1e-11,
     byte=3.05e-11,
     call=2.9e-5,
     one_row=1.62,

@@ -1,0 +1,96 @@
+"""GEMM: a matrix product of outputs and their channels, without the matrix of windows.
+
+Samples lie with their channels last, so that all that a tap reads of an output is a run of
+neighbours, wherever stride and dilation put it.  Rows of the product are outputs, columns are
+output channels, and the terms of a sum are taps and channels; weights are laid out once for them.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends._protocol import Backend
+from ..problem import Problem
+from . import Layout, costs, pairs
+
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "pack",
+    "prepare",
+    "products",
+    "refuses",
+    "run",
+]
+
+LAYOUT: Layout = "channels"
+IN_PLACE = True
+VECTOR = 8
+"""Output channels that are computed together, needed or not."""
+
+
+def refuses(problem: Problem) -> str | None:
+    """It sums floating-point numbers of more than one channel."""
+    if problem.compute.kind != "f":
+        return "integers are summed in 64 bits, which few processors multiply in vectors"
+    if problem.in_channels * problem.parts == 1 and problem.out_channels * problem.parts == 1:
+        return "each channel of the result is made of one channel"
+    return None
+
+
+def products(problem: Problem) -> int:
+    """One a channel and tap."""
+    return problem.in_channels * prod(problem.taps) * problem.parts**2
+
+
+def grain(problem: Problem) -> tuple[int, ...]:
+    """Pieces of any size: no product is made twice."""
+    return (1,) * len(problem.axes)
+
+
+def cost(problem: Problem, backend: str) -> float:
+    """Seconds on one thread."""
+    channels = problem.out_channels * problem.parts
+    filled = -(-channels // VECTOR) * VECTOR / channels
+    return costs.contraction_seconds(problem, backend, products(problem) * filled)
+
+
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+    """One dense kernel in panels, ``(groups, panels, *taps, channels in, channels of a panel)``."""
+    return (pack(pairs.as_real(reduce(np.multiply, w)), backend),)
+
+
+def pack(w: NDArray, backend: Backend) -> NDArray:
+    """Weights ``(groups, channels out, channels in, *taps)`` in panels, the last one padded."""
+    groups, out_channels, in_channels, *taps = w.shape
+    width = backend.panel(w.dtype)
+    whole, rest = divmod(out_channels, width)
+    packed = np.empty((groups, whole + bool(rest), *taps, in_channels, width), w.dtype)
+    by_panel = np.moveaxis(packed, (-1, -2), (2, 3))
+    if whole:
+        full = w[:, : whole * width].reshape(groups, whole, width, in_channels, *taps)
+        backend.store(by_panel[:, :whole], full)
+    if rest:
+        by_panel[:, whole, :rest] = w[:, whole * width :]
+        by_panel[:, whole, rest:] = 0
+    return packed
+
+
+def run(
+    backend: Backend,
+    out: NDArray,
+    x: NDArray,
+    weights: tuple[NDArray, ...],
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    """Sum one slab."""
+    backend.contract_channels(out, x, weights[0], bias, stride, dilation, relu)

@@ -1,0 +1,75 @@
+"""Pointwise: kernels of one tap are a matrix product of weights and planes, as they lie."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends._protocol import Backend
+from ..problem import Problem
+from . import Layout, costs, pairs
+
+__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+
+LAYOUT: Layout = "planes"
+IN_PLACE = True
+
+
+def refuses(problem: Problem) -> str | None:
+    """It needs one tap that reads every sample of planes."""
+    if any(axis.taps > 1 for axis in problem.axes):
+        return "the kernel has more than one tap"
+    if problem.compute.kind != "f":
+        return "integers are summed in 64 bits, which few processors multiply in vectors"
+    if any(axis.stride > 1 or axis.before or axis.out != axis.size for axis in problem.axes):
+        return "it takes no stride and no padding"
+    if max(problem.order) not in problem.order[-len(problem.axes) :]:
+        return "channels are neighbours, not samples"
+    return None
+
+
+def products(problem: Problem) -> int:
+    """One a channel."""
+    return problem.in_channels * problem.parts**2
+
+
+def grain(problem: Problem) -> tuple[int, ...]:
+    """Pieces of any size: no product is made twice."""
+    return (1,) * len(problem.axes)
+
+
+def cost(problem: Problem, backend: str) -> float:
+    """Seconds on one thread."""
+    return costs.contraction_seconds(problem, backend, products(problem))
+
+
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+    """The weights as a matrix, ``(groups, channels out, channels in)``."""
+    dense = pairs.as_real(reduce(np.multiply, w))
+    return (dense.reshape(dense.shape[:3]),)
+
+
+def run(
+    backend: Backend,
+    out: NDArray,
+    x: NDArray,
+    weights: tuple[NDArray, ...],
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    """Sum one slab."""
+    rank = len(stride)
+    backend.contract_planes(_planes(out, rank), _planes(x, rank), weights[0], bias, relu)
+
+
+def _planes(array: NDArray, rank: int) -> NDArray:
+    """The last axes as one where they lie as one, or all but the last with those of the batch."""
+    lead, lengths = array.shape[:-rank], array.shape[-rank:]
+    steps = array.strides[-rank:]
+    if all(steps[i] == steps[i + 1] * lengths[i + 1] for i in range(rank - 1)):
+        return array.reshape(*lead, -1)
+    return np.moveaxis(array, range(-rank, -1), range(rank - 1))
