@@ -29,13 +29,13 @@ PIECES = 512
 """Pieces of a box that are enough for any number of threads."""
 VECTOR = 8
 """Items that fill a vector."""
-LAYER_PRODUCTS = 1 << 22
-"""Products of a layer that are worth a piece of their own."""
+FEW = 8
+"""Pieces of a layer that are enough for the threads of small machines."""
 LAYER_PIECES = 64
 """Pieces of a layer that are enough for any number of threads."""
 OUTPUTS = 48
 """Outputs of a piece that keep matrix products busy."""
-SERVED = 512
+SERVED = 1024
 """Products that a sample of a copy must serve before channels are parted."""
 STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
@@ -196,7 +196,9 @@ def cut_layer(
     lengths = [axis.out for axis in problem.axes]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
     caches = 1 if inside else ceil(_box_bytes(problem, whole) / SCRATCH)
-    parts = max(min(ceil(outputs * products / LAYER_PRODUCTS), LAYER_PIECES), caches)
+    total = outputs * products
+    worth = max(min(total // PRODUCTS, FEW), min(total // (FEW * PRODUCTS), LAYER_PIECES), 1)
+    parts = max(1 << (worth - 1).bit_length(), caches)
 
     lead = [*problem.batch, problem.groups]
     lead_cuts, needed = _cuts(lead, parts)

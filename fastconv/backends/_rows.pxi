@@ -21,7 +21,6 @@ cdef extern from "rows.h" nogil:
         turn_t *turn
         int64_t item
         char constant[8]
-        size_t constant_bytes
     row_t *row_for(char source, char to)
     turn_t *turn_for(char source, char to)
     void walk(const walk_t *w, int depth, char *to, const char *source)
@@ -114,14 +113,11 @@ cdef int set_constant(walk_t *w, char kind, value) except -1:
     cdef int64_t whole
     if kind == b"q":
         whole = int(value)
-        w.constant_bytes = sizeof(whole)
         memcpy(w.constant, &whole, sizeof(whole))
     elif kind == b"d":
         number = value
-        w.constant_bytes = sizeof(number)
         memcpy(w.constant, &number, sizeof(number))
     else:
         single = value
-        w.constant_bytes = sizeof(single)
         memcpy(w.constant, &single, sizeof(single))
     return 0

@@ -22,68 +22,76 @@ typedef T NAMED(gemm_vec);
 #define VEC NAMED(gemm_vec)
 #define WIDTH (2 * LANES)
 
-typedef struct {
-    T *out[GEMM_ROWS];
-    const T *a[GEMM_ROWS], *bias[GEMM_ROWS];
-} NAMED(rows_t);
-
-/* One tile.  Sums start from a bias for each row, from one for each column (`by_column`), or from what
- * `out` holds. */
-static ALWAYS_INLINE void NAMED(add_products)(const NAMED(rows_t) *at, const T *b, const run_t *run,
-                                              const run_t *end, const int64_t step_a, const int start,
-                                              const T *by_column, const int relu, const int rows,
-                                              const int vectors)
+/* The terms of some columns, for some tiles of rows below each other.  Sums start from a bias for each
+ * row, from one for each column (`by_column`), or from what `out` holds. */
+static ALWAYS_INLINE void NAMED(add_products)(T *out, const T *a, const T *b, const T *bias,
+                                              const contract_t *n, const block_t *block,
+                                              const gemm_row_t *row, int64_t tiles,
+                                              const T *by_column, const int64_t step_a,
+                                              const int rows, const int vectors)
 {
     const VEC zero = {0};
-    VEC sum[GEMM_ROWS][2];
-    UNROLL
-    for (int r = 0; r < rows; r++) {
+    const int64_t columns = block->columns;
+    const int partial = columns % LANES != 0;
+    for (; tiles; tiles--, row += rows) {
+        VEC sum[GEMM_ROWS][2];
         UNROLL
-        for (int v = 0; v < vectors; v++) {
-            if (start == FROM_OUT) sum[r][v] = *(const VEC *)(at->out[r] + v * LANES);
-            else if (start == FROM_ROWS) sum[r][v] = zero + at->bias[r][0];
-            else sum[r][v] = *(const VEC *)(by_column + v * LANES);
-        }
-    }
-    for (; run < end; run++) {
-        const T *a[GEMM_ROWS];
-        UNROLL
-        for (int r = 0; r < rows; r++) a[r] = at->a[r] + run->a;
-        int64_t place = 0;
-        for (int64_t t = 0; t < run->n; t++, place += step_a, b += WIDTH) {
-            VEC value[2];
+        for (int r = 0; r < rows; r++) {
+            T edge[2 * LANES];
+            const T *from = block->start == FROM_OUT ? out + row[r].out : by_column;
+            if (partial && block->start == FROM_OUT) from = memcpy(edge, from, columns * sizeof(T));
             UNROLL
             for (int v = 0; v < vectors; v++) {
-                value[v] = *(const VEC *)(b + v * LANES);
-                LOADED_ONCE(value[v]);
-            }
-            UNROLL
-            for (int r = 0; r < rows; r++) {
-                const T factor = a[r][place];
-                UNROLL
-                for (int v = 0; v < vectors; v++) sum[r][v] += value[v] * factor;
+                if (block->start == FROM_ROWS) sum[r][v] = zero + bias[row[r].bias];
+                else sum[r][v] = *(const VEC *)(from + v * LANES);
             }
         }
-    }
-    UNROLL
-    for (int r = 0; r < rows; r++) {
+        const T *term = b;
+        for (const run_t *run = block->run; run < block->end; run++) {
+            const T *factors[GEMM_ROWS];
+            UNROLL
+            for (int r = 0; r < rows; r++) factors[r] = a + row[r].a + run->a;
+            int64_t place = 0;
+            for (int64_t t = 0; t < run->n; t++, place += step_a, term += WIDTH) {
+                VEC value[2];
+                UNROLL
+                for (int v = 0; v < vectors; v++) {
+                    value[v] = *(const VEC *)(term + v * LANES);
+                    LOADED_ONCE(value[v]);
+                }
+                UNROLL
+                for (int r = 0; r < rows; r++) {
+                    const T factor = factors[r][place];
+                    UNROLL
+                    for (int v = 0; v < vectors; v++) sum[r][v] += value[v] * factor;
+                }
+            }
+        }
         UNROLL
-        for (int v = 0; v < vectors; v++)
-            *(VEC *)(at->out[r] + v * LANES) = relu ? POSITIVE(sum[r][v]) : sum[r][v];
+        for (int r = 0; r < rows; r++) {
+            T edge[2 * LANES];
+            T *to = partial ? edge : out + row[r].out;
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                *(VEC *)(to + v * LANES) = block->relu ? POSITIVE(sum[r][v]) : sum[r][v];
+            if (partial) memcpy(out + row[r].out, edge, columns * sizeof(T));
+        }
     }
 }
 
-typedef void NAMED(gemm_t)(const NAMED(rows_t) *, const T *, const run_t *, const run_t *, int64_t, int,
-                           const T *, int);
+#define OPERANDS                                                                                \
+    T *out, const T *a, const T *b, const T *bias, const contract_t *n, const block_t *block,   \
+        const gemm_row_t *row, int64_t tiles, const T *by_column
+typedef void NAMED(gemm_t)(OPERANDS);
 
-#define TILE(name, rows, vectors)                                                                     \
-    static void NAMED(name)(const NAMED(rows_t) *at, const T *b, const run_t *run, const run_t *end,  \
-                            int64_t step_a, int start, const T *by_column, int relu)                  \
-    {                                                                                                 \
-        if (step_a == 1)                                                                              \
-            NAMED(add_products)(at, b, run, end, 1, start, by_column, relu, rows, vectors);           \
-        else                                                                                          \
-            NAMED(add_products)(at, b, run, end, step_a, start, by_column, relu, rows, vectors);      \
+#define TILE(name, rows, vectors)                                                               \
+    static void NAMED(name)(OPERANDS)                                                           \
+    {                                                                                           \
+        if (n->step_a == 1)                                                                     \
+            NAMED(add_products)(out, a, b, bias, n, block, row, tiles, by_column, 1, rows, vectors); \
+        else                                                                                    \
+            NAMED(add_products)(out, a, b, bias, n, block, row, tiles, by_column, n->step_a, rows, \
+                                vectors);                                                       \
     }
 TILE(gemm_1x1, 1, 1) TILE(gemm_2x1, 2, 1) TILE(gemm_3x1, 3, 1)
 TILE(gemm_4x1, 4, 1) TILE(gemm_5x1, 5, 1) TILE(gemm_6x1, 6, 1)
@@ -98,72 +106,68 @@ static NAMED(gemm_t) *const NAMED(gemm)[2][GEMM_ROWS] = {
      NAMED(gemm_6x2)},
 };
 
-/* The terms of a block for some columns, in the order of the runs; columns that miss are zeros. */
-static void NAMED(pack)(T *packed, const T *b, const run_t *run, const run_t *end, int64_t step_b,
-                        int64_t columns)
+/* All rows of some columns, for a block of terms, in tiles that differ by a row at most. */
+static void NAMED(contract_rows)(T *out, const T *a, const T *b, const T *bias, const contract_t *n,
+                                 const block_t *block, const T *by_column)
 {
-    for (; run < end; run++) {
+    const int64_t tiles = (n->rows + GEMM_ROWS - 1) / GEMM_ROWS, rows = n->rows / tiles;
+    const int64_t taller = n->rows % tiles;
+    NAMED(gemm_t) *const *gemm = NAMED(gemm)[block->columns > LANES];
+    if (taller) gemm[rows](out, a, b, bias, n, block, n->row, taller, by_column);
+    gemm[rows - 1](out, a, b, bias, n, block, n->row + taller * (rows + 1), tiles - taller,
+                   by_column);
+}
+
+/* The terms of a block for some tiles of columns, in the order of the runs; columns that miss are
+ * zeros. */
+static void NAMED(pack)(T *packed, const T *b, const block_t *block, int64_t step_b, int64_t columns,
+                        int64_t size)
+{
+    for (const run_t *run = block->run; run < block->end; run++) {
         const T *from = b + run->b;
         for (int64_t t = 0; t < run->n; t++, from += step_b, packed += WIDTH) {
-            if (columns == WIDTH) {
-                for (int v = 0; v < 2; v++)
-                    *(VEC *)(packed + v * LANES) = *(const VEC *)(from + v * LANES);
-                continue;
+            T *to = packed;
+            int64_t c = 0;
+            for (; c + WIDTH <= columns; c += WIDTH, to += size) {
+                *(VEC *)to = *(const VEC *)(from + c);
+                *(VEC *)(to + LANES) = *(const VEC *)(from + c + LANES);
             }
-            for (int64_t c = 0; c < WIDTH; c++) packed[c] = c < columns ? from[c] : 0;
+            if (c < columns)
+                for (int64_t i = 0; i < WIDTH; i++) to[i] = c + i < columns ? from[c + i] : 0;
         }
     }
 }
 
-/* All rows of some columns, for a block of terms. */
-static void NAMED(contract_rows)(T *out, const T *a, const T *b, const T *bias, const contract_t *n,
-                                 const run_t *run, const run_t *end, int start, const T *by_column,
-                                 int relu, int64_t columns)
-{
-    const int64_t tiles = (n->rows + GEMM_ROWS - 1) / GEMM_ROWS;
-    const int partial = columns % LANES != 0;
-    T edge[GEMM_ROWS * WIDTH];
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        const int64_t first = n->rows * tile / tiles, rows = n->rows * (tile + 1) / tiles - first;
-        const gemm_row_t *row = n->row + first;
-        NAMED(rows_t) at;
-        for (int64_t r = 0; r < rows; r++) {
-            at.out[r] = partial ? edge + r * WIDTH : out + row[r].out;
-            at.a[r] = a + row[r].a;
-            at.bias[r] = bias + row[r].bias;
-            if (partial && start == FROM_OUT)
-                memcpy(at.out[r], out + row[r].out, columns * sizeof(T));
-        }
-        NAMED(gemm)[columns > LANES][rows - 1](&at, b, run, end, n->step_a, start, by_column, relu);
-        if (partial)
-            for (int64_t r = 0; r < rows; r++)
-                memcpy(out + row[r].out, at.out[r], columns * sizeof(T));
-    }
-}
-
+/* Columns are taken a tile at a time from panels, and from elsewhere as many as a few terms leave room
+ * for. */
 static void NAMED(contract)(T *out, const T *a, const T *b, const T *bias, const contract_t *n)
 {
     T packed[BLOCK_TERMS * WIDTH], by_column[WIDTH];
-    int64_t columns;
-    for (int64_t col = 0; col < n->cols; col += columns) {
-        columns = n->cols - col < WIDTH ? n->cols - col : WIDTH;
-        const T *panel = n->panel_b ? b + col / WIDTH * n->panel_b : b + col;
-        for (int64_t c = 0; c < WIDTH; c++)
-            by_column[c] = n->bias_col && c < columns ? bias[col + c] : 0;
-        for (int64_t block = 0; block < n->blocks; block++) {
-            const run_t *run = n->run + n->first_run[block], *end = n->run + n->first_run[block + 1];
-            const T *terms = panel + run->b;
+    const int64_t most = n->panel_b ? 1 : n->most_tiles;
+    for (int64_t left = 0; left < n->cols; left += most * WIDTH) {
+        const int64_t columns = n->cols - left < most * WIDTH ? n->cols - left : most * WIDTH;
+        for (int64_t i = 0; i < n->blocks; i++) {
+            block_t block = {n->run + n->first_run[i], n->run + n->first_run[i + 1]};
+            block.start = i || n->accumulate ? FROM_OUT : n->bias_col ? FROM_COLUMNS : FROM_ROWS;
+            block.relu = n->relu && i == n->blocks - 1;
+            const T *terms = b + left / WIDTH * n->panel_b + block.run->b;
+            const int64_t size = BLOCK_TERMS / most * WIDTH;
             if (!n->panel_b) {
-                NAMED(pack)(packed, panel, run, end, n->step_b, columns);
+                NAMED(pack)(packed, b + left, &block, n->step_b, columns, size);
                 terms = packed;
             }
-            const int first = n->accumulate ? FROM_OUT : n->bias_col ? FROM_COLUMNS : FROM_ROWS;
-            NAMED(contract_rows)(out + col, a, terms, bias, n, run, end, block ? FROM_OUT : first,
-                                 by_column, n->relu && block == n->blocks - 1, columns);
+            for (int64_t col = 0; col < columns; col += WIDTH, terms += size) {
+                block.columns = columns - col < WIDTH ? columns - col : WIDTH;
+                if (block.start == FROM_COLUMNS)
+                    for (int64_t c = 0; c < WIDTH; c++)
+                        by_column[c] = c < block.columns ? bias[left + col + c] : 0;
+                NAMED(contract_rows)(out + left + col, a, terms, bias, n, &block, by_column);
+            }
         }
     }
 }
 
+#undef OPERANDS
 #undef POSITIVE
 #undef VEC
 #undef WIDTH

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 __all__ = ["BLOCK_TERMS", "Contraction", "channels", "contraction", "outputs", "planes"]
 
-BLOCK_TERMS = 256
+BLOCK_TERMS = 512
 """Terms of a block: their vectors of columns stay in the nearest cache for all rows."""
 
 
@@ -41,7 +41,8 @@ class Contraction(NamedTuple):
     """The first run of each block, and the end."""
     numbers: NDArray[np.int64]
     """Columns, the steps of a term in a and b, the step from a panel of columns to the next (0
-    where b has none) and the step of a column in bias."""
+    where b has none), the step of a column in bias, and tiles of columns that a block has room
+    for."""
 
 
 class Layout(NamedTuple):
@@ -155,6 +156,7 @@ def _product(
             if filled == BLOCK_TERMS:
                 blocks.append(len(runs))
                 filled = 0
+    tiles = BLOCK_TERMS // filled if len(blocks) == 1 else 1
     if filled:
         blocks.append(len(runs))
     return Contraction(
@@ -162,7 +164,7 @@ def _product(
         _offsets(rows, 3),
         np.array(runs, np.int64),
         np.array(blocks, np.int64),
-        np.array((cols, step_a, step_b, panel, bias_col), np.int64),
+        np.array((cols, step_a, step_b, panel, bias_col, tiles), np.int64),
     )
 
 

@@ -15,11 +15,18 @@ typedef struct {
     const run_t *run;
     const int64_t *first_run;
     int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col;
+    int64_t most_tiles; /* of columns, whose terms fit a block */
     int accumulate, relu;
 } contract_t;
+/* Some terms for some columns, and what their sums start from. */
+typedef struct {
+    const run_t *run, *end;
+    int64_t columns;
+    int start, relu;
+} block_t;
 
 #define GEMM_ROWS 6
-#define BLOCK_TERMS 256
+#define BLOCK_TERMS 512
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
 
 #define T float

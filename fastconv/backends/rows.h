@@ -210,20 +210,28 @@ INLINE void square_d(char *to, int64_t to_row, const char *from, int64_t from_ro
     *(two_d *)(to + to_row) = PICK(two_q, a, b, 1, 3);
 }
 
-/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbours. */
+/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbours.  The last
+ * squares reach back over items that are already there. */
 #define TURN(T, letter, side)                                                          \
     static void turn_##letter(char *to, const char *from, int64_t rows, int64_t to_row, \
                               int64_t n, int64_t from_step)                            \
     {                                                                                  \
-        const int64_t item = sizeof(T), squares = rows / side * side;                  \
-        const int64_t whole = n / side * side;                                         \
-        for (int64_t i = 0; i < whole; i += side)                                      \
-            for (int64_t r = 0; r < squares; r += side)                                \
+        const int64_t item = sizeof(T);                                                \
+        if (rows < side || n < side) {                                                 \
+            for (int64_t i = 0; i < n; i++)                                            \
+                for (int64_t r = 0; r < rows; r++)                                     \
+                    memcpy(to + r * to_row + i * item, from + i * from_step + r * item, \
+                           sizeof(T));                                                 \
+            return;                                                                    \
+        }                                                                              \
+        for (int64_t next = 0; next < n; next += side) {                               \
+            const int64_t i = next + side <= n ? next : n - side;                      \
+            for (int64_t beside = 0; beside < rows; beside += side) {                  \
+                const int64_t r = beside + side <= rows ? beside : rows - side;        \
                 square_##letter(to + r * to_row + i * item, to_row,                    \
                                 from + i * from_step + r * item, from_step);           \
-        for (int64_t i = 0; i < n; i++)                                                \
-            for (int64_t r = i < whole ? squares : 0; r < rows; r++)                   \
-                memcpy(to + r * to_row + i * item, from + i * from_step + r * item, sizeof(T)); \
+            }                                                                          \
+        }                                                                              \
     }
 TURN(float, f, 4)
 TURN(double, d, 2)
@@ -279,15 +287,17 @@ typedef struct {
     turn_t *turn;
     int64_t item;
     char constant[8];
-    size_t constant_bytes;
 } walk_t;
 
 static void fill(const walk_t *w, int depth, char *to, int64_t n)
 {
     const row_axis_t *axis = w->axes + depth;
-    for (int64_t i = 0; i < n; i++, to += axis->to) {
-        if (depth == w->last) memcpy(to, w->constant, w->constant_bytes);
-        else fill(w, depth + 1, to, axis[1].n);
+    if (depth < w->last) {
+        for (int64_t i = 0; i < n; i++) fill(w, depth + 1, to + i * axis->to, axis[1].n);
+    } else if (w->item == 4) {
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * axis->to, w->constant, 4);
+    } else {
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * axis->to, w->constant, 8);
     }
 }
 
