@@ -33,8 +33,8 @@ FEW = 8
 """Pieces of a layer that are enough for the threads of small machines."""
 LAYER_PIECES = 64
 """Pieces of a layer that are enough for any number of threads."""
-OUTPUTS = 48
-"""Outputs of a piece that keep matrix products busy."""
+GRAINS = 24
+"""Outputs of a piece, or tiles of them, that keep matrix products busy."""
 SERVED = 1024
 """Products that a sample of a copy must serve before channels are parted."""
 STEP = 8
@@ -182,37 +182,47 @@ def cut(problem: Problem, products: int, grain: tuple[int, ...], in_place: bool)
 
 
 def cut_layer(
-    problem: Problem, products: int, panel: int, layout: Layout, in_place: bool
+    problem: Problem,
+    products: int,
+    grain: tuple[int, ...],
+    panel: int,
+    layout: Layout,
+    in_place: bool,
 ) -> Pieces:
     """The pieces of a problem that sums channels, ``products`` of them an output.
 
-    Every piece has some outputs and as many of their channels as it may, for what is copied or laid
-    out of its samples serves all of these; they are parted between panels.
+    Pieces end at multiples of ``grain`` along filtered axes.  First they part outputs, as long as
+    enough are left for a matrix product, and then groups and channels, between panels: what is
+    copied or laid out of samples serves all output channels of a piece.
     """
+    whole = tuple((0, axis.out) for axis in problem.axes)
     if not prod(problem.canonical_out):
         return Pieces([])
-    whole = tuple((0, axis.out) for axis in problem.axes)
     inside = in_place and all(axis.interior == (0, axis.out) for axis in problem.axes)
-    lengths = [axis.out for axis in problem.axes]
-    outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
+    total = prod(problem.canonical_out) * products
+    worth = total // (PRODUCTS if inside else 2 * PRODUCTS)
+    worth = max(min(worth, FEW), min(worth // FEW, LAYER_PIECES), 1)
     caches = 1 if inside else ceil(_box_bytes(problem, whole) / SCRATCH)
-    total = outputs * products
-    worth = max(min(total // PRODUCTS, FEW), min(total // (FEW * PRODUCTS), LAYER_PIECES), 1)
     parts = max(1 << (worth - 1).bit_length(), caches)
 
-    lead = [*problem.batch, problem.groups]
-    lead_cuts, needed = _cuts(lead, parts)
-    most = max(prod(lengths) // OUTPUTS, ceil(caches / prod(lead_cuts)), 1)
-    cuts, _ = _cuts(lengths, min(needed, most))
-    needed = ceil(needed / prod(cuts))
-    taps = prod(problem.taps)
-    serving = max(problem.out_channels * taps // SERVED, 1)
-    step = panel // problem.parts or 1
+    lengths = [ceil(axis.out / n) for axis, n in zip(problem.axes, grain, strict=True)]
+    grains = prod(problem.batch) * prod(lengths)
+    cuts, _ = _cuts([*problem.batch, *lengths], min(parts, max(grains // GRAINS, caches, 1)))
+    group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
+    step = max(panel // problem.parts, 1)
+    serving = max(problem.out_channels * prod(problem.taps) // SERVED, 1)
     channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, serving))
-    spans = [Cut(0, n, count, 1) for n, count in zip((*lead, *lengths), (*lead_cuts, *cuts), strict=True)]
-    channels = Cut(0, problem.out_channels, channel_cuts[0], step)
+
+    lead, region = cuts[: len(problem.batch)], cuts[len(problem.batch) :]
+    spans = [Cut(0, n, count, 1) for n, count in zip(problem.batch, lead, strict=True)]
+    spans.append(Cut(0, problem.groups, group_cuts[0], 1))
+    spans += [
+        Cut(0, axis.out, count, n)
+        for axis, count, n in zip(problem.axes, region, grain, strict=True)
+    ]
+    spans.append(Cut(0, problem.out_channels, channel_cuts[0], step))
     across = None if layout == "channels" else len(lengths) - 1
-    return Pieces([Grid(problem, (*spans, channels), inside, across, panel)])
+    return Pieces([Grid(problem, tuple(spans), inside, across, panel)])
 
 
 def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:

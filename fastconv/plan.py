@@ -145,7 +145,7 @@ class Plan:
         if layout == "rows":
             return cut(problem, products, algorithm.grain(problem), in_place)
         panel = backends.load(self.backend).panel(problem.compute) if layout == "channels" else 1
-        return cut_layer(problem, products, panel, layout, in_place)
+        return cut_layer(problem, products, algorithm.grain(problem), panel, layout, in_place)
 
     def __repr__(self) -> str:
         problem = self.problem

@@ -97,6 +97,8 @@ class Problem:
     """Real and imaginary parts travel as two channels of ``compute``."""
     cval: builtins.complex
     relu: bool
+    strict: bool
+    """Sums are rounded as a plain sum is, whatever the algorithm."""
     form: Form
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,

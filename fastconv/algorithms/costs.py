@@ -5,14 +5,14 @@ from __future__ import annotations
 from math import prod
 
 from .. import rates
+from ..backends._protocol import Rates
 from ..problem import Problem
 
 __all__ = ["contraction_seconds", "seconds"]
 
 
-def contraction_seconds(problem: Problem, backend: str, products: float) -> float:
+def contraction_seconds(problem: Problem, rate: Rates, products: float) -> float:
     """Predicted seconds on one thread of a matrix product, from the products an output."""
-    rate = rates.of(backend)
     wide = problem.compute.itemsize / 4
     products *= prod(problem.canonical_out)
     samples = prod(problem.canonical_x) + prod(problem.canonical_out)

@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs, pairs
@@ -58,7 +59,7 @@ def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     channels = problem.out_channels * problem.parts
     filled = -(-channels // VECTOR) * VECTOR / channels
-    return costs.contraction_seconds(problem, backend, products(problem) * filled)
+    return costs.contraction_seconds(problem, rates.of(backend), products(problem) * filled)
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:

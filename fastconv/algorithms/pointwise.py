@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs, pairs
@@ -42,7 +43,7 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    return costs.contraction_seconds(problem, backend, products(problem))
+    return costs.contraction_seconds(problem, rates.of(backend), products(problem))
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:

@@ -11,7 +11,7 @@ from .. import validate
 from ..config import BackendName
 from ..plan import Plan
 from ..planner import make_plan
-from .options import AlgorithmName, Boundary, PerAxis
+from .options import AlgorithmName, Boundary, PerAxis, Precision
 
 __all__ = ["conv1d", "conv2d", "conv3d", "plan_conv1d", "plan_conv2d", "plan_conv3d"]
 
@@ -31,6 +31,7 @@ def conv1d(
     layout: Literal["NCL", "NLC"] = "NCL",
     activation: Literal["relu"] | None = None,
     out: NDArray | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -43,8 +44,8 @@ def conv1d(
         ``(N, C, L)`` or ``(C, L)``; with ``layout="NLC"``, ``(N, L, C)`` or ``(L, C)``.
     w : array_like
         The filters, always ``(K, C // groups, k)``.
-    bias, stride, padding, dilation, groups, boundary, layout, activation, out, algorithm, \
-backend, threads
+    bias, stride, padding, dilation, groups, boundary, layout, activation, out, precision, \
+algorithm, backend, threads
         As in `conv2d`.
 
     Returns
@@ -82,6 +83,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=validate.output_dtype(out, "conv1d: out"),
         algorithm=algorithm,
         backend=backend,
@@ -103,6 +105,7 @@ def plan_conv1d(
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCL", "NLC"] = "NCL",
     activation: Literal["relu"] | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -152,6 +155,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=None,
         algorithm=algorithm,
         backend=backend,
@@ -172,6 +176,7 @@ def conv2d(
     layout: Literal["NCHW", "NHWC"] = "NCHW",
     activation: Literal["relu"] | None = None,
     out: NDArray | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -206,6 +211,9 @@ def conv2d(
     out : ndarray, optional
         Receives the result, in its own dtype.  It may be `x` itself, and otherwise must not
         overlap `x`.
+    precision : {"fast", "strict"}
+        "fast" may run Winograd's algorithm on float32, whose errors reach
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3))``; "strict" rounds as a plain sum does.
     algorithm, backend, threads
         As in `correlate`.
 
@@ -253,6 +261,7 @@ def conv2d(
         boundary=boundary,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=validate.output_dtype(out, "conv2d: out"),
         algorithm=algorithm,
         backend=backend,
@@ -274,6 +283,7 @@ def plan_conv2d(
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCHW", "NHWC"] = "NCHW",
     activation: Literal["relu"] | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -323,6 +333,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=None,
         algorithm=algorithm,
         backend=backend,
@@ -343,6 +354,7 @@ def conv3d(
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
     activation: Literal["relu"] | None = None,
     out: NDArray | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -356,8 +368,8 @@ def conv3d(
         ``(N, D, H, W, C)`` or ``(D, H, W, C)``.
     w : array_like
         The filters, always ``(K, C // groups, kd, kh, kw)``.
-    bias, stride, padding, dilation, groups, boundary, layout, activation, out, algorithm, \
-backend, threads
+    bias, stride, padding, dilation, groups, boundary, layout, activation, out, precision, \
+algorithm, backend, threads
         As in `conv2d`.
 
     Returns
@@ -394,6 +406,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=validate.output_dtype(out, "conv3d: out"),
         algorithm=algorithm,
         backend=backend,
@@ -415,6 +428,7 @@ def plan_conv3d(
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
     activation: Literal["relu"] | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -464,6 +478,7 @@ backend, threads
         boundary=boundary,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=None,
         algorithm=algorithm,
         backend=backend,

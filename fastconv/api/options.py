@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["AlgorithmName", "Boundary", "PerAxis"]
+__all__ = ["AlgorithmName", "Boundary", "PerAxis", "Precision"]
 
 Boundary = Literal["constant", "nearest", "symmetric", "mirror", "wrap"]
 PerAxis = int | Sequence[int]
-AlgorithmName = Literal["auto", "box", "separable", "fft", "direct"]
+AlgorithmName = Literal[
+    "auto", "box", "separable", "fft", "winograd", "pointwise", "gemm", "direct"
+]
+Precision = Literal["fast", "strict"]

@@ -40,6 +40,14 @@ holds of them, but for these:
       of ``gradient * x``; ``gradient`` is ``(*B, G, K, *O)``, and the channels of ``x`` and of ``out``
       are neighbours.  Its bits depend on the order in which slabs are added, too.
 
+The Winograd kernels are for float32, and for 8 channels or more, which are neighbours.  ``tiles`` is
+``(points, G, B, down, across, channels)``: 36 points of tiles of 4x4 outputs, or 16 of 2x2;
+`points.py` has the matrices.  The caller promises no more tiles than have outputs.
+    - ``winograd_samples`` evaluates ``x``, ``(B, G, C, H, W)``, at the points of each tile; samples
+      beyond its last row and column count as zeros;
+    - ``winograd_outputs`` makes ``out``, ``(B, G, K, H, W)``, of products at the points, adds ``bias``
+      and applies ``relu``, and says whether all sums are finite.
+
 ``extend`` fills all of ``copy``: the last axes by the runs of `boundary.runs`, one table an axis,
 those in front item by item.  Samples keep their value, as well as the dtype of ``copy`` can hold
 it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of their shape by the
@@ -183,6 +191,12 @@ class Backend(Protocol):
         dilation: tuple[int, ...],
     ) -> None:
         """Sums over outputs: the gradient of weights."""
+
+    def winograd_samples(self, tiles: NDArray, x: NDArray) -> None:
+        """Tiles of samples at their points."""
+
+    def winograd_outputs(self, out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
+        """Outputs of tiles of products, and whether all of them are finite."""
 
     @property
     def window_sums(self) -> WindowSums:

@@ -35,6 +35,8 @@ __all__ = [
     "unavailable",
     "warmup",
     "window_sums",
+    "winograd_outputs",
+    "winograd_samples",
 ]
 
 RATES = Rates(
@@ -173,3 +175,12 @@ def _fourier(
 ) -> None:
     twiddles, scratch = fourier.twiddles(n, x.dtype.name), fourier.scratch(n, x.dtype)
     _kernels().fourier(out, x, spectrum, twiddles, scratch, n, forward, inverse)
+
+
+def winograd_samples(tiles: NDArray, x: NDArray) -> None:
+    _kernels().winograd_samples(tiles, x)
+
+
+def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
+    finite: bool = _kernels().winograd_outputs(out, tiles, bias, relu)
+    return finite

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import dtypes
 from ..boundary import MANY
-from . import fourier
+from . import fourier, points
 from ._protocol import Rates
 
 __all__ = [
@@ -35,6 +35,8 @@ __all__ = [
     "unavailable",
     "warmup",
     "window_sums",
+    "winograd_outputs",
+    "winograd_samples",
 ]
 
 RATES = Rates(
@@ -301,3 +303,33 @@ def _part(x: NDArray, axis: int, start: int, length: int) -> NDArray:
     where: list[Any] = [..., slice(start, start + length), *(slice(None),) * (-1 - axis)]
     part: NDArray = x[tuple(where)]
     return part
+
+
+def winograd_samples(tiles: NDArray, x: NDArray) -> None:
+    side = int(len(tiles) ** 0.5)
+    matrix = points.SAMPLES[side - 2]
+    lengths = (n * (side - 2) + 2 for n in tiles.shape[3:5])
+    beyond = [(0, n - have) for n, have in zip(lengths, x.shape[3:], strict=True)]
+    padded = np.pad(x, [(0, 0)] * 3 + beyond)
+    windows = sliding_window_view(padded, (side, side), axis=(3, 4))
+    apart = windows[:, :, :, :: side - 2, :: side - 2]
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        values = matrix @ apart @ matrix.T
+    tiles[...] = values.transpose(5, 6, 1, 0, 3, 4, 2).reshape(tiles.shape)
+
+
+def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
+    side = int(len(tiles) ** 0.5)
+    matrix = points.OUTPUTS[side - 2]
+    values = np.moveaxis(tiles.reshape(side, side, *tiles.shape[1:]), (0, 1), (-2, -1))
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        sums = matrix @ values @ matrix.T  # (G, B, down, across, channels, m, m)
+        batch, rows, cols = out.shape[0], *out.shape[3:]
+        planes = sums.transpose(1, 0, 4, 2, 5, 3, 6).reshape(
+            batch, *bias.shape, sums.shape[2] * (side - 2), -1
+        )
+        np.add(planes[..., :rows, :cols], bias[..., None, None], out=out)
+        finite = bool(np.isfinite(out).all())
+    if relu:
+        np.maximum(out, 0, out=out)
+    return finite

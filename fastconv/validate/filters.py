@@ -102,6 +102,7 @@ def correlation(
         axes=tuple(walked),
         x_dtype=x_dtype,
         relu=False,
+        strict=True,
         form=form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST),
         **values,
     )

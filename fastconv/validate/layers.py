@@ -32,6 +32,7 @@ WEIGHTS = {
     3: "(K, C // groups, kd, kh, kw)",
 }
 ACTIVATIONS = (None, "relu")
+PRECISIONS = ("fast", "strict")
 PADDINGS = ("same", "same_lower", "valid")
 
 
@@ -50,6 +51,7 @@ def convolution(
     boundary: object,
     layout: object,
     activation: object,
+    precision: object,
     out_dtype: np.dtype | None,
 ) -> Question:
     """The question that a convolution layer asks."""
@@ -63,6 +65,7 @@ def convolution(
     if weights.ndim != rank + 2 or 0 in weights.shape:
         refuse(ValueError, f"{name}: w", f"shape {weights.shape}", WEIGHTS[rank])
     one_of(activation, f"{name}: activation", ACTIVATIONS)
+    one_of(precision, f"{name}: precision", PRECISIONS)
 
     lead = len(x_shape) - rank - 1
     channel = lead if layout == first else len(x_shape) - 1
@@ -109,6 +112,7 @@ def convolution(
         axes=tuple(walked),
         x_dtype=x_dtype,
         relu=activation == "relu",
+        strict=precision == "strict",
         form=form(kernels, x_dtype, values["compute"], factors=False, most=1),
         **values,
     )

@@ -1,0 +1,166 @@
+"""Winograd: tiles of outputs of 3x3 kernels from fewer products, 36 for 4x4 and 16 for 2x2 of them.
+
+Samples and weights are evaluated as polynomials at a few points, multiplied there, which is one
+matrix product a point, and interpolated again: a 4x4 tile takes a quarter of the products, a 2x2
+tile less than half.  Source: S. Winograd, *Arithmetic Complexity of Computations*, 1980; A. Lavin
+and S. Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015, for the points.
+
+It rounds more than a plain sum, relative to the largest of samples and weights and not to each
+sum, so ``precision="strict"`` refuses it.  What is not finite spreads over a tile, and where a sum
+overflows it does so too early: those outputs are summed directly.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, reduce
+from math import ceil, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import rates, scratch
+from ..backends._protocol import Backend, Rates
+from ..backends.points import WEIGHTS
+from ..problem import Problem
+from . import Layout, costs, gemm
+
+__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+
+LAYOUT: Layout = "channels"
+IN_PLACE = True
+FEWEST = 16
+"""Channels, in and out, that make the transforms worth it."""
+FROM_MEMORY = 3
+"""Times that a byte of weights takes as long as one of samples, which are nearer."""
+TURNS = 3
+"""Passes that the transform of a component takes."""
+USUAL = Rates(0.0, 0.0, contracted=2e-11, byte=2e-11, call=0.0, one_row=0.0, operation=0.0, addition=0.0)
+"""Rates that decide upon the size of tiles, which weights and pieces depend on."""
+PAD = 16
+"""Items between the components of tiles, lest all of them fall into the same sets of a cache."""
+
+
+def refuses(problem: Problem) -> str | None:
+    """It has tiles for 3x3 taps, and rounds more than a plain sum."""
+    if problem.strict:
+        return "it rounds more than a plain sum, which precision='strict' or the call rules out"
+    if problem.compute != np.float32 or problem.complex:
+        return "it computes in float32"
+    if problem.taps != (3, 3) or any(axis.stride > 1 or axis.dilation > 1 for axis in problem.axes):
+        return "its tiles are for 3x3 taps without stride and dilation"
+    if min(problem.in_channels, problem.out_channels) < FEWEST:
+        return f"its transforms pay from {FEWEST} channels on, in and out"
+    return None
+
+
+def products(problem: Problem) -> int:
+    """Those of whole tiles."""
+    m = _side(problem)
+    return ceil(problem.in_channels * (m + 2) ** 2 / m**2)
+
+
+def grain(problem: Problem) -> tuple[int, ...]:
+    """Whole tiles."""
+    return (_side(problem),) * 2
+
+
+def cost(problem: Problem, backend: str) -> float:
+    """Seconds on one thread."""
+    return min(_cost(problem, rates.of(backend), m) for m in WEIGHTS)
+
+
+def _side(problem: Problem) -> int:
+    """Outputs of a tile, down and across: as many as cost least, for the rates of most backends."""
+    return min(WEIGHTS, key=lambda m: _cost(problem, USUAL, m))
+
+
+def _cost(problem: Problem, rate: Rates, m: int) -> float:
+    """The products of all points, or the weights on their way from memory, and the transforms."""
+    tiles = prod(problem.batch) * problem.groups * prod(ceil(a.out / m) for a in problem.axes)
+    points = (m + 2) ** 2
+    weights = points * problem.in_channels * problem.out_channels
+    read = problem.groups * weights * 4 * rate.byte * FROM_MEMORY
+    turned = tiles * points * (problem.in_channels + problem.out_channels)
+    return (
+        costs.contraction_seconds(problem, rate, 0)
+        + max(tiles * weights * rate.contracted, read)
+        + turned * 4 * rate.byte * TURNS
+    )
+
+
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+    """The weights at the points of a tile, and as they are, both in panels.
+
+    The former are ``(groups, panels, points, channels in, channels of a panel)``.
+    """
+    dense = reduce(np.multiply, w)
+    matrix = WEIGHTS[_side(problem)]
+    both = np.kron(matrix, matrix).astype(np.float32)
+    at_points = dense.reshape(-1, 9) @ both.T
+    return gemm.pack(at_points.reshape(*dense.shape[:3], -1), backend), gemm.pack(dense, backend)
+
+
+def run(
+    backend: Backend,
+    out: NDArray,
+    x: NDArray,
+    weights: tuple[NDArray, ...],
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    """Sum one slab; directly where that is not finite."""
+    at_points, dense = weights
+    if not _tiles(backend, _batch(out), _batch(x), at_points, bias, relu):
+        plain = scratch.empty_like(out, out.shape)
+        backend.contract_channels(plain, x, dense, bias, stride, dilation, relu)
+        np.copyto(out, plain, where=~np.isfinite(out))
+
+
+def _batch(array: NDArray) -> NDArray:
+    """The array with one batch axis."""
+    return array if array.ndim == 5 else array.reshape(-1, *array.shape[-4:])
+
+
+def _tiles(
+    backend: Backend, out: NDArray, x: NDArray, weights: NDArray, bias: NDArray, relu: bool
+) -> bool:
+    """Sum a slab with one batch axis, and say whether it is finite."""
+    groups, points = weights.shape[0], weights.shape[2]
+    m = int(points**0.5) - 2
+    batch, _, out_channels, rows, cols = out.shape
+    down, across = ceil(rows / m), ceil(cols / m)
+    samples = _room((points, groups, batch, down, across, x.shape[2]))
+    sums = _room((points, groups, batch, down, across, out_channels))
+    backend.winograd_samples(samples, x)
+    # Points are groups that do not see each other, and tiles are outputs of kernels of one tap.
+    for group in range(groups):
+        backend.contract_channels(
+            _by_channels(sums[:, group]),
+            _by_channels(samples[:, group]),
+            weights[group].swapaxes(0, 1)[:, :, None],
+            _zeros(points, out_channels),
+            (1,),
+            (1,),
+            False,
+        )
+    return backend.winograd_outputs(out, sums, bias, relu)
+
+
+@lru_cache(maxsize=64)
+def _zeros(*shape: int) -> NDArray:
+    return np.broadcast_to(np.float32(0), shape)
+
+
+def _room(shape: tuple[int, ...]) -> NDArray:
+    """An array whose first axis is apart by some more than its others take."""
+    each = prod(shape[1:])
+    rows = scratch.empty((shape[0], each + PAD), np.dtype(np.float32))
+    return rows[:, :each].reshape(shape)
+
+
+def _by_channels(tiles: NDArray) -> NDArray:
+    """Points, batches, tiles and channels as groups, channels and outputs."""
+    flat = tiles.reshape(tiles.shape[0], -1, tiles.shape[-1])
+    return flat.swapaxes(1, 2)
