@@ -34,6 +34,8 @@ holds of them, but for these:
     - in ``contract_channels`` the channels of ``x`` are neighbours, and so are those of ``out``; ``w``
       comes in panels, ``(G, panels, *T, C, width)``: as many output channels as ``panel(dtype)``
       says are neighbours, and those beyond ``K`` are zeros;
+    - in ``contract_taps`` each group has one channel in and one out, groups are neighbours in ``x``
+      and in ``out``, and ``w`` is ``(*T, G)``;
     - in ``contract_planes`` kernels have one tap and outputs are neighbours: ``x`` is
       ``(*B, G, C, P)``, ``w`` is ``(G, K, C)`` and ``out`` is ``(*B, G, K, P)``;
     - ``contract_outputs`` adds to ``out``, which is ``(G, K, C, *T)``, the sum over batch and outputs
@@ -176,6 +178,18 @@ class Backend(Protocol):
         relu: bool,
     ) -> None:
         """Sums over taps and channels that are neighbours."""
+
+    def contract_taps(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        """Sums over taps, of groups that are neighbours."""
 
     def contract_planes(
         self, out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool

@@ -142,6 +142,10 @@ static void NAMED(pack)(T *packed, const T *b, const block_t *block, int64_t ste
  * for. */
 static void NAMED(contract)(T *out, const T *a, const T *b, const T *bias, const contract_t *n)
 {
+    if (n->col_a) {
+        NAMED(taps_of_channels)(out, a, b, bias, n);
+        return;
+    }
     T packed[BLOCK_TERMS * WIDTH], by_column[WIDTH];
     const int64_t most = n->panel_b ? 1 : n->most_tiles;
     for (int64_t left = 0; left < n->cols; left += most * WIDTH) {

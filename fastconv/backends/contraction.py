@@ -8,6 +8,7 @@ offsets.  Which axes of a convolution become rows, columns and terms depends on 
               ``a``                       rows                columns        terms
 ============  ==========================  ==================  =============  ==================
 `channels`    samples                     batch, outputs      channels out   taps, channels in
+`taps`        samples                     batch, outputs      groups         taps
 `planes`      weights                     channels out        outputs        channels in
 `outputs`     gradients of the outputs    channels out        channels in    batch, outputs
 ============  ==========================  ==================  =============  ==================
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK_TERMS", "Contraction", "channels", "contraction", "outputs", "planes"]
+__all__ = ["BLOCK_TERMS", "Contraction", "channels", "contraction", "outputs", "planes", "taps"]
 
 BLOCK_TERMS = 512
 """Terms of a block: their vectors of columns stay in the nearest cache for all rows."""
@@ -41,8 +42,8 @@ class Contraction(NamedTuple):
     """The first run of each block, and the end."""
     numbers: NDArray[np.int64]
     """Columns, the steps of a term in a and b, the step from a panel of columns to the next (0
-    where b has none), the step of a column in bias, and tiles of columns that a block has room
-    for."""
+    where b has none), the step of a column in bias, tiles of columns that a block has room for, and
+    the step of a column in a: 0, for products of rows and columns, or 1."""
 
 
 class Layout(NamedTuple):
@@ -98,6 +99,25 @@ def channels(
     return _product([group], rows, terms, out.shape[batch + 1], w.steps[1], bias.steps[1])
 
 
+def taps(
+    out: Layout,
+    x: Layout,
+    w: Layout,
+    bias: Layout,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> Contraction:
+    """Groups of one channel in and one out are neighbours; ``w`` is ``(*T, G)``."""
+    batch = len(out.shape) - len(stride) - 2
+    filtered = range(batch + 2, len(out.shape))
+    rows = [(out.shape[i], out.steps[i], x.steps[i], 0) for i in range(batch)]
+    rows += [(out.shape[i], out.steps[i], x.steps[i] * stride[i - batch - 2], 0) for i in filtered]
+    terms = [
+        (w.shape[i], x.steps[axis] * dilation[i], w.steps[i]) for i, axis in enumerate(filtered)
+    ]
+    return _product([(1, 0, 0, 0, 0)], rows, terms, out.shape[batch], 0, 1, col_a=1)
+
+
 def planes(out: Layout, x: Layout, w: Layout, bias: Layout) -> Contraction:
     """Outputs are neighbours, and the kernel has one tap; ``w`` is ``(G, K, C)``.
 
@@ -135,14 +155,20 @@ def outputs(
 
 
 def _product(
-    loops: list[Axis], rows: list[Axis], terms: list[Axis], cols: int, panel: int, bias_col: int
+    loops: list[Axis],
+    rows: list[Axis],
+    terms: list[Axis],
+    cols: int,
+    panel: int,
+    bias_col: int,
+    col_a: int = 0,
 ) -> Contraction:
     """Rows are extents and steps in out, a and bias; terms in a and b."""
     length, step_a, step_b = (1, 1, 1)
     terms = [term for term in terms if term[0] > 1]
-    if terms:
+    if terms and not col_a:
         length, step_a, step_b = terms.pop()
-    while terms and terms[-1][1:] == (length * step_a, length * step_b):
+    while terms and not col_a and terms[-1][1:] == (length * step_a, length * step_b):
         length *= terms.pop()[0]
     starts = _offsets([(n, a, b) for n, a, b in terms], 2)
     runs, blocks, filled = [], [0], 0
@@ -164,7 +190,7 @@ def _product(
         _offsets(rows, 3),
         np.array(runs, np.int64),
         np.array(blocks, np.int64),
-        np.array((cols, step_a, step_b, panel, bias_col, tiles), np.int64),
+        np.array((cols, step_a, step_b, panel, bias_col, tiles, col_a), np.int64),
     )
 
 

@@ -14,7 +14,7 @@ typedef struct {
     const gemm_row_t *row;
     const run_t *run;
     const int64_t *first_run;
-    int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col;
+    int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col, col_a;
     int64_t most_tiles; /* of columns, whose terms fit a block */
     int accumulate, relu;
 } contract_t;
@@ -27,14 +27,18 @@ typedef struct {
 
 #define GEMM_ROWS 6
 #define BLOCK_TERMS 512
+/* Items of as many rows of channels as are filtered at a time. */
+#define NEAR_ITEMS 4096
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
 
 #define T float
 #define LANES (VECTOR_BYTES ? VECTOR_BYTES / 4 : 1)
 #define NAMED(f) f##_float32
+#include "depthwise.h"
 #include "contract.h"
 
 #define T double
 #define LANES (VECTOR_BYTES ? VECTOR_BYTES / 8 : 1)
 #define NAMED(f) f##_float64
+#include "depthwise.h"
 #include "contract.h"

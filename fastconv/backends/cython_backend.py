@@ -25,6 +25,7 @@ __all__ = [
     "contract_channels",
     "contract_outputs",
     "contract_planes",
+    "contract_taps",
     "correlate",
     "describe",
     "extend",
@@ -141,6 +142,19 @@ def contract_outputs(
 ) -> None:
     arrays, extra = (out, x, gradient), (stride, dilation)
     _kernels().contract(contraction.outputs, arrays, extra, 2, 1, -1, False)
+
+
+def contract_taps(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    arrays, extra = (out, x, w, bias), (stride, dilation)
+    _kernels().contract(contraction.taps, arrays, extra, 1, 2, 3, relu)
 
 
 def window_sums(

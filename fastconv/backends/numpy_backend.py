@@ -25,6 +25,7 @@ __all__ = [
     "contract_channels",
     "contract_outputs",
     "contract_planes",
+    "contract_taps",
     "correlate",
     "describe",
     "extend",
@@ -158,6 +159,18 @@ def contract_channels(
 
 def contract_planes(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
     correlate(out, x, w[..., None], bias, (1,), (1,), relu)
+
+
+def contract_taps(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    correlate(out, x, np.moveaxis(w, -1, 0)[:, None, None], bias, stride, dilation, relu)
 
 
 def contract_outputs(
