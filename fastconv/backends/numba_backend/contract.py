@@ -1,7 +1,7 @@
 """Sums over channels: matrix products in the vectors of LLVM, and the loops around them.
 
-``contraction.py`` says what the tables and the numbers are.  A tile is up to six rows by two vectors
-of columns, whose sums stay in registers; a vector of ``b`` serves all rows.
+``contraction.py`` says what the tables and the numbers are.  A tile is up to six rows by two
+vectors of columns, whose sums stay in registers; a vector of ``b`` serves all rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["VECTORS", "compiled"]
 ROWS = 6
 VECTORS = 2
 
-# What lies in `room`, in tiles of one row: the terms of a block, outputs of a tile whose last vector
+# What lies in `room`, in rows of a tile: the terms of a block, outputs of a tile whose last vector
 # is not full, and a bias for each column.
 EDGE = BLOCK_TERMS
 BIAS = EDGE + ROWS
@@ -108,9 +108,7 @@ class _Emitter(Vectors):
         self.b = builder.select(packed, room, b)
         by_row = builder.icmp_signed("==", bias_col, integer(0))
         self.by_row = builder.and_(fresh, by_row)
-        full = builder.icmp_signed(
-            "==", builder.and_(columns, integer(self.lanes - 1)), integer(0)
-        )
+        full = builder.icmp_signed("==", builder.and_(columns, integer(self.lanes - 1)), integer(0))
         wide = builder.icmp_signed(">", columns, integer(self.lanes))
         size = builder.add(height, builder.select(wide, integer(ROWS), integer(0)))
         after = builder.append_basic_block("after")
@@ -178,8 +176,7 @@ def move(typing_context: Any, out: Any, to: Any, x: Any, at: Any, items: Any) ->
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         target, source = (
-            context.make_array(signature.args[at])(context, builder, args[at]).data
-            for at in (0, 2)
+            context.make_array(signature.args[at])(context, builder, args[at]).data for at in (0, 2)
         )
         _, to, _, at, items = args
         lanes = VECTORS * VECTOR_BYTES * 8 // signature.args[0].dtype.bitwidth

@@ -131,7 +131,10 @@ class _Emitter(Vectors):
             with loop(builder, self.kh) as index:
                 self.add_row(x, w, index, 0, 1, self.kw)
             return
-        with builder.if_else(builder.icmp_signed("<", self.kh, integer(self.rows - 1))) as (few, many):
+        with builder.if_else(builder.icmp_signed("<", self.kh, integer(self.rows - 1))) as (
+            few,
+            many,
+        ):
             with few:
                 for kh in range(2, self.rows - 1):
                     with builder.if_then(builder.icmp_signed("==", self.kh, integer(kh))):

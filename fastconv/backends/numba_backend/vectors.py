@@ -6,7 +6,6 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import Any
 
 from llvmlite import binding, ir
 from numba.core import cgutils
