@@ -36,6 +36,19 @@ ROOM = BIAS + 1
 INT = types.intp
 
 
+def _vectors(context: Any, builder: ir.IRBuilder, signature: Any) -> Vectors:
+    """Vectors of what the first array holds."""
+    item = signature.args[0].dtype
+    return Vectors(builder, context.get_value_type(item), VECTOR_BYTES * 8 // item.bitwidth)
+
+
+def _data(
+    context: Any, builder: ir.IRBuilder, signature: Any, args: Any, places: tuple[int, ...]
+) -> list[ir.Value]:
+    """Where the arrays at these places of the arguments begin."""
+    return [context.make_array(signature.args[i])(context, builder, args[i]).data for i in places]
+
+
 @intrinsic
 def tile(
     typing_context: Any,
@@ -62,7 +75,7 @@ def tile(
         item = context.get_value_type(signature.args[0].dtype)
         emitter = _Emitter(builder, item, VECTOR_BYTES * 8 // signature.args[0].dtype.bitwidth)
         emitter.emit(
-            builder.gep(out, [o]), builder.gep(a, [i]), builder.gep(b, [j]),
+            builder.gep(out, [o]), builder.gep(a, [i]), b, j,
             builder.gep(bias, [k]), room, emitter.entry(rows, first), height,
             emitter.entry(runs, run), builder.sub(end, run), numbers, columns, fresh, relu,
         )  # fmt: skip
@@ -89,6 +102,7 @@ class _Emitter(Vectors):
         out: ir.Value,
         a: ir.Value,
         b: ir.Value,
+        terms: ir.Value,
         bias: ir.Value,
         room: ir.Value,
         rows: ir.Value,
@@ -105,7 +119,7 @@ class _Emitter(Vectors):
         self.runs, self.n_runs = runs, n_runs
         self.step_a, panel, bias_col = (self.number(numbers, index) for index in (1, 3, 4))
         packed = builder.icmp_signed("==", panel, integer(0))
-        self.b = builder.select(packed, room, b)
+        self.b = builder.gep(builder.select(packed, room, b), [terms])
         by_row = builder.icmp_signed("==", bias_col, integer(0))
         self.by_row = builder.and_(fresh, by_row)
         full = builder.icmp_signed("==", builder.and_(columns, integer(self.lanes - 1)), integer(0))
@@ -170,81 +184,122 @@ class _Emitter(Vectors):
                 self.store(self.at_least(self.least, builder.load(total)), self.place(to, v))
 
 
+def _copy(
+    vectors: Vectors, target: ir.Value, source: ir.Value, items: ir.Value, most: int
+) -> None:
+    """Copy neighbours, ``most`` of them at most, in vectors of powers of two."""
+    builder = vectors.builder
+    while most:
+        some = builder.and_(items, integer(most))
+        with builder.if_then(builder.icmp_signed("!=", some, integer(0))):
+            part = Vectors(builder, vectors.item, most)
+            part.store(part.load(source), target)
+        source, target = builder.gep(source, [some]), builder.gep(target, [some])
+        most //= 2
+
+
 @intrinsic
 def move(typing_context: Any, out: Any, to: Any, x: Any, at: Any, items: Any) -> Any:
-    """Copy neighbours, up to those of a tile's row, in vectors of powers of two."""
+    """Copy neighbours, as many as a row of a tile has, or fewer."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
-        target, source = (
-            context.make_array(signature.args[at])(context, builder, args[at]).data for at in (0, 2)
-        )
-        _, to, _, at, items = args
-        lanes = VECTORS * VECTOR_BYTES * 8 // signature.args[0].dtype.bitwidth
-        done = integer(0)
-        while lanes:
-            some = builder.and_(items, integer(lanes))
-            with builder.if_then(builder.icmp_signed("!=", some, integer(0))):
-                vector = Vectors(builder, context.get_value_type(signature.args[0].dtype), lanes)
-                value = vector.load(builder.gep(source, [builder.add(at, done)]))
-                vector.store(value, builder.gep(target, [builder.add(to, done)]))
-            done, lanes = builder.add(done, some), lanes // 2
+        vectors = _vectors(context, builder, signature)
+        target, source = _data(context, builder, signature, args, (0, 2))
+        target, source = builder.gep(target, [args[1]]), builder.gep(source, [args[3]])
+        _copy(vectors, target, source, args[4], VECTORS * vectors.lanes)
         return context.get_dummy_value()
 
     return types.void(out, INT, x, INT, INT), emit
 
 
+@intrinsic
+def pack(
+    typing_context: Any, room: Any, b: Any, at: Any, runs: Any, run: Any, end: Any, step: Any,
+    columns: Any, size: Any,
+) -> Any:  # fmt: skip
+    """Copy the terms of a block in the order of the runs, for tiles of columns ``size`` apart.
+
+    Columns that miss are left alone.
+    """
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        vectors = _vectors(context, builder, signature)
+        room, b, runs = _data(context, builder, signature, args, (0, 1, 3))
+        _, _, at, _, run, end, step, columns, size = args
+        width = VECTORS * vectors.lanes
+        tiles, rest = (
+            divide(columns, integer(width)) for divide in (builder.udiv, builder.urem)
+        )
+        wide = Vectors(builder, vectors.item, width)
+        b, terms = builder.gep(b, [at]), cgutils.alloca_once_value(builder, room)
+        with loop(builder, builder.sub(end, run)) as index:
+            entry = builder.gep(runs, [builder.mul(builder.add(run, index), integer(3))])
+            begin, n = (builder.load(builder.gep(entry, [integer(place)])) for place in (1, 2))
+            start, to = builder.gep(b, [begin]), builder.load(terms)
+            with loop(builder, n) as term:
+                source = builder.gep(start, [builder.mul(term, step)])
+                target = builder.gep(to, [builder.mul(term, integer(width))])
+                with loop(builder, tiles) as tile:
+                    value = wide.load(builder.gep(source, [builder.mul(tile, integer(width))]))
+                    wide.store(value, builder.gep(target, [builder.mul(tile, size)]))
+                source = builder.gep(source, [builder.mul(tiles, integer(width))])
+                target = builder.gep(target, [builder.mul(tiles, size)])
+                _copy(vectors, target, source, rest, width // 2)
+            builder.store(builder.gep(to, [builder.mul(n, integer(width))]), terms)
+        return context.get_dummy_value()
+
+    return types.void(room, b, INT, runs, INT, INT, INT, INT, INT), emit
+
+
 @numba.njit(nogil=True)
-def pack(room, b, at, runs, first, end, step, columns):  # type: ignore[no-untyped-def]
-    """Copy the terms of a block, in the order of the runs; columns that miss are left alone."""
-    width = VECTORS * VECTOR_BYTES // room.itemsize
-    to = 0
-    for run in range(first, end):
-        start = at + runs[run, 1]
-        for _ in range(runs[run, 2]):
-            if columns == width:
-                move(room, to, b, start, width)
-            else:
-                move(room, to, b, start, columns)
-            start += step
-            to += width
+def contract_rows(
+    out, o, a, i, b, terms, bias, k, room, rows, runs, run, end, numbers, columns, fresh, relu
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """All rows of a tile of columns, for a block of terms, in tiles that differ by a row at most."""
+    width, full = VECTORS * VECTOR_BYTES // out.itemsize, columns % (VECTOR_BYTES // out.itemsize) == 0
+    tiles, first = (len(rows) + ROWS - 1) // ROWS, 0
+    for left in range(tiles, 0, -1):
+        height = (len(rows) - first) // left
+        if not full and not fresh:
+            for r in range(height):
+                move(room, (EDGE + r) * width, out, o + rows[first + r, 0], columns)
+        tile(
+            out, o, a, i, b, terms, bias, k, room, rows, first, height, runs, run, end, numbers,
+            columns, fresh, relu,
+        )  # fmt: skip
+        if not full:
+            for r in range(height):
+                move(out, o + rows[first + r, 0], room, (EDGE + r) * width, columns)
+        first += height
 
 
 def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, adds, relu):  # type: ignore[no-untyped-def]
     """Run the loops, and the product inside the last one; it ``adds`` to what ``out`` holds."""
     cols, step_b, panel, bias_col = numbers[0], numbers[2], numbers[3], numbers[4]
-    lanes = VECTOR_BYTES // out.itemsize
-    width, last, tiles = VECTORS * lanes, len(blocks) - 2, (len(rows) + ROWS - 1) // ROWS
+    width = VECTORS * VECTOR_BYTES // out.itemsize
+    tiles, last = 1 if panel else numbers[5], len(blocks) - 2
+    size = BLOCK_TERMS // tiles * width
     room = np.zeros(ROOM * width, out.dtype)
     for number in range(count(loops)):
         o, i, j, k = offsets(loops, number)
-        for col in range(0, cols, width):
-            columns = min(width, cols - col)
-            full = columns % lanes == 0
-            if bias_col:
-                move(room, BIAS * width, bias, k + col, columns)
+        for left in range(0, cols, tiles * width):
+            right = min(left + tiles * width, cols)
             for block in range(last + 1):
                 run, end = blocks[block], blocks[block + 1]
-                terms = j + col // width * panel + runs[run, 1]
+                terms = j + left // width * panel + runs[run, 1]
                 if panel == 0:
-                    pack(room, b, j + col, runs, run, end, step_b, columns)
+                    pack(room, b, j + left, runs, run, end, step_b, right - left, size)
+                    terms = 0
                 fresh = block == 0 and not adds
-                first = 0
-                for left in range(tiles, 0, -1):
-                    height = (len(rows) - first) // left
-                    if not full and not fresh:
-                        for r in range(height):
-                            place = o + col + rows[first + r, 0]
-                            move(room, (EDGE + r) * width, out, place, columns)
-                    tile(
-                        out, o + col, a, i, b, terms, bias, k, room,
-                        rows, first, height, runs, run, end, numbers,
+                for col in range(left, right, width):
+                    columns = min(width, right - col)
+                    if bias_col and fresh:
+                        move(room, BIAS * width, bias, k + col, columns)
+                    contract_rows(
+                        out, o + col, a, i, b, terms, bias, k, room, rows, runs, run, end, numbers,
                         columns, fresh, relu and block == last,
                     )  # fmt: skip
-                    if not full:
-                        for r in range(height):
-                            place = o + col + rows[first + r, 0]
-                            move(out, place, room, (EDGE + r) * width, columns)
-                    first += height
+                    terms += size
 
 
 @cache
