@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -50,42 +49,76 @@ def _data(
 
 
 @intrinsic
-def tile(
+def add_products(
     typing_context: Any,
     out: Any, o: Any, a: Any, i: Any, b: Any, j: Any, bias: Any, k: Any, room: Any,
-    rows: Any, first: Any, height: Any, runs: Any, run: Any, end: Any, numbers: Any,
+    rows: Any, first: Any, height: Any, tiles: Any, runs: Any, run: Any, end: Any, numbers: Any,
     columns: Any, fresh: Any, relu: Any,
 ) -> Any:  # fmt: skip
-    """Add the terms of some runs to ``height`` rows of outputs.
+    """Add the terms of some runs to tiles of ``height`` rows below each other.
 
-    Sums start from the bias if they are ``fresh``, else from what outputs hold.  Where the last
-    vector is not full, outputs are those in ``room``.
+    Sums start from the bias if they are ``fresh``, else from what outputs hold.
     """
     signature = types.void(
         out, INT, a, INT, b, INT, bias, INT, room,
-        rows, INT, INT, runs, INT, INT, numbers, INT, types.boolean, types.boolean,
+        rows, INT, INT, INT, runs, INT, INT, numbers, INT, types.boolean, types.boolean,
     )  # fmt: skip
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
-        out, a, b, bias, room, rows, runs, numbers = (
-            context.make_array(signature.args[at])(context, builder, args[at]).data
-            for at in (0, 2, 4, 6, 8, 9, 12, 15)
-        )
-        _, o, _, i, _, j, _, k, _, _, first, height, _, run, end, _, columns, fresh, relu = args
-        item = context.get_value_type(signature.args[0].dtype)
-        emitter = _Emitter(builder, item, VECTOR_BYTES * 8 // signature.args[0].dtype.bitwidth)
-        emitter.emit(
-            builder.gep(out, [o]), builder.gep(a, [i]), b, j,
-            builder.gep(bias, [k]), room, emitter.entry(rows, first), height,
-            emitter.entry(runs, run), builder.sub(end, run), numbers, columns, fresh, relu,
-        )  # fmt: skip
+        vectors = _vectors(context, builder, signature)
+        arrays = (0, 2, 4, 6, 8, 9, 13, 16)
+        data = _data(context, builder, signature, args, arrays)
+        others = [arg for place, arg in enumerate(args) if place not in arrays]
+        _Tiles(vectors, *data, *others).emit()
         return context.get_dummy_value()
 
     return signature, emit
 
 
-class _Emitter(Vectors):
+class _Tiles:
     """Instructions of tiles of all sizes, into a builder."""
+
+    def __init__(
+        self,
+        vectors: Vectors,
+        out: ir.Value,
+        a: ir.Value,
+        b: ir.Value,
+        bias: ir.Value,
+        room: ir.Value,
+        rows: ir.Value,
+        runs: ir.Value,
+        numbers: ir.Value,
+        o: ir.Value,
+        i: ir.Value,
+        j: ir.Value,
+        k: ir.Value,
+        first: ir.Value,
+        height: ir.Value,
+        tiles: ir.Value,
+        run: ir.Value,
+        end: ir.Value,
+        columns: ir.Value,
+        fresh: ir.Value,
+        relu: ir.Value,
+    ) -> None:
+        self.vectors = vectors
+        self.builder = builder = vectors.builder
+        self.width = VECTORS * vectors.lanes
+        self.height, self.tiles, self.columns, self.fresh = height, tiles, columns, fresh
+        self.step_a, panel, bias_col = (self.number(numbers, place) for place in (1, 3, 4))
+        packed = builder.icmp_signed("==", panel, integer(0))
+        self.out, self.a = builder.gep(out, [o]), builder.gep(a, [i])
+        self.b = builder.gep(builder.select(packed, room, b), [j])
+        self.bias = builder.gep(bias, [k])
+        self.edge = builder.gep(room, [integer(EDGE * self.width)])
+        self.by_column = builder.gep(room, [integer(BIAS * self.width)])
+        self.rows, self.runs = self.entry(rows, first), self.entry(runs, run)
+        self.n_runs = builder.sub(end, run)
+        self.by_row = builder.and_(fresh, builder.icmp_signed("==", bias_col, integer(0)))
+        rest = builder.and_(columns, integer(vectors.lanes - 1))
+        self.partial = builder.icmp_signed("!=", rest, integer(0))
+        self.floor = vectors.floor(relu)
 
     def entry(self, table: ir.Value, index: ir.Value) -> ir.Value:
         """Where an entry of three numbers begins in a table."""
@@ -95,98 +128,85 @@ class _Emitter(Vectors):
         return self.builder.load(self.builder.gep(numbers, [integer(index)]))
 
     def place(self, pointer: ir.Value, vector: int) -> ir.Value:
-        return self.builder.gep(pointer, [integer(vector * self.lanes)])
+        return self.builder.gep(pointer, [integer(vector * self.vectors.lanes)])
 
-    def emit(
-        self,
-        out: ir.Value,
-        a: ir.Value,
-        b: ir.Value,
-        terms: ir.Value,
-        bias: ir.Value,
-        room: ir.Value,
-        rows: ir.Value,
-        height: ir.Value,
-        runs: ir.Value,
-        n_runs: ir.Value,
-        numbers: ir.Value,
-        columns: ir.Value,
-        fresh: ir.Value,
-        relu: ir.Value,
-    ) -> None:
+    def emit(self) -> None:
+        """Tiles of the size that is asked for."""
         builder = self.builder
-        self.a, self.bias, self.least = a, bias, self.floor(relu)
-        self.runs, self.n_runs = runs, n_runs
-        self.step_a, panel, bias_col = (self.number(numbers, index) for index in (1, 3, 4))
-        packed = builder.icmp_signed("==", panel, integer(0))
-        self.b = builder.gep(builder.select(packed, room, b), [terms])
-        by_row = builder.icmp_signed("==", bias_col, integer(0))
-        self.by_row = builder.and_(fresh, by_row)
-        full = builder.icmp_signed("==", builder.and_(columns, integer(self.lanes - 1)), integer(0))
-        wide = builder.icmp_signed(">", columns, integer(self.lanes))
-        size = builder.add(height, builder.select(wide, integer(ROWS), integer(0)))
         after = builder.append_basic_block("after")
+        wide = builder.icmp_signed(">", self.columns, integer(self.vectors.lanes))
+        size = builder.add(self.height, builder.select(wide, integer(ROWS), integer(0)))
         sizes = builder.switch(size, after)
         for vectors in range(1, VECTORS + 1):
-            for n in range(1, ROWS + 1):
-                block = builder.append_basic_block(f"tile_{n}x{vectors}")
-                sizes.add_case(integer(n + ROWS * (vectors - 1)), block)
+            for height in range(1, ROWS + 1):
+                block = builder.append_basic_block(f"tiles_{height}x{vectors}")
+                sizes.add_case(integer(height + ROWS * (vectors - 1)), block)
                 builder.position_at_end(block)
-                entries = [builder.gep(rows, [integer(3 * r)]) for r in range(n)]
-                outs = []
-                for r, entry in enumerate(entries):
-                    edge = self.place(room, (EDGE + r) * VECTORS)
-                    there = builder.gep(out, [self.number(entry, 0)])
-                    outs.append(builder.select(full, there, edge))
-                by_column = self.place(room, BIAS * VECTORS)
-                starts = [builder.select(fresh, by_column, there) for there in outs]
-                self.add_products(entries, outs, starts, vectors)
+                with loop(builder, self.tiles) as tile:
+                    rows = self.entry(self.rows, builder.mul(tile, integer(height)))
+                    self.tile(rows, height, vectors)
                 builder.branch(after)
         builder.position_at_end(after)
 
-    def add_products(
-        self, entries: list[ir.Value], outs: list[ir.Value], starts: list[ir.Value], vectors: int
-    ) -> None:
-        """One tile, from where its sums start to its outputs."""
-        builder = self.builder
-        sums = [
-            [cgutils.alloca_once(builder, self.vector) for _ in range(vectors)] for _ in entries
-        ]
+    def tile(self, rows: ir.Value, height: int, vectors: int) -> None:
+        """One tile, from what its sums start from to its outputs."""
+        builder, emit = self.builder, self.vectors
+        entries = [self.entry(rows, integer(r)) for r in range(height)]
+        edges = [self.place(self.edge, r * VECTORS) for r in range(height)]
+        outs = [builder.gep(self.out, [self.number(entry, 0)]) for entry in entries]
+        outs = [builder.select(self.partial, *pair) for pair in zip(edges, outs, strict=True)]
+        sums = [[cgutils.alloca_once(builder, emit.vector) for _ in range(vectors)] for _ in outs]
+        with builder.if_then(builder.and_(self.partial, builder.not_(self.fresh))):
+            self.copy_edges(rows, height, back=False)
         with builder.if_else(self.by_row) as (by_row, from_memory):
             with by_row:
                 for entry, row in zip(entries, sums, strict=True):
                     bias = builder.load(builder.gep(self.bias, [self.number(entry, 2)]))
                     for place in row:
-                        builder.store(self.splat(bias), place)
+                        builder.store(emit.splat(bias), place)
             with from_memory:
-                for start, row in zip(starts, sums, strict=True):
+                for out, row in zip(outs, sums, strict=True):
+                    start = builder.select(self.fresh, self.by_column, out)
                     for v, place in enumerate(row):
-                        builder.store(self.load(self.place(start, v)), place)
-        factors = [builder.gep(self.a, [self.number(entry, 1)]) for entry in entries]
+                        builder.store(emit.load(self.place(start, v)), place)
+        self.add_runs([builder.gep(self.a, [self.number(entry, 1)]) for entry in entries], sums)
+        for out, row in zip(outs, sums, strict=True):
+            for v, total in enumerate(row):
+                emit.store(emit.at_least(self.floor, builder.load(total)), self.place(out, v))
+        with builder.if_then(self.partial):
+            self.copy_edges(rows, height, back=True)
+
+    def add_runs(self, rows: list[ir.Value], sums: list[list[ir.Value]]) -> None:
+        """The terms of all runs: a factor of each row times vectors of columns."""
+        builder, emit = self.builder, self.vectors
         terms = cgutils.alloca_once_value(builder, self.b)
+        width = integer(self.width)
         with loop(builder, self.n_runs) as index:
             run = self.entry(self.runs, index)
-            a = [builder.gep(row, [self.number(run, 0)]) for row in factors]
+            factors = [builder.gep(row, [self.number(run, 0)]) for row in rows]
             n, b = self.number(run, 2), builder.load(terms)
-            width = integer(VECTORS * self.lanes)
             with loop(builder, n) as term:
                 at = builder.gep(b, [builder.mul(term, width)])
-                values = [self.load(self.place(at, v)) for v in range(vectors)]
+                values = [emit.load(self.place(at, v)) for v in range(len(sums[0]))]
                 place = builder.mul(term, self.step_a)
-                for start, row in zip(a, sums, strict=True):
-                    factor = self.splat(builder.load(builder.gep(start, [place])))
+                for start, row in zip(factors, sums, strict=True):
+                    factor = emit.splat(builder.load(builder.gep(start, [place])))
                     for value, total in zip(values, row, strict=True):
-                        added = self.multiply_add(value, factor, builder.load(total))
+                        added = emit.multiply_add(value, factor, builder.load(total))
                         builder.store(added, total)
             builder.store(builder.gep(b, [builder.mul(n, width)]), terms)
-        for to, row in zip(outs, sums, strict=True):
-            for v, total in enumerate(row):
-                self.store(self.at_least(self.least, builder.load(total)), self.place(to, v))
+
+    def copy_edges(self, rows: ir.Value, height: int, back: bool) -> None:
+        """Copy outputs whose last vector is not full to where there is room for it, or back."""
+        builder = self.builder
+        with loop(builder, integer(height)) as r:
+            edge = builder.gep(self.edge, [builder.mul(r, integer(self.width))])
+            out = builder.gep(self.out, [self.number(self.entry(rows, r), 0)])
+            target, source = (out, edge) if back else (edge, out)
+            _copy(self.vectors, target, source, self.columns, self.width // 2)
 
 
-def _copy(
-    vectors: Vectors, target: ir.Value, source: ir.Value, items: ir.Value, most: int
-) -> None:
+def _copy(vectors: Vectors, target: ir.Value, source: ir.Value, items: ir.Value, most: int) -> None:
     """Copy neighbours, ``most`` of them at most, in vectors of powers of two."""
     builder = vectors.builder
     while most:
@@ -219,7 +239,7 @@ def pack(
 ) -> Any:  # fmt: skip
     """Copy the terms of a block in the order of the runs, for tiles of columns ``size`` apart.
 
-    Columns that miss are left alone.
+    Columns that miss are zeros.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
@@ -227,9 +247,7 @@ def pack(
         room, b, runs = _data(context, builder, signature, args, (0, 1, 3))
         _, _, at, _, run, end, step, columns, size = args
         width = VECTORS * vectors.lanes
-        tiles, rest = (
-            divide(columns, integer(width)) for divide in (builder.udiv, builder.urem)
-        )
+        tiles, rest = (divide(columns, integer(width)) for divide in (builder.udiv, builder.urem))
         wide = Vectors(builder, vectors.item, width)
         b, terms = builder.gep(b, [at]), cgutils.alloca_once_value(builder, room)
         with loop(builder, builder.sub(end, run)) as index:
@@ -244,33 +262,13 @@ def pack(
                     wide.store(value, builder.gep(target, [builder.mul(tile, size)]))
                 source = builder.gep(source, [builder.mul(tiles, integer(width))])
                 target = builder.gep(target, [builder.mul(tiles, size)])
-                _copy(vectors, target, source, rest, width // 2)
+                with builder.if_then(builder.icmp_signed("!=", rest, integer(0))):
+                    wide.store(ir.Constant(wide.vector, None), target)
+                    _copy(vectors, target, source, rest, width // 2)
             builder.store(builder.gep(to, [builder.mul(n, integer(width))]), terms)
         return context.get_dummy_value()
 
     return types.void(room, b, INT, runs, INT, INT, INT, INT, INT), emit
-
-
-@numba.njit(nogil=True)
-def contract_rows(
-    out, o, a, i, b, terms, bias, k, room, rows, runs, run, end, numbers, columns, fresh, relu
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """All rows of a tile of columns, for a block of terms, in tiles that differ by a row at most."""
-    width, full = VECTORS * VECTOR_BYTES // out.itemsize, columns % (VECTOR_BYTES // out.itemsize) == 0
-    tiles, first = (len(rows) + ROWS - 1) // ROWS, 0
-    for left in range(tiles, 0, -1):
-        height = (len(rows) - first) // left
-        if not full and not fresh:
-            for r in range(height):
-                move(room, (EDGE + r) * width, out, o + rows[first + r, 0], columns)
-        tile(
-            out, o, a, i, b, terms, bias, k, room, rows, first, height, runs, run, end, numbers,
-            columns, fresh, relu,
-        )  # fmt: skip
-        if not full:
-            for r in range(height):
-                move(out, o + rows[first + r, 0], room, (EDGE + r) * width, columns)
-        first += height
 
 
 def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, adds, relu):  # type: ignore[no-untyped-def]
@@ -279,7 +277,11 @@ def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, adds, relu):  
     width = VECTORS * VECTOR_BYTES // out.itemsize
     tiles, last = 1 if panel else numbers[5], len(blocks) - 2
     size = BLOCK_TERMS // tiles * width
-    room = np.zeros(ROOM * width, out.dtype)
+    # Rows in tiles that differ by one at most: the taller ones, and the others.
+    parts = (len(rows) + ROWS - 1) // ROWS
+    height, taller = len(rows) // parts, len(rows) % parts
+    room = np.empty(ROOM * width, out.dtype)
+    room[EDGE * width :] = 0
     for number in range(count(loops)):
         o, i, j, k = offsets(loops, number)
         for left in range(0, cols, tiles * width):
@@ -295,10 +297,13 @@ def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, adds, relu):  
                     columns = min(width, right - col)
                     if bias_col and fresh:
                         move(room, BIAS * width, bias, k + col, columns)
-                    contract_rows(
-                        out, o + col, a, i, b, terms, bias, k, room, rows, runs, run, end, numbers,
-                        columns, fresh, relu and block == last,
-                    )  # fmt: skip
+                    for part in range(2):
+                        add_products(
+                            out, o + col, a, i, b, terms, bias, k, room,
+                            rows, part * taller * (height + 1), height + 1 - part,
+                            parts - taller if part else taller, runs, run, end,
+                            numbers, columns, fresh, relu and block == last,
+                        )  # fmt: skip
                     terms += size
 
 
