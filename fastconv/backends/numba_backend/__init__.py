@@ -15,17 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import fourier, numpy_backend
+from .. import contraction, fourier, numpy_backend
 from .._protocol import Rates
 from ..loop_nest import flat, loop_nest
 from ..window_nest import window_nest
 
 __all__ = [
     "RATES",
+    "contract_channels",
+    "contract_outputs",
+    "contract_planes",
     "correlate",
     "describe",
     "extend",
     "filter_columns",
+    "panel",
     "store",
     "transform",
     "unavailable",
@@ -59,7 +63,7 @@ def unavailable() -> str | None:
 def describe() -> str:
     import numba
 
-    from .tile import VECTOR_BYTES
+    from .vectors import VECTOR_BYTES
 
     return f"Numba {numba.__version__}, vectors of {8 * VECTOR_BYTES} bits"
 
@@ -69,6 +73,8 @@ def warmup() -> None:
         _compiled("driver", dtype)
         _compiled("box", dtype)
         _compiled_copy(dtype, dtype)
+    for dtype in map(np.dtype, ("float32", "float64")):
+        _compiled("contract", dtype)
     single, byte = np.dtype("float32"), np.dtype("uint8")
     _compiled_copy(byte, single)
     _compiled_copy(single, byte)
@@ -86,6 +92,55 @@ def correlate(
     nest = loop_nest(out, x, w, bias, stride, dilation)
     arrays = (_start(out), _start(x), _start(w), flat(bias))
     _compiled("driver", out.dtype)(*arrays, *nest, relu)
+
+
+def panel(dtype: np.dtype) -> int:
+    from .contract import VECTORS
+    from .vectors import VECTOR_BYTES
+
+    return VECTORS * VECTOR_BYTES // dtype.itemsize
+
+
+def contract_channels(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    product = contraction.contraction(contraction.channels, (out, x, w, bias), stride, dilation)
+    _contract(out, x, w, bias, product, False, relu)
+
+
+def contract_planes(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
+    product = contraction.contraction(contraction.planes, (out, x, w, bias))
+    _contract(out, w, x, bias, product, False, relu)
+
+
+def contract_outputs(
+    out: NDArray,
+    x: NDArray,
+    gradient: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> None:
+    product = contraction.contraction(contraction.outputs, (out, x, gradient), stride, dilation)
+    _contract(out, gradient, x, out, product, True, False)
+
+
+def _contract(
+    out: NDArray,
+    a: NDArray,
+    b: NDArray,
+    bias: NDArray,
+    product: contraction.Contraction,
+    adds: bool,
+    relu: bool,
+) -> None:
+    arrays = (_start(out), _start(a), _start(b), _start(bias))
+    _compiled("contract", out.dtype)(*arrays, *product, adds, relu)
 
 
 def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> None:

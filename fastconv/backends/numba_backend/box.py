@@ -16,7 +16,8 @@ from typing import Any
 import numba
 from numba import types
 
-from .on_disk import compile_kept
+from .loops import count, offsets
+from .on_disk import array, compile_kept
 
 __all__ = ["compiled"]
 
@@ -150,19 +151,8 @@ def slab(out, o, x, i, weight, bias, planes, nest, room, strip, relu):
 
 def window_sums(out, x, w, bias, loops, planes, nest, room, strip, relu):
     """Run the outer loops, and a slab inside the last one."""
-    slabs = 1
-    for extent in loops[:, 0]:
-        slabs *= extent
-    for number in range(slabs):
-        o = i = j = b = 0
-        rest = number
-        for depth in range(len(loops) - 1, -1, -1):
-            index = rest % loops[depth, 0]
-            rest //= loops[depth, 0]
-            o += index * loops[depth, 1]
-            i += index * loops[depth, 2]
-            j += index * loops[depth, 3]
-            b += index * loops[depth, 4]
+    for number in range(count(loops)):
+        o, i, j, b = offsets(loops, number)
         slab(out, o, x, i, w[j], bias[b], planes, nest, room, strip, relu)
 
 
@@ -170,10 +160,6 @@ def window_sums(out, x, w, bias, loops, planes, nest, room, strip, relu):
 def compiled(dtype: str) -> Callable[..., Any]:
     """The machine code for a dtype: from disk, or compiled now and left there."""
     items = getattr(types, dtype)
-
-    def array(of: Any, ndim: int, readonly: bool = True) -> Any:
-        return types.Array(of, ndim, "C", readonly=readonly)
-
     operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
     room = array(items, 1, readonly=False)
     signature = types.void(

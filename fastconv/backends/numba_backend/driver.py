@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numba
 from numba import types
 
-from . import tile
-from .on_disk import compile_kept
-from .tile import VECTOR_BYTES, make_tile
+from .loops import count, offsets
+from .on_disk import array, compile_kept
+from .tile import make_tile
+from .vectors import VECTOR_BYTES
 
 __all__ = ["compiled"]
 
@@ -70,25 +69,14 @@ single_flat = make_slab(0, 1, 8)
 
 def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-untyped-def]
     """Run the outer loops, and a slab inside the last one."""
-    slabs = 1
-    for extent in loops[:, 0]:
-        slabs *= extent
     rows, row_x, kh, tap_row_x = nest[0], nest[2], nest[3], nest[4]
     cols, col_out, col_x = nest[6], nest[7], nest[8]
     kw, tap_col_x, tap_col_w = nest[9], nest[10], nest[11]
     row_bytes = cols * out.itemsize if col_out == 1 and col_x == 1 else 0
     tall = rows >= ROWS and kh > 1 and row_x == tap_row_x
     side_by_side = tall and kh == kw and tap_col_x == 1 and tap_col_w == 1
-    for slab in range(slabs):
-        o = i = j = b = 0
-        rest = slab
-        for depth in range(len(loops) - 1, -1, -1):
-            index = rest % loops[depth, 0]
-            rest //= loops[depth, 0]
-            o += index * loops[depth, 1]
-            i += index * loops[depth, 2]
-            j += index * loops[depth, 3]
-            b += index * loops[depth, 4]
+    for slab in range(count(loops)):
+        o, i, j, b = offsets(loops, slab)
         if row_bytes >= VECTOR_BYTES:
             if side_by_side and kh == 3:
                 wide_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
@@ -113,15 +101,9 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
 def compiled(dtype: str) -> Callable[..., Any]:
     """The machine code for a dtype: from disk, or compiled now and left there."""
     items = getattr(types, dtype)
-
-    def array(of: Any, ndim: int, readonly: bool = True) -> Any:
-        return types.Array(of, ndim, "C", readonly=readonly)
-
     operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
     signature = types.void(
         array(items, 1, readonly=False), operand, operand, operand, table, table, numbers,
         types.boolean,
     )  # fmt: skip
-    # Numba's cache looks at this file alone: the name says which tile is inside.
-    correlate.__qualname__ = f"correlate_{crc32(Path(tile.__file__).read_bytes()):08x}"
     return compile_kept(correlate, signature)

@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .on_disk import compile_kept
-from .tile import VECTOR_BYTES
+from .vectors import VECTOR_BYTES, Vectors
 
 __all__ = ["compiled"]
 
@@ -34,30 +34,23 @@ class _Emitter:
     def __init__(self, context: Any, builder: ir.IRBuilder, item: Any, vector_bytes: int) -> None:
         self.context = context
         self.builder = builder
-        self.item = context.get_value_type(item)
-        self.bytes = item.bitwidth // 8
-        self.lanes = max(1, vector_bytes // self.bytes)
-        self.vector = ir.VectorType(self.item, self.lanes) if self.lanes > 1 else self.item
+        self.lanes = max(1, vector_bytes // (item.bitwidth // 8))
+        self.vectors = Vectors(builder, context.get_value_type(item), self.lanes)
 
     def data(self, kind: Any, array: ir.Value) -> ir.Value:
         return self.context.make_array(kind)(self.context, self.builder, array).data
 
     def place(self, data: ir.Value, at: ir.Value) -> ir.Value:
-        return self.builder.bitcast(self.builder.gep(data, [at]), self.vector.as_pointer())
+        return self.builder.gep(data, [at])
 
     def load(self, place: ir.Value) -> _Value:
-        return _Value(self, self.builder.load(place, align=self.bytes))
+        return _Value(self, self.vectors.load(place))
 
     def store(self, value: _Value, place: ir.Value) -> None:
-        self.builder.store(value.ir, place, align=self.bytes)
+        self.vectors.store(value.ir, place)
 
     def splat(self, value: ir.Value) -> _Value:
-        if self.lanes == 1:
-            return _Value(self, value)
-        nothing = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return _Value(self, self.builder.shuffle_vector(first, nothing, mask))
+        return _Value(self, self.vectors.splat(value))
 
     def number(self, data: ir.Value, at: ir.Value, offset: int) -> _Value:
         """An item of an array in all lanes."""
@@ -84,7 +77,7 @@ class _Value:
 
     def __mul__(self, other: _Value | float) -> _Value:
         if isinstance(other, float):
-            other = self.emitter.splat(ir.Constant(self.emitter.item, other))
+            other = self.emitter.splat(ir.Constant(self.emitter.vectors.item, other))
         return self._with("fmul", other)
 
 

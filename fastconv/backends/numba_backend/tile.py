@@ -8,21 +8,15 @@ taps, a vector that was loaded once serves every output row that its samples rea
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["VECTOR_BYTES", "make_tile"]
+from .vectors import Vectors, integer, loop
 
-_FEATURES = binding.get_host_cpu_features()
-VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
-"""Of the widest vectors of this processor."""
-HAS_FMA = bool(_FEATURES.get("fma")) or platform.machine() in ("aarch64", "arm64")
+__all__ = ["make_tile"]
 
 
 def make_tile(
@@ -60,7 +54,7 @@ def make_tile(
                 context.make_array(signature.args[i])(context, builder, array)
                 for i, array in ((0, out), (2, x), (4, w), (7, planes), (8, nest))
             )
-            numbers = [builder.load(builder.gep(nest.data, [_int(i)])) for i in range(12)]
+            numbers = [builder.load(builder.gep(nest.data, [integer(i)])) for i in range(12)]
             emitter = _Emitter(builder, bias.type, lanes, rows, vectors, numbers)
             emitter.emit(
                 builder.gep(out.data, [out_at]),
@@ -79,34 +73,7 @@ def make_tile(
     return tile
 
 
-def _int(value: int) -> ir.Constant:
-    return ir.Constant(ir.IntType(64), value)
-
-
-@contextmanager
-def _loop(builder: ir.IRBuilder, stop: ir.Value, start: int = 0) -> Iterator[ir.Value]:
-    """Emit a loop over ``range(start, stop)`` that LLVM leaves a loop.
-
-    Unrolled, as it likes them, these loops are no faster and three times as much machine code.
-    """
-    before = builder.block
-    body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
-    builder.cbranch(builder.icmp_signed("<", _int(start), stop), body, after)
-    builder.position_at_end(body)
-    index = builder.phi(ir.IntType(64))
-    index.add_incoming(_int(start), before)
-    yield index
-    following = builder.add(index, _int(1))
-    index.add_incoming(following, builder.block)
-    branch = builder.cbranch(builder.icmp_signed("<", following, stop), body, after)
-    hint = builder.module.add_metadata(["llvm.loop.unroll.disable"])
-    loop_id = builder.module.add_metadata([hint])
-    loop_id.operands = (loop_id, hint)  # a loop's name begins with itself
-    branch.set_metadata("llvm.loop", loop_id)
-    builder.position_at_end(after)
-
-
-class _Emitter:
+class _Emitter(Vectors):
     """Instructions of one tile, into a builder."""
 
     def __init__(
@@ -118,10 +85,7 @@ class _Emitter:
         vectors: int,
         nest: list[ir.Value],
     ) -> None:
-        self.builder = builder
-        self.item = item
-        self.vector = ir.VectorType(item, lanes) if lanes > 1 else item
-        self.lanes = lanes
+        super().__init__(builder, item, lanes)
         self.rows = rows
         self.vectors = vectors
         (_, self.row_out, _, self.kh, self.tap_row_x, self.tap_row_w,
@@ -143,54 +107,52 @@ class _Emitter:
             [cgutils.alloca_once_value(builder, self.splat(bias)) for _ in range(self.vectors)]
             for _ in range(self.rows)
         ]
-        with _loop(builder, n_planes) as plane:
-            pair = builder.mul(plane, _int(2))
+        with loop(builder, n_planes) as plane:
+            pair = builder.mul(plane, integer(2))
             x_plane = builder.gep(x, [builder.load(builder.gep(planes, [pair]))])
-            after = builder.add(pair, _int(1))
+            after = builder.add(pair, integer(1))
             w_plane = builder.gep(w, [builder.load(builder.gep(planes, [after]))])
             if taps:
-                self.tap_col_x = self.tap_col_w = _int(1)
+                self.tap_col_x = self.tap_col_w = integer(1)
                 self.add_few_rows(x_plane, w_plane, *taps)
             else:
                 self.add_rows(x_plane, w_plane)
-        zero = self.splat(ir.Constant(self.item, 0))
+        floor = self.floor(relu)
         for r in range(self.rows):
             for v in range(self.vectors):
                 total = builder.load(self.sums[r][v])
-                if isinstance(self.item, ir.IntType):
-                    negative = builder.icmp_signed("<", total, zero)
-                else:
-                    negative = builder.fcmp_ordered("<", total, zero)
-                active = builder.select(negative, zero, total)
                 to = self.at(out, r, self.row_out, v, self.col_out)
-                self.store(builder.select(relu, active, total), to)
+                self.store(self.at_least(floor, total), to)
 
     def add_rows(self, x: ir.Value, w: ir.Value) -> None:
         """All rows of samples of a plane, for any number of taps."""
         builder = self.builder
         if self.rows == 1:
-            with _loop(builder, self.kh) as index:
+            with loop(builder, self.kh) as index:
                 self.add_row(x, w, index, 0, 1, self.kw)
             return
-        with builder.if_else(builder.icmp_signed("<", self.kh, _int(self.rows - 1))) as (few, many):
+        with builder.if_else(builder.icmp_signed("<", self.kh, integer(self.rows - 1))) as (
+            few,
+            many,
+        ):
             with few:
                 for kh in range(2, self.rows - 1):
-                    with builder.if_then(builder.icmp_signed("==", self.kh, _int(kh))):
+                    with builder.if_then(builder.icmp_signed("==", self.kh, integer(kh))):
                         self.add_few_rows(x, w, kh, self.kw)
             with many:
                 for row in range(self.rows - 1):
-                    self.add_row(x, w, _int(row), 0, row + 1, self.kw)
-                with _loop(builder, self.kh, start=self.rows - 1) as index:
+                    self.add_row(x, w, integer(row), 0, row + 1, self.kw)
+                with loop(builder, self.kh, start=self.rows - 1) as index:
                     self.add_row(x, w, index, 0, self.rows, self.kw)
                 for row in range(1, self.rows):
-                    at = builder.add(self.kh, _int(row - 1))
+                    at = builder.add(self.kh, integer(row - 1))
                     self.add_row(x, w, at, row, self.rows, self.kw)
 
     def add_few_rows(self, x: ir.Value, w: ir.Value, kh: int, kw: int | ir.Value) -> None:
         """All rows of samples of a plane, for a number of rows of taps that is known."""
         for row in range(self.rows - 1 + kh):
             first, last = max(0, row - kh + 1), min(self.rows, row + 1)
-            self.add_row(x, w, _int(row), first, last, kw)
+            self.add_row(x, w, integer(row), first, last, kw)
 
     def add_row(
         self, x: ir.Value, w: ir.Value, row: ir.Value, first: int, last: int, kw: int | ir.Value
@@ -199,20 +161,20 @@ class _Emitter:
         builder = self.builder
         x = builder.gep(x, [builder.mul(row, self.tap_row_x)])
         rows_of_taps = [
-            builder.gep(w, [builder.mul(builder.sub(row, _int(r)), self.tap_row_w)])
+            builder.gep(w, [builder.mul(builder.sub(row, integer(r)), self.tap_row_w)])
             for r in range(first, last)
         ]
         if isinstance(kw, int):
             for col in range(kw):
-                self.add_tap(x, rows_of_taps, _int(col), first)
+                self.add_tap(x, rows_of_taps, integer(col), first)
         else:
-            with _loop(builder, kw) as index:
+            with loop(builder, kw) as index:
                 self.add_tap(x, rows_of_taps, index, first)
 
     def add_tap(self, x: ir.Value, rows_of_taps: list[ir.Value], col: ir.Value, first: int) -> None:
         builder = self.builder
         x = builder.gep(x, [builder.mul(col, self.tap_col_x)])
-        samples = [self.load(self.at(x, 0, _int(0), v, self.col_x)) for v in range(self.vectors)]
+        samples = [self.load(self.at(x, 0, integer(0), v, self.col_x)) for v in range(self.vectors)]
         at = builder.mul(col, self.tap_col_w)
         for r, taps in enumerate(rows_of_taps, first):
             weight = self.splat(builder.load(builder.gep(taps, [at])))
@@ -220,42 +182,11 @@ class _Emitter:
                 total = builder.load(self.sums[r][v])
                 builder.store(self.multiply_add(sample, weight, total), self.sums[r][v])
 
-    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        builder = self.builder
-        if isinstance(self.item, ir.IntType):
-            return builder.add(builder.mul(a, b), c)
-        if not HAS_FMA:
-            return builder.fadd(builder.fmul(a, b), c)
-        bits = 32 if isinstance(self.item, ir.FloatType) else 64
-        name = f"llvm.fma.v{self.lanes}f{bits}" if self.lanes > 1 else f"llvm.fma.f{bits}"
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
-
     def at(
         self, pointer: ir.Value, row: int, row_step: ir.Value, v: int, col: ir.Value
     ) -> ir.Value:
         """Where vector ``v`` of a row begins; the items of a vector are neighbours."""
         builder = self.builder
-        offset = builder.mul(_int(row), row_step)
-        column = builder.mul(_int(v), col) if self.lanes == 1 else _int(v * self.lanes)
+        offset = builder.mul(integer(row), row_step)
+        column = builder.mul(integer(v), col) if self.lanes == 1 else integer(v * self.lanes)
         return builder.gep(pointer, [builder.add(offset, column)])
-
-    def splat(self, value: ir.Value) -> ir.Value:
-        if self.lanes == 1:
-            return value
-        builder = self.builder
-        first = builder.insert_element(ir.Constant(self.vector, ir.Undefined), value, _int(0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return builder.shuffle_vector(first, ir.Constant(self.vector, ir.Undefined), mask)
-
-    def load(self, pointer: ir.Value) -> ir.Value:
-        """A vector that begins at any item."""
-        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
-        return self.builder.load(pointer, align=self.item_bytes())
-
-    def store(self, value: ir.Value, pointer: ir.Value) -> None:
-        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
-        self.builder.store(value, pointer, align=self.item_bytes())
-
-    def item_bytes(self) -> int:
-        return 4 if isinstance(self.item, ir.FloatType) else 8

@@ -1,0 +1,97 @@
+"""Vectors of LLVM: what the kernels that are written in its instructions share."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+
+from llvmlite import binding, ir
+from numba.core import cgutils
+
+__all__ = ["HAS_FMA", "VECTOR_BYTES", "Vectors", "integer", "loop"]
+
+_FEATURES = binding.get_host_cpu_features()
+VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
+"""Of the widest vectors of this processor."""
+HAS_FMA = bool(_FEATURES.get("fma")) or platform.machine() in ("aarch64", "arm64")
+
+
+class Vectors:
+    """Instructions on vectors of neighbours, into a builder; with one lane, on items."""
+
+    def __init__(self, builder: ir.IRBuilder, item: ir.Type, lanes: int) -> None:
+        self.builder = builder
+        self.item = item
+        self.lanes = lanes
+        self.vector = ir.VectorType(item, lanes) if lanes > 1 else item
+        self.bytes = 4 if isinstance(item, ir.FloatType) else 8
+
+    def load(self, pointer: ir.Value) -> ir.Value:
+        """A vector that begins at any item."""
+        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
+        return self.builder.load(pointer, align=self.bytes)
+
+    def store(self, value: ir.Value, pointer: ir.Value) -> None:
+        pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
+        self.builder.store(value, pointer, align=self.bytes)
+
+    def splat(self, value: ir.Value) -> ir.Value:
+        """An item in all lanes."""
+        if self.lanes == 1:
+            return value
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(nothing, value, integer(0))
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, nothing, mask)
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        builder = self.builder
+        if isinstance(self.item, ir.IntType):
+            return builder.add(builder.mul(a, b), c)
+        if not HAS_FMA:
+            return builder.fadd(builder.fmul(a, b), c)
+        bits = 8 * self.bytes
+        name = f"llvm.fma.v{self.lanes}f{bits}" if self.lanes > 1 else f"llvm.fma.f{bits}"
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
+
+    def floor(self, relu: ir.Value) -> ir.Value:
+        """What outputs do not fall below: zero, or without ``relu`` the lowest number."""
+        whole = isinstance(self.item, ir.IntType)
+        lowest = ir.Constant(self.item, -(2**63) if whole else -inf)
+        return self.splat(self.builder.select(relu, ir.Constant(self.item, 0), lowest))
+
+    def at_least(self, floor: ir.Value, value: ir.Value) -> ir.Value:
+        """The larger number; NaN stays."""
+        whole = isinstance(self.item, ir.IntType)
+        less = self.builder.icmp_signed if whole else self.builder.fcmp_ordered
+        return self.builder.select(less("<", value, floor), floor, value)
+
+
+def integer(value: int) -> ir.Constant:
+    return ir.Constant(ir.IntType(64), value)
+
+
+@contextmanager
+def loop(builder: ir.IRBuilder, stop: ir.Value, start: int = 0) -> Iterator[ir.Value]:
+    """Emit a loop over ``range(start, stop)`` that LLVM leaves a loop.
+
+    Unrolled, as it likes them, these loops are no faster and three times as much machine code.
+    """
+    before = builder.block
+    body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
+    builder.cbranch(builder.icmp_signed("<", integer(start), stop), body, after)
+    builder.position_at_end(body)
+    index = builder.phi(ir.IntType(64))
+    index.add_incoming(integer(start), before)
+    yield index
+    following = builder.add(index, integer(1))
+    index.add_incoming(following, builder.block)
+    branch = builder.cbranch(builder.icmp_signed("<", following, stop), body, after)
+    hint = builder.module.add_metadata(["llvm.loop.unroll.disable"])
+    loop_id = builder.module.add_metadata([hint])
+    loop_id.operands = (loop_id, hint)  # a loop's name begins with itself
+    branch.set_metadata("llvm.loop", loop_id)
+    builder.position_at_end(after)
