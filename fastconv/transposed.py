@@ -36,9 +36,7 @@ class Transposed:
         if sums is None or sums.dtype != result.sums or validate.overlaps(x, sums):
             sums = np.empty(result.shape, result.sums)
         if result.rest is not None:
-            rest = np.empty(result.rest.shape, sums.dtype)
-            dtypes.store(rest, result.rest.copy())
-            np.moveaxis(sums, result.channel, -1)[...] = rest
+            np.moveaxis(sums, result.channel, -1)[...] = result.rest
         for place, plan in self.plans:
             plan(x, sums[place])
         channels_first = np.moveaxis(sums, result.channel, 0)

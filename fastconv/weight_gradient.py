@@ -135,7 +135,7 @@ def _seen(
 
 def _rows(values: NDArray) -> NDArray:
     """A row for each group and channel, from ``(images, groups, channels, *region)``."""
-    rows = np.moveaxis(values, 0, 2)
+    rows = values.transpose(1, 2, 0, *range(3, values.ndim))
     return rows.reshape(*rows.shape[:2], -1)
 
 

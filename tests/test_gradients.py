@@ -114,6 +114,18 @@ def test_samples_that_no_output_reads_have_no_gradient(backend):
 
 
 @pytest.mark.parametrize("boundary", ["constant", "mirror"])
+def test_mixed_dtypes(boundary, backend):
+    x, w = layer(2, dtype="float32")
+    how = {"padding": 1, "boundary": boundary}
+    gy, _ = upper(x.astype("c16"), w, **how)
+    gx, gw, gb = gradients(x, w, gy, backend=backend, **how)
+    wanted_x, wanted_w = oracle.conv_gradients(x, w, gy, **how)
+    assert gx.dtype == gw.dtype == gb.dtype == "complex128"
+    assert_close(gx, wanted_x)
+    assert_close(gw, wanted_w)
+
+
+@pytest.mark.parametrize("boundary", ["constant", "mirror"])
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("rank", RANKS)
 def test_layouts_and_unbatched(rank, groups, boundary, backend):

@@ -39,7 +39,8 @@ def layer(rank, channels=4, filters=6, groups=1, dtype="float32", images=2):
 @pytest.mark.parametrize("rank", CALLS)
 def test_matrix(rank, dtype, stride, backend, ran):
     x, w, bias = layer(rank, channels=2, filters=4, groups=2, dtype=dtype)
-    got = CALLS[rank](x, w, bias, stride, 1, groups=2, backend=backend)
+    how = {"groups": 2, "algorithm": "direct", "backend": backend}
+    got = CALLS[rank](x, w, bias, stride, 1, **how)
     assert got.dtype == ("uint8" if dtype == "bool" else dtype)
     assert_close(got, oracle.conv_transpose(x, w, bias, stride, 1, groups=2).everywhere())
     ran.only(backend, "direct")
@@ -97,6 +98,12 @@ def test_one_sample(taps, rank, backend):
     for how in ({}, {"stride": 2, "output_padding": 1}, {"dilation": 2, "padding": taps // 2}):
         got = CALLS[rank](x, w, backend=backend, **how)
         assert_close(got, oracle.conv_transpose(x, w, **how).everywhere())
+
+
+def test_one_sample_is_multiplied_by_each_weight_and_nothing_else_is(backend):
+    w = np.float32([[[1, np.inf, 3]]])
+    got = fc.conv_transpose1d(np.float32([[2]]), w, padding=[(0, 1)], backend=backend)
+    assert got.tolist() == [[2, np.inf]]
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4])

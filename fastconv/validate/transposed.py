@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import dtypes
 from ..problem import Axis, Problem
 from .arguments import array, brief, check_dtype, integer, one_of, per_axis, refuse
 from .form import form
@@ -195,6 +196,9 @@ def transposed(
         phases.append(Phase(tuple(out), Question(problem, kernels, bias)))
     out_shape = shape(tuple(axis.size for axis in axes))
     made = sum(prod(phase.question.problem.out_shape) for phase in phases)
+    rest = None
+    if made < prod(out_shape):
+        rest = _rest(adjoint, values["exact"], values["dtype"])
     result = Result(
         name=name,
         source="x",
@@ -203,7 +207,7 @@ def transposed(
         dtype=values["dtype"],
         sums=values["dtype"],
         complex=values["complex"],
-        rest=None if made == prod(out_shape) else _rest(adjoint, values["exact"]),
+        rest=rest,
     )
     return Transposition(result, tuple(phases), strips=())
 
@@ -228,10 +232,11 @@ def _phases(axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
             yield slice(first, None, stride), backwards, walked
 
 
-def _rest(adjoint: Adjoint, exact: bool) -> NDArray:
-    """What each channel holds where no tap reaches."""
+def _rest(adjoint: Adjoint, exact: bool, dtype: np.dtype) -> NDArray:
+    """What each channel of the result holds where no tap reaches."""
     groups, out_channels = adjoint.w.shape[:2]
-    if adjoint.bias is None:
-        return np.zeros(groups * out_channels, adjoint.w.dtype)
-    rest = adjoint.bias.reshape(-1).astype(object if exact else adjoint.bias.dtype)
-    return np.maximum(rest, 0) if adjoint.relu else rest
+    rest = np.zeros(groups * out_channels, dtype)
+    if adjoint.bias is not None:
+        bias = adjoint.bias.reshape(-1).astype(object if exact else adjoint.bias.dtype)
+        dtypes.store(rest, np.maximum(bias, 0) if adjoint.relu else bias)
+    return rest
