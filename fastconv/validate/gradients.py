@@ -19,7 +19,7 @@ from ..problem import Axis, Problem
 from .arguments import check_dtype, refuse
 from .arrays import check_receiver
 from .layers import convolution, places
-from .transposed import Adjoint, Strip, Transposition, transposed
+from .transposed import Adjoint, Strip, Transposition, numbers_of, transposed
 
 __all__ = ["bias_gradient", "input_gradient", "weight_gradient"]
 
@@ -41,17 +41,18 @@ def input_gradient(
     )
     _check_gradient(forward, y_shape, y_dtype, w_forward.dtype)
     lead, channel, *filtered = len(forward.batch), *forward.order[len(forward.batch) :]
-    w_adjoint = w_forward.swapaxes(1, 2).conj()
-    adjoint = Adjoint(
-        name, y_shape, y_dtype, lead, channel, tuple(filtered), w_adjoint, None, False
-    )
     boxes = list(_strips(forward.axes))
     sums = forward.dtype
     if boxes:
         sums = np.result_type(forward.compute, *([np.complex64] if forward.complex else []))
+    w_adjoint = w_forward.swapaxes(1, 2).conj()
+    values = numbers_of(name, y_dtype, w_adjoint, None, sums)
+    adjoint = Adjoint(
+        name, y_shape, y_dtype, lead, channel, tuple(filtered), w_adjoint, None, False, values
+    )
+    strips = tuple(Strip(transposed(adjoint, axes), tables) for axes, tables in boxes)
     inside = tuple(replace(axis, boundary="constant") for axis in forward.axes)
-    strips = tuple(Strip(transposed(adjoint, axes, sums), tables) for axes, tables in boxes)
-    result, phases, _ = transposed(adjoint, inside, sums)
+    result, phases, _ = transposed(adjoint, inside)
     result = result._replace(source="grad_output", dtype=forward.dtype)
     return Transposition(result, phases, strips)
 

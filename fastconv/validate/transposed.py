@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 from math import gcd, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,15 @@ from .form import form
 from .layers import ACTIVATIONS, bias_of, padding_of, places
 from .question import LONGEST, Question, numbers, walk
 
-__all__ = ["Adjoint", "Result", "Strip", "Transposition", "transposed", "transposition"]
+__all__ = [
+    "Adjoint",
+    "Result",
+    "Strip",
+    "Transposition",
+    "numbers_of",
+    "transposed",
+    "transposition",
+]
 
 WEIGHTS = {
     1: "(C, K // groups, k)",
@@ -88,6 +96,8 @@ class Adjoint(NamedTuple):
     bias: NDArray | None
     """``(groups, channels out)``."""
     relu: bool
+    numbers: dict[str, Any]
+    """The fields of a problem that follow from dtypes and weights."""
 
 
 def transposition(
@@ -126,9 +136,11 @@ def transposition(
     if bias is not None:
         offset = bias_of(name, bias, out_channels).reshape(count, -1)
     kernel = weights.reshape(count, -1, *weights.shape[1:]).swapaxes(1, 2)
-    adjoint = Adjoint(
-        name, x_shape, x_dtype, lead, channel, filtered, kernel, offset, activation == "relu"
-    )
+    values = numbers_of(name, x_dtype, kernel, offset, out_dtype)
+    if values["complex"] and activation is not None:
+        refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
+    relu = activation == "relu"
+    adjoint = Adjoint(name, x_shape, x_dtype, lead, channel, filtered, kernel, offset, relu, values)
     strides = per_axis(stride, rank, f"{name}: stride", least=1)
     dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
     extra = per_axis(output_padding, rank, f"{name}: output_padding", least=0)
@@ -149,17 +161,21 @@ def transposition(
                 f"for x has {n} and padding takes away {before + after}"
             )
         axes.append(Axis(size, taps, strides[i], dilations[i], before, n, "constant"))
-    asked = transposed(adjoint, tuple(axes), out_dtype)
-    if asked.result.complex and activation is not None:
-        refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
-    return asked
+    return transposed(adjoint, tuple(axes))
 
 
-def transposed(
-    adjoint: Adjoint, axes: tuple[Axis, ...], out_dtype: np.dtype | None
-) -> Transposition:
+def numbers_of(
+    name: str, x_dtype: np.dtype, w: NDArray, bias: NDArray | None, out_dtype: np.dtype | None
+) -> dict[str, Any]:
+    """The fields of a problem that follow from dtypes and weights, which are as an adjoint's."""
+    whole = w.dtype.kind in "biu"  # only then do values matter, and a copy is needed to see them
+    rows = w.reshape(w.shape[0] * w.shape[1], -1) if whole else w
+    return numbers(name, x_dtype, [rows], bias, 0, None, out_dtype)
+
+
+def transposed(adjoint: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
     """The adjoint of a convolution along ``axes``, all of which have a constant border."""
-    name, x_shape, x_dtype, lead, channel, filtered, w, bias, relu = adjoint
+    name, x_shape, x_dtype, lead, channel, filtered, w, bias, relu, values = adjoint
     order = (*range(lead), channel, *filtered)
     groups, out_channels, in_channels = w.shape[:3]
 
@@ -168,16 +184,13 @@ def transposed(
         lengths[channel] = groups * out_channels
         return tuple(lengths.get(axis, n) for axis, n in enumerate(x_shape))
 
-    values = numbers(
-        name, x_dtype, [w.reshape(groups * out_channels, -1)], bias, 0, None, out_dtype
-    )
     phases = []
     for combination in product(*map(_phases, axes)):
-        places, taps, walked = zip(*combination, strict=True)
+        samples, taps, walked = zip(*combination, strict=True)
         kernels = (w[(..., *taps)],)
-        out: list[slice] = [slice(None)] * len(x_shape)
-        for axis, place in zip(filtered, places, strict=True):
-            out[axis] = place
+        out = [slice(None)] * len(x_shape)
+        for axis, some in zip(filtered, samples, strict=True):
+            out[axis] = some
         problem = Problem(
             name=name,
             x_shape=x_shape,
@@ -198,7 +211,7 @@ def transposed(
     made = sum(prod(phase.question.problem.out_shape) for phase in phases)
     rest = None
     if made < prod(out_shape):
-        rest = _rest(adjoint, values["exact"], values["dtype"])
+        rest = _rest(adjoint)
     result = Result(
         name=name,
         source="x",
@@ -232,11 +245,12 @@ def _phases(axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
             yield slice(first, None, stride), backwards, walked
 
 
-def _rest(adjoint: Adjoint, exact: bool, dtype: np.dtype) -> NDArray:
+def _rest(adjoint: Adjoint) -> NDArray:
     """What each channel of the result holds where no tap reaches."""
     groups, out_channels = adjoint.w.shape[:2]
-    rest = np.zeros(groups * out_channels, dtype)
+    rest = np.zeros(groups * out_channels, adjoint.numbers["dtype"])
     if adjoint.bias is not None:
-        bias = adjoint.bias.reshape(-1).astype(object if exact else adjoint.bias.dtype)
+        bias = adjoint.bias.reshape(-1)
+        bias = bias.astype(object if adjoint.numbers["exact"] else bias.dtype)
         dtypes.store(rest, np.maximum(bias, 0) if adjoint.relu else bias)
     return rest
