@@ -178,6 +178,8 @@ WRONG_CALLS = [
     (fc.conv_transpose2d, (IMAGE, BACK), {"layout": "NCL"}, ValueError, "layout", "'NCL'", "'NHWC'"),
     (fc.conv_transpose2d, (IMAGE, BACK), {"activation": "elu"}, ValueError, "activation", "'elu'", "'relu'"),
     (fc.conv_transpose2d, (IMAGE * 1j, BACK), {"activation": "relu"}, TypeError, "activation", "'relu'", "complex"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"precision": "slow"}, ValueError, "precision", "'slow'", "'fast'", "'strict'"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, GY), {"precision": None}, TypeError, "precision", "None", "'fast'", "'strict'"),
     (fc.conv_transpose2d, (IMAGE, BACK), {"out": np.zeros((1, 5, 8, 8))}, ValueError, "out", "(1, 5, 8, 8)", "(1, 5, 8, 9)"),
     (fc.conv_transpose2d, (IMAGE, BACK), {"out": np.zeros((1, 5, 8, 9), bool)}, TypeError, "out", "bool"),
     (fc.conv_transpose2d, (IMAGE, BACK), {"algorithm": "box"}, ValueError, "conv_transpose2d", "algorithm", "box"),

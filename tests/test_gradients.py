@@ -182,6 +182,23 @@ def test_out(boundary, dtype, backend):
         np.testing.assert_allclose(mine, wanted.astype(dtype), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("boundary", ["constant", "mirror"])
+def test_strict_rounds_as_a_plain_sum_does(boundary, backend):
+    x = oracle.samples((1, 64, 28, 28), "float32")
+    w = oracle.samples((64, 64, 3, 3), "float32", 1)
+    how = {"padding": 1, "boundary": boundary, "backend": backend}
+    gy, _ = upper(x, w, **how)
+    wide = [a.astype(float) for a in (w, gy)]
+    exact = fc.nn.grad.conv2d_input(x.shape, *wide, **how)
+    size = fc.nn.grad.conv2d_input(x.shape, *map(np.abs, wide), **how)
+    strict = fc.nn.grad.conv2d_input(x.shape, w, gy, precision="strict", **how)
+    assert np.all(abs(strict - exact) <= 9 * 64 * np.finfo(np.float32).eps * size)
+    fast = fc.nn.grad.conv2d_input(x.shape, w, gy, **how)
+    bound = 3e-5 * abs(gy).max() * abs(w).sum(axis=(0, 2, 3))
+    strips = 1 if boundary == "constant" else 4  # samples in a corner take part in four
+    assert np.all(abs(fast - exact) <= strips * bound[:, None, None])
+
+
 @pytest.mark.parametrize("boundary", ["constant", "wrap"])
 @pytest.mark.parametrize(("groups", "taps"), [(1, 3), (1, 1), (80, 3)])
 def test_the_same_bits_for_any_number_of_threads(groups, taps, boundary, backend):

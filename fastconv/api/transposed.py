@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import validate
 from ..config import BackendName
 from ..planner import make_transposed
-from .options import AlgorithmName, PerAxis
+from .options import AlgorithmName, PerAxis, Precision
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -30,6 +30,7 @@ def conv_transpose1d(
     layout: Literal["NCL", "NLC"] = "NCL",
     activation: Literal["relu"] | None = None,
     out: NDArray | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -42,8 +43,8 @@ def conv_transpose1d(
         ``(N, C, L)`` or ``(C, L)``; with ``layout="NLC"``, ``(N, L, C)`` or ``(L, C)``.
     w : array_like
         The filters, always ``(C, K // groups, k)``.
-    bias, stride, padding, output_padding, groups, dilation, layout, activation, out, algorithm, \
-backend, threads
+    bias, stride, padding, output_padding, groups, dilation, layout, activation, out, precision, \
+algorithm, backend, threads
         As in `conv_transpose2d`.
 
     Returns
@@ -80,6 +81,7 @@ backend, threads
         dilation=dilation,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=validate.output_dtype(out, "conv_transpose1d: out"),
         algorithm=algorithm,
         backend=backend,
@@ -101,6 +103,7 @@ def conv_transpose2d(
     layout: Literal["NCHW", "NHWC"] = "NCHW",
     activation: Literal["relu"] | None = None,
     out: NDArray | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -136,6 +139,8 @@ def conv_transpose2d(
     out : ndarray, optional
         Receives the result, in its own dtype.  It may be `x` itself, and otherwise must not
         overlap `x`.
+    precision : {"fast", "strict"}
+        As in `conv2d`.
     algorithm, backend, threads
         As in `correlate`.
 
@@ -183,6 +188,7 @@ def conv_transpose2d(
         dilation=dilation,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=validate.output_dtype(out, "conv_transpose2d: out"),
         algorithm=algorithm,
         backend=backend,
@@ -204,6 +210,7 @@ def conv_transpose3d(
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
     activation: Literal["relu"] | None = None,
     out: NDArray | None = None,
+    precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -217,8 +224,8 @@ def conv_transpose3d(
         ``(N, D, H, W, C)`` or ``(D, H, W, C)``.
     w : array_like
         The filters, always ``(C, K // groups, kd, kh, kw)``.
-    bias, stride, padding, output_padding, groups, dilation, layout, activation, out, algorithm, \
-backend, threads
+    bias, stride, padding, output_padding, groups, dilation, layout, activation, out, precision, \
+algorithm, backend, threads
         As in `conv_transpose2d`.
 
     Returns
@@ -255,6 +262,7 @@ backend, threads
         dilation=dilation,
         layout=layout,
         activation=activation,
+        precision=precision,
         out_dtype=validate.output_dtype(out, "conv_transpose3d: out"),
         algorithm=algorithm,
         backend=backend,

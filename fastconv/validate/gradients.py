@@ -19,7 +19,7 @@ from ..problem import Axis, Problem
 from .arguments import check_dtype, refuse
 from .arrays import check_receiver
 from .layers import convolution, places
-from .transposed import Adjoint, Strip, Transposition, numbers_of, transposed
+from .transposed import Strip, Transposition, adjoint, transposed
 
 __all__ = ["bias_gradient", "input_gradient", "weight_gradient"]
 
@@ -31,13 +31,16 @@ def input_gradient(
     w: ArrayLike,
     y_shape: tuple[int, ...],
     y_dtype: np.dtype,
+    *,
+    precision: object,
     **how: Any,
 ) -> Transposition:
     """The adjoint of the convolution that made outputs of shape ``y_shape``."""
     check_dtype(y_dtype, f"{name}: grad_output")
     called = ("input_size", "weight")
+    how |= {"activation": None, "precision": precision}
     forward, (w_forward,), _ = convolution(
-        name, rank, input_size, y_dtype, w, None, activation=None, called=called, **how
+        name, rank, input_size, y_dtype, w, None, called=called, **how
     )
     _check_gradient(forward, y_shape, y_dtype, w_forward.dtype)
     lead, channel, *filtered = len(forward.batch), *forward.order[len(forward.batch) :]
@@ -46,13 +49,11 @@ def input_gradient(
     if boxes:
         sums = np.result_type(forward.compute, *([np.complex64] if forward.complex else []))
     w_adjoint = w_forward.swapaxes(1, 2).conj()
-    values = numbers_of(name, y_dtype, w_adjoint, None, sums)
-    adjoint = Adjoint(
-        name, y_shape, y_dtype, lead, channel, tuple(filtered), w_adjoint, None, False, values
-    )
-    strips = tuple(Strip(transposed(adjoint, axes), tables) for axes, tables in boxes)
+    where = (lead, channel, tuple(filtered))
+    shared = adjoint(name, y_shape, y_dtype, where, w_adjoint, None, None, precision, sums)
+    strips = tuple(Strip(transposed(shared, axes), tables) for axes, tables in boxes)
     inside = tuple(replace(axis, boundary="constant") for axis in forward.axes)
-    result, phases, _ = transposed(adjoint, inside)
+    result, phases, _ = transposed(shared, inside)
     result = result._replace(source="grad_output", dtype=forward.dtype)
     return Transposition(result, phases, strips)
 
@@ -71,10 +72,8 @@ def weight_gradient(
     check_dtype(y_dtype, f"{name}: grad_output")
     weights = np.broadcast_to(np.zeros((), y_dtype), weight_size)
     called = ("input", "weight_size")
-    question = convolution(
-        name, rank, x_shape, x_dtype, weights, None, activation=None, called=called, **how
-    )
-    forward = question.problem
+    how |= {"activation": None, "precision": "strict"}
+    forward, _, _ = convolution(name, rank, x_shape, x_dtype, weights, None, called=called, **how)
     _check_gradient(forward, y_shape, x_dtype, y_dtype)
     return forward
 

@@ -23,7 +23,7 @@ from .arguments import (
 from .form import form
 from .question import Question, numbers, walk
 
-__all__ = ["ACTIVATIONS", "bias_of", "convolution", "padding_of", "places"]
+__all__ = ["ACTIVATIONS", "PRECISIONS", "bias_of", "convolution", "padding_of", "places"]
 
 LAYOUTS = {1: ("NCL", "NLC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
 WEIGHTS = {

@@ -21,7 +21,7 @@ from .. import dtypes
 from ..problem import Axis, Problem
 from .arguments import array, brief, check_dtype, integer, one_of, per_axis, refuse
 from .form import form
-from .layers import ACTIVATIONS, bias_of, padding_of, places
+from .layers import ACTIVATIONS, PRECISIONS, bias_of, padding_of, places
 from .question import LONGEST, Question, numbers, walk
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "Result",
     "Strip",
     "Transposition",
-    "numbers_of",
     "transposed",
     "transposition",
 ]
@@ -85,19 +84,14 @@ class Transposition(NamedTuple):
 class Adjoint(NamedTuple):
     """What all phases and strips share."""
 
-    name: str
-    x_shape: tuple[int, ...]
-    x_dtype: np.dtype
-    lead: int
-    channel: int
-    filtered: tuple[int, ...]
     w: NDArray
     """``(groups, channels out, channels in, *taps)``."""
     bias: NDArray | None
     """``(groups, channels out)``."""
-    relu: bool
-    numbers: dict[str, Any]
-    """The fields of a problem that follow from dtypes and weights."""
+    channel: int
+    filtered: tuple[int, ...]
+    fields: dict[str, Any]
+    """Of every phase's problem."""
 
 
 def transposition(
@@ -115,6 +109,7 @@ def transposition(
     dilation: object,
     layout: object,
     activation: object,
+    precision: object,
     out_dtype: np.dtype | None,
 ) -> Transposition:
     """The transposed convolution that a layer asks for."""
@@ -124,6 +119,7 @@ def transposition(
     if weights.ndim != rank + 2 or 0 in weights.shape:
         refuse(ValueError, f"{name}: w", f"shape {weights.shape}", WEIGHTS[rank])
     one_of(activation, f"{name}: activation", ACTIVATIONS)
+    one_of(precision, f"{name}: precision", PRECISIONS)
     count = integer(groups, f"{name}: groups", least=1)
     in_channels, out_channels = x_shape[channel], weights.shape[1] * count
     if in_channels % count:
@@ -136,11 +132,12 @@ def transposition(
     if bias is not None:
         offset = bias_of(name, bias, out_channels).reshape(count, -1)
     kernel = weights.reshape(count, -1, *weights.shape[1:]).swapaxes(1, 2)
-    values = numbers_of(name, x_dtype, kernel, offset, out_dtype)
-    if values["complex"] and activation is not None:
+    where = (lead, channel, filtered)
+    shared = adjoint(
+        name, x_shape, x_dtype, where, kernel, offset, activation, precision, out_dtype
+    )
+    if shared.fields["complex"] and activation is not None:
         refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
-    relu = activation == "relu"
-    adjoint = Adjoint(name, x_shape, x_dtype, lead, channel, filtered, kernel, offset, relu, values)
     strides = per_axis(stride, rank, f"{name}: stride", least=1)
     dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
     extra = per_axis(output_padding, rank, f"{name}: output_padding", least=0)
@@ -161,66 +158,75 @@ def transposition(
                 f"for x has {n} and padding takes away {before + after}"
             )
         axes.append(Axis(size, taps, strides[i], dilations[i], before, n, "constant"))
-    return transposed(adjoint, tuple(axes))
+    return transposed(shared, tuple(axes))
 
 
-def numbers_of(
-    name: str, x_dtype: np.dtype, w: NDArray, bias: NDArray | None, out_dtype: np.dtype | None
-) -> dict[str, Any]:
-    """The fields of a problem that follow from dtypes and weights, which are as an adjoint's."""
-    whole = w.dtype.kind in "biu"  # only then do values matter, and a copy is needed to see them
-    rows = w.reshape(w.shape[0] * w.shape[1], -1) if whole else w
-    return numbers(name, x_dtype, [rows], bias, 0, None, out_dtype)
-
-
-def transposed(adjoint: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
-    """The adjoint of a convolution along ``axes``, all of which have a constant border."""
-    name, x_shape, x_dtype, lead, channel, filtered, w, bias, relu, values = adjoint
-    order = (*range(lead), channel, *filtered)
+def adjoint(
+    name: str,
+    x_shape: tuple[int, ...],
+    x_dtype: np.dtype,
+    where: tuple[int, int, tuple[int, ...]],
+    w: NDArray,
+    bias: NDArray | None,
+    activation: object,
+    precision: object,
+    out_dtype: np.dtype | None,
+) -> Adjoint:
+    """What phases share, from checked arguments; ``where`` is what `places` said of ``x``."""
+    lead, channel, filtered = where
     groups, out_channels, in_channels = w.shape[:3]
+    whole = w.dtype.kind in "biu"  # only then do values matter, and a copy is needed to see them
+    rows = w.reshape(groups * out_channels, -1) if whole else w
+    fields = {
+        "name": name,
+        "x_shape": x_shape,
+        "x_dtype": x_dtype,
+        "order": (*range(lead), channel, *filtered),
+        "batch": x_shape[:lead],
+        "groups": groups,
+        "in_channels": in_channels,
+        "out_channels": out_channels,
+        "relu": activation == "relu",
+        "strict": precision == "strict",
+        **numbers(name, x_dtype, [rows], bias, 0, None, out_dtype),
+    }
+    return Adjoint(w, bias, channel, filtered, fields)
+
+
+def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
+    """The adjoint of a convolution along ``axes``, all of which have a constant border."""
+    w, bias, channel, filtered, fields = shared
 
     def shape(sizes: tuple[int, ...]) -> tuple[int, ...]:
         lengths = dict(zip(filtered, sizes, strict=True))
-        lengths[channel] = groups * out_channels
-        return tuple(lengths.get(axis, n) for axis, n in enumerate(x_shape))
+        lengths[channel] = w.shape[0] * w.shape[1]
+        return tuple(lengths.get(axis, n) for axis, n in enumerate(fields["x_shape"]))
 
     phases = []
     for combination in product(*map(_phases, axes)):
         samples, taps, walked = zip(*combination, strict=True)
         kernels = (w[(..., *taps)],)
-        out = [slice(None)] * len(x_shape)
+        out = [slice(None)] * len(fields["x_shape"])
         for axis, some in zip(filtered, samples, strict=True):
             out[axis] = some
         problem = Problem(
-            name=name,
-            x_shape=x_shape,
             out_shape=shape(tuple(axis.out for axis in walked)),
-            order=order,
-            batch=x_shape[:lead],
-            groups=groups,
-            in_channels=in_channels,
-            out_channels=out_channels,
             axes=walked,
-            x_dtype=x_dtype,
-            relu=relu,
-            form=form(kernels, x_dtype, values["compute"], factors=False, most=1),
-            **values,
+            form=form(kernels, fields["x_dtype"], fields["compute"], factors=False, most=1),
+            **fields,
         )
         phases.append(Phase(tuple(out), Question(problem, kernels, bias)))
     out_shape = shape(tuple(axis.size for axis in axes))
     made = sum(prod(phase.question.problem.out_shape) for phase in phases)
-    rest = None
-    if made < prod(out_shape):
-        rest = _rest(adjoint)
     result = Result(
-        name=name,
+        name=fields["name"],
         source="x",
         shape=out_shape,
         channel=channel,
-        dtype=values["dtype"],
-        sums=values["dtype"],
-        complex=values["complex"],
-        rest=rest,
+        dtype=fields["dtype"],
+        sums=fields["dtype"],
+        complex=fields["complex"],
+        rest=None if made == prod(out_shape) else _rest(shared),
     )
     return Transposition(result, tuple(phases), strips=())
 
@@ -245,12 +251,11 @@ def _phases(axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
             yield slice(first, None, stride), backwards, walked
 
 
-def _rest(adjoint: Adjoint) -> NDArray:
+def _rest(shared: Adjoint) -> NDArray:
     """What each channel of the result holds where no tap reaches."""
-    groups, out_channels = adjoint.w.shape[:2]
-    rest = np.zeros(groups * out_channels, adjoint.numbers["dtype"])
-    if adjoint.bias is not None:
-        bias = adjoint.bias.reshape(-1)
-        bias = bias.astype(object if adjoint.numbers["exact"] else bias.dtype)
-        dtypes.store(rest, np.maximum(bias, 0) if adjoint.relu else bias)
+    w, bias, _, _, fields = shared
+    rest = np.zeros(w.shape[0] * w.shape[1], fields["dtype"])
+    if bias is not None:
+        sums = bias.reshape(-1).astype(object if fields["exact"] else bias.dtype)
+        dtypes.store(rest, np.maximum(sums, 0) if fields["relu"] else sums)
     return rest

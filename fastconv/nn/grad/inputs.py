@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import validate
 from ...api.layers import Padding
-from ...api.options import Boundary, PerAxis
+from ...api.options import Boundary, PerAxis, Precision
 from ...config import BackendName
 from ...planner import make_transposed
 
@@ -28,6 +28,7 @@ def conv1d_input(
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCL", "NLC"] = "NCL",
     out: NDArray | None = None,
+    precision: Precision = "fast",
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
@@ -41,7 +42,7 @@ def conv1d_input(
         The filters, always ``(K, C // groups, k)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout, out, backend, threads
+    stride, padding, dilation, groups, boundary, layout, out, precision, backend, threads
         As in `conv2d_input`.
 
     Returns
@@ -73,6 +74,7 @@ def conv1d_input(
         boundary=boundary,
         layout=layout,
         out=out,
+        precision=precision,
         backend=backend,
         threads=threads,
     )
@@ -90,6 +92,7 @@ def conv2d_input(
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCHW", "NHWC"] = "NCHW",
     out: NDArray | None = None,
+    precision: Precision = "fast",
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
@@ -107,6 +110,8 @@ def conv2d_input(
         As in `conv2d`, whose arguments these were.
     out : ndarray, optional
         Receives the gradient, in its own dtype.
+    precision : {"fast", "strict"}
+        As in `conv2d`.
     backend, threads
         As in `correlate`.
 
@@ -150,6 +155,7 @@ def conv2d_input(
         boundary=boundary,
         layout=layout,
         out=out,
+        precision=precision,
         backend=backend,
         threads=threads,
     )
@@ -167,6 +173,7 @@ def conv3d_input(
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
     out: NDArray | None = None,
+    precision: Precision = "fast",
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
@@ -180,7 +187,7 @@ def conv3d_input(
         The filters, always ``(K, C // groups, kd, kh, kw)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout, out, backend, threads
+    stride, padding, dilation, groups, boundary, layout, out, precision, backend, threads
         As in `conv2d_input`.
 
     Returns
@@ -214,6 +221,7 @@ def conv3d_input(
         boundary=boundary,
         layout=layout,
         out=out,
+        precision=precision,
         backend=backend,
         threads=threads,
     )
