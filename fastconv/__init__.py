@@ -8,11 +8,14 @@ array([[5., 3., 4.],
        [4., 3., 5.]])
 """
 
-from . import filters, kernels
+from . import filters, kernels, nn
 from .api import (
     conv1d,
     conv2d,
     conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
     convolve,
     correlate,
     plan_conv1d,
@@ -43,12 +46,16 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "convolve",
     "correlate",
     "filters",
     "get_backend",
     "get_num_threads",
     "kernels",
+    "nn",
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",

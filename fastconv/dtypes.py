@@ -19,6 +19,7 @@ __all__ = [
     "largest_value",
     "result_dtype",
     "store",
+    "stored",
     "supported",
 ]
 
@@ -83,6 +84,17 @@ def store(out: NDArray, acc: NDArray) -> None:
     else:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             np.copyto(out, acc, casting="unsafe")
+
+
+def stored(sums: NDArray, dtype: np.dtype, out: NDArray | None) -> NDArray:
+    """Sums in ``out``, or in an array of ``dtype``, which may be their own; they may be lost."""
+    if out is None:
+        if sums.dtype == dtype:
+            return sums
+        out = np.empty(sums.shape, dtype)
+    if out is not sums:
+        store(out, sums)
+    return out
 
 
 def _store_rounded(out: NDArray, acc: NDArray) -> None:

@@ -12,15 +12,16 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from . import algorithms, config, plan, validate
 from .plan import Candidate, Plan
 from .problem import Problem
+from .transposed import Transposed
 
-__all__ = ["make_plan"]
+__all__ = ["make_plan", "make_transposed"]
 
 KEPT = 128
 """Plans that are remembered."""
@@ -31,7 +32,10 @@ LARGEST = 1 << 16
 PLAIN = frozenset((type(None), bool, int, float, complex, str))
 
 
-_plans: dict[bytes, Plan] = {}
+Made = TypeVar("Made", Plan, Transposed)
+Asked = TypeVar("Asked")
+
+_plans: dict[bytes, Any] = {}
 _lock = Lock()
 
 
@@ -44,15 +48,40 @@ def make_plan(
     **options: Any,
 ) -> Plan:
     """The plan for ``ask(*arguments, **options)``."""
+    return _remembered(_answer, ask, arguments, options, algorithm, backend, threads)
+
+
+def make_transposed(
+    ask: Callable[..., validate.Transposition],
+    *arguments: Any,
+    algorithm: str,
+    backend: str | None,
+    threads: int | None,
+    **options: Any,
+) -> Transposed:
+    """The plans for ``ask(*arguments, **options)``."""
+    return _remembered(_transpose, ask, arguments, options, algorithm, backend, threads)
+
+
+def _remembered(
+    answer: Callable[[Asked, str, str, int | None], Made],
+    ask: Callable[..., Asked],
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+    algorithm: str,
+    backend: str | None,
+    threads: int | None,
+) -> Made:
+    """What was answered to the same call before, or else is now."""
     chosen = config.resolve_backend(backend)
     call = (ask.__name__, *arguments, *options.values(), algorithm, chosen, threads)
     try:
         said = marshal.dumps([v if type(v) in PLAIN else _said(v) for v in call], 2)
     except TypeError:
-        return _make_plan(ask, arguments, options, algorithm, chosen, threads)
-    found = _plans.get(said)
+        return answer(ask(*arguments, **options), algorithm, chosen, threads)
+    found: Made | None = _plans.get(said)
     if found is None:
-        found = _make_plan(ask, arguments, options, algorithm, chosen, threads)
+        found = answer(ask(*arguments, **options), algorithm, chosen, threads)
         with _lock:
             _plans[said] = found
             kept = sum(each.weight_bytes for each in _plans.values())
@@ -87,15 +116,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _make_plan(
-    ask: Callable[..., validate.Question],
-    arguments: tuple[Any, ...],
-    options: dict[str, Any],
-    algorithm: str,
-    backend: str,
-    threads: int | None,
-) -> Plan:
-    question = ask(*arguments, **options)
+def _transpose(
+    asked: validate.Transposition, algorithm: str, backend: str, threads: int | None
+) -> Transposed:
+    plans = (
+        (phase.out, _answer(phase.question, algorithm, backend, threads)) for phase in asked.phases
+    )
+    strips = (
+        (_transpose(strip.transposition, algorithm, backend, threads), strip.runs)
+        for strip in asked.strips
+    )
+    return Transposed(asked.result, tuple(plans), tuple(strips))
+
+
+def _answer(question: validate.Question, algorithm: str, backend: str, threads: int | None) -> Plan:
     validate.algorithm_name(algorithm, f"{question.problem.name}: algorithm")
     if threads is not None:
         validate.thread_count(threads, f"{question.problem.name}: threads")

@@ -187,6 +187,80 @@ def conv(
     return Reference(shape, weight[0].size + 1, products, activation == "relu")
 
 
+def conv_transpose(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[Any] = 0,
+    output_padding: int | Sequence[int] = 0,
+    groups: int = 1,
+    dilation: int | Sequence[int] = 1,
+    *,
+    activation: str | None = None,
+) -> Reference:
+    """Every sample of `x` (N, C, *S) adds its multiple of a filter of `w` (C, K // groups, *taps)
+    to the result, of which `padding` (a number or pairs) is cut off.
+    """
+    samples, weight = numbers(x), numbers(w)
+    rank = weight.ndim - 2
+    pads = [(padding, padding)] * rank if isinstance(padding, int) else padding
+    strides, dilations = _each(stride, rank), _each(dilation, rank)
+    walks = list(zip(strides, dilations, pads, strict=True))
+    extent = [
+        (n - 1) * s + (k - 1) * d + 1 + more - lo - hi
+        for n, k, more, (s, d, (lo, hi)) in zip(
+            samples.shape[2:], weight.shape[2:], _each(output_padding, rank), walks, strict=True
+        )
+    ]
+    per_group, filters = samples.shape[1] // groups, weight.shape[1]
+    shape = (samples.shape[0], filters * groups, *extent)
+    added: dict[Point, list[tuple[Any, Any]]] = {point: [] for point in np.ndindex(shape)}
+    if bias is not None:
+        for point, pairs in added.items():
+            pairs.append((numbers(bias)[point[1]], 1))
+    for image, c, *i in np.ndindex(samples.shape):
+        for k, *t in np.ndindex(weight.shape[1:]):
+            position = [
+                at * s + tap * d - lo for at, tap, (s, d, (lo, _)) in zip(i, t, walks, strict=True)
+            ]
+            point = (image, c // per_group * filters + k, *position)
+            if point in added:
+                added[point].append((weight[(c, k, *t)], samples[(image, c, *i)]))
+    terms = max(map(len, added.values()), default=0)
+    return Reference(shape, terms, added.__getitem__, activation == "relu")
+
+
+def conv_gradients(x: Any, w: Any, gy: Any, **how: Any) -> tuple[Expected, Expected]:
+    """Of the input and of the weights of `conv`, whose result has the gradient `gy`.
+
+    Every product of `conv` gives each factor the gradient of its sum, times the other factor
+    (conjugated).
+    """
+    samples, weight, upper = numbers(x), numbers(w), numbers(gy)
+    places = np.arange(1, samples.size + 1).reshape(samples.shape)
+    reference = conv(places, np.zeros(weight.shape, int), **how)
+    assert reference.shape == upper.shape
+    sums = {"x": [np.zeros(samples.size, object), np.zeros(samples.size), np.zeros(samples.size)]}
+    sums["w"] = [np.zeros(weight[0].size * len(weight), kind) for kind in (object, float, int)]
+    flat = samples.ravel(), weight.reshape(len(weight), -1)
+    for point in np.ndindex(upper.shape):
+        for tap, (_, place) in enumerate(reference.products(point)):
+            if place:
+                mine, its = flat[1][point[1], tap], flat[0][place - 1]
+                for name, at, factor in (
+                    ("x", place - 1, mine),
+                    ("w", point[1] * weight[0].size + tap, its),
+                ):
+                    term = upper[point] * np.conj(factor)
+                    for total, more in zip(sums[name], (term, abs(term), 1), strict=True):
+                        total[at] += more
+    return tuple(
+        Expected(value.reshape(like.shape), size.reshape(like.shape), int(terms.max(initial=0)))
+        for (value, size, terms), like in zip(sums.values(), (samples, weight), strict=True)
+    )
+
+
 def by_taps(
     x: Any,
     w: Any,

@@ -17,6 +17,9 @@ X = np.arange(20.0).reshape(4, 5)
 W = np.ones((3, 3))
 IMAGE = np.zeros((1, 4, 6, 7))
 LAYER = np.zeros((8, 4, 3, 3))
+BACK = np.zeros((4, 5, 3, 3))
+GRAD = fc.nn.grad
+GY = np.zeros((1, 8, 4, 5))
 SIGNAL = np.zeros((2, 3, 9))
 TAPS = np.zeros((5, 3, 3))
 LONG = np.zeros(3, np.longdouble)
@@ -153,6 +156,71 @@ WRONG_CALLS = [
     (fc.conv1d, (SIGNAL, TAPS), {"layout": "NCHW"}, ValueError, "conv1d", "layout", "'NCHW'", "'NCL'"),
     (fc.conv1d, (SIGNAL, LAYER), {}, ValueError, "conv1d", "w", "(8, 4, 3, 3)", "(K, C // groups, k)"),
     (fc.conv3d, (IMAGE[0], LAYER[:, :, None]), {}, ValueError, "conv3d", "x", "(4, 6, 7)", "NCDHW"),
+    (fc.conv_transpose2d, (IMAGE[0, 0], BACK), {}, ValueError, "conv_transpose2d", "x", "(6, 7)", "NCHW"),
+    (fc.conv_transpose2d, (IMAGE, BACK[0]), {}, ValueError, "conv_transpose2d", "w", "(5, 3, 3)", "(C, K // groups, kh, kw)"),
+    (fc.conv_transpose2d, (IMAGE, BACK[:, :0]), {}, ValueError, "w", "(4, 0, 3, 3)", "(C, K // groups, kh, kw)"),
+    (fc.conv_transpose2d, (IMAGE, BACK[:3]), {}, ValueError, "w", "3", "x", "4 channels"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"groups": 3}, ValueError, "groups=3", "4", "x"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"groups": 0}, ValueError, "groups", "0", "at least 1"),
+    (fc.conv_transpose2d, (IMAGE, BACK, np.zeros(5)), {"groups": 2}, ValueError, "bias", "(5,)", "(10,)"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"stride": 0}, ValueError, "stride", "0", "at least 1"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"dilation": (1, 0)}, ValueError, "dilation", "(1, 0)", "at least 1"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"output_padding": 1}, ValueError, "output_padding", "1", "stride 1", "dilation 1"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"output_padding": (1, 3), "stride": 2, "dilation": 3}, ValueError, "output_padding", "(1, 3)", "stride 2", "dilation 3"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"output_padding": -1}, ValueError, "output_padding", "-1", "at least 0"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"padding": -1}, ValueError, "padding", "-1", "at least 0"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"padding": "same"}, TypeError, "padding", "'same'", "numbers"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"padding": (1, 1, 1)}, ValueError, "padding", "(1, 1, 1)", "2"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"padding": (0, 5)}, ValueError, "-1 samples", "axis 3", "x", "7", "padding", "10"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"padding": 4}, ValueError, "0 samples", "axis 2", "x", "6", "padding", "8"),
+    (fc.conv_transpose2d, (IMAGE[:, :, :0], BACK), {}, ValueError, "axis 2", "x", "0"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"stride": 2**62}, ValueError, "samples along axis 2"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"layout": "NCL"}, ValueError, "layout", "'NCL'", "'NHWC'"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"activation": "elu"}, ValueError, "activation", "'elu'", "'relu'"),
+    (fc.conv_transpose2d, (IMAGE * 1j, BACK), {"activation": "relu"}, TypeError, "activation", "'relu'", "complex"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"precision": "slow"}, ValueError, "precision", "'slow'", "'fast'", "'strict'"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, GY), {"precision": None}, TypeError, "precision", "None", "'fast'", "'strict'"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"out": np.zeros((1, 5, 8, 8))}, ValueError, "out", "(1, 5, 8, 8)", "(1, 5, 8, 9)"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"out": np.zeros((1, 5, 8, 9), bool)}, TypeError, "out", "bool"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"algorithm": "box"}, ValueError, "conv_transpose2d", "algorithm", "box"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"backend": "torch"}, ValueError, "backend", "'torch'", "'numpy'"),
+    (fc.conv_transpose2d, (IMAGE, BACK), {"threads": 0}, ValueError, "threads", "0", "at least 1"),
+    (fc.conv_transpose2d, (IMAGE.astype(object), BACK), {}, TypeError, "x", "object", "float16"),
+    (fc.conv_transpose2d, (IMAGE, BACK.astype(str)), {}, TypeError, "w", "<U32", "float16"),
+    (fc.conv_transpose1d, (SIGNAL, BACK), {}, ValueError, "conv_transpose1d", "w", "(C, K // groups, k)"),
+    (fc.conv_transpose3d, (IMAGE[0], BACK), {}, ValueError, "conv_transpose3d", "x", "(4, 6, 7)", "NCDHW"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, GY[:, :, 1:]), {}, ValueError, "conv2d_input", "grad_output", "(1, 8, 3, 5)", "(1, 8, 4, 5)"),
+    (GRAD.conv2d_input, (IMAGE.shape[1:], LAYER, GY), {}, ValueError, "grad_output", "(1, 8, 4, 5)", "(8, 4, 5)"),
+    (GRAD.conv2d_input, ((6, 7), LAYER, GY), {}, ValueError, "input_size", "(6, 7)", "NCHW"),
+    (GRAD.conv2d_input, (6, LAYER, GY), {}, TypeError, "input_size", "6", "lengths"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER[:, :3], GY), {}, ValueError, "weight", "3", "input_size", "4 channels"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER[0], GY), {}, ValueError, "weight", "(4, 3, 3)", "(K, C // groups, kh, kw)"),
+    (GRAD.conv2d_input, ((1, 4, 2, 7), LAYER, GY), {}, ValueError, "input_size", "2", "weight", "3"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER.astype(int), GY.astype(int)), {}, TypeError, "grad_output", "dtype int64", "floating-point"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, GY), {"boundary": "reflect"}, ValueError, "boundary", "symmetric", "mirror"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, GY), {"padding": "full"}, ValueError, "padding", "'full'", "'same'"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, GY), {"out": np.zeros((4, 6, 7))}, ValueError, "out", "(4, 6, 7)", "(1, 4, 6, 7)"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, GY), {"threads": 0}, ValueError, "threads", "0", "at least 1"),
+    (GRAD.conv2d_input, (IMAGE.shape, LAYER, ["a"]), {}, TypeError, "grad_output", "<U1"),
+    (GRAD.conv2d_input, ((4, 1, 5), np.ones((1, 4, 1, 1)), ROOM[:1, None]), {"out": ROOM[:4, None]}, ValueError, "out", "overlaps", "grad_output"),
+    (GRAD.conv2d_weight, (IMAGE, LAYER.shape, GY[:, 1:]), {}, ValueError, "conv2d_weight", "grad_output", "(1, 7, 4, 5)", "(1, 8, 4, 5)"),
+    (GRAD.conv2d_weight, (IMAGE, (8, 3, 3, 3), GY), {}, ValueError, "weight_size", "3", "input", "4 channels"),
+    (GRAD.conv2d_weight, (IMAGE, (8, 4, 3), GY), {}, ValueError, "weight_size", "(8, 4, 3)", "(K, C // groups, kh, kw)"),
+    (GRAD.conv2d_weight, (IMAGE, (8, 4, 0, 3), GY), {}, ValueError, "weight_size", "(8, 4, 0, 3)"),
+    (GRAD.conv2d_weight, (IMAGE, (8, 4, -1, 3), GY), {}, ValueError, "weight_size", "(8, 4, -1, 3)", "at least 0"),
+    (GRAD.conv2d_weight, (IMAGE, LAYER.shape, GY), {"stride": 0}, ValueError, "stride", "0", "at least 1"),
+    (GRAD.conv2d_weight, (IMAGE, LAYER.shape, GY), {"groups": 3}, ValueError, "groups=3", "input", "weight_size"),
+    (GRAD.conv2d_weight, (IMAGE.astype(int), LAYER.shape, GY.astype(int)), {}, TypeError, "grad_output", "dtype int64", "floating-point"),
+    (GRAD.conv2d_weight, (IMAGE[0, 0], LAYER.shape, GY), {}, ValueError, "input", "(6, 7)", "NCHW"),
+    (GRAD.conv2d_weight, ("abc", LAYER.shape, GY), {}, TypeError, "input", "<U3"),
+    (GRAD.conv2d_weight, (IMAGE, LAYER.shape, GY), {"out": LAYER[1:]}, ValueError, "out", "(7, 4, 3, 3)", "(8, 4, 3, 3)"),
+    (GRAD.conv2d_weight, (IMAGE * 1j, LAYER.shape, GY), {"out": LAYER}, TypeError, "out", "float64", "complex"),
+    (GRAD.conv2d_weight, (IMAGE, LAYER.shape, GY), {"threads": 1.5}, TypeError, "threads", "1.5", "whole number"),
+    (GRAD.conv2d_weight, (IMAGE, LAYER.shape, GY), {"backend": "cuda"}, ValueError, "backend", "'cuda'", "'numpy'"),
+    (GRAD.conv2d_bias, (GY[0, 0],), {}, ValueError, "conv2d_bias", "grad_output", "(4, 5)", "NCHW"),
+    (GRAD.conv2d_bias, (GY.astype(int),), {}, TypeError, "grad_output", "dtype int64", "floating-point"),
+    (GRAD.conv2d_bias, (GY,), {"layout": "CHW"}, ValueError, "layout", "'CHW'", "'NCHW'"),
+    (GRAD.conv2d_bias, (GY,), {"out": np.zeros(4)}, ValueError, "out", "(4,)", "(8,)"),
     (fc.plan_correlate, ((4, -5), "f8", W), {}, ValueError, "plan_correlate", "x_shape", "(4, -5)"),
     (fc.plan_correlate, ("big", "f8", W), {}, TypeError, "plan_correlate", "x_shape", "'big'"),
     (fc.plan_correlate, ((4, 5), "f9", W), {}, TypeError, "plan_correlate", "x_dtype", "f9"),
@@ -202,6 +270,12 @@ def test_messages_name_the_call():
         fc.convolve(X, W, mode="middle")
     with pytest.raises(ValueError, match=r"^conv3d: "):
         fc.conv3d(X, W)
+    with pytest.raises(ValueError, match=r"^conv_transpose3d: "):
+        fc.conv_transpose3d(X, W)
+    with pytest.raises(ValueError, match=r"^conv1d_input: "):
+        GRAD.conv1d_input((4, 5), W, X)
+    with pytest.raises(ValueError, match=r"^conv3d_weight: "):
+        GRAD.conv3d_weight(X, W.shape, X)
 
 
 @pytest.mark.parametrize(

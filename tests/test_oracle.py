@@ -119,6 +119,35 @@ def test_sampled_points_include_every_corner():
     assert sampled == [everywhere.everywhere().values[p] for p in points]
 
 
+def test_conv_transpose_by_hand():
+    x, w = [[[1, 2]]], [[[1, 10, 100]]]
+    for how, wanted in (
+        ({}, [1, 12, 120, 200]),
+        ({"stride": 2}, [1, 10, 102, 20, 200]),
+        ({"stride": 2, "output_padding": 1}, [1, 10, 102, 20, 200, 0]),
+        ({"stride": 2, "padding": [(1, 2)]}, [10, 102]),
+        ({"dilation": 2, "bias": [1000]}, [1001, 1002, 1010, 1020, 1100, 1200]),
+    ):
+        assert oracle.conv_transpose(x, w, **how).everywhere().values.tolist() == [[wanted]]
+
+
+def test_conv_transpose_groups_by_hand():
+    x, w = [[[1], [2], [3], [4]]], [[[1], [10]]] * 4
+    wanted = [[[3], [30], [7], [70]]]
+    assert oracle.conv_transpose(x, w, groups=2).everywhere().values.tolist() == wanted
+
+
+def test_conv_gradients_by_hand():
+    gx, gw = oracle.conv_gradients([[[1, 2, 3]]], [[[1, 10]]], [[[1, 0]]])
+    assert gx.values.tolist() == [[[1, 10, 0]]]
+    assert gw.values.tolist() == [[[1, 2]]]
+    how = {"padding": 1, "boundary": "wrap"}
+    gx, gw = oracle.conv_gradients([[[1, 2, 3]]], [[[1, 10]]], [[[1, 0, 0, 100]]], **how)
+    assert gx.values.tolist() == [[[1010, 0, 101]]]
+    assert gw.values.tolist() == [[[303, 101]]]
+    assert (gx.terms, gw.terms) == (3, 4)
+
+
 def expected(*values, magnitude=1.0, terms=1):
     return oracle.Expected(np.array(values, dtype=object), np.full(len(values), magnitude), terms)
 

@@ -133,6 +133,78 @@ def test_torch_layers(rank, stride, padding, dilation, groups, torch, backend):
     close(got, wanted, w[0].size, "float32")
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("stride", "padding", "output_padding", "groups", "dilation"),
+    [(1, 0, 0, 1, 1), (1, 2, 0, 2, 1), (2, 1, 1, 1, 1), (3, 0, 2, 4, 2), (2, 1, 2, 1, 3)],
+)
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_torch_transposed_layers(
+    dtype, rank, stride, padding, output_padding, groups, dilation, torch, backend
+):
+    x = oracle.samples((2, 4, 6, 5, 4)[: rank + 2], dtype)
+    w = oracle.samples((4, 8 // groups, 3, 2, 3)[: rank + 2], dtype, 1)
+    bias = oracle.samples((8,), dtype, 2)
+    layer = getattr(torch.nn.functional, f"conv_transpose{rank}d")
+    options = (stride, padding, output_padding, groups, dilation)
+    wanted = layer(*map(torch.from_numpy, (x, w, bias)), *options).numpy()
+    got = getattr(fc, f"conv_transpose{rank}d")(x, w, bias, *options, backend=backend)
+    close(got, wanted, 4 * w[:, 0].size, "float32")
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation", "groups"),
+    [(1, 0, 1, 1), (1, 1, 1, 2), (2, 1, 1, 1), (3, 2, 2, 4), (2, 0, 3, 1)],
+)
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_torch_gradients(dtype, rank, stride, padding, dilation, groups, torch, backend):
+    """Those of PyTorch's own differentiation, and for real numbers of ``torch.nn.grad``."""
+    x = oracle.samples((2, 4, 9, 8, 7)[: rank + 2], dtype)
+    w = oracle.samples((8, 4 // groups, 3, 2, 3)[: rank + 2], dtype, 1)
+    bias = oracle.samples((8,), dtype, 2)
+    options = (stride, padding, dilation, groups)
+    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w, bias)]
+    y = getattr(torch.nn.functional, f"conv{rank}d")(*leaves, *options)
+    gy = oracle.samples(y.shape, dtype, 3)
+    y.backward(torch.from_numpy(gy))
+    ours = [getattr(fc.nn.grad, f"conv{rank}d_{of}") for of in ("input", "weight", "bias")]
+    got = (
+        ours[0](x.shape, w, gy, *options, backend=backend),
+        ours[1](x, w.shape, gy, *options, backend=backend),
+        ours[2](gy),
+    )
+    for mine, its in zip(got, leaves, strict=True):
+        close(mine, its.grad.numpy(), 4 * gy.size)
+    if dtype == "float64":
+        wanted = getattr(torch.nn.grad, f"conv{rank}d_input")(
+            x.shape, torch.from_numpy(w), torch.from_numpy(gy), *options
+        )
+        close(got[0], wanted.numpy(), w[:, 0].size)
+        wanted = getattr(torch.nn.grad, f"conv{rank}d_weight")(
+            torch.from_numpy(x), w.shape, torch.from_numpy(gy), *options
+        )
+        close(got[1], wanted.numpy(), gy[:, 0].size)
+
+
+@pytest.mark.parametrize("boundary", TORCH)
+def test_torch_gradients_of_padding_modes(boundary, torch, backend):
+    x, w = oracle.samples((2, 3, 8, 9), float), oracle.samples((4, 3, 3, 5), float, 1)
+    layer = torch.nn.Conv2d(
+        3, 4, (3, 5), 2, (2, 3), bias=False, padding_mode=TORCH[boundary], dtype=torch.float64
+    )
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(w))
+    samples = torch.from_numpy(x).requires_grad_()
+    y = layer(samples)
+    gy = oracle.samples(y.shape, float, 3)
+    y.backward(torch.from_numpy(gy))
+    how = {"stride": 2, "padding": (2, 3), "boundary": boundary, "backend": backend}
+    close(fc.nn.grad.conv2d_input(x.shape, w, gy, **how), samples.grad.numpy(), 4 * w[:, 0].size)
+    wanted = layer.weight.grad.numpy()
+    close(fc.nn.grad.conv2d_weight(x, w.shape, gy, **how), wanted, gy[:, 0].size)
+
+
 @pytest.mark.parametrize("boundary", TORCH)
 def test_torch_padding_modes(boundary, torch, backend):
     x, w = oracle.samples((2, 3, 8, 9), "float32"), oracle.samples((4, 3, 3, 5), "float32", 1)

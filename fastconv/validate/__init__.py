@@ -19,25 +19,32 @@ from .arguments import (
     thread_count,
     whole_number,
 )
-from .arrays import check_output, overlaps, planned_array
+from .arrays import check_output, check_receiver, overlaps, planned_array
 from .filters import correlation
+from .gradients import bias_gradient, input_gradient, weight_gradient
 from .images import Image, derived_axis, image, real, real_samples, reals, receiver, rgb
 from .layers import convolution
 from .question import Question
+from .transposed import Result, Transposition, transposition
 
 __all__ = [
     "Image",
     "Question",
+    "Result",
+    "Transposition",
     "algorithm_name",
     "array",
     "backend_name",
+    "bias_gradient",
     "borders",
     "check_output",
+    "check_receiver",
     "convolution",
     "correlation",
     "derived_axis",
     "dtype_named",
     "image",
+    "input_gradient",
     "integer",
     "not_refused",
     "output_dtype",
@@ -51,5 +58,7 @@ __all__ = [
     "rgb",
     "shape",
     "thread_count",
+    "transposition",
+    "weight_gradient",
     "whole_number",
 ]

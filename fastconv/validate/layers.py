@@ -23,7 +23,7 @@ from .arguments import (
 from .form import form
 from .question import Question, numbers, walk
 
-__all__ = ["convolution"]
+__all__ = ["ACTIVATIONS", "PRECISIONS", "bias_of", "convolution", "padding_of", "places"]
 
 LAYOUTS = {1: ("NCL", "NLC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
 WEIGHTS = {
@@ -53,26 +53,21 @@ def convolution(
     activation: object,
     precision: object,
     out_dtype: np.dtype | None,
+    called: tuple[str, str] = ("x", "w"),
 ) -> Question:
-    """The question that a convolution layer asks."""
-    check_dtype(x_dtype, f"{name}: x")
-    weights = array(w, f"{name}: w")
-    first, last = LAYOUTS[rank]
-    one_of(layout, f"{name}: layout", (first, last))
-    if len(x_shape) not in (rank + 1, rank + 2):
-        allowed = f"{layout!r}, or the same without N"
-        refuse(ValueError, f"{name}: x", f"shape {x_shape}", allowed)
+    """The question that a convolution layer asks; ``called``: what the user calls x and w."""
+    its_x, its_w = called
+    check_dtype(x_dtype, f"{name}: {its_x}")
+    weights = array(w, f"{name}: {its_w}")
+    lead, channel, filtered = places(f"{name}: {its_x}", rank, x_shape, layout, f"{name}: layout")
     if weights.ndim != rank + 2 or 0 in weights.shape:
-        refuse(ValueError, f"{name}: w", f"shape {weights.shape}", WEIGHTS[rank])
+        refuse(ValueError, f"{name}: {its_w}", f"shape {weights.shape}", WEIGHTS[rank])
     one_of(activation, f"{name}: activation", ACTIVATIONS)
     one_of(precision, f"{name}: precision", PRECISIONS)
 
-    lead = len(x_shape) - rank - 1
-    channel = lead if layout == first else len(x_shape) - 1
-    filtered = tuple(axis for axis in range(lead, len(x_shape)) if axis != channel)
     in_channels, out_channels = x_shape[channel], weights.shape[0]
-    group_count = _groups(name, groups, in_channels, weights)
-    offset = None if bias is None else _bias(name, bias, out_channels)
+    group_count = _groups(name, groups, in_channels, weights, called)
+    offset = None if bias is None else bias_of(name, bias, out_channels)
 
     names = borders(boundary, rank, f"{name}: boundary")
     strides = per_axis(stride, rank, f"{name}: stride", least=1)
@@ -80,13 +75,13 @@ def convolution(
     sizes, taps = tuple(x_shape[axis] for axis in filtered), weights.shape[2:]
     extents = tuple((k - 1) * d + 1 for k, d in zip(taps, dilations, strict=True))
     follows = isinstance(padding, str) and padding != "valid"  # the output is as long as x
-    pads = _padding(f"{name}: padding", padding, sizes, extents, strides)
+    pads = padding_of(f"{name}: padding", padding, sizes, extents, strides)
     walked = []
     for i, (n, extent, (before, after)) in enumerate(zip(sizes, extents, pads, strict=True)):
         if n + before + after < extent and not (n == 0 and follows):
             raise ValueError(
-                f"{name}: x has {n} samples along axis {filtered[i]} and padding adds "
-                f"{before + after}, w reaches over {extent}"
+                f"{name}: {its_x} has {n} samples along axis {filtered[i]} and padding adds "
+                f"{before + after}, {its_w} reaches over {extent}"
             )
         outputs = (n + before + after - extent) // strides[i] + 1
         if outputs:
@@ -119,22 +114,39 @@ def convolution(
     return Question(problem, kernels, None if offset is None else offset.reshape(per_group))
 
 
-def _groups(name: str, groups: object, in_channels: int, w: NDArray) -> int:
+def places(
+    argument: str, rank: int, shape: tuple[int, ...], layout: object, layout_argument: str
+) -> tuple[int, int, tuple[int, ...]]:
+    """How many batch axes an array has, and where its channels and its filtered axes are."""
+    first, last = LAYOUTS[rank]
+    one_of(layout, layout_argument, (first, last))
+    if len(shape) not in (rank + 1, rank + 2):
+        refuse(ValueError, argument, f"shape {shape}", f"{layout!r}, or the same without N")
+    lead = len(shape) - rank - 1
+    channel = lead if layout == first else len(shape) - 1
+    return lead, channel, tuple(axis for axis in range(lead, len(shape)) if axis != channel)
+
+
+def _groups(
+    name: str, groups: object, in_channels: int, w: NDArray, called: tuple[str, str]
+) -> int:
     count = integer(groups, f"{name}: groups", least=1)
+    its_x, its_w = called
     if in_channels % count or w.shape[0] % count:
         raise ValueError(
-            f"{name}: groups={count} must divide the {in_channels} channels of x "
-            f"and the {w.shape[0]} of w"
+            f"{name}: groups={count} must divide the {in_channels} channels of {its_x} "
+            f"and the {w.shape[0]} of {its_w}"
         )
     if w.shape[1] != in_channels // count:
         raise ValueError(
-            f"{name}: w has {w.shape[1]} input channels per group, "
-            f"x has {in_channels} channels and groups={count} need {in_channels // count}"
+            f"{name}: {its_w} has {w.shape[1]} input channels per group, "
+            f"{its_x} has {in_channels} channels and groups={count} need {in_channels // count}"
         )
     return count
 
 
-def _bias(name: str, bias: ArrayLike, out_channels: int) -> NDArray:
+def bias_of(name: str, bias: ArrayLike, out_channels: int) -> NDArray:
+    """One number for each output channel."""
     offset = array(bias, f"{name}: bias")
     if offset.shape != (out_channels,):
         allowed = f"({out_channels},), one number for each output channel"
@@ -142,7 +154,7 @@ def _bias(name: str, bias: ArrayLike, out_channels: int) -> NDArray:
     return offset
 
 
-def _padding(
+def padding_of(
     argument: str,
     padding: object,
     sizes: Sequence[int],

@@ -12,9 +12,10 @@ from .. import dtypes
 from ..problem import Axis, Problem
 from .arguments import brief, refuse, result_dtype
 
-__all__ = ["Question", "numbers", "walk"]
+__all__ = ["LONGEST", "Question", "numbers", "walk"]
 
 LONGEST = int(np.iinfo(np.intp).max)
+"""Samples that an axis of a result can have."""
 
 
 class Question(NamedTuple):

@@ -1,0 +1,251 @@
+"""Gradients of weights: long sums over all outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike, NDArray
+
+from ... import config, dtypes, validate
+from ...api.layers import Padding
+from ...api.options import Boundary, PerAxis
+from ...config import BackendName
+from ...weight_gradient import weight_gradient
+
+__all__ = ["conv1d_weight", "conv2d_weight", "conv3d_weight"]
+
+
+def conv1d_weight(
+    input: ArrayLike,  # noqa: A002
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+    *,
+    boundary: Boundary | Sequence[Boundary] = "constant",
+    layout: Literal["NCL", "NLC"] = "NCL",
+    out: NDArray | None = None,
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """The gradient of `conv1d` with respect to its weights: see `conv2d_weight`.
+
+    Parameters
+    ----------
+    input : array_like
+        What the convolution read.
+    weight_size : sequence of int
+        The shape of the filters, always ``(K, C // groups, k)``.
+    grad_output : array_like
+        The gradient with respect to the result of the convolution, and of its shape.
+    stride, padding, dilation, groups, boundary, layout, out, backend, threads
+        As in `conv2d_weight`.
+
+    Returns
+    -------
+    ndarray
+        Of shape `weight_size` and dtype ``np.result_type(input, grad_output)``.
+
+    Raises
+    ------
+    TypeError, ValueError, BackendUnavailableError
+        A wrong argument, named by the message, or a backend that cannot run here.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> x = [[1.0, 2.0, 3.0, 4.0]]
+    >>> fc.nn.grad.conv1d_weight(x, (1, 1, 2), [[1.0, 0.0, 10.0]])
+    array([[[31., 42.]]])
+    """
+    return _weight(
+        "conv1d_weight",
+        1,
+        input,
+        weight_size,
+        grad_output,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        boundary=boundary,
+        layout=layout,
+        out=out,
+        backend=backend,
+        threads=threads,
+    )
+
+
+def conv2d_weight(
+    input: ArrayLike,  # noqa: A002
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+    *,
+    boundary: Boundary | Sequence[Boundary] = "constant",
+    layout: Literal["NCHW", "NHWC"] = "NCHW",
+    out: NDArray | None = None,
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """The gradient of `conv2d` with respect to its weights.
+
+    Parameters
+    ----------
+    input : array_like
+        What the convolution read.
+    weight_size : sequence of int
+        The shape of the filters, always ``(K, C // groups, kh, kw)``.
+    grad_output : array_like
+        The gradient with respect to the result of the convolution, and of its shape.
+    stride, padding, dilation, groups, boundary, layout
+        As in `conv2d`, whose arguments these were.
+    out : ndarray, optional
+        Receives the gradient, in its own dtype.
+    backend, threads
+        As in `correlate`.
+
+    Returns
+    -------
+    ndarray
+        Of shape `weight_size` and dtype ``np.result_type(input, grad_output)``.
+
+    Raises
+    ------
+    TypeError, ValueError, BackendUnavailableError
+        A wrong argument, named by the message, or a backend that cannot run here.
+
+    Notes
+    -----
+    It has the same bits for any number of threads.  Sums are taken over some thousand outputs at a
+    time, which bounds both the memory that is needed and the rounding error of long sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> x = np.arange(12.0).reshape(1, 3, 4)
+    >>> fc.nn.grad.conv2d_weight(x, (1, 1, 2, 2), np.ones((1, 2, 3)))
+    array([[[[18., 24.],
+             [42., 48.]]]])
+    """
+    return _weight(
+        "conv2d_weight",
+        2,
+        input,
+        weight_size,
+        grad_output,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        boundary=boundary,
+        layout=layout,
+        out=out,
+        backend=backend,
+        threads=threads,
+    )
+
+
+def conv3d_weight(
+    input: ArrayLike,  # noqa: A002
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+    *,
+    boundary: Boundary | Sequence[Boundary] = "constant",
+    layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
+    out: NDArray | None = None,
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """The gradient of `conv3d` with respect to its weights: see `conv2d_weight`.
+
+    Parameters
+    ----------
+    input : array_like
+        What the convolution read.
+    weight_size : sequence of int
+        The shape of the filters, always ``(K, C // groups, kd, kh, kw)``.
+    grad_output : array_like
+        The gradient with respect to the result of the convolution, and of its shape.
+    stride, padding, dilation, groups, boundary, layout, out, backend, threads
+        As in `conv2d_weight`.
+
+    Returns
+    -------
+    ndarray
+        Of shape `weight_size` and dtype ``np.result_type(input, grad_output)``.
+
+    Raises
+    ------
+    TypeError, ValueError, BackendUnavailableError
+        A wrong argument, named by the message, or a backend that cannot run here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> x = np.arange(3.0).reshape(1, 1, 1, 3)
+    >>> fc.nn.grad.conv3d_weight(x, (1, 1, 1, 1, 2), np.ones((1, 1, 1, 2)))
+    array([[[[[1., 3.]]]]])
+    """
+    return _weight(
+        "conv3d_weight",
+        3,
+        input,
+        weight_size,
+        grad_output,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        boundary=boundary,
+        layout=layout,
+        out=out,
+        backend=backend,
+        threads=threads,
+    )
+
+
+def _weight(
+    name: str,
+    rank: int,
+    x: ArrayLike,
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    *,
+    out: NDArray | None,
+    backend: BackendName | None,
+    threads: int | None,
+    **how: Any,
+) -> NDArray:
+    samples = validate.array(x, f"{name}: input")
+    gy = validate.array(grad_output, f"{name}: grad_output")
+    shape = validate.shape(weight_size, f"{name}: weight_size")
+    if threads is not None:
+        validate.thread_count(threads, f"{name}: threads")
+    problem = validate.weight_gradient(
+        name,
+        rank,
+        samples.shape,
+        samples.dtype,
+        shape,
+        gy.shape,
+        gy.dtype,
+        out_dtype=validate.output_dtype(out, f"{name}: out"),
+        **how,
+    )
+    if out is not None:
+        validate.check_receiver(f"{name}: out", "input", samples, out, shape, problem.complex)
+    sums = weight_gradient(problem, samples, gy, config.resolve_backend(backend), threads)
+    return dtypes.stored(sums, problem.dtype, out)

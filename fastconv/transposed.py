@@ -1,0 +1,67 @@
+"""A transposed convolution: the plans of its phases, which fill one result between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import dtypes, validate
+from .plan import Plan
+
+__all__ = ["Transposed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Transposed:
+    """The adjoint of a convolution, decided: call it on an array."""
+
+    result: validate.Result
+    plans: tuple[tuple[tuple[slice, ...], Plan], ...]
+    """What each phase fills, and how."""
+    strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...]
+    """Samples beyond the edges, and where each of them is added."""
+
+    def __call__(self, x: NDArray, out: NDArray | None = None) -> NDArray:
+        """The result for ``x``, which has the shape and dtype that the plans were made for."""
+        result = self.result
+        if out is not None:
+            validate.check_receiver(
+                f"{result.name}: out", result.source, x, out, result.shape, result.complex
+            )
+        sums = out
+        if sums is None or sums.dtype != result.sums or validate.overlaps(x, sums):
+            sums = np.empty(result.shape, result.sums)
+        if result.rest is not None:
+            np.moveaxis(sums, result.channel, -1)[...] = result.rest
+        for place, plan in self.plans:
+            plan(x, sums[place])
+        channels_first = np.moveaxis(sums, result.channel, 0)
+        for strip, runs in self.strips:
+            _fold(channels_first, np.moveaxis(strip(x), result.channel, 0), runs)
+        return dtypes.stored(sums, result.dtype, out)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights."""
+        plans = sum(plan.weight_bytes for _, plan in self.plans)
+        return plans + sum(strip.weight_bytes for strip, _ in self.strips)
+
+
+def _fold(out: NDArray, strip: NDArray, tables: tuple[NDArray[np.int64], ...]) -> None:
+    """Add samples beyond the edges to those that they were taken from; filtered axes are last."""
+    for combination in product(*(table.tolist() for table in tables)):
+        of: Any = (..., *(slice(place, place + n) for place, n, _, _ in combination))
+        part = strip[of]
+        to: list[Any] = [...]
+        for axis, (_, n, first, step) in enumerate(combination, -len(tables)):
+            last = first + (n - 1) * step
+            to.append(slice(min(first, last), max(first, last) + 1))
+            if step < 0:
+                part = np.flip(part, axis)
+            elif step == 0:
+                part = part.sum(axis, keepdims=True)
+        out[tuple(to)] += part
