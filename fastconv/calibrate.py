@@ -92,7 +92,8 @@ def measured(backend: str) -> Rates:
         "31+31": _plan(backend, "separable", MEDIUM, taps=31),
         "transforms": _plan(backend, "fft", MEDIUM, taps=31),
         "box": _plan(backend, "box", LARGE, taps=15),
-        "layer": _layer_plan(backend),
+        "layer": _layer_plan(backend, "direct"),
+        "gemm": _layer_plan(backend, "gemm"),
     }
     calls = {
         name: partial(plan, np.ones(plan.problem.x_shape, np.float32))
@@ -112,12 +113,21 @@ def measured(backend: str) -> Rates:
     addition = (best["box"] - call - bytes_moved * byte) / additions
     layer = plans["layer"].problem
     samples = prod(layer.x_shape) + prod(layer.out_shape)
-    summed = (best["layer"] - call - 4 * samples * byte) / (
-        3 * 3 * CHANNELS * prod(layer.out_shape)
-    )
-    if min(product, summed, row_product, operation, addition) <= 0:
+    products = 3 * 3 * CHANNELS * prod(layer.out_shape)
+    summed = (best["layer"] - call - 4 * samples * byte) / products
+    contracted = (best["gemm"] - call - 2 * 4 * samples * byte) / products
+    if min(product, summed, contracted, row_product, operation, addition) <= 0:
         raise ArithmeticError("the machine is too busy to measure anything: try again")
-    return Rates(product, summed, byte, call, row_product / product, operation, addition)
+    return Rates(
+        product=product,
+        summed=summed,
+        contracted=contracted,
+        byte=byte,
+        call=call,
+        one_row=row_product / product,
+        operation=operation,
+        addition=addition,
+    )
 
 
 def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
@@ -129,10 +139,10 @@ def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
     )
 
 
-def _layer_plan(backend: Any) -> Plan:
+def _layer_plan(backend: Any, algorithm: Any) -> Plan:
     """A plan for a layer of 3×3 kernels from channels to as many, in float32, on one thread."""
     w = np.ones((CHANNELS, CHANNELS, 3, 3), np.float32)
     shape = (CHANNELS, SMALL, SMALL)
     return fc.plan_conv2d(
-        shape, np.float32, w, padding=1, algorithm="direct", backend=backend, threads=1
+        shape, np.float32, w, padding=1, algorithm=algorithm, backend=backend, threads=1
     )

@@ -49,7 +49,7 @@ class Copy:
         last: int | None,
     ) -> Copy:
         """The copy for a region of outputs, with neighbouring items along filtered axis ``last``,
-        or with neighbouring channels.
+        or with neighbouring channels, of all groups.
 
         ``lead`` counts batches, groups and channels.
         """
@@ -59,7 +59,7 @@ class Copy:
         parts = () if problem.parts == 1 else (problem.parts,)
         outer = (*lead, *parts)
         axes = [*range(len(outer) + len(lengths))]
-        channels = axes[len(lead) - 1 : len(outer)]
+        channels = axes[len(lead) - 2 : len(outer)]
         end = channels if last is None else [len(outer) + last]
         order = [axis for axis in axes if axis not in end] + end
         whole = (*outer, *lengths)

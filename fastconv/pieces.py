@@ -98,7 +98,7 @@ class Grid:
     inside: bool
     """It reads samples of the array only, which may be read in place."""
     across: int | None
-    """The filtered axis that is laid out last in copies (the longest where the last one is thin), or
+    """The filtered axis that is laid out last in copies, the longest where the last one is thin, or
     None where channels are."""
     panel: int = 1
     """Output channels that weights keep together."""

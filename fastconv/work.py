@@ -115,7 +115,8 @@ def row_axis(problem: Problem, view: NDArray, layout: Layout) -> int | None:
     last = len(strides) - 1
     if layout == "channels":
         channels = last - len(problem.axes)
-        return channels if strides[channels] == item else None
+        neighbours = channels if view.shape[channels] > 1 else channels - 1
+        return channels if strides[neighbours] == item else None
     if strides[last] == item:
         return last
     if layout == "rows" and problem.axes[-1].stride == 1:

@@ -38,7 +38,7 @@ from ..problem import Problem
 __all__ = ["ORDER", "Algorithm", "Layout", "load"]
 
 Layout = Literal["rows", "planes", "channels"]
-ORDER = ("box", "separable", "fft", "winograd", "pointwise", "gemm", "direct")
+ORDER = ("box", "separable", "fft", "winograd", "pointwise", "depthwise", "gemm", "direct")
 
 
 class Algorithm(Protocol):

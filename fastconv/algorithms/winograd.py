@@ -34,7 +34,9 @@ FROM_MEMORY = 3
 """Times that a byte of weights takes as long as one of samples, which are nearer."""
 TURNS = 3
 """Passes that the transform of a component takes."""
-USUAL = Rates(0.0, 0.0, contracted=2e-11, byte=2e-11, call=0.0, one_row=0.0, operation=0.0, addition=0.0)
+USUAL = Rates(
+    0.0, 0.0, contracted=2e-11, byte=2e-11, call=0.0, one_row=0.0, operation=0.0, addition=0.0
+)
 """Rates that decide upon the size of tiles, which weights and pieces depend on."""
 PAD = 16
 """Items between the components of tiles, lest all of them fall into the same sets of a cache."""

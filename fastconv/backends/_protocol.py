@@ -31,24 +31,24 @@ All of the above holds, but for these:
 
 The ``contract`` kernels are matrix products, for float32 and float64.  What holds of ``correlate``
 holds of them, but for these:
-    - in ``contract_channels`` the channels of ``x`` are neighbours, and so are those of ``out``; ``w``
-      comes in panels, ``(G, panels, *T, C, width)``: as many output channels as ``panel(dtype)``
-      says are neighbours, and those beyond ``K`` are zeros;
-    - in ``contract_taps`` each group has one channel in and one out, groups are neighbours in ``x``
-      and in ``out``, and ``w`` is ``(*T, G)``;
+    - in ``contract_channels`` the channels of ``x`` are neighbours, and so are those of ``out`` and
+      ``bias``; ``w`` comes in panels, ``(G, panels, *T, C, width)``: as many output channels as
+      ``panel(dtype)`` says are neighbours, and those beyond ``K`` are zeros;
+    - in ``contract_taps`` each group has one channel in and one out, and groups are neighbours in
+      ``x``, ``out``, ``bias`` and ``w``, which is ``(G, *T)``;
     - in ``contract_planes`` kernels have one tap and outputs are neighbours: ``x`` is
       ``(*B, G, C, P)``, ``w`` is ``(G, K, C)`` and ``out`` is ``(*B, G, K, P)``;
-    - ``contract_outputs`` adds to ``out``, which is ``(G, K, C, *T)``, the sum over batch and outputs
-      of ``gradient * x``; ``gradient`` is ``(*B, G, K, *O)``, and the channels of ``x`` and of ``out``
-      are neighbours.  Its bits depend on the order in which slabs are added, too.
+    - ``contract_outputs`` adds to ``out``, which is ``(G, K, C, *T)``, the sum over batch and
+      outputs of ``gradient * x``; ``gradient`` is ``(*B, G, K, *O)``, and the channels of ``x`` and
+      of ``out`` are neighbours.  Its bits depend on the order in which slabs are added, too.
 
-The Winograd kernels are for float32, and for 8 channels or more, which are neighbours.  ``tiles`` is
-``(points, G, B, down, across, channels)``: 36 points of tiles of 4x4 outputs, or 16 of 2x2;
+The Winograd kernels are for float32, and for 16 channels or more, which are neighbours.  ``tiles``
+is ``(points, G, B, down, across, channels)``: 36 points of tiles of 4x4 outputs, or 16 of 2x2;
 `points.py` has the matrices.  The caller promises no more tiles than have outputs.
     - ``winograd_samples`` evaluates ``x``, ``(B, G, C, H, W)``, at the points of each tile; samples
       beyond its last row and column count as zeros;
-    - ``winograd_outputs`` makes ``out``, ``(B, G, K, H, W)``, of products at the points, adds ``bias``
-      and applies ``relu``, and says whether all sums are finite.
+    - ``winograd_outputs`` makes ``out``, ``(B, G, K, H, W)``, of products at the points, adds
+      ``bias`` and applies ``relu``, and says whether all sums are finite.
 
 ``extend`` fills all of ``copy``: the last axes by the runs of `boundary.runs`, one table an axis,
 those in front item by item.  Samples keep their value, as well as the dtype of ``copy`` can hold

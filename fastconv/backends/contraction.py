@@ -1,7 +1,7 @@
 """What compiled kernels run over to sum channels: the rows, columns and terms of a matrix product.
 
-An output is a row and a column: ``out[r, c] = bias + sum over t of a[r, t] * b[t, c]``.  Columns are
-neighbours in ``out`` and in ``b``; rows and terms lie anywhere in flat memory, and are lists of
+An output is a row and a column: ``out[r, c] = bias + sum over t of a[r, t] * b[t, c]``.  Columns
+are neighbours in ``out`` and in ``b``; rows and terms lie anywhere in flat memory, and are lists of
 offsets.  Which axes of a convolution become rows, columns and terms depends on what is asked:
 
 ============  ==========================  ==================  =============  ==================
@@ -16,7 +16,7 @@ offsets.  Which axes of a convolution become rows, columns and terms depends on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -107,13 +107,14 @@ def taps(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> Contraction:
-    """Groups of one channel in and one out are neighbours; ``w`` is ``(*T, G)``."""
+    """Groups of one channel in and one out are neighbours, in ``w``, too, ``(G, *T)``."""
     batch = len(out.shape) - len(stride) - 2
     filtered = range(batch + 2, len(out.shape))
     rows = [(out.shape[i], out.steps[i], x.steps[i], 0) for i in range(batch)]
     rows += [(out.shape[i], out.steps[i], x.steps[i] * stride[i - batch - 2], 0) for i in filtered]
     terms = [
-        (w.shape[i], x.steps[axis] * dilation[i], w.steps[i]) for i, axis in enumerate(filtered)
+        (w.shape[1 + i], x.steps[axis] * dilation[i], w.steps[1 + i])
+        for i, axis in enumerate(filtered)
     ]
     return _product([(1, 0, 0, 0, 0)], rows, terms, out.shape[batch], 0, 1, col_a=1)
 
@@ -155,9 +156,9 @@ def outputs(
 
 
 def _product(
-    loops: list[Axis],
-    rows: list[Axis],
-    terms: list[Axis],
+    loops: Sequence[Axis],
+    rows: Sequence[Axis],
+    terms: Sequence[Axis],
     cols: int,
     panel: int,
     bias_col: int,
@@ -165,12 +166,12 @@ def _product(
 ) -> Contraction:
     """Rows are extents and steps in out, a and bias; terms in a and b."""
     length, step_a, step_b = (1, 1, 1)
-    terms = [term for term in terms if term[0] > 1]
-    if terms and not col_a:
-        length, step_a, step_b = terms.pop()
-    while terms and not col_a and terms[-1][1:] == (length * step_a, length * step_b):
-        length *= terms.pop()[0]
-    starts = _offsets([(n, a, b) for n, a, b in terms], 2)
+    apart = [term for term in terms if term[0] > 1]
+    if apart and not col_a:
+        length, step_a, step_b = apart.pop()
+    while apart and not col_a and apart[-1][1:] == (length * step_a, length * step_b):
+        length *= apart.pop()[0]
+    starts = _offsets(apart, 2)
     runs, blocks, filled = [], [0], 0
     for a, b in starts.tolist():
         left = length
@@ -194,7 +195,7 @@ def _product(
     )
 
 
-def _offsets(axes: list[Axis], operands: int) -> NDArray[np.int64]:
+def _offsets(axes: Sequence[Axis], operands: int) -> NDArray[np.int64]:
     """``(n, operands)``: offsets of all combinations of indices, the first varying slowest."""
     total = np.zeros((1, operands), np.int64)
     for extent, *steps in axes:

@@ -170,7 +170,7 @@ def contract_taps(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    correlate(out, x, np.moveaxis(w, -1, 0)[:, None, None], bias, stride, dilation, relu)
+    correlate(out, x, w[:, None, None], bias, stride, dilation, relu)
 
 
 def contract_outputs(
@@ -187,7 +187,9 @@ def contract_outputs(
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for tap in np.ndindex(out.shape[-rank:]):
             steps = zip(tap, dilation, stride, lengths, strict=True)
-            where = tuple(slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in steps)
+            where: tuple[Any, ...] = tuple(
+                slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in steps
+            )
             by_channels = np.moveaxis(x[(..., *where)], (-rank - 2, -rank - 1), (0, -1))
             samples = by_channels.reshape(by_channels.shape[0], -1, by_channels.shape[-1])
             out[(..., *tap)] += _product(factors, samples)

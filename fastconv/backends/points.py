@@ -1,7 +1,8 @@
 """The matrices of Winograd's convolution with three taps, for tiles of 4 and of 2 outputs.
 
-``SAMPLES[m]`` evaluates the m + 2 samples of a tile at its points, ``WEIGHTS[m]`` three weights, and
-``OUTPUTS[m]`` makes m outputs of their products.  The points are 0, 1, -1 (and 2, -2) and infinity.
+``SAMPLES[m]`` evaluates the m + 2 samples of a tile at its points, ``WEIGHTS[m]`` three weights,
+and ``OUTPUTS[m]`` makes m outputs of their products.  The points are 0, 1, -1 (and 2, -2) and
+infinity.
 """
 
 from __future__ import annotations

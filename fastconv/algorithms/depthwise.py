@@ -1,0 +1,71 @@
+"""Depthwise: every channel has a kernel of its own, and neighbouring channels make a vector.
+
+Samples lie with their channels last, so that neither strides nor short rows leave lanes empty.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import rates
+from ..backends._protocol import Backend
+from ..problem import Problem
+from . import Layout, costs
+
+__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+
+LAYOUT: Layout = "channels"
+IN_PLACE = True
+FEWEST = 8
+"""Channels that fill a vector."""
+SLOWER = 2
+"""Times that a product takes as long as where a sample serves several vectors."""
+
+
+def refuses(problem: Problem) -> str | None:
+    """It needs many groups, each with a channel in and a channel out."""
+    if problem.compute.kind != "f" or problem.complex:
+        return "it sums real floating-point numbers"
+    if problem.in_channels > 1 or problem.out_channels > 1 or problem.groups < FEWEST:
+        return f"it takes {FEWEST} groups or more of one channel in and one out"
+    return None
+
+
+def products(problem: Problem) -> int:
+    """One a tap."""
+    return prod(problem.taps)
+
+
+def grain(problem: Problem) -> tuple[int, ...]:
+    """Pieces of any size: no product is made twice."""
+    return (1,) * len(problem.axes)
+
+
+def cost(problem: Problem, backend: str) -> float:
+    """Seconds on one thread."""
+    rate = rates.of(backend)
+    return costs.contraction_seconds(problem, rate, products(problem) * SLOWER)
+
+
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+    """One dense kernel, ``(groups, 1, *taps)``, in which groups are neighbours."""
+    dense = reduce(np.multiply, w)[:, :, 0]
+    return (np.moveaxis(np.ascontiguousarray(np.moveaxis(dense, 0, -1)), -1, 0),)
+
+
+def run(
+    backend: Backend,
+    out: NDArray,
+    x: NDArray,
+    weights: tuple[NDArray, ...],
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    """Sum one slab."""
+    backend.contract_taps(out, x, weights[0][:, 0], bias, stride, dilation, relu)
