@@ -19,7 +19,7 @@ import numpy as np
 import fastconv as fc
 
 from . import backends, imageio, peers, rates
-from .algorithms import fft
+from .algorithms import direct, fft
 from .backends._protocol import Rates
 from .plan import Plan
 
@@ -105,7 +105,8 @@ def measured(backend: str) -> Rates:
     row_product = (best["31+31"] - best["15+15"]) / (2 * (31 - 15) * MEDIUM**2)
     call = best["call"]
     bytes_moved = 2 * 4 * LARGE**2
-    byte = max((best["3x3"] - call - 3 * 3 * LARGE**2 * product) / bytes_moved, 0.0)
+    started = call * (1 + LARGE / direct.ROWS)
+    byte = max((best["3x3"] - started - 3 * 3 * LARGE**2 * product) / bytes_moved, 0.0)
     operations, rows = fft.work(plans["transforms"].problem)
     transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
     operation = transforms / operations
@@ -114,7 +115,8 @@ def measured(backend: str) -> Rates:
     layer = plans["layer"].problem
     samples = prod(layer.x_shape) + prod(layer.out_shape)
     products = 3 * 3 * CHANNELS * prod(layer.out_shape)
-    summed = (best["layer"] - call - 4 * samples * byte) / products
+    started = call * (1 + CHANNELS * SMALL / direct.ROWS)
+    summed = (best["layer"] - started - 4 * samples * byte) / products
     contracted = (best["gemm"] - call - 2 * 4 * samples * byte) / products
     if min(product, summed, contracted, row_product, operation, addition) <= 0:
         raise ArithmeticError("the machine is too busy to measure anything: try again")

@@ -82,8 +82,13 @@ class Work:
     def _sums(self, source: NDArray, target: NDArray) -> NDArray:
         """Room for the sums, laid out like the source."""
         shape = list(target.shape)
-        shape[-1 - len(self.problem.axes)] *= self.problem.parts
-        return scratch.empty_like(source, shape)
+        rank = len(self.problem.axes)
+        shape[-1 - rank] *= self.problem.parts
+        if self.algorithm.LAYOUT != "channels":
+            return scratch.empty_like(source, shape)
+        *batch, groups, channels = shape[:-rank]
+        room = scratch.empty((*batch, *shape[-rank:], groups, channels), source.dtype)
+        return np.moveaxis(room, (-2, -1), (-rank - 2, -rank - 1))
 
     def _store(self, target: NDArray, sums: NDArray) -> None:
         store = self.backend.store

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,14 @@ settings.register_profile(
 settings.load_profile("fastconv")
 
 BACKENDS = ("cython", "numba", "numpy")
+KERNELS = (
+    "correlate",
+    "window_sums",
+    "filter_columns",
+    "contract_channels",
+    "contract_planes",
+    "contract_taps",
+)
 
 
 def require(name: str) -> str:
@@ -80,7 +89,8 @@ class Ran:
         """Note each call of a kernel, and of an algorithm's work on a slab."""
         for name in backends:
             module = import_module(f"fastconv.backends.{name}_backend")
-            for kernel in ("correlate", "window_sums", "filter_columns"):
+            for kernel in KERNELS:
+                if not hasattr(module, kernel): continue
                 spy = self._noted(getattr(module, kernel), self._backends, name)
                 patch.setattr(module, kernel, spy)
         for name in algorithms:
@@ -88,10 +98,10 @@ class Ran:
             patch.setattr(module, "run", self._noted(module.run, self._algorithms, name))
 
     @staticmethod
-    def _noted(function: Callable[..., None], seen: set[str], name: str) -> Callable[..., None]:
-        def spy(*args: object) -> None:
+    def _noted(function: Callable[..., Any], seen: set[str], name: str) -> Callable[..., Any]:
+        def spy(*args: object) -> Any:
             seen.add(name)
-            function(*args)
+            return function(*args)
 
         return spy
 

@@ -62,7 +62,7 @@ def test_a_plan_of_a_layer_is_the_layer(plan, call, rank, backend, ran):
     how = {"stride": 2, "padding": "same", "groups": 2, "activation": "relu", "backend": backend}
     made = plan(x.shape, x.dtype, w, bias, **how)
     np.testing.assert_array_equal(made(x), call(x, w, bias, **how))
-    ran.only(backend, "direct")
+    ran.only(backend, made.algorithm)
 
 
 def test_a_plan_fills_any_out_that_holds_the_result(backend):

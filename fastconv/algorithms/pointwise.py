@@ -64,13 +64,20 @@ def run(
 ) -> None:
     """Sum one slab."""
     rank = len(stride)
-    backend.contract_planes(_planes(out, rank), _planes(x, rank), weights[0], bias, relu)
+    planes = _flat if _lie_as_one(out, rank) and _lie_as_one(x, rank) else _rows
+    backend.contract_planes(planes(out, rank), planes(x, rank), weights[0], bias, relu)
 
 
-def _planes(array: NDArray, rank: int) -> NDArray:
-    """The last axes as one where they lie as one, or all but the last with those of the batch."""
-    lead, lengths = array.shape[:-rank], array.shape[-rank:]
-    steps = array.strides[-rank:]
-    if all(steps[i] == steps[i + 1] * lengths[i + 1] for i in range(rank - 1)):
-        return array.reshape(*lead, -1)
+def _lie_as_one(array: NDArray, rank: int) -> bool:
+    """Whether the last axes can be walked as one."""
+    lengths, steps = array.shape[-rank:], array.strides[-rank:]
+    return all(steps[i] == steps[i + 1] * lengths[i + 1] for i in range(rank - 1))
+
+
+def _flat(array: NDArray, rank: int) -> NDArray:
+    return array.reshape(*array.shape[:-rank], -1)
+
+
+def _rows(array: NDArray, rank: int) -> NDArray:
+    """All but the last axis with those of the batch."""
     return np.moveaxis(array, range(-rank, -1), range(rank - 1))

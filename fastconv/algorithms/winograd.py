@@ -46,8 +46,8 @@ def refuses(problem: Problem) -> str | None:
     """It has tiles for 3x3 taps, and rounds more than a plain sum."""
     if problem.strict:
         return "it rounds more than a plain sum, which precision='strict' or the call rules out"
-    if problem.compute != np.float32 or problem.complex:
-        return "it computes in float32"
+    if problem.compute != np.float32 or problem.complex or problem.exact:
+        return "it computes in float32, and rounds"
     if problem.taps != (3, 3) or any(axis.stride > 1 or axis.dilation > 1 for axis in problem.axes):
         return "its tiles are for 3x3 taps without stride and dilation"
     if min(problem.in_channels, problem.out_channels) < FEWEST:
@@ -98,8 +98,12 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
     dense = reduce(np.multiply, w)
     matrix = WEIGHTS[_side(problem)]
     both = np.kron(matrix, matrix).astype(np.float32)
-    at_points = dense.reshape(-1, 9) @ both.T
-    return gemm.pack(at_points.reshape(*dense.shape[:3], -1), backend), gemm.pack(dense, backend)
+    packed = gemm.pack(dense, backend)
+    groups, panels, _, _, *inside = packed.shape
+    taps = packed.reshape(groups * panels, 1, 9, -1)
+    values = np.empty((groups * panels, 1, len(both), taps.shape[-1]), np.float32)
+    backend.contract_planes(values, taps, both[None], _zeros(1, len(both)), False)
+    return values.reshape(groups, panels, len(both), *inside), packed
 
 
 def run(

@@ -1,0 +1,172 @@
+"""The algorithm `winograd`: what it computes, how much it rounds, and when it is ruled out."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracle
+import pytest
+from tolerance import assert_close
+
+import fastconv as fc
+from fastconv.algorithms import winograd
+
+EPS = float(np.finfo(np.float32).eps)
+BOUND = 3e-5
+"""Documented: of the largest sample times the sum of the magnitudes of a filter's weights."""
+
+
+def sides():
+    """Both sizes of tiles, forced in turn."""
+    return pytest.mark.parametrize("side", sorted(winograd.WEIGHTS))
+
+
+def forced(monkeypatch, side):
+    monkeypatch.setattr(winograd, "_side", lambda problem: side)
+
+
+def run(x, w, bias=None, **how):
+    return fc.conv2d(x, w, bias, algorithm="winograd", **how)
+
+
+def excess(got, x, w, bias=None, **how):
+    """The largest error as a part of what is documented."""
+    exact = fc.conv2d(
+        x.astype(float), w.astype(float), None if bias is None else bias.astype(float), **how
+    )
+    allowed = BOUND * np.abs(x).max() * np.abs(w).sum(axis=(1, 2, 3)).astype(float)
+    if bias is not None:
+        allowed += EPS * np.abs(bias)
+    return (np.abs(got - exact) / allowed[:, None, None]).max()
+
+
+@sides()
+@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_matrix(layout, boundary, side, backend, ran, monkeypatch):
+    forced(monkeypatch, side)
+    x = oracle.samples((2, 32, 11, 6), np.float32)
+    w, bias = oracle.samples((34, 16, 3, 3), np.float32), oracle.samples((34,), np.float32)
+    how = {"padding": ((1, 2), (3, 0)), "groups": 2, "boundary": boundary}
+    channels_last = layout == "NHWC"
+    given = np.ascontiguousarray(np.moveaxis(x, 1, -1)) if channels_last else x
+    got = run(given, w, bias, backend=backend, layout=layout, activation="relu", **how)
+    got = np.moveaxis(got, -1, 1) if channels_last else got
+    ran.only(backend, "winograd")
+    exact = fc.conv2d(x.astype(float), w.astype(float), bias.astype(float), **how)
+    scale = np.abs(x).max() * np.abs(w).sum(axis=(1, 2, 3)) + np.abs(bias)
+    assert (np.abs(got - np.maximum(exact, 0)) <= BOUND * scale[:, None, None]).all()
+
+
+@sides()
+@pytest.mark.parametrize("rows", range(1, 10))
+@pytest.mark.parametrize("cols", [1, 3, 4, 9])
+def test_sizes_that_fill_no_tile(rows, cols, side, backend, monkeypatch):
+    forced(monkeypatch, side)
+    x = oracle.samples((1, 16, rows + 2, cols + 2), np.float32)
+    w = oracle.samples((16, 16, 3, 3), np.float32)
+    assert excess(run(x, w, backend=backend), x, w) <= 1
+
+
+def adversaries():
+    """Arrays that make a tile lose digits."""
+    rng = np.random.default_rng(0)
+    shape = (1, 64, 20, 20)
+    normal = rng.normal(size=shape)
+    yield "normal", normal
+    yield "positive", np.abs(normal) + 1
+    yield "of all magnitudes", normal * 10.0 ** rng.integers(-6, 6, shape)
+    alternating = (-1.0) ** np.add.outer(np.arange(20), np.arange(20))
+    yield "alternating", np.broadcast_to(alternating, shape)
+    yield "all equal", np.full(shape, 1e6)
+    peak = normal.copy()
+    peak[0, :, 0, 0] = 1e7
+    yield "one large sample", peak
+    yield "small", normal * 1e-30
+
+
+@sides()
+@pytest.mark.parametrize(("name", "x"), [*adversaries()])
+@pytest.mark.parametrize("channels", [16, 64])
+def test_it_errs_as_little_as_documented(name, x, channels, side, backend, monkeypatch):
+    forced(monkeypatch, side)
+    x = x[:, :channels].astype(np.float32)
+    rng = np.random.default_rng(1)
+    signs = rng.choice([-1, 1], (32, channels, 3, 3))
+    scales = 10.0 ** rng.integers(-3, 3, (32, channels, 3, 3))
+    for w in (rng.normal(size=signs.shape), signs, signs * scales, np.abs(scales)):
+        w = w.astype(np.float32)
+        assert excess(run(x, w, padding=1, backend=backend), x, w, padding=1) <= 1
+
+
+def test_many_channels_err_as_little(backend):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(1, 1024, 8, 8)).astype(np.float32)
+    w = rng.normal(size=(16, 1024, 3, 3)).astype(np.float32)
+    assert excess(run(x, w, backend=backend), x, w) <= 1
+
+
+def test_the_bound_can_be_missed():
+    x = oracle.samples((1, 16, 8, 8), np.float32)
+    w = oracle.samples((16, 16, 3, 3), np.float32)
+    got = run(x, w)
+    got[0, 3, 2, 1] *= 1.01
+    assert excess(got, x, w) > 1
+
+
+@sides()
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_what_is_not_finite_stays_in_its_footprint(value, side, backend, monkeypatch):
+    forced(monkeypatch, side)
+    x = oracle.samples((1, 16, 13, 14), np.float32)
+    w = np.abs(oracle.samples((16, 16, 3, 3), np.float32)) + 0.1
+    clean = run(x, w, padding=1, backend=backend)
+    x[0, 4, 6, 7] = value
+    got = run(x, w, padding=1, backend=backend)
+    wanted = fc.conv2d(x.astype(float), w.astype(float), padding=1)
+    with np.errstate(over="ignore"):
+        wanted = wanted.astype(np.float32)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(wanted))
+    np.testing.assert_array_equal(np.isinf(got), np.isinf(wanted))
+    far = np.ones(got.shape, bool)
+    far[0, :, 5:8, 6:9] = False
+    assert (np.abs(got - clean)[far] <= 2 * BOUND * 16 * np.abs(w).sum(axis=(1, 2, 3)).max()).all()
+
+
+def test_strict_is_a_plain_sum(backend, ran):
+    x = oracle.samples((1, 16, 6, 5), np.float32)
+    w = oracle.samples((16, 16, 3, 3), np.float32)
+    got = fc.conv2d(x, w, padding=1, precision="strict", backend=backend)
+    assert_close(got, oracle.conv(x, w, padding=1).everywhere())
+    ran.only(backend, "gemm")
+    with pytest.raises(ValueError, match="precision='strict'"):
+        run(x, w, precision="strict")
+
+
+def test_it_says_why_it_refuses():
+    def refusal(shape, dtype="f4", **how):
+        channels = shape[1] * how.get("groups", 1)
+        plan = fc.plan_conv2d((1, channels, 9, 9), dtype, np.ones(shape, dtype), **how)
+        return winograd.refuses(plan.problem)
+
+    assert refusal((16, 16, 3, 3)) is None
+    assert "rounds more than a plain sum" in refusal((16, 16, 3, 3), precision="strict")
+    assert refusal((16, 16, 3, 3), "f8") == "it computes in float32, and rounds"
+    assert refusal((16, 16, 3, 3), "c8") == "it computes in float32, and rounds"
+    assert refusal((16, 16, 3, 3), "i2") == "it computes in float32, and rounds"
+    tiles = "its tiles are for 3x3 taps without stride and dilation"
+    assert refusal((16, 16, 5, 5)) == tiles
+    assert refusal((16, 16, 3, 3), stride=2) == tiles
+    assert refusal((16, 16, 3, 3), dilation=2) == tiles
+    few = "its transforms pay from 16 channels on, in and out"
+    assert refusal((15, 16, 3, 3)) == few
+    assert refusal((16, 15, 3, 3)) == few
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+@sides()
+def test_the_same_bits_for_any_number_of_threads(side, threads, backend, monkeypatch):
+    forced(monkeypatch, side)
+    x = oracle.samples((2, 32, 41, 35), np.float32)
+    w = oracle.samples((48, 32, 3, 3), np.float32)
+    how = {"padding": 1, "backend": backend}
+    np.testing.assert_array_equal(run(x, w, threads=threads, **how), run(x, w, threads=1, **how))
