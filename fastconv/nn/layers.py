@@ -1,8 +1,8 @@
 """Layers: functions that keep what their gradients need, and their parameters.
 
-A layer is called with a batch and returns its result.  `backward` takes the gradient of a loss by
-that result, returns the gradient by the batch, and leaves the gradients by the parameters in
-`Parameter.grad`.  There is no graph: `Sequential` walks back the way it came.
+A layer is called with a batch and returns its result.  `backward` takes the gradient of a loss with
+respect to that result, returns the one with respect to the batch, and leaves those with respect to
+the parameters in `Parameter.grad`.  There is no graph: `Sequential` walks back the way it came.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Conv2d", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "Re
 
 
 class Parameter:
-    """An array that is learned, and the gradient of the loss by it.
+    """An array that is learned, and its gradient.
 
     Parameters
     ----------
@@ -73,12 +73,14 @@ class Layer:
         raise NotImplementedError
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        """The gradient by the batch of the last call; each `Parameter.grad` is set, not added to.
+        """The gradient with respect to the batch of the last call.
+
+        Each `Parameter.grad` is set, not added to.
 
         Parameters
         ----------
         grad_output : array_like
-            The gradient by the result of that call.
+            The gradient with respect to the result of that call.
 
         Returns
         -------

@@ -64,7 +64,7 @@ def _check_floats(dtype: np.dtype, argument: str) -> None:
 
 
 def gradient(value: ArrayLike, shape: tuple[int, ...], argument: str) -> NDArray:
-    """The derivatives of a loss by each number of a result of this shape."""
+    """A gradient with respect to a result of this shape."""
     numbers = floats(value, argument)
     if numbers.shape != shape:
         allowed = f"{shape}, the shape of the result"

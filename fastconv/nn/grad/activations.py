@@ -12,14 +12,14 @@ __all__ = ["relu", "softmax"]
 
 
 def relu(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
-    """The gradient of `fastconv.nn.relu` by its input.
+    """The gradient of `fastconv.nn.relu` with respect to its input.
 
     Parameters
     ----------
     x : array_like
         What `relu` was called with, or what it returned.
     grad_output : array_like
-        The gradient by its result, of the same shape; float16, float32 or float64.
+        With respect to its result, of the same shape; float16, float32 or float64.
 
     Returns
     -------
@@ -45,14 +45,14 @@ def relu(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
 
 
 def softmax(y: ArrayLike, grad_output: ArrayLike, axis: int = -1) -> NDArray:
-    """The gradient of `fastconv.nn.softmax` by its input.
+    """The gradient of `fastconv.nn.softmax` with respect to its input.
 
     Parameters
     ----------
     y : array_like
         What `softmax` returned.
     grad_output : array_like
-        The gradient by it, of the same shape; float16, float32 or float64.
+        With respect to that, of the same shape; float16, float32 or float64.
     axis : int
         The axis of the classes.  Default: the last.
 

@@ -12,7 +12,7 @@ __all__ = ["cross_entropy"]
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
-    """The gradient of `fastconv.nn.cross_entropy` by the scores.
+    """The gradient of `fastconv.nn.cross_entropy` with respect to the scores.
 
     Parameters
     ----------

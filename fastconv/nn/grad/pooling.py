@@ -26,14 +26,14 @@ def max_pool2d(
     *,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
 ) -> NDArray:
-    """The gradient of `fastconv.nn.max_pool2d` by its input.
+    """The gradient of `fastconv.nn.max_pool2d` with respect to its input.
 
     Parameters
     ----------
     x : array_like
         What `max_pool2d` was called with.
     grad_output : array_like
-        The gradient by its result, of that shape; float16, float32 or float64.
+        With respect to its result, of that shape; float16, float32 or float64.
     kernel_size, stride, padding, dilation, ceil_mode, layout
         As for `fastconv.nn.max_pool2d`.
 
@@ -89,14 +89,14 @@ def avg_pool2d(
     *,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
 ) -> NDArray:
-    """The gradient of `fastconv.nn.avg_pool2d` by its input.
+    """The gradient of `fastconv.nn.avg_pool2d` with respect to its input.
 
     Parameters
     ----------
     input_size : sequence of int
         The shape of what `avg_pool2d` was called with.
     grad_output : array_like
-        The gradient by its result, of that shape; float16, float32 or float64.
+        With respect to its result, of that shape; float16, float32 or float64.
     kernel_size, stride, padding, ceil_mode, count_include_pad, layout
         As for `fastconv.nn.avg_pool2d`.
 
