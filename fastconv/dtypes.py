@@ -21,6 +21,7 @@ __all__ = [
     "store",
     "stored",
     "supported",
+    "widened",
 ]
 
 OBJECT = np.dtype(object)
@@ -46,6 +47,11 @@ def compute_dtype(operands: np.dtype, result: np.dtype) -> np.dtype:
     wider = np.result_type(operands, result) if result.kind in "fc" else operands
     real = wider.itemsize // _parts(wider)
     return np.dtype(np.float64 if real == 8 else np.float32)
+
+
+def widened(values: NDArray) -> NDArray:
+    """Floating-point numbers in what they are calculated in: float16 as float32."""
+    return values.astype(compute_dtype(values.dtype, values.dtype), copy=False)
 
 
 def exact_dtype(bound: int) -> np.dtype:

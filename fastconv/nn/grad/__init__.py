@@ -1,16 +1,22 @@
-"""The gradients of `conv1d`, `conv2d` and `conv3d`, from the gradient of their result.
+"""The gradients of what `fastconv.nn` has, from the gradient of a result.
 
-The first arguments come in the order of ``torch.nn.grad``, the others are those of the convolution.
-Where a loss changes by ``(grad_output * change).sum()`` as the result of the convolution changes,
-it changes by ``(gradient * change).sum()`` as the input, the weights or the bias do: the gradients
-are the convolution's adjoints.  Those of complex numbers have conjugated factors, as PyTorch's.
+Where a loss changes by ``(grad_output * change).sum()`` as the result of a function changes, it
+changes by ``(gradient * change).sum()`` as an argument does.  Those of activations, pooling and
+losses are with respect to the input, and called as the function is.  Those of `conv1d`, `conv2d`
+and `conv3d` are with respect to the input, the weights or the bias: the convolution's adjoints.
+Their first arguments come in the order of ``torch.nn.grad``, the others are those of the
+convolution.  Gradients of complex numbers have conjugated factors, as PyTorch's.
 """
 
+from .activations import relu, softmax
 from .biases import conv1d_bias, conv2d_bias, conv3d_bias
 from .inputs import conv1d_input, conv2d_input, conv3d_input
+from .losses import cross_entropy
+from .pooling import avg_pool2d, max_pool2d
 from .weights import conv1d_weight, conv2d_weight, conv3d_weight
 
 __all__ = [
+    "avg_pool2d",
     "conv1d_bias",
     "conv1d_input",
     "conv1d_weight",
@@ -20,4 +26,8 @@ __all__ = [
     "conv3d_bias",
     "conv3d_input",
     "conv3d_weight",
+    "cross_entropy",
+    "max_pool2d",
+    "relu",
+    "softmax",
 ]

@@ -1,0 +1,43 @@
+"""Gradients of losses."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ... import validate
+from ..activations import softmax
+
+__all__ = ["cross_entropy"]
+
+
+def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
+    """The gradient of `fastconv.nn.cross_entropy` with respect to the scores.
+
+    Parameters
+    ----------
+    logits, labels : array_like
+        As for `fastconv.nn.cross_entropy`.
+
+    Returns
+    -------
+    ndarray
+        ``(softmax(logits) - one_hot(labels)) / N``, of the shape and dtype of `logits`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong argument, named by the message.
+
+    Examples
+    --------
+    >>> from fastconv import nn
+    >>> nn.grad.cross_entropy([[0.0, 0.0], [1000.0, 0.0]], [1, 0])
+    array([[ 0.25, -0.25],
+           [ 0.  ,  0.  ]])
+    """
+    scores, classes = validate.class_scores("grad.cross_entropy", logits, labels)
+    grads = softmax(scores)
+    grads[np.arange(len(scores)), classes] -= 1
+    grads /= len(scores)
+    return grads
