@@ -29,12 +29,10 @@ PIECES = 512
 """Pieces of a box that are enough for any number of threads."""
 VECTOR = 8
 """Items that fill a vector."""
-FEW = 8
-"""Pieces of a layer that are enough for the threads of small machines."""
-LAYER_PIECES = 64
-"""Pieces of a layer that are enough for any number of threads."""
 GRAINS = 24
-"""Outputs of a piece, or tiles of them, that keep matrix products busy."""
+"""Rows of a matrix product, which are outputs or tiles of them, that keep it busy."""
+CHANNELS = 128
+"""Output channels of a piece, at least: its samples are laid out for all of them."""
 SERVED = 1024
 """Products that a sample of a copy must serve before channels are parted."""
 STEP = 8
@@ -199,19 +197,20 @@ def cut_layer(
     if not prod(problem.canonical_out):
         return Pieces([])
     inside = in_place and all(axis.interior == (0, axis.out) for axis in problem.axes)
-    total = prod(problem.canonical_out) * products
-    worth = total // (PRODUCTS if inside else 2 * PRODUCTS)
-    worth = max(min(worth, FEW), min(worth // FEW, LAYER_PIECES), 1)
     caches = 1 if inside else ceil(_box_bytes(problem, whole) / SCRATCH)
-    parts = max(1 << (worth - 1).bit_length(), caches)
+    parts = max(_layer_parts(prod(problem.canonical_out) * products), caches)
 
     lengths = [ceil(axis.out / n) for axis, n in zip(problem.axes, grain, strict=True)]
-    grains = prod(problem.batch) * prod(lengths)
-    cuts, _ = _cuts([*problem.batch, *lengths], min(parts, max(grains // GRAINS, caches, 1)))
+    most = prod(problem.batch) * prod(lengths)
+    if layout == "channels":
+        most = max(most // GRAINS, caches, 1)
+    cuts, _ = _cuts([*problem.batch, *lengths], min(parts, most))
     group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
     step = max(panel // problem.parts, 1)
-    serving = max(problem.out_channels * prod(problem.taps) // SERVED, 1)
-    channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, serving))
+    serving = problem.out_channels // CHANNELS
+    if not inside:
+        serving = problem.out_channels * prod(problem.taps) // SERVED
+    channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, max(serving, 1)))
 
     lead, region = cuts[: len(problem.batch)], cuts[len(problem.batch) :]
     spans = [Cut(0, n, count, 1) for n, count in zip(problem.batch, lead, strict=True)]
@@ -223,6 +222,14 @@ def cut_layer(
     spans.append(Cut(0, problem.out_channels, channel_cuts[0], step))
     across = None if layout == "channels" else len(lengths) - 1
     return Pieces([Grid(problem, tuple(spans), inside, across, panel)])
+
+
+def _layer_parts(products: int) -> int:
+    """A power of two, as most numbers of threads are, near the square root of what may be worth it:
+    pieces of large layers are many and large.
+    """
+    worth = products // PRODUCTS
+    return 1 << (worth.bit_length() + 1) // 2
 
 
 def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:

@@ -88,7 +88,8 @@ class Work:
             return scratch.empty_like(source, shape)
         *batch, groups, channels = shape[:-rank]
         room = scratch.empty((*batch, *shape[-rank:], groups, channels), source.dtype)
-        return np.moveaxis(room, (-2, -1), (-rank - 2, -rank - 1))
+        lead, end = len(batch), len(shape)
+        return room.transpose(*range(lead), end - 2, end - 1, *range(lead, end - 2))
 
     def _store(self, target: NDArray, sums: NDArray) -> None:
         store = self.backend.store

@@ -1,4 +1,4 @@
-"""The algorithms `gemm`, `pointwise` and `depthwise`: layers as matrix products, and proof of path."""
+"""The algorithms `gemm`, `pointwise` and `depthwise`: layers as products of matrices or vectors."""
 
 from __future__ import annotations
 

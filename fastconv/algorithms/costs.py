@@ -11,13 +11,15 @@ from ..problem import Problem
 __all__ = ["contraction_seconds", "seconds"]
 
 
-def contraction_seconds(problem: Problem, rate: Rates, products: float) -> float:
-    """Predicted seconds on one thread of a matrix product, from the products an output."""
+def contraction_seconds(problem: Problem, rate: Rates, products: float, passes: int = 2) -> float:
+    """Predicted seconds on one thread of a matrix product, from the products an output and the
+    passes over the data: there and back, where it is laid out anew.
+    """
     wide = problem.compute.itemsize / 4
     products *= prod(problem.canonical_out)
     samples = prod(problem.canonical_x) + prod(problem.canonical_out)
     bytes_moved = samples * problem.parts * problem.compute.itemsize
-    return rate.call + products * wide * rate.contracted + 2 * bytes_moved * rate.byte
+    return rate.call + products * wide * rate.contracted + passes * bytes_moved * rate.byte
 
 
 def seconds(problem: Problem, backend: str, products: float, passes: int = 1) -> float:

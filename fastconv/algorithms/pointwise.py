@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from math import gcd, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ __all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuse
 
 LAYOUT: Layout = "planes"
 IN_PLACE = True
+VECTORS = 16
+"""Outputs that are computed together, needed or not."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -37,13 +40,20 @@ def products(problem: Problem) -> int:
 
 
 def grain(problem: Problem) -> tuple[int, ...]:
-    """Pieces of any size: no product is made twice."""
-    return (1,) * len(problem.axes)
+    """Rows of outputs that fill vectors together."""
+    *others, last = (axis.out for axis in problem.axes)
+    if not others:
+        return (VECTORS,)
+    return (*(1 for _ in others[1:]), VECTORS // gcd(VECTORS, last), last)
 
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    return costs.contraction_seconds(problem, rates.of(backend), products(problem))
+    outputs = prod(axis.out for axis in problem.axes)
+    whole, rest = divmod(outputs, VECTORS)
+    filled = (whole + (rest > 0) / 2 + (rest > VECTORS // 2) / 2) * VECTORS / max(outputs, 1)
+    rate = rates.of(backend)
+    return costs.contraction_seconds(problem, rate, products(problem) * filled, passes=1)
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
