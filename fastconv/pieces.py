@@ -31,6 +31,8 @@ VECTOR = 8
 """Items that fill a vector."""
 GRAINS = 24
 """Rows of a matrix product, which are outputs or tiles of them, that keep it busy."""
+ROWS = 4096
+"""Rows of a matrix product at most, for kernels keep lists of them."""
 CHANNELS = 128
 """Output channels of a piece, at least: its samples are laid out for all of them."""
 SERVED = 1024
@@ -203,6 +205,7 @@ def cut_layer(
     lengths = [ceil(axis.out / n) for axis, n in zip(problem.axes, grain, strict=True)]
     most = prod(problem.batch) * prod(lengths)
     if layout == "channels":
+        parts = max(parts, ceil(most / ROWS))
         most = max(most // GRAINS, caches, 1)
     cuts, _ = _cuts([*problem.batch, *lengths], min(parts, most))
     group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))

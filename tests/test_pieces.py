@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastconv as fc
-from fastconv.algorithms import direct
-from fastconv.pieces import SCRATCH, cut
+from fastconv.algorithms import depthwise, direct, gemm, pointwise, winograd
+from fastconv.pieces import ROWS, SCRATCH, cut, cut_layer
 
 
 @st.composite
@@ -155,3 +155,55 @@ def test_spans_do_not_depend_on_threads():
     w = np.ones((3, 3), "f4")
     problems = {fc.plan_correlate((900, 900), "f4", w, threads=n).problem for n in (1, 2, 5)}
     assert len(problems) == 1
+
+
+@st.composite
+def layers(draw):
+    """An algorithm for layers, and a problem that it takes."""
+    algorithm = draw(st.sampled_from([gemm, pointwise, depthwise, winograd]))
+    rank = 2 if algorithm is winograd else draw(st.integers(1, 3))
+    shape = [draw(st.integers(1, {1: 10**5, 2: 300, 3: 40}[rank])) for _ in range(rank)]
+    groups = draw(st.integers(1, 3))
+    filters, channels = (draw(st.integers(16, 300)) for _ in range(2))
+    how = {"boundary": "nearest"}
+    if algorithm is depthwise:
+        groups, filters, channels = draw(st.integers(8, 300)), 1, 1
+    taps = draw(st.integers(1, 5))
+    if algorithm is pointwise:
+        taps = 1
+    elif algorithm is winograd:
+        taps, how["padding"] = 3, draw(st.integers(1, 3))
+    else:
+        how |= {name: draw(st.integers(1, 3)) for name in ("stride", "dilation")}
+        how["padding"] = "same"
+    make = {1: fc.plan_conv1d, 2: fc.plan_conv2d, 3: fc.plan_conv3d}[rank]
+    w = np.ones((groups * filters, channels, *[taps] * rank), "f4")
+    x = (draw(st.integers(1, 4)), groups * channels, *shape)
+    problem = make(x, "f4", w, groups=groups, backend="numpy", **how).problem
+    assert algorithm.refuses(problem) is None
+    return algorithm, problem
+
+
+@given(layers(), st.booleans(), st.sampled_from([8, 16, 32]))
+def test_every_output_of_a_layer_belongs_to_one_piece(layer, in_place, width):
+    algorithm, problem = layer
+    panel = width if algorithm in (gemm, winograd) else 1
+    grain = algorithm.grain(problem)
+    covered = np.zeros(problem.canonical_out, np.uint8)
+    rank = len(problem.axes)
+    for piece in cut_layer(
+        problem, algorithm.products(problem), grain, panel, algorithm.LAYOUT, in_place
+    ):
+        covered[piece.out] += 1
+        for axis, span, n in zip(problem.axes, piece.out[-rank:], grain, strict=True):
+            assert span.start % n == 0
+            assert span.stop % n == 0 or span.stop == axis.out
+        channels = piece.out[-rank - 1]
+        groups, weights = piece.weights
+        assert piece.bias == (groups, channels) == (piece.out[-rank - 2], channels)
+        assert weights.start * panel == channels.start
+        assert channels.stop <= weights.stop * panel < channels.stop + panel
+        if algorithm.LAYOUT == "channels":
+            *batch, _, _ = piece.out[:-rank]
+            assert volume(batch) * volume(piece.out[-rank:]) <= 2 * ROWS * np.prod(grain)
+    assert np.all(covered == 1)

@@ -50,6 +50,10 @@ cdef class Contraction:
         self.product.col_a = numbers[6]
 
 
+cdef enum:
+    MOST_PRODUCTS = 256
+
+
 cdef dict products = {}
 
 
@@ -69,7 +73,7 @@ def contract(build, tuple arrays, tuple extra, int a, int b, int bias, bint relu
         key = (build, geometry(held, count), letter(held), extra)
         found = products.get(key)
         if found is None:
-            if len(products) >= KEPT:
+            if len(products) >= MOST_PRODUCTS:
                 products.clear()
             products[key] = found = Contraction(*contraction(build, arrays, *extra))
         product = found.product

@@ -64,7 +64,7 @@ def contraction(build: Build, arrays: tuple[NDArray, ...], *extra: tuple[int, ..
     return _contraction(build, geometry, arrays[0].itemsize, *extra)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _contraction(
     build: Build,
     geometry: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...],
