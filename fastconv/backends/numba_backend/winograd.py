@@ -32,7 +32,9 @@ ITEM = types.float32
 class _Tile(Vectors):
     """The vectors of a tile, at its points and in a plane, into a builder.
 
-    All addresses begin with what holds for every tile, so that none of it is computed again.
+    ``points`` are memory, where the tile begins there, and the step to the next point; ``plane`` is
+    memory, the tile's corner, the steps of rows and columns, how many of each are left, and the
+    number of channels.  ``size`` samples or outputs of a row and of a column belong to the tile.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class _Tile(Vectors):
                     yield self.channel
 
     def at_point(self, i: int, j: int) -> ir.Value:
+        """Where the value at a point lies; what holds for all tiles comes first, to be kept."""
         builder = self.builder
         point = builder.gep(self.points, [builder.mul(integer(i * self.side + j), self.step)])
         return builder.gep(point, [builder.add(self.tile, self.channel)])
