@@ -70,6 +70,32 @@ def channels(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, g
     np.testing.assert_array_equal(out.array, wanted)
 
 
+def groups_last(shape, rank, dtype, seed=0, gap=0):
+    """Whole numbers, `(*B, G, 1, *S)` with groups as neighbours, and gaps between pixels."""
+    lead, lengths = shape[:-rank], shape[-rank:]
+    one_group = channels_last((*lead[:-2], 1, lead[-2], *lengths), rank, dtype, seed, gap)
+    return one_group.swapaxes(-rank - 2, -rank - 1)
+
+
+def weights_of_groups(groups, taps, dtype):
+    """Weights `(G, *T)`, with groups as neighbours."""
+    return np.moveaxis(whole((*taps, groups), dtype, 1), -1, 0)
+
+
+def taps(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, gap=0):
+    """Run `contract_taps` into guarded memory, and compare with the definition."""
+    rank = w.ndim - 1
+    stride, dilation = stride or (1,) * rank, dilation or (1,) * rank
+    bias = whole((len(w), 1), w.dtype, 2) if bias is None else bias
+    wanted = definition(x, w[:, None, None], bias, stride, dilation, relu)
+    axes = range(wanted.ndim)
+    order = [*axes[: -rank - 2], *axes[-rank:], axes[-rank - 1], axes[-rank - 2]]
+    out = framed(wanted.shape, order, x.dtype, gap)
+    kernels.contract_taps(out.array, x, w, bias, stride, dilation, relu)
+    out.assert_intact()
+    np.testing.assert_array_equal(out.array, wanted)
+
+
 def planes(kernels, x, w, bias=None, relu=False, gap=0):
     """Run `contract_planes` into guarded memory, and compare with the definition."""
     bias = whole(w.shape[:2], w.dtype, 2) if bias is None else bias
@@ -132,6 +158,14 @@ def test_channels_of_every_number_of_outputs_and_filters(dtype, kernels):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_taps_of_every_number_of_outputs_and_groups(dtype, kernels):
+    x, w = groups_last((1, 70, 1, 14), 1, dtype), weights_of_groups(70, (2,), dtype)
+    for outputs in range(1, 14):
+        for groups in {1, 2, 3, 5, 31, 64, 65 + outputs % 5, *range(outputs, 70, 13)}:
+            taps(kernels, x[:, :groups, :, : outputs + 1], w[:groups])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_planes_of_every_number_of_outputs_and_filters(dtype, kernels):
     x, w = whole((1, 3, 70), dtype), whole((1, 13, 3), dtype, 1)
     for outputs in range(1, 71):
@@ -151,38 +185,45 @@ def test_outputs_of_every_number_of_channels(dtype, kernels):
 @pytest.mark.parametrize("dilation", [(1, 1), (2, 3), (3, 1)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_strides_and_dilations(dtype, dilation, stride, kernels):
-    taps, places = (3, 2), (4, 5)
-    lengths = map(extent, places, taps, stride, dilation)
+    window, places = (3, 2), (4, 5)
+    lengths = tuple(map(extent, places, window, stride, dilation))
     x = channels_last((2, 1, 5, *lengths), 2, dtype)
-    channels(kernels, x, whole((1, 9, 5, *taps), dtype, 1), None, stride, dilation)
+    channels(kernels, x, whole((1, 9, 5, *window), dtype, 1), None, stride, dilation)
     gradient = channels_last((2, 1, 7, *places), 2, dtype, 1)
-    outputs(kernels, x, gradient, taps, stride, dilation)
+    outputs(kernels, x, gradient, window, stride, dilation)
+    groups, w = groups_last((2, 19, 1, *lengths), 2, dtype), weights_of_groups(19, window, dtype)
+    taps(kernels, groups, w, None, stride, dilation)
 
 
 @pytest.mark.parametrize(("batch", "groups"), BATCHES, ids=str)
-@pytest.mark.parametrize("taps", [(3,), (2, 3), (2, 1, 3), (1,), (1, 1)], ids=str)
+@pytest.mark.parametrize("window", [(3,), (2, 3), (2, 1, 3), (1,), (1, 1)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_batches_groups_and_axes(dtype, taps, batch, groups, kernels):
-    rank = len(taps)
-    lengths = tuple(extent(3, k) for k in taps)
+def test_batches_groups_and_axes(dtype, window, batch, groups, kernels):
+    rank = len(window)
+    lengths = tuple(extent(3, k) for k in window)
     for depth, filters in ((1, 1), (4, 11), (3, kernels.panel(np.dtype(dtype)) + 2)):
         x = channels_last((*batch, groups, depth, *lengths), rank, dtype, gap=3)
-        channels(kernels, x, whole((groups, filters, depth, *taps), dtype, 1), gap=2)
+        channels(kernels, x, whole((groups, filters, depth, *window), dtype, 1), gap=2)
         gradient = channels_last((*batch, groups, filters, *(3,) * rank), rank, dtype, 1, gap=1)
-        outputs(kernels, x, gradient, taps, gap=2)
+        outputs(kernels, x, gradient, window, gap=2)
         samples = whole((*batch, groups, depth, 21 + 4), dtype)[..., :21]
         planes(kernels, samples, whole((groups, filters, depth), dtype, 1), gap=5)
+    for many in (groups, 7 * groups, 18 * groups):
+        x = groups_last((*batch, many, 1, *lengths), rank, dtype, gap=3)
+        taps(kernels, x, weights_of_groups(many, window, dtype), gap=2)
 
 
-@pytest.mark.parametrize(("depth", "taps"), [(300, 1), (256, 2), (7, 100), (129, 9)])
+@pytest.mark.parametrize(("depth", "length"), [(300, 1), (256, 2), (7, 100), (129, 9)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_sums_of_many_terms(dtype, depth, taps, kernels):
-    x, w = channels_last((1, depth, taps + 6), 1, dtype), whole((1, 19, depth, taps), dtype, 1)
+def test_sums_of_many_terms(dtype, depth, length, kernels):
+    x, w = channels_last((1, depth, length + 6), 1, dtype), whole((1, 19, depth, length), dtype, 1)
+    many = groups_last((19, 1, depth * length + 6), 1, dtype)
     for relu in (False, True):
         channels(kernels, x, w, relu=relu)
-        planes(kernels, whole((1, depth * taps, 21), dtype), w.reshape(1, 19, -1), relu=relu)
-    gradient = channels_last((taps, 1, 5, depth), 1, dtype, 1)
-    outputs(kernels, channels_last((taps, 1, 21, depth + 1), 1, dtype), gradient, (2,))
+        planes(kernels, whole((1, depth * length, 21), dtype), w.reshape(1, 19, -1), relu=relu)
+        taps(kernels, many, weights_of_groups(19, (depth * length,), dtype), relu=relu)
+    gradient = channels_last((length, 1, 5, depth), 1, dtype, 1)
+    outputs(kernels, channels_last((length, 1, 21, depth + 1), 1, dtype), gradient, (2,))
 
 
 def test_other_orders_of_weights_and_gradients(kernels):
@@ -205,6 +246,17 @@ def test_rounded_sums(dtype, kernels):
     values = definition(*exact, (1, 1), (1, 1))
     magnitude = definition(*map(np.abs, exact), (1, 1), (1, 1))
     assert_close(out, Expected(values, magnitude.astype(float), 70 * 9 + 1))
+    samples, factors = (
+        x[0].swapaxes(0, 1),
+        np.moveaxis(rng.normal(size=(3, 3, 70)).astype(dtype), -1, 0),
+    )
+    offsets = rng.normal(size=(70, 1)).astype(dtype)
+    out = np.empty((7, 7, 1, 70), dtype).transpose(3, 2, 0, 1)
+    kernels.contract_taps(out, samples, factors, offsets, (1, 1), (1, 1), False)
+    exact = [a.astype(np.longdouble) for a in (samples, factors[:, None, None], offsets)]
+    values = definition(*exact, (1, 1), (1, 1))
+    magnitude = definition(*map(np.abs, exact), (1, 1), (1, 1))
+    assert_close(out, Expected(values, magnitude.astype(float), 9 + 1))
 
 
 # -- NaN and infinities reach the outputs that read them and no others --------------------------
@@ -223,6 +275,9 @@ def test_bad_numbers_stay_in_their_footprint(dtype, relu, bad, kernels):
     gradient = channels_last((1, 8, 7, 4), 2, dtype, 1)
     gradient[0, 7, 3, 3] = bad
     outputs(kernels, x, gradient, (3, 2))
+    alone, factors = groups_last((21, 1, 9, 5), 2, dtype), weights_of_groups(21, (3, 2), dtype)
+    alone[20, 0, 4, 2] = factors[3, 0, 0] = bad
+    taps(kernels, alone, factors, relu=relu)
 
 
 # -- the bits of an output do not depend on where it stands -------------------------------------
@@ -256,6 +311,28 @@ def test_bits_of_channels_do_not_depend_on_the_place(dtype, compiled):
             some = slice(first, first + filters)
             wanted = everything[1:, :, some, top : top + rows, left : left + width]
             np.testing.assert_array_equal(run(slab, w[:, some], bias[:, some]), wanted)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_of_taps_do_not_depend_on_the_place(dtype, kernels):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 9, 8, 1, 40)).astype(dtype).transpose(0, 4, 3, 1, 2)
+    w = np.moveaxis(rng.normal(size=(3, 3, 40)).astype(dtype), -1, 0)
+    bias = rng.normal(size=(40, 1)).astype(dtype)
+
+    def run(x, w, bias):
+        height, width = (n - 2 for n in x.shape[-2:])
+        out = np.empty((len(x), height, width, 1, len(w)), dtype).transpose(0, 4, 3, 1, 2)
+        kernels.contract_taps(out, x, w, bias, (1, 1), (1, 1), False)
+        return out
+
+    everything = run(x, w, bias)
+    for top, rows, left, width in product((0, 3), (1, 2, 4), (0, 1), (1, 3, 5)):
+        for first, groups in ((0, 40), (1, 5), (7, 33), (39, 1)):
+            some = slice(first, first + groups)
+            slab = x[1:, some, :, top : top + rows + 2, left : left + width + 2]
+            wanted = everything[1:, some, :, top : top + rows, left : left + width]
+            np.testing.assert_array_equal(run(slab, w[some], bias[some]), wanted)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -317,6 +394,9 @@ for dtype, end in [(d, e) for d in ("float32", "float64") for e in (True, False)
         view = out.transpose(1, 2, 0), x.transpose(1, 2, 0)
         backend.contract_channels(*view, w, bias, (1,), (1,), False)
         assert (out == 7).all()
+        out, x, w, bias = ones(rows, 1, cols), ones(rows + 2, 1, cols), ones(3, cols), ones(cols, 1)
+        backend.contract_taps(out.T, x.T, w.T, bias, (1,), (1,), False)
+        assert (out == 4).all()
         out, x, w, bias = ones(1, rows, cols), ones(1, 3, cols), ones(1, rows, 3), ones(1, rows)
         backend.contract_planes(out, x, w, bias, True)
         assert (out == 4).all()
@@ -357,10 +437,13 @@ class Wrong:
 def test_a_wrong_item_is_noticed(stray, complaint):
     wrong = Wrong(stray)
     w, x = whole((1, 7, 3, 2), "float32", 1), channels_last((1, 3, 5), 1, "float32")
+    groups = groups_last((7, 1, 5), 1, "float32")
     with pytest.raises(AssertionError, match=complaint):
         channels(wrong, x, w, gap=2)
     with pytest.raises(AssertionError, match=complaint):
         planes(wrong, whole((1, 3, 7), "float32"), w[..., 0], gap=2)
+    with pytest.raises(AssertionError, match=complaint):
+        taps(wrong, groups, weights_of_groups(7, (2,), "float32"), gap=2)
     with pytest.raises(AssertionError, match=complaint):
         outputs(
             wrong, channels_last((1, 7, 5), 1, "float32"), whole((1, 3, 4), "float32"), (2,), gap=2

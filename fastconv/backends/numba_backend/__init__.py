@@ -25,6 +25,7 @@ __all__ = [
     "contract_channels",
     "contract_outputs",
     "contract_planes",
+    "contract_taps",
     "correlate",
     "describe",
     "extend",
@@ -35,6 +36,8 @@ __all__ = [
     "unavailable",
     "warmup",
     "window_sums",
+    "winograd_outputs",
+    "winograd_samples",
 ]
 
 RATES = Rates(
@@ -75,6 +78,9 @@ def warmup() -> None:
         _compiled_copy(dtype, dtype)
     for dtype in map(np.dtype, ("float32", "float64")):
         _compiled("contract", dtype)
+        _compiled("depthwise", dtype)
+    _winograd("samples")
+    _winograd("outputs")
     single, byte = np.dtype("float32"), np.dtype("uint8")
     _compiled_copy(byte, single)
     _compiled_copy(single, byte)
@@ -117,6 +123,21 @@ def contract_channels(
 def contract_planes(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
     product = contraction.contraction(contraction.planes, (out, x, w, bias))
     _contract(out, w, x, bias, product, False, relu)
+
+
+def contract_taps(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    product = contraction.contraction(contraction.taps, (out, x, w, bias), stride, dilation)
+    arrays = (_start(out), _start(x), _start(w), _start(bias))
+    tables = (product.rows, product.runs, product.numbers)
+    _compiled("depthwise", out.dtype)(*arrays, *tables, relu)
 
 
 def contract_outputs(
@@ -241,3 +262,17 @@ def window_sums(
     room = np.empty(items, out.dtype)
     arrays = (flat(out), flat(x), flat(w), flat(bias))
     _compiled("box", out.dtype)(*arrays, *nest, room, strip, relu)
+
+
+def winograd_samples(tiles: NDArray, x: NDArray) -> None:
+    _winograd("samples")(tiles, x)
+
+
+def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
+    finite: bool = _winograd("outputs")(out, tiles, bias, relu)
+    return finite
+
+
+@cache
+def _winograd(kernel: str) -> Callable[..., Any]:
+    return _entry(import_module(".winograd", __name__).compiled(kernel))

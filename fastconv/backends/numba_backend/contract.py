@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from ..contraction import BLOCK_TERMS
 from .loops import count, offsets
 from .on_disk import array, compile_kept
-from .vectors import VECTOR_BYTES, Vectors, integer, loop
+from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
 
 __all__ = ["VECTORS", "compiled"]
 
@@ -41,13 +41,6 @@ def _vectors(context: Any, builder: ir.IRBuilder, signature: Any) -> Vectors:
     return Vectors(builder, context.get_value_type(item), VECTOR_BYTES * 8 // item.bitwidth)
 
 
-def _data(
-    context: Any, builder: ir.IRBuilder, signature: Any, args: Any, places: tuple[int, ...]
-) -> list[ir.Value]:
-    """Where the arrays at these places of the arguments begin."""
-    return [context.make_array(signature.args[i])(context, builder, args[i]).data for i in places]
-
-
 @intrinsic
 def add_products(
     typing_context: Any,
@@ -67,9 +60,9 @@ def add_products(
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         vectors = _vectors(context, builder, signature)
         arrays = (0, 2, 4, 6, 8, 9, 13, 16)
-        data = _data(context, builder, signature, args, arrays)
+        starts = data(context, builder, signature, args, arrays)
         others = [arg for place, arg in enumerate(args) if place not in arrays]
-        _Tiles(vectors, *data, *others).emit()
+        _Tiles(vectors, *starts, *others).emit()
         return context.get_dummy_value()
 
     return signature, emit
@@ -224,7 +217,7 @@ def move(typing_context: Any, out: Any, to: Any, x: Any, at: Any, items: Any) ->
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         vectors = _vectors(context, builder, signature)
-        target, source = _data(context, builder, signature, args, (0, 2))
+        target, source = data(context, builder, signature, args, (0, 2))
         target, source = builder.gep(target, [args[1]]), builder.gep(source, [args[3]])
         _copy(vectors, target, source, args[4], VECTORS * vectors.lanes)
         return context.get_dummy_value()
@@ -244,7 +237,7 @@ def pack(
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         vectors = _vectors(context, builder, signature)
-        room, b, runs = _data(context, builder, signature, args, (0, 1, 3))
+        room, b, runs = data(context, builder, signature, args, (0, 1, 3))
         _, _, at, _, run, end, step, columns, size = args
         width = VECTORS * vectors.lanes
         tiles, rest = (divide(columns, integer(width)) for divide in (builder.udiv, builder.urem))

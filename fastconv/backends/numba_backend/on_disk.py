@@ -19,7 +19,7 @@ def array(of: Any, ndim: int, readonly: bool = True) -> Any:
     return types.Array(of, ndim, "C", readonly=readonly)
 
 
-def compile_kept(function: Callable[..., None], signature: Any) -> Callable[..., Any]:
+def compile_kept(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
     """The machine code of a function for one signature: from disk, or compiled and left there."""
     # Numba's cache looks at the function's file alone: the name says what the others are.
     function.__qualname__ = f"{function.__name__}_{_sources():08x}"
@@ -29,7 +29,7 @@ def compile_kept(function: Callable[..., None], signature: Any) -> Callable[...,
         return _compile(function, signature, cache=False)
 
 
-def _compile(function: Callable[..., None], signature: Any, cache: bool) -> Callable[..., Any]:
+def _compile(function: Callable[..., Any], signature: Any, cache: bool) -> Callable[..., Any]:
     compiled: Callable[..., Any] = numba.njit([signature], nogil=True, cache=cache)(function)
     return compiled
 

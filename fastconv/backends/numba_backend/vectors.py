@@ -6,11 +6,12 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
+from typing import Any
 
 from llvmlite import binding, ir
 from numba.core import cgutils
 
-__all__ = ["HAS_FMA", "VECTOR_BYTES", "Vectors", "integer", "loop"]
+__all__ = ["HAS_FMA", "VECTOR_BYTES", "Vectors", "data", "integer", "loop"]
 
 _FEATURES = binding.get_host_cpu_features()
 VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
@@ -72,6 +73,13 @@ class Vectors:
 
 def integer(value: int) -> ir.Constant:
     return ir.Constant(ir.IntType(64), value)
+
+
+def data(
+    context: Any, builder: ir.IRBuilder, signature: Any, args: Any, places: tuple[int, ...]
+) -> list[ir.Value]:
+    """Where the arrays at these places of an intrinsic's arguments begin."""
+    return [context.make_array(signature.args[i])(context, builder, args[i]).data for i in places]
 
 
 @contextmanager
