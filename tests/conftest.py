@@ -90,8 +90,6 @@ class Ran:
         for name in backends:
             module = import_module(f"fastconv.backends.{name}_backend")
             for kernel in KERNELS:
-                if not hasattr(module, kernel):
-                    continue
                 spy = self._noted(getattr(module, kernel), self._backends, name)
                 patch.setattr(module, kernel, spy)
         for name in algorithms:
