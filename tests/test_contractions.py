@@ -180,6 +180,7 @@ def test_they_say_why_they_refuse():
     assert refusal(pointwise, 4, 8, 1, 1) is None
     assert refusal(pointwise, 4, 8, 1, 1, dtype="i8") == integers
     assert refusal(pointwise, 4, 8, 1, 3) == "the kernel has more than one tap"
+    assert refusal(pointwise, 8, 1, 1, 1, groups=8) == alone
     spread = "it takes no stride and no padding"
     assert refusal(pointwise, 4, 8, 1, 1, stride=2) == spread
     assert refusal(pointwise, 4, 8, 1, 1, padding=1) == spread

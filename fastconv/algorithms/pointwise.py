@@ -25,6 +25,8 @@ def refuses(problem: Problem) -> str | None:
     """It needs one tap that reads every sample of planes."""
     if any(axis.taps > 1 for axis in problem.axes):
         return "the kernel has more than one tap"
+    if problem.in_channels * problem.parts == 1 and problem.out_channels * problem.parts == 1:
+        return "each channel of the result is made of one channel"
     if problem.compute.kind != "f":
         return "integers are summed in 64 bits, which few processors multiply in vectors"
     if any(axis.stride > 1 or axis.before or axis.out != axis.size for axis in problem.axes):
