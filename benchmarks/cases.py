@@ -132,6 +132,8 @@ _ROWS = [
     _layer("resnet 64 1x1", (1, 64, 56, 56), (256, 64, 1, 1)),
     _layer("resnet 128 3x3 s2", (1, 128, 56, 56), (128, 128, 3, 3), stride=2, padding=1),
     _layer("resnet 512 3x3", (1, 512, 7, 7), (512, 512, 3, 3), padding=1),
+    _layer("resnet 256 3x3", (1, 256, 14, 14), (256, 256, 3, 3), padding=1),
+    _layer("mobilenet 160 1x1", (1, 160, 7, 7), (960, 160, 1, 1)),
     _layer("mobilenet depthwise 3x3", (1, 32, 112, 112), (32, 1, 3, 3), padding=1, groups=32),
     _image("tiny 3x3", "tiny", 3, x=(8, 8)),
 ]
