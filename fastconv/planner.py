@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from . import algorithms, config, plan, validate
+from . import algorithms, config, plan, validate, weight_gradient
 from .plan import Candidate, Plan
 from .problem import Problem
 from .transposed import Transposed
+from .weight_gradient import WeightGradient
 
-__all__ = ["make_plan", "make_transposed"]
+__all__ = ["make_plan", "make_transposed", "make_weight_gradient"]
 
 KEPT = 128
 """Plans that are remembered."""
@@ -32,7 +33,7 @@ LARGEST = 1 << 16
 PLAIN = frozenset((type(None), bool, int, float, complex, str))
 
 
-Made = TypeVar("Made", Plan, Transposed)
+Made = TypeVar("Made", Plan, Transposed, WeightGradient)
 Asked = TypeVar("Asked")
 
 _plans: dict[bytes, Any] = {}
@@ -61,6 +62,17 @@ def make_transposed(
 ) -> Transposed:
     """The plans for ``ask(*arguments, **options)``."""
     return _remembered(_transpose, ask, arguments, options, algorithm, backend, threads)
+
+
+def make_weight_gradient(
+    ask: Callable[..., Problem],
+    *arguments: Any,
+    backend: str | None,
+    threads: int | None,
+    **options: Any,
+) -> WeightGradient:
+    """The sums for ``ask(*arguments, **options)``."""
+    return _remembered(_sum, ask, arguments, options, "auto", backend, threads)
 
 
 def _remembered(
@@ -127,6 +139,12 @@ def _transpose(
         for strip in asked.strips
     )
     return Transposed(asked.result, tuple(plans), tuple(strips))
+
+
+def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> WeightGradient:
+    if threads is not None:
+        validate.thread_count(threads, f"{problem.name}: threads")
+    return weight_gradient.make(problem, backend, threads)
 
 
 def _answer(question: validate.Question, algorithm: str, backend: str, threads: int | None) -> Plan:

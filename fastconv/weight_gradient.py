@@ -1,97 +1,315 @@
 """The gradient of the weights of a convolution: long sums over all outputs, for each weight.
 
-The gradient under a tap is a matrix product: the gradients of the outputs, a row for each output
-channel, times the samples that the tap reads for them, a column for each input channel.  It is
-taken in slabs of outputs, one after the other, so that neither memory nor errors grow with the
-image.  A block of the result is one thread's from its first slab to its last, which makes the bits
-the same for any number of threads.
+They are a matrix product: a row for each channel in and tap, with the samples that the outputs read
+there, times the gradients of the outputs, a column for each channel out.  The gradients are copied
+with their channels as neighbours, and the samples with their border, a slab of outputs at a time, so
+that neither memory nor errors grow with the image.
+
+How the work is cut depends on the problem alone, and what slabs add up to is added in their order:
+the bits are the same for any number of threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import product
-from math import prod
-from typing import Any
+from math import ceil, prod
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import backends, config, parallel, scratch
-from .boundary import runs
+from .backends._protocol import Backend
+from .copies import Copy, copied_dilation
 from .problem import Axis, Problem
+from .work import row_axis
 
-__all__ = ["weight_gradient"]
+__all__ = ["WeightGradient", "make"]
 
 SLAB = 1 << 12
-"""Outputs of a slab at most."""
-CHANNELS = 64
-"""Channels on each side of a matrix product."""
-SERIAL = 1 << 18
-"""Products of a matrix product that OpenBLAS computes on the calling thread."""
-SERIAL_VECTOR = 1 << 13
-"""The same where one of the matrices is a vector."""
+"""Outputs of a slab at most: so many products are summed one after the other."""
+COPIED = 1 << 18
+"""Items that are copied for a slab."""
+ROOM = 1 << 21
+"""Bytes of sums that are kept apart at a time."""
+NEAR = 1 << 20
+"""Bytes of the sums of a block."""
+PRODUCTS = 1 << 24
+"""Products of a task at least."""
+FEW = 8
+"""Tasks that are enough for the threads of small machines."""
+TASKS = 64
+"""Tasks that are enough for any number of threads."""
 SHARED = 1 << 22
 """Products from which on threads share the work."""
+CHANNELS = 8
+"""Blocks hold multiples of so many channels in."""
+FILTERS = 32
+"""Blocks hold multiples of so many channels out, or of groups of one channel."""
+GROUPS = 8
+"""Groups of one channel that are summed side by side."""
 
 Box = tuple[slice, ...]
-Extend = Callable[[NDArray, NDArray, tuple[NDArray[np.int64], ...], float], None]
+_copied = lru_cache(maxsize=1024)(Copy.of)
 
 
-def weight_gradient(
-    problem: Problem, x: NDArray, gy: NDArray, backend: str, threads: int | None
-) -> NDArray:
-    """For each weight, the sum over all outputs of ``gy`` times the conjugate of the sample.
+class Block(NamedTuple):
+    """Some of the weights."""
 
-    Parameters
-    ----------
-    problem : Problem
-        The convolution.
-    x, gy : ndarray
-        What it read, and the gradient of what it made of that, of any strides.
-    backend : str
-        The backend that extends samples by their border.
-    threads : int, optional
-        As in every call.
+    groups: slice
+    channels: slice
+    filters: slice
 
-    Returns
-    -------
-    ndarray
-        ``(K, C // groups, *taps)``, in the numbers that `problem` is calculated in.
-    """
-    batch, rank = len(problem.batch), len(problem.axes)
-    images = prod(problem.batch)
-    samples = problem.view_x(x).reshape(images, *problem.canonical_x[batch:])
-    gradients = problem.view_out(gy).reshape(images, *problem.canonical_out[batch:])
-    dtype = np.result_type(problem.compute, *([np.complex64] if problem.complex else []))
-    shape = (*problem.taps, problem.groups, problem.out_channels, problem.in_channels)
-    sums = np.zeros(shape, dtype)
-    blocks = _boxes((problem.groups, problem.in_channels), CHANNELS)
-    tasks = list(product(np.ndindex(problem.taps), blocks))
-    slabs = _boxes((images, *gradients.shape[3:]), SLAB)
-    extend = backends.load(backend).extend
 
-    def run(number: int) -> None:
-        tap, (groups, channels) = tasks[number]
-        axes = [
-            replace(axis, taps=1, before=axis.before - t * axis.dilation)
-            for axis, t in zip(problem.axes, tap, strict=True)
-        ]
-        its = sums[(*tap, groups, slice(None), channels)]
-        for image, *region in slabs:
+@dataclass(frozen=True, eq=False)
+class WeightGradient:
+    """The gradient of a convolution's weights, decided: call it on samples and gradients."""
+
+    sums: Sums
+    problem: Problem
+    """The convolution."""
+    swapped: bool
+    """Samples and gradients take each other's place: the matrix product is transposed."""
+    threads: int | None
+    weight_bytes = 0
+    """It keeps none."""
+
+    def __call__(self, x: NDArray, gy: NDArray) -> NDArray:
+        """For each weight, the sum over all outputs of ``gy`` times the conjugate of the sample.
+
+        It is ``(K, C // groups, *taps)``, in the numbers that the problem is calculated in.
+        """
+        problem = self.problem
+        batch, images = len(problem.batch), prod(problem.batch)
+        samples = problem.view_x(x).reshape(images, *problem.canonical_x[batch:])
+        gradients = problem.view_out(gy).reshape(images, *problem.canonical_out[batch:])
+        dtype = np.result_type(problem.compute, *([np.complex64] if problem.complex else []))
+        shape = problem.groups, problem.out_channels, problem.in_channels * prod(problem.taps)
+        if not gradients.size:
+            weights = np.zeros(shape, dtype)
+        else:
+            weights = np.empty(shape, dtype)
+            if self.swapped:
+                read: Any = (..., *(slice(*a.reads(0, a.out), a.stride) for a in problem.axes))
+                self.sums.fill(weights.swapaxes(1, 2), gradients, samples[read], self.threads)
+                if problem.complex:
+                    np.conjugate(weights, out=weights)
+            else:
+                self.sums.fill(weights, samples, gradients, self.threads)
+        return weights.reshape(-1, problem.in_channels, *problem.taps)
+
+
+def make(problem: Problem, backend: str, threads: int | None) -> WeightGradient:
+    """The sums for a problem; with one tap, whichever has fewer channels is copied."""
+    inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
+    swapped = inside and prod(problem.taps) == 1 and problem.in_channels < problem.out_channels
+    summed = problem
+    if swapped:
+        summed = replace(
+            problem,
+            in_channels=problem.out_channels,
+            out_channels=problem.in_channels,
+            axes=tuple(Axis(a.out, 1, 1, 1, 0, a.out, "constant") for a in problem.axes),
+        )
+    return WeightGradient(Sums(summed, backends.load(backend)), problem, swapped, threads)
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """The sums over all outputs, as blocks of weights and parts of the outputs."""
+
+    problem: Problem
+    backend: Backend
+
+    def fill(self, out: NDArray, x: NDArray, gy: NDArray, threads: int | None) -> None:
+        """Fill ``out``, ``(G, K, C * taps)``, from ``x`` and ``gy``, both ``(images, G, …)``."""
+        problem, (blocks, parts) = self.problem, self._cut
+        taps = prod(problem.taps)
+        outer = scratch.mark()
+        apart: list[NDArray] = []
+        if len(parts) > 1:
+            apart = [self._room(*self._whole, scratch.empty) for _ in parts]
+
+        def run(number: int) -> None:
+            which, part = divmod(number, len(parts))
+            groups, channels, filters = block = blocks[which]
             mark = scratch.mark()
             try:
-                y = gradients[(image, groups, slice(None), *region)]
-                x = _seen(axes, region, samples[image, groups, channels], extend, dtype)
-                _add_products(its, _rows(y.astype(dtype, copy=False)), _rows(x))
+                if apart:
+                    sums = apart[part][groups, self._real(filters), self._real(channels)]
+                    self._add(sums, block, parts[part], x, gy)
+                else:
+                    sums = self._room(*block, scratch.empty)
+                    self._add(sums, block, parts[0], x, gy)
+                    rows = slice(channels.start * taps, channels.stop * taps)
+                    self._store(out[groups, filters, rows], sums)
             finally:
                 scratch.release(mark)
 
-    shared = sums.size * images * prod(gradients.shape[3:]) > SHARED
-    parallel.run(run, len(tasks), config.resolve_threads(threads) if shared else 1)
-    weights = np.moveaxis(sums, range(rank), range(-rank, 0))
-    return weights.reshape(-1, *weights.shape[2:])
+        shared = self._products > SHARED
+        tasks = len(blocks) * len(parts)
+        try:
+            parallel.run(run, tasks, config.resolve_threads(threads) if shared else 1)
+            if apart:
+                for sums in apart[1:]:
+                    apart[0] += sums
+                self._store(out, apart[0])
+        finally:
+            scratch.release(outer)
+
+    @cached_property
+    def _products(self) -> int:
+        problem = self.problem
+        outputs = prod(problem.batch) * prod(axis.out for axis in problem.axes)
+        return prod(self._weights) * outputs
+
+    @cached_property
+    def _weights(self) -> tuple[int, ...]:
+        """Of all sums, in real numbers: groups, channels out, channels in and taps."""
+        problem = self.problem
+        channels = (problem.out_channels * problem.parts, problem.in_channels * problem.parts)
+        return (problem.groups, *channels, *problem.taps)
+
+    @cached_property
+    def _whole(self) -> Block:
+        problem = self.problem
+        lengths = problem.groups, problem.in_channels, problem.out_channels
+        return Block(*(slice(0, n) for n in lengths))
+
+    @cached_property
+    def _deep(self) -> bool:
+        """Each group has one channel, and groups are neighbours."""
+        groups, *channels = self._weights[:3]
+        return channels == [1, 1] and groups >= GROUPS
+
+    @cached_property
+    def _cut(self) -> tuple[list[Block], list[list[Box]]]:
+        """Blocks of weights, and parts of the slabs.
+
+        Where weights are few, each part of the slabs has sums of its own, and nothing is copied
+        twice.  Otherwise blocks copy the gradients once for some channels in, or the samples once
+        for some channels out.
+        """
+        problem = self.problem
+        nbytes = prod(self._weights) * problem.compute.itemsize
+        worth = self._products // PRODUCTS
+        tasks = max(min(worth, FEW), min(worth // FEW, TASKS), 1)
+        tasks = max(1 << (tasks - 1).bit_length(), ceil(nbytes / NEAR))
+        outs = (prod(problem.batch), *(axis.out for axis in problem.axes))
+        parts = 1 << (max(min(tasks, ROOM // nbytes, prod(outs)), 1).bit_length() - 1)
+
+        groups = _spans(problem.groups, ceil(tasks / parts), FILTERS if self._deep else 1)
+        needed = ceil(tasks / parts / len(groups))
+        channels = _spans(problem.in_channels, needed, CHANNELS)
+        filters = _spans(problem.out_channels, ceil(needed / len(channels)), FILTERS)
+        blocks = [Block(*spans) for spans in product(groups, channels, filters)]
+
+        some, c, k = (span.stop - span.start for span in blocks[0])
+        copied = some * (c * prod(axis.stride for axis in problem.axes) + k) * problem.parts
+        slabs = _boxes(outs, max(min(SLAB, COPIED // copied, ceil(prod(outs) / parts)), 1))
+        return blocks, [slabs[span] for span in _spans(len(slabs), parts, 1)]
+
+    def _real(self, channels: slice) -> slice:
+        parts = self.problem.parts
+        return slice(channels.start * parts, channels.stop * parts)
+
+    def _room(self, groups: slice, channels: slice, filters: slice, empty: Any) -> NDArray:
+        """Room for the sums of a block, ``(groups, filters, channels, *taps)``, as kernels want."""
+        problem, last = self.problem, len(self.problem.taps)
+        g, c, k = (span.stop - span.start for span in (groups, channels, filters))
+        if self._deep:
+            room = empty((*problem.taps, g), problem.compute)
+            return room.transpose(last, *range(last))[:, None, None]
+        room = empty((g, c * problem.parts, *problem.taps, k * problem.parts), problem.compute)
+        return room.transpose(0, last + 2, *range(1, last + 2))
+
+    def _add(
+        self, sums: NDArray, block: Block, slabs: Sequence[Box], x: NDArray, gy: NDArray
+    ) -> None:
+        """Sum some slabs, one after the other."""
+        for number, slab in enumerate(slabs):
+            mark = scratch.mark()
+            try:
+                more = self._room(*block, scratch.empty) if number else sums
+                more[...] = 0
+                self._add_slab(more, block, slab, x, gy)
+                if number:
+                    sums += more
+            finally:
+                scratch.release(mark)
+
+    def _add_slab(self, sums: NDArray, block: Block, slab: Box, x: NDArray, gy: NDArray) -> None:
+        problem, backend = self.problem, self.backend
+        groups, channels, filters = block
+        images, *region = slab
+        gradients = gy[(images, groups, filters, *region)]
+        samples = x[images, groups, channels]
+        if row_axis(problem, gy, "channels") is None:
+            gradients = self._neighbours(gradients)
+        stride = tuple(axis.stride for axis in problem.axes)
+        if self._in_place and row_axis(problem, x, self._layout) is not None:
+            reads = (a.reads(s.start, s.stop) for a, s in zip(problem.axes, region, strict=True))
+            samples = samples[(..., *(slice(*ends) for ends in reads))]
+            gaps = tuple(axis.dilation for axis in problem.axes)
+        else:
+            spans = tuple((span.start, span.stop) for span in region)
+            last = None if self._deep else len(region) - 1
+            samples = _copied(problem, samples.shape[:3], spans, last).made(backend, samples)
+            lengths = (span.stop - span.start for span in region)
+            gaps = tuple(map(copied_dilation, problem.axes, lengths))
+        if not self._deep:
+            backend.contract_outputs(sums, samples, gradients, stride, gaps)
+            return
+        # Gradients filter the samples, and weights are what comes out.  Images are one more axis.
+        kernel = np.moveaxis(gradients[:, :, 0], 0, 1)
+        bias = np.zeros((len(kernel), 1), problem.compute)
+        across = np.moveaxis(samples, 0, 2)
+        backend.contract_taps(sums, across, kernel, bias, (1, *gaps), (1, *stride), False)
+
+    @cached_property
+    def _in_place(self) -> bool:
+        return all(axis.interior == (0, axis.out) for axis in self.problem.axes)
+
+    @property
+    def _layout(self) -> Any:
+        return "channels" if self._deep else "planes"
+
+    def _neighbours(self, values: NDArray) -> NDArray:
+        """A copy with channels as neighbours, or groups of one channel."""
+        problem, backend = self.problem, self.backend
+        images, groups, channels, *lengths = values.shape
+        last = len(lengths) + 1
+        shape = (images, *lengths, groups, channels, problem.parts)
+        copy = scratch.empty(shape, problem.compute)
+        copy = copy.transpose(0, last, last + 1, last + 2, *range(1, last))
+        backend.store(copy[:, :, :, 0], values.real)
+        if problem.complex:
+            backend.store(copy[:, :, :, 1], values.imag)
+        return copy.reshape(images, groups, channels * problem.parts, *lengths)
+
+    def _store(self, out: NDArray, sums: NDArray) -> None:
+        """Store sums in their place, ``(groups, filters, channels * taps)``."""
+        problem = self.problem
+        if not problem.complex:
+            self.backend.store(out, sums.reshape(out.shape))
+            return
+        g, k, rows = out.shape
+        taps = prod(problem.taps)
+        apart = sums.reshape(g, k, 2, rows // taps, 2, taps)
+        real, imaginary = apart[:, :, 0], apart[:, :, 1]
+        out.real[...] = (real[:, :, :, 0] + imaginary[:, :, :, 1]).reshape(out.shape)
+        out.imag[...] = (imaginary[:, :, :, 0] - real[:, :, :, 1]).reshape(out.shape)
+
+
+def _spans(length: int, parts: int, step: int) -> list[slice]:
+    """About equal parts that end at multiples of a step."""
+    steps = ceil(length / step)
+    parts = max(min(parts, steps), 1)
+    edges = [min(steps * part // parts * step, length) for part in range(parts + 1)]
+    return [slice(*edges[part : part + 2]) for part in range(parts)]
 
 
 def _boxes(lengths: tuple[int, ...], most: int) -> list[Box]:
@@ -105,51 +323,3 @@ def _boxes(lengths: tuple[int, ...], most: int) -> list[Box]:
         for n, step in zip(lengths, reversed(steps), strict=True)
     ]
     return list(product(*spans))
-
-
-def _seen(
-    axes: Sequence[Axis], region: Sequence[slice], x: NDArray, extend: Extend, dtype: np.dtype
-) -> NDArray:
-    """What the outputs of a region read, under one tap, which is all that the axes have."""
-    reads = [axis.reads(span.start, span.stop) for axis, span in zip(axes, region, strict=True)]
-    strides = [axis.stride for axis in axes]
-    bounds = list(zip(axes, reads, strict=True))
-    if x.dtype == dtype and all(a >= 0 and b <= axis.size for axis, (a, b) in bounds):
-        inside: Any = (..., *map(slice, *zip(*reads, strict=True), strides))
-        return np.asarray(x[inside])
-    images, *channels = x.shape[:3]
-    lengths = [b - a for a, b in reads]
-    if x.strides[2] < x.strides[-1]:
-        copy = np.moveaxis(scratch.empty((images, *lengths, *channels), dtype), (-2, -1), (1, 2))
-    else:
-        copy = np.moveaxis(scratch.empty((*channels, images, *lengths), dtype), 2, 0)
-    tables = tuple(runs(axis.boundary, (a,), b - a, axis.size) for axis, (a, b) in bounds)
-    if dtype.kind == "c":
-        extend(copy.real, x.real, tables, 0.0)
-        extend(copy.imag, x.imag, tables, 0.0)
-    else:
-        extend(copy, x, tables, 0.0)
-    taken: Any = (..., *(slice(None, None, stride) for stride in strides))
-    return np.asarray(copy[taken])
-
-
-def _rows(values: NDArray) -> NDArray:
-    """A row for each group and channel, from ``(images, groups, channels, *region)``."""
-    rows = values.transpose(1, 2, 0, *range(3, values.ndim))
-    return rows.reshape(*rows.shape[:2], -1)
-
-
-def _add_products(sums: NDArray, y: NDArray, x: NDArray) -> None:
-    """Add ``y`` times ``x`` conjugated and transposed, in parts that BLAS gives to no threads."""
-    (channels, outputs), columns = y.shape[1:], x.shape[1]
-    x = x.conj().swapaxes(1, 2)
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        for top in range(0, channels, CHANNELS):
-            rows = slice(top, min(top + CHANNELS, channels))
-            height = rows.stop - top
-            inner = SERIAL // (height * columns)
-            if height == 1 or columns == 1:
-                inner = SERIAL_VECTOR // max(height, columns)
-            for start in range(0, outputs, inner):
-                part = slice(start, start + inner)
-                sums[:, rows] += np.matmul(y[:, rows, part], x[:, part])

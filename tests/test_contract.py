@@ -132,7 +132,7 @@ def outputs(kernels, x, gradient, taps, stride=None, dilation=None, gap=0):
     rank = len(taps)
     stride, dilation = stride or (1,) * rank, dilation or (1,) * rank
     sums = sums_over_outputs(x, gradient, taps, stride, dilation)
-    out = framed(sums.shape, [0, 1, *range(3, 3 + rank), 2], x.dtype, gap)
+    out = framed(sums.shape, [0, *range(2, 3 + rank), 1], x.dtype, gap)
     before = whole(sums.shape, x.dtype, 5)
     out.array[...] = before
     kernels.contract_outputs(out.array, x, gradient, stride, dilation)
@@ -175,9 +175,9 @@ def test_planes_of_every_number_of_outputs_and_filters(dtype, kernels):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_outputs_of_every_number_of_channels(dtype, kernels):
-    x, gradient = channels_last((2, 1, 40, 6), 1, dtype), channels_last((2, 1, 13, 5), 1, dtype, 1)
-    for depth in range(1, 41):
-        for filters in {1, 2, 5, 6, 1 + depth % 13}:
+    x, gradient = channels_last((2, 1, 13, 6), 1, dtype), channels_last((2, 1, 40, 5), 1, dtype, 1)
+    for filters in range(1, 41):
+        for depth in {1, 2, 5, 6, 1 + filters % 13}:
             outputs(kernels, x[:, :, :depth], gradient[:, :, :filters], (2,))
 
 
@@ -222,14 +222,14 @@ def test_sums_of_many_terms(dtype, depth, length, kernels):
         channels(kernels, x, w, relu=relu)
         planes(kernels, whole((1, depth * length, 21), dtype), w.reshape(1, 19, -1), relu=relu)
         taps(kernels, many, weights_of_groups(19, (depth * length,), dtype), relu=relu)
-    gradient = channels_last((length, 1, 5, depth), 1, dtype, 1)
-    outputs(kernels, channels_last((length, 1, 21, depth + 1), 1, dtype), gradient, (2,))
+    gradient = channels_last((length, 1, 21, depth), 1, dtype, 1)
+    outputs(kernels, channels_last((length, 1, 5, depth + 1), 1, dtype), gradient, (2,))
 
 
-def test_other_orders_of_weights_and_gradients(kernels):
-    gradient, x = whole((2, 1, 7, 5, 4), "float32", 1), channels_last((2, 1, 9, 6, 5), 2, "float32")
+def test_other_orders_of_weights_and_samples(kernels):
+    x, gradient = whole((2, 1, 9, 6, 5), "float32"), channels_last((2, 1, 7, 5, 4), 2, "float32", 1)
     outputs(kernels, x, gradient, (2, 2))
-    outputs(kernels, x, np.broadcast_to(gradient[..., :1], gradient.shape), (2, 2))
+    outputs(kernels, np.broadcast_to(x[..., :1], x.shape), gradient, (2, 2))
     w = whole((3, 7, 2), "float32").transpose(2, 1, 0)
     planes(kernels, whole((2, 3, 33), "float32"), w)
 
@@ -357,18 +357,18 @@ def test_bits_of_planes_do_not_depend_on_the_place(dtype, compiled):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bits_of_sums_over_outputs_do_not_depend_on_the_place(dtype, compiled):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(2, 14, 15, 1, 40)).astype(dtype).transpose(0, 3, 4, 1, 2)
-    gradient = rng.normal(size=(2, 1, 13, 12, 13)).astype(dtype)
+    x = rng.normal(size=(2, 1, 13, 14, 15)).astype(dtype)
+    gradient = rng.normal(size=(2, 12, 13, 1, 40)).astype(dtype).transpose(0, 3, 4, 1, 2)
 
     def run(x, gradient, taps):
-        shape = (1, gradient.shape[2], *taps, x.shape[2])
-        out = np.zeros(shape, dtype).transpose(0, 1, 4, 2, 3)
+        shape = (1, x.shape[2], *taps, gradient.shape[2])
+        out = np.zeros(shape, dtype).transpose(0, 4, 1, 2, 3)
         compiled.contract_outputs(out, x, gradient, (1, 1), (1, 1))
         return out
 
     everything = run(x, gradient, (3, 3))
     for top, left, height, width in ((0, 0, 3, 3), (1, 2, 1, 1), (1, 0, 2, 3)):
-        for first, depth, filter_, filters in ((0, 40, 0, 13), (1, 5, 3, 4), (7, 33, 12, 1)):
+        for first, depth, filter_, filters in ((0, 13, 0, 40), (3, 4, 1, 5), (12, 1, 7, 33)):
             rows = slice(top, top + height + 11)
             slab = x[:, :, first : first + depth, rows, left : left + width + 12]
             sums = run(slab, gradient[:, :, filter_ : filter_ + filters], (height, width))
@@ -400,9 +400,9 @@ for dtype, end in [(d, e) for d in ("float32", "float64") for e in (True, False)
         out, x, w, bias = ones(1, rows, cols), ones(1, 3, cols), ones(1, rows, 3), ones(1, rows)
         backend.contract_planes(out, x, w, bias, True)
         assert (out == 4).all()
-        out, x, gradient = ones(1, rows, 2, cols), ones(4, 1, cols), ones(1, rows, 3)
-        view = out.transpose(0, 1, 3, 2), x.transpose(1, 2, 0)
-        backend.contract_outputs(*view, gradient, (1,), (1,))
+        out, x, gradient = ones(1, rows, 2, cols), ones(1, rows, 4), ones(3, 1, cols)
+        view = out.transpose(0, 3, 1, 2), x, gradient.transpose(1, 2, 0)
+        backend.contract_outputs(*view, (1,), (1,))
         assert (out == 4).all()
 print("done")
 """
@@ -446,7 +446,7 @@ def test_a_wrong_item_is_noticed(stray, complaint):
         taps(wrong, groups, weights_of_groups(7, (2,), "float32"), gap=2)
     with pytest.raises(AssertionError, match=complaint):
         outputs(
-            wrong, channels_last((1, 7, 5), 1, "float32"), whole((1, 3, 4), "float32"), (2,), gap=2
+            wrong, whole((1, 3, 5), "float32"), channels_last((1, 7, 4), 1, "float32"), (2,), gap=2
         )
 
 

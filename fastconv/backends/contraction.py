@@ -10,7 +10,7 @@ offsets.  Which axes of a convolution become rows, columns and terms depends on 
 `channels`    samples                     batch, outputs      channels out   taps, channels in
 `taps`        samples                     batch, outputs      groups         taps
 `planes`      weights                     channels out        outputs        channels in
-`outputs`     gradients of the outputs    channels out        channels in    batch, outputs
+`outputs`     samples                     channels in, taps   channels out   batch, outputs
 ============  ==========================  ==================  =============  ==================
 """
 
@@ -139,20 +139,20 @@ def outputs(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> Contraction:
-    """Channels in are neighbours in ``x`` and in ``out``, which is ``(G, K, C, *T)``."""
+    """Channels out are neighbours in ``gradient`` and in ``out``, which is ``(G, K, C, *T)``."""
     batch = len(x.shape) - len(stride) - 2
-    loops = [(out.shape[0], out.steps[0], gradient.steps[batch], x.steps[batch], 0)]
-    loops += [
-        (out.shape[3 + i], out.steps[3 + i], 0, x.steps[batch + 2 + i] * gap, 0)
+    group = (out.shape[0], out.steps[0], x.steps[batch], gradient.steps[batch], 0)
+    rows = [(out.shape[2], out.steps[2], x.steps[batch + 1], 0)]
+    rows += [
+        (out.shape[3 + i], out.steps[3 + i], x.steps[batch + 2 + i] * gap, 0)
         for i, gap in enumerate(dilation)
     ]
-    rows = [(out.shape[1], out.steps[1], gradient.steps[batch + 1], 0)]
-    terms = [(x.shape[i], gradient.steps[i], x.steps[i]) for i in range(batch)]
+    terms = [(x.shape[i], x.steps[i], gradient.steps[i]) for i in range(batch)]
     terms += [
-        (gradient.shape[i], gradient.steps[i], x.steps[i] * stride[i - batch - 2])
+        (gradient.shape[i], x.steps[i] * stride[i - batch - 2], gradient.steps[i])
         for i in range(batch + 2, len(x.shape))
     ]
-    return _product(loops, rows, terms, out.shape[2], 0, 0)
+    return _product([group], rows, terms, out.shape[1], 0, 0)
 
 
 def _product(

@@ -141,7 +141,7 @@ def contract_outputs(
     dilation: tuple[int, ...],
 ) -> None:
     arrays, extra = (out, x, gradient), (stride, dilation)
-    _kernels().contract(contraction.outputs, arrays, extra, 2, 1, -1, False)
+    _kernels().contract(contraction.outputs, arrays, extra, 1, 2, -1, False)
 
 
 def contract_taps(

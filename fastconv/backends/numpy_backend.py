@@ -181,8 +181,8 @@ def contract_outputs(
     dilation: tuple[int, ...],
 ) -> None:
     rank = len(stride)
-    by_outputs = np.moveaxis(gradient, (-rank - 2, -rank - 1), (0, 1))
-    factors = by_outputs.reshape(*by_outputs.shape[:2], -1)
+    by_channels = np.moveaxis(gradient, (-rank - 2, -rank - 1), (0, -1))
+    factors = by_channels.reshape(by_channels.shape[0], -1, by_channels.shape[-1])
     lengths = gradient.shape[-rank:]
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for tap in np.ndindex(out.shape[-rank:]):
@@ -190,9 +190,9 @@ def contract_outputs(
             where: tuple[Any, ...] = tuple(
                 slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in steps
             )
-            by_channels = np.moveaxis(x[(..., *where)], (-rank - 2, -rank - 1), (0, -1))
-            samples = by_channels.reshape(by_channels.shape[0], -1, by_channels.shape[-1])
-            out[(..., *tap)] += _product(factors, samples)
+            by_outputs = np.moveaxis(x[(..., *where)], (-rank - 2, -rank - 1), (0, 1))
+            samples = by_outputs.reshape(*by_outputs.shape[:2], -1)
+            out[(..., *tap)] += _product(samples, factors).swapaxes(1, 2)
 
 
 def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> None:

@@ -148,7 +148,7 @@ def contract_outputs(
     dilation: tuple[int, ...],
 ) -> None:
     product = contraction.contraction(contraction.outputs, (out, x, gradient), stride, dilation)
-    _contract(out, gradient, x, out, product, True, False)
+    _contract(out, x, gradient, out, product, True, False)
 
 
 def _contract(

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from ... import config, dtypes, validate
+from ... import dtypes, validate
 from ...api.layers import Padding
 from ...api.options import Boundary, PerAxis
 from ...config import BackendName
-from ...weight_gradient import weight_gradient
+from ...planner import make_weight_gradient
 
 __all__ = ["conv1d_weight", "conv2d_weight", "conv3d_weight"]
 
@@ -232,9 +232,8 @@ def _weight(
     samples = validate.array(x, f"{name}: input")
     gy = validate.array(grad_output, f"{name}: grad_output")
     shape = validate.shape(weight_size, f"{name}: weight_size")
-    if threads is not None:
-        validate.thread_count(threads, f"{name}: threads")
-    problem = validate.weight_gradient(
+    gradient = make_weight_gradient(
+        validate.weight_gradient,
         name,
         rank,
         samples.shape,
@@ -244,8 +243,10 @@ def _weight(
         gy.dtype,
         out_dtype=validate.output_dtype(out, f"{name}: out"),
         **how,
+        backend=backend,
+        threads=threads,
     )
+    problem = gradient.problem
     if out is not None:
         validate.check_receiver(f"{name}: out", "input", samples, out, shape, problem.complex)
-    sums = weight_gradient(problem, samples, gy, config.resolve_backend(backend), threads)
-    return dtypes.stored(sums, problem.dtype, out)
+    return dtypes.stored(gradient(samples, gy), problem.dtype, out)
