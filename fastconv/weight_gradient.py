@@ -128,6 +128,8 @@ class Sums:
         """Fill ``out``, ``(G, K, C * taps)``, from ``x`` and ``gy``, both ``(images, G, …)``."""
         problem, (blocks, parts) = self.problem, self._cut
         taps = prod(problem.taps)
+        in_place = not (self._deep or problem.complex) and out.strides[1] == out.itemsize
+        in_place = in_place and taps == 1
         outer = scratch.mark()
         apart: list[NDArray] = []
         if len(parts) > 1:
@@ -138,14 +140,16 @@ class Sums:
             groups, channels, filters = block = blocks[which]
             mark = scratch.mark()
             try:
+                target = out[groups, filters, channels.start * taps : channels.stop * taps]
                 if apart:
                     sums = apart[part][groups, self._real(filters), self._real(channels)]
-                    self._add(sums, block, parts[part], x, gy)
+                elif in_place:
+                    sums = target.reshape(*target.shape, *problem.taps)
                 else:
                     sums = self._room(*block, scratch.empty)
-                    self._add(sums, block, parts[0], x, gy)
-                    rows = slice(channels.start * taps, channels.stop * taps)
-                    self._store(out[groups, filters, rows], sums)
+                self._add(sums, block, parts[part], x, gy)
+                if not apart and not in_place:
+                    self._store(target, sums)
             finally:
                 scratch.release(mark)
 
