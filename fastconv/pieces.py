@@ -41,6 +41,9 @@ STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
 
+KEPT = 64
+"""Pieces that are remembered: plans of the same problem share them."""
+
 Box = tuple[tuple[int, int], ...]
 
 
@@ -156,6 +159,7 @@ class Pieces:
         """How many of them read a copy."""
         self.copy_bytes = max((grid.copy_bytes for grid in grids), default=0)
         """Bytes that a copy has at most."""
+        self._made: dict[int, Piece] = {}
 
     def __len__(self) -> int:
         return self._len
@@ -164,6 +168,14 @@ class Pieces:
         return map(self.__getitem__, range(len(self)))
 
     def __getitem__(self, number: int) -> Piece:
+        piece = self._made.get(number)
+        if piece is None:
+            piece = self._make(number)
+            if number < KEPT:
+                self._made[number] = piece
+        return piece
+
+    def _make(self, number: int) -> Piece:
         for grid in self._grids:
             if number < len(grid):
                 return grid[number]

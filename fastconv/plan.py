@@ -7,8 +7,9 @@ that touch a border, run the kernel, store the result.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from .pieces import Pieces, cut, cut_layer
 from .problem import Form, Problem
 from .work import Work, row_axis
 
-__all__ = ["Candidate", "Plan", "make"]
+__all__ = ["Candidate", "Plan", "make", "thread_count"]
 
 HAND_OVER = 5e-5
 """Seconds of work that a thread must save: some times what handing it over costs."""
@@ -59,7 +60,8 @@ class Plan:
     """The question in Python's integers, which NumPy alone has, where 64 bits may not do."""
     _weights: tuple[NDArray, ...]
     _bias: NDArray
-    _threads: int | None
+    threads: int | None
+    """As the call that made it said."""
     _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict, init=False)
 
     def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
@@ -92,35 +94,36 @@ class Plan:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
             result = np.empty(problem.out_shape, out.dtype) if in_the_way else out.view(np.ndarray)
-        plan = self
-        safe = problem.safe
-        if self._wide and safe is not None and dtypes.largest_value(samples) > safe:
-            plan = make(self._wide, "numpy", self.algorithm, self.candidates, self._threads)
-        source, target = problem.view_x(samples), problem.view_out(result)
-        layout = algorithms.load(plan.algorithm).LAYOUT
-        rows = (row_axis(plan.problem, view, layout) for view in (source, target))
-        work = plan._work(*rows)
-        parallel.run(partial(work.run, source, target), len(work), self._thread_count(len(work)))
+        run, pieces = self.tasks(samples, result)
+        parallel.run(run, pieces, thread_count(pieces, self.worth, self.threads))
         if out is None:
             return result
         if in_the_way:
             np.copyto(out, result)
         return out
 
-    @property
+    def tasks(self, samples: NDArray, result: NDArray) -> tuple[Callable[[int], None], int]:
+        """What fills a piece of ``result``, and the number of pieces, from checked arrays."""
+        plan, problem = self, self.problem
+        safe = problem.safe
+        if self._wide and safe is not None and dtypes.largest_value(samples) > safe:
+            plan = make(self._wide, "numpy", self.algorithm, self.candidates, self.threads)
+        source, target = problem.view_x(samples), problem.view_out(result)
+        layout = algorithms.load(plan.algorithm).LAYOUT
+        rows = (row_axis(plan.problem, view, layout) for view in (source, target))
+        work = plan._work(*rows)
+        return partial(work.run, source, target), len(work)
+
+    @cached_property
     def weight_bytes(self) -> int:
         """Bytes of the weights as the algorithm wants them."""
         return sum(w.nbytes for w in self._weights)
 
-    def _thread_count(self, pieces: int) -> int:
-        """Threads that are allowed and worth their hand-over."""
-        worth = min(pieces, self._worth)
-        return min(worth, config.resolve_threads(self._threads)) if worth > 1 else 1
-
     @cached_property
-    def _worth(self) -> int:
+    def worth(self) -> float:
+        """Threads whose hand-over is worth it."""
         chosen = (c.seconds for c in self.candidates if c.algorithm == self.algorithm)
-        return int((next(chosen) or 0.0) / HAND_OVER)
+        return (next(chosen) or 0.0) / HAND_OVER
 
     def _work(self, x_row: int | None, out_row: int | None) -> Work:
         """The work on arrays whose neighbouring items are along these axes."""
@@ -128,7 +131,7 @@ class Plan:
         if work is None:
             work = self._works[x_row, out_row] = Work(
                 self.problem,
-                self._pieces(in_place=x_row is not None),
+                _pieces(self.problem, self.backend, self.algorithm, x_row is not None),
                 backends.load(self.backend),
                 algorithms.load(self.algorithm),
                 self._weights,
@@ -137,15 +140,6 @@ class Plan:
                 out_row,
             )
         return work
-
-    def _pieces(self, in_place: bool) -> Pieces:
-        problem, algorithm = self.problem, algorithms.load(self.algorithm)
-        in_place = in_place and algorithm.IN_PLACE
-        products, layout = algorithm.products(problem), algorithm.LAYOUT
-        if layout == "rows":
-            return cut(problem, products, algorithm.grain(problem), in_place)
-        panel = backends.load(self.backend).panel(problem.compute) if layout == "channels" else 1
-        return cut_layer(problem, products, algorithm.grain(problem), panel, layout, in_place)
 
     def __repr__(self) -> str:
         problem = self.problem
@@ -165,14 +159,32 @@ class Plan:
             else:
                 verdict = f"{candidate.seconds * 1e3:.3g} ms predicted on one thread"
             lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
-        pieces = self._pieces(in_place=problem.x_dtype == problem.compute)
-        threads = self._thread_count(len(pieces))
+        in_place = problem.x_dtype == problem.compute
+        pieces = _pieces(problem, self.backend, self.algorithm, in_place)
+        threads = thread_count(len(pieces), self.worth, self.threads)
         lines.append(
             f"  pieces     {len(pieces)}, of which {pieces.copies} read a copy with its border"
         )
         lines.append(f"  threads    {threads}")
         lines.append(f"  copies     {threads * pieces.copy_bytes} bytes at a time")
         return "\n".join(lines)
+
+
+def thread_count(pieces: int, worth: float, threads: int | None) -> int:
+    """Threads that are allowed, of so many that have work and are worth their hand-over."""
+    most = min(pieces, int(worth))
+    return min(most, config.resolve_threads(threads)) if most > 1 else 1
+
+
+@lru_cache(maxsize=128)
+def _pieces(problem: Problem, backend: str, algorithm: str, in_place: bool) -> Pieces:
+    module = algorithms.load(algorithm)
+    in_place = in_place and module.IN_PLACE
+    products, layout = module.products(problem), module.LAYOUT
+    if layout == "rows":
+        return cut(problem, products, module.grain(problem), in_place)
+    panel = backends.load(backend).panel(problem.compute) if layout == "channels" else 1
+    return cut_layer(problem, products, module.grain(problem), panel, layout, in_place)
 
 
 def _shape(lengths: tuple[int, ...]) -> str:

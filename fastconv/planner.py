@@ -138,7 +138,7 @@ def _transpose(
         (_transpose(strip.transposition, algorithm, backend, threads), strip.runs)
         for strip in asked.strips
     )
-    return Transposed(asked.result, tuple(plans), tuple(strips))
+    return Transposed(asked.result, tuple(plans), tuple(strips), threads)
 
 
 def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> WeightGradient:

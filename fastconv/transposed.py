@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import dtypes, validate
-from .plan import Plan
+from . import dtypes, parallel, validate
+from .plan import Plan, thread_count
 
 __all__ = ["Transposed"]
 
@@ -24,6 +25,7 @@ class Transposed:
     """What each phase fills, and how."""
     strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...]
     """Samples beyond the edges, and where each of them is added."""
+    threads: int | None
 
     def __call__(self, x: NDArray, out: NDArray | None = None) -> NDArray:
         """The result for ``x``, which has the shape and dtype that the plans were made for."""
@@ -37,14 +39,25 @@ class Transposed:
             sums = np.empty(result.shape, result.sums)
         if result.rest is not None:
             np.moveaxis(sums, result.channel, -1)[...] = result.rest
-        for place, plan in self.plans:
-            plan(x, sums[place])
+        self._run_phases(x, sums)
         channels_first = np.moveaxis(sums, result.channel, 0)
         for strip, runs in self.strips:
             _fold(channels_first, np.moveaxis(strip(x), result.channel, 0), runs)
         return dtypes.stored(sums, result.dtype, out)
 
-    @property
+    def _run_phases(self, x: NDArray, sums: NDArray) -> None:
+        """Run the pieces of all phases, between which threads need not wait."""
+        phases = (plan.tasks(x, sums[place]) for place, plan in self.plans)
+        calls = [(fill, piece) for fill, pieces in phases for piece in range(pieces)]
+
+        def run(number: int) -> None:
+            fill, piece = calls[number]
+            fill(piece)
+
+        worth = sum(plan.worth for _, plan in self.plans)
+        parallel.run(run, len(calls), thread_count(len(calls), worth, self.threads))
+
+    @cached_property
     def weight_bytes(self) -> int:
         """Bytes of all weights."""
         plans = sum(plan.weight_bytes for _, plan in self.plans)

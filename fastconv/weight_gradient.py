@@ -35,7 +35,7 @@ COPIED = 1 << 18
 """Items that are copied for a slab."""
 ROOM = 1 << 21
 """Bytes of sums that are kept apart at a time."""
-NEAR = 1 << 20
+NEAR = 1 << 21
 """Bytes of the sums of a block."""
 PRODUCTS = 1 << 24
 """Products of a task at least."""
@@ -298,7 +298,10 @@ class Sums:
         """Store sums in their place, ``(groups, filters, channels * taps)``."""
         problem = self.problem
         if not problem.complex:
-            self.backend.store(out, sums.reshape(out.shape))
+            sums = sums.reshape(out.shape)
+            for start in range(0, out.shape[1], FILTERS):  # as many rows as a cache keeps apart
+                some = slice(start, start + FILTERS)
+                self.backend.store(out[:, some], sums[:, some])
             return
         g, k, rows = out.shape
         taps = prod(problem.taps)

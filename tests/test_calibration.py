@@ -196,7 +196,7 @@ def times(monkeypatch):
         found = {}
         for name, call in calls.items():
             plan = call.func
-            assert plan._threads == 1
+            assert plan.threads == 1
             module = algorithms.load(plan.algorithm)
             exact = module.cost(plan.problem, plan.backend)
             found[name] = np.array([2 * exact, exact, 3 * exact])
