@@ -1,8 +1,7 @@
 """One step of training: a layer, and the gradients of its input and of its weights."""
 
-from fastconv.backends import ORDER
-
 import fastconv
+from fastconv.backends import ORDER
 
 from .gradients import LAYERS, STEPS, ours
 

@@ -1,9 +1,9 @@
 """The gradient of the weights of a convolution: long sums over all outputs, for each weight.
 
-They are a matrix product: a row for each channel in and tap, with the samples that the outputs read
-there, times the gradients of the outputs, a column for each channel out.  The gradients are copied
-with their channels as neighbours, and the samples with their border, a slab of outputs at a time, so
-that neither memory nor errors grow with the image.
+They are a matrix product: a row for each channel in and tap, with the samples that the outputs
+read there, times the gradients of the outputs, a column for each channel out.  The gradients are
+copied with their channels as neighbours, and the samples with their border, a slab of outputs at a
+time, so that neither memory nor errors grow with the image.
 
 How the work is cut depends on the problem alone, and what slabs add up to is added in their order:
 the bits are the same for any number of threads.
