@@ -11,7 +11,7 @@ the bits are the same for any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import product
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import backends, config, parallel, scratch
+from .algorithms import Layout
 from .backends._protocol import Backend
 from .copies import Copy, copied_dilation
 from .problem import Axis, Problem
@@ -53,6 +54,7 @@ GROUPS = 8
 """Groups of one channel that are summed side by side."""
 
 Box = tuple[slice, ...]
+Empty = Callable[[tuple[int, ...], np.dtype], NDArray]
 _copied = lru_cache(maxsize=1024)(Copy.of)
 
 
@@ -220,7 +222,7 @@ class Sums:
         parts = self.problem.parts
         return slice(channels.start * parts, channels.stop * parts)
 
-    def _room(self, groups: slice, channels: slice, filters: slice, empty: Any) -> NDArray:
+    def _room(self, groups: slice, channels: slice, filters: slice, empty: Empty) -> NDArray:
         """Room for the sums of a block, ``(groups, filters, channels, *taps)``, as kernels want."""
         problem, last = self.problem, len(self.problem.taps)
         g, c, k = (span.stop - span.start for span in (groups, channels, filters))
@@ -254,9 +256,11 @@ class Sums:
         if row_axis(problem, gy, "channels") is None:
             gradients = self._neighbours(gradients)
         stride = tuple(axis.stride for axis in problem.axes)
-        if self._in_place and row_axis(problem, x, self._layout) is not None:
+        layout: Layout = "channels" if self._deep else "planes"
+        if self._inside and row_axis(problem, x, layout) is not None:
             reads = (a.reads(s.start, s.stop) for a, s in zip(problem.axes, region, strict=True))
-            samples = samples[(..., *(slice(*ends) for ends in reads))]
+            inside: Any = (..., *(slice(*ends) for ends in reads))
+            samples = samples[inside]
             gaps = tuple(axis.dilation for axis in problem.axes)
         else:
             spans = tuple((span.start, span.stop) for span in region)
@@ -274,12 +278,9 @@ class Sums:
         backend.contract_taps(sums, across, kernel, bias, (1, *gaps), (1, *stride), False)
 
     @cached_property
-    def _in_place(self) -> bool:
+    def _inside(self) -> bool:
+        """All samples that are read lie in the array."""
         return all(axis.interior == (0, axis.out) for axis in self.problem.axes)
-
-    @property
-    def _layout(self) -> Any:
-        return "channels" if self._deep else "planes"
 
     def _neighbours(self, values: NDArray) -> NDArray:
         """A copy with channels as neighbours, or groups of one channel."""

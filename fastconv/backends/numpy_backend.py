@@ -9,6 +9,7 @@ summed, one matrix product.
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,25 @@ def contract_taps(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    correlate(out, x, w[:, None, None], bias, stride, dilation, relu)
+    places, taps = out.shape[-len(stride) :], w.shape[1:]
+    if len(w) == 1 or prod(places) >= prod(taps):
+        correlate(out, x, w[:, None, None], bias, stride, dilation, relu)
+        return
+    # The same sums in the same order: rows of groups are added below each other.
+    rank, batch = len(taps), x.shape[: -len(taps) - 2]
+    terms = np.empty((1 + prod(taps), *batch, len(w)), out.dtype)
+    terms[0] = bias[:, 0]
+    products = terms[1:].reshape(*taps, *batch, len(w))
+    weights = np.moveaxis(w, 0, -1).reshape(*taps, *(1 for _ in batch), len(w))
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        for place in np.ndindex(places):
+            steps = zip(place, stride, dilation, taps, strict=True)
+            where: list[Any] = [slice(o * s, o * s + (k - 1) * d + 1, d) for o, s, d, k in steps]
+            seen = np.moveaxis(x[(..., 0, *where)], range(-rank, 0), range(rank))
+            np.multiply(seen, weights, out=products)
+            np.add.reduce(terms, axis=0, out=out[(..., 0, *place)])
+    if relu:
+        np.maximum(out, 0, out=out)
 
 
 def contract_outputs(
