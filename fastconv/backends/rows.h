@@ -376,20 +376,45 @@ typedef struct {
     char constant[32]; /* as often as it fits */
 } walk_t;
 
-static void fill(const walk_t *w, int depth, char *to, int64_t n)
+static void fill_row(const walk_t *w, char *to, int64_t n)
 {
-    const row_axis_t *axis = w->axes + depth;
-    if (depth < w->last) {
-        for (int64_t i = 0; i < n; i++) fill(w, depth + 1, to + i * axis->to, axis[1].n);
-    } else if (axis->to == w->item) {
+    const int64_t step = w->axes[w->last].to;
+    if (step == w->item) {
         int64_t bytes = n * w->item;
         for (; bytes >= 32; bytes -= 32, to += 32) memcpy(to, w->constant, 32);
         for (; bytes >= 8; bytes -= 8, to += 8) memcpy(to, w->constant, 8);
         if (bytes) memcpy(to, w->constant, 4);
     } else if (w->item == 4) {
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * axis->to, w->constant, 4);
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 4);
     } else {
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * axis->to, w->constant, 8);
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 8);
+    }
+}
+
+static void fill(const walk_t *w, int depth, char *to, int64_t n)
+{
+    if (depth == w->last) {
+        fill_row(w, to, n);
+        return;
+    }
+    const row_axis_t *axis = w->axes + depth;
+    for (int64_t i = 0; i < n; i++) fill(w, depth + 1, to + i * axis->to, axis[1].n);
+}
+
+/* `n` rows with runs: one run of all rows after the other. */
+static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, int64_t step)
+{
+    const row_axis_t *axis = w->axes + w->last;
+    const int64_t to_row = axis[-1].to;
+    for (const int64_t *run = axis->runs; run < axis->runs + 4 * axis->n_runs; run += 4) {
+        char *t = to + run[0] * axis->to;
+        if (run[2] < 0) {
+            for (int64_t i = 0; i < n; i++) fill_row(w, t + i * to_row, run[1]);
+        } else {
+            const char *f = from + run[2] * axis->from;
+            for (int64_t i = 0; i < n; i++)
+                w->row(t + i * to_row, f + i * step, run[1], axis->to, run[3] * axis->from);
+        }
     }
 }
 
@@ -402,8 +427,9 @@ static void walk_run(const walk_t *w, int depth, char *to, const char *from, int
     const row_axis_t *axis = w->axes + depth;
     if (depth == w->last) {
         w->row(to, from, n, axis->to, step);
-    } else if (depth == w->last - 1 && w->turn && step == w->item && axis[1].to == w->item
-               && !axis[1].runs) {
+    } else if (depth == w->last - 1 && axis[1].runs) {
+        walk_rows(w, to, from, n, step);
+    } else if (depth == w->last - 1 && w->turn && step == w->item && axis[1].to == w->item) {
         w->turn(to, from, n, axis->to, axis[1].n, axis[1].from);
     } else {
         for (int64_t i = 0; i < n; i++) walk(w, depth + 1, to + i * axis->to, from + i * step);
