@@ -193,68 +193,72 @@ LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS, 1)
 LAY(wide_3x3, 3, 3, 1, 1, 2, 4, 1)
 LAY(one_3x3, 3, 3, 1, 1, 2, 1, 1)
 
-/* One plane of 3x3 taps: three rows by one or two vectors, so that weights and sums stay in registers. */
-static ALWAYS_INLINE int64_t NAME(lay_planes)(OPERANDS, int64_t col, const int vectors, const int apart)
+/* A slab with one plane of 3x3 taps: three rows by one or two vectors, so that weights and sums stay in
+ * registers.  The second vector of a tile begins nearer to the first where columns are few. */
+static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int apart)
 {
     const VEC zero = {0};
     VEC weight[3][3];
-    x += planes[0];
-    w += planes[1];
     UNROLL
     for (int r = 0; r < 3; r++) {
         UNROLL
         for (int c = 0; c < 3; c++) {
-            weight[r][c] = zero + w[r * n->tap_row_w + c];
+            weight[r][c] = zero + w[planes[1] + r * n->tap_row_w + c];
             LOADED_ONCE(weight[r][c]);
         }
     }
     const int64_t row_x = n->tap_row_x, row_out = n->row_out;
-    for (; col + vectors * LANES <= n->cols; col += vectors * LANES) {
-        const T *from = x + col * apart;
-        T *to = out + col;
-        VEC sum[3][2];
-        UNROLL
-        for (int r = 0; r < 3; r++) {
+    const int64_t width = n->cols < vectors * LANES ? n->cols : vectors * LANES;
+    const int64_t second = width - LANES;
+    for (int64_t below = 0; below < n->rows; below += 3) {
+        const int64_t top = below + 3 <= n->rows ? below : n->rows - 3;
+        for (int64_t next = 0; next < n->cols; next += width) {
+            const int64_t left = next + width <= n->cols ? next : n->cols - width;
+            const T *from = x + planes[0] + top * n->row_x + left * apart;
+            T *to = out + top * row_out + left;
+            VEC sum[3][2];
             UNROLL
-            for (int v = 0; v < vectors; v++) sum[r][v] = zero + bias;
-        }
-        UNROLL
-        for (int row = 0; row < 2 * apart + 3; row++, from += row_x) {
-            UNROLL
-            for (int c = 0; c < 3; c++) {
+            for (int r = 0; r < 3; r++) {
                 UNROLL
-                for (int v = 0; v < vectors; v++) {
-                    VEC sample = NAME(samples)(from + c + v * LANES * apart, apart);
-                    LOADED_ONCE(sample);
+                for (int v = 0; v < vectors; v++) sum[r][v] = zero + bias;
+            }
+            UNROLL
+            for (int row = 0; row < 2 * apart + 3; row++, from += row_x) {
+                UNROLL
+                for (int c = 0; c < 3; c++) {
                     UNROLL
-                    for (int r = 0; r < 3; r++) {
-                        const int tap = row - r * apart;
-                        if (tap >= 0 && tap < 3) sum[r][v] += sample * weight[tap][c];
+                    for (int v = 0; v < vectors; v++) {
+                        VEC sample = NAME(samples)(from + c + v * second * apart, apart);
+                        LOADED_ONCE(sample);
+                        UNROLL
+                        for (int r = 0; r < 3; r++) {
+                            const int tap = row - r * apart;
+                            if (tap >= 0 && tap < 3) sum[r][v] += sample * weight[tap][c];
+                        }
                     }
                 }
             }
-        }
-        UNROLL
-        for (int r = 0; r < 3; r++, to += row_out) {
             UNROLL
-            for (int v = 0; v < vectors; v++) {
-                const VEC done = n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
-                *(VEC *)(to + v * LANES) = apart == 2 ? ORDERED(done) : done;
+            for (int r = 0; r < 3; r++, to += row_out) {
+                UNROLL
+                for (int v = 0; v < vectors; v++) {
+                    const VEC done = n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
+                    *(VEC *)(to + v * second) = apart == 2 ? ORDERED(done) : done;
+                }
             }
         }
     }
-    return col;
 }
 
-#define PLANE(name, vectors, apart)                                                      \
-    static int64_t NAME(name)(OPERANDS, int64_t col)                                     \
-    {                                                                                    \
-        return NAME(lay_planes)(out, x, w, bias, planes, n, col, vectors, apart);        \
-    }
-PLANE(plane_wide, 2, 1)
-PLANE(plane, 1, 1)
-PLANE(plane_apart, 1, 2)
-#undef PLANE
+static void NAME(slab_3x3_near)(OPERANDS)
+{
+    NAME(slab_3x3)(out, x, w, bias, planes, n, 2, 1);
+}
+
+static void NAME(slab_3x3_apart)(OPERANDS)
+{
+    NAME(slab_3x3)(out, x, w, bias, planes, n, 1, 2);
+}
 #endif
 
 #undef LAY
@@ -327,6 +331,7 @@ static void NAME(slab)(OPERANDS)
 {
     int64_t (*wide)(OPERANDS, int64_t) = NAME(flat_wide);
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
+    void (*whole)(OPERANDS) = NULL;
     int64_t rows = 1, block = n->cols;
 #if FROZEN
     if (n->kh == 1 && n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
@@ -350,8 +355,7 @@ static void NAME(slab)(OPERANDS)
         wide = NAME(column_wide);
     } else if (square && n->n_planes == 1 && n->rows >= 3) {
         rows = 3;
-        wide = n->col_x == 1 ? NAME(plane_wide) : NAME(plane_apart);
-        one = n->col_x == 1 ? NAME(plane) : NAME(plane_apart);
+        whole = n->col_x == 1 ? NAME(slab_3x3_near) : NAME(slab_3x3_apart);
     } else if (square && rows == 4) {
         rows = 2;
         wide = NAME(wide_3x3);
@@ -367,6 +371,10 @@ static void NAME(slab)(OPERANDS)
         nest_t part = *n;
         if (n->cols - left >= 2 * block) part.cols = block;
         else part.cols = block = n->cols - left;
+        if (whole) {
+            whole(out + left * COL_OUT, x + left * n->col_x, w, bias, planes, &part);
+            continue;
+        }
         for (int64_t row = 0; row < n->rows; row += rows) {
             if (row + rows > n->rows) row = n->rows - rows;
             T *o = out + row * n->row_out + left * COL_OUT;
