@@ -194,8 +194,9 @@ LAY(wide_3x3, 3, 3, 1, 1, 2, 4, 1)
 LAY(one_3x3, 3, 3, 1, 1, 2, 1, 1)
 
 /* A slab with one plane of 3x3 taps: three rows by one or two vectors, so that weights and sums stay in
- * registers.  The second vector of a tile begins nearer to the first where columns are few. */
-static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int apart)
+ * registers.  A second vector begins `second` items after the first. */
+static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int64_t second,
+                                         const int apart)
 {
     const VEC zero = {0};
     VEC weight[3][3];
@@ -207,14 +208,14 @@ static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int 
             LOADED_ONCE(weight[r][c]);
         }
     }
-    const int64_t row_x = n->tap_row_x, row_out = n->row_out;
-    const int64_t width = n->cols < vectors * LANES ? n->cols : vectors * LANES;
-    const int64_t second = width - LANES;
-    for (int64_t below = 0; below < n->rows; below += 3) {
-        const int64_t top = below + 3 <= n->rows ? below : n->rows - 3;
-        for (int64_t next = 0; next < n->cols; next += width) {
-            const int64_t left = next + width <= n->cols ? next : n->cols - width;
-            const T *from = x + planes[0] + top * n->row_x + left * apart;
+    const int64_t rows = n->rows, cols = n->cols, row_x = n->tap_row_x, row_out = n->row_out;
+    const int64_t width = LANES + second;
+    for (int64_t below = 0; below < rows; below += 3) {
+        const int64_t top = below + 3 <= rows ? below : rows - 3;
+        const T *line = x + planes[0] + top * n->row_x;
+        for (int64_t next = 0; next < cols; next += width) {
+            const int64_t left = next + width <= cols ? next : cols - width;
+            const T *from = line + left * apart;
             T *to = out + top * row_out + left;
             VEC sum[3][2];
             UNROLL
@@ -238,13 +239,18 @@ static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int 
                     }
                 }
             }
+            if (n->relu) {
+                UNROLL
+                for (int r = 0; r < 3; r++) {
+                    UNROLL
+                    for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+                }
+            }
             UNROLL
             for (int r = 0; r < 3; r++, to += row_out) {
                 UNROLL
-                for (int v = 0; v < vectors; v++) {
-                    const VEC done = n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
-                    *(VEC *)(to + v * second) = apart == 2 ? ORDERED(done) : done;
-                }
+                for (int v = 0; v < vectors; v++)
+                    *(VEC *)(to + v * second) = apart == 2 ? ORDERED(sum[r][v]) : sum[r][v];
             }
         }
     }
@@ -252,12 +258,13 @@ static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int 
 
 static void NAME(slab_3x3_near)(OPERANDS)
 {
-    NAME(slab_3x3)(out, x, w, bias, planes, n, 2, 1);
+    if (n->cols >= 2 * LANES) NAME(slab_3x3)(out, x, w, bias, planes, n, 2, LANES, 1);
+    else NAME(slab_3x3)(out, x, w, bias, planes, n, 2, n->cols - LANES, 1);
 }
 
 static void NAME(slab_3x3_apart)(OPERANDS)
 {
-    NAME(slab_3x3)(out, x, w, bias, planes, n, 1, 2);
+    NAME(slab_3x3)(out, x, w, bias, planes, n, 1, 0, 2);
 }
 #endif
 
