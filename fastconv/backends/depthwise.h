@@ -45,11 +45,17 @@ static ALWAYS_INLINE void NAMED(add_taps_of_channels)(T *out, const T *x, const 
                     sum[r][v] += *(const VEC *)(from[r] + tap->a + v * LANES) * weight;
             }
         }
+        if (n->relu) {
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                UNROLL
+                for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+            }
+        }
         UNROLL
         for (int r = 0; r < rows; r++) {
             UNROLL
-            for (int v = 0; v < vectors; v++)
-                *(VEC *)(out + row[r].out + v * LANES) = n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
+            for (int v = 0; v < vectors; v++) *(VEC *)(out + row[r].out + v * LANES) = sum[r][v];
         }
     }
 }
@@ -119,11 +125,17 @@ static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const 
             }
         }
     }
+    if (n->relu) {
+        UNROLL
+        for (int r = 0; r < outputs; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+        }
+    }
     UNROLL
     for (int r = 0; r < outputs; r++, out += step_out) {
         UNROLL
-        for (int v = 0; v < vectors; v++)
-            *(VEC *)(out + v * LANES) = n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
+        for (int v = 0; v < vectors; v++) *(VEC *)(out + v * LANES) = sum[r][v];
     }
 }
 

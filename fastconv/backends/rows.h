@@ -404,16 +404,22 @@ static void fill(const walk_t *w, int depth, char *to, int64_t n)
 /* `n` rows with runs: one run of all rows after the other. */
 static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, int64_t step)
 {
-    const row_axis_t *axis = w->axes + w->last;
-    const int64_t to_row = axis[-1].to;
-    for (const int64_t *run = axis->runs; run < axis->runs + 4 * axis->n_runs; run += 4) {
-        char *t = to + run[0] * axis->to;
-        if (run[2] < 0) {
-            for (int64_t i = 0; i < n; i++) fill_row(w, t + i * to_row, run[1]);
-        } else {
-            const char *f = from + run[2] * axis->from;
+    const row_axis_t axis = w->axes[w->last];
+    const int64_t to_row = w->axes[w->last - 1].to;
+    row_t *row = w->row;
+    for (const int64_t *run = axis.runs; run < axis.runs + 4 * axis.n_runs; run += 4) {
+        const int64_t items = run[1], from_step = run[3] * axis.from;
+        char *t = to + run[0] * axis.to;
+        const char *f = from + run[2] * axis.from;
+        if (run[2] >= 0) {
             for (int64_t i = 0; i < n; i++)
-                w->row(t + i * to_row, f + i * step, run[1], axis->to, run[3] * axis->from);
+                row(t + i * to_row, f + i * step, items, axis.to, from_step);
+        } else if (items == 1 && w->item == 4) {
+            int32_t constant;
+            memcpy(&constant, w->constant, 4);
+            for (int64_t i = 0; i < n; i++) memcpy(t + i * to_row, &constant, 4);
+        } else {
+            for (int64_t i = 0; i < n; i++) fill_row(w, t + i * to_row, items);
         }
     }
 }
