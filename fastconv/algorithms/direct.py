@@ -17,10 +17,12 @@ __all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuse
 
 LAYOUT: Layout = "rows"
 IN_PLACE = True
+APART = 2
+"""Times that a product takes where outputs read every second sample."""
 ONE_BY_ONE = 4
-"""Times that a product takes where outputs read samples that are not neighbours."""
-ROWS = 1000
-"""Rows whose starts cost as much as a call."""
+"""Times that a product takes where outputs read samples that are farther apart."""
+STARTS = 25000
+"""Taps of rows that cost as much as a call to begin with."""
 
 
 def refuses(problem: Problem) -> None:
@@ -38,10 +40,11 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 
 def cost(problem: Problem, backend: str) -> float:
-    """Seconds on one thread: a stride leaves vectors empty, and every row has its own start."""
-    apart = ONE_BY_ONE if problem.axes[-1].stride > 1 else 1
-    rows = prod(problem.canonical_out[:-1]) * rates.of(backend).call / ROWS
-    return costs.seconds(problem, backend, products(problem) * apart) + rows
+    """Seconds on one thread: a stride leaves vectors empty, and every row begins with all taps."""
+    stride, each = problem.axes[-1].stride, products(problem)
+    apart = 1 if stride == 1 else APART if stride == 2 else ONE_BY_ONE
+    starts = prod(problem.canonical_out[:-1]) * each * rates.of(backend).call / STARTS
+    return costs.seconds(problem, backend, each * apart) + starts
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:

@@ -179,11 +179,13 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
     }
 
 LAY(flat_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS, 1)
+LAY(flat_few, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS, 1)
 LAY(flat, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 1)
 LAY(tall_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS, 1)
 LAY(tall, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, 1, 1)
 #if LANES > 1
 LAY(apart_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS, 2)
+LAY(apart_few, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS, 2)
 LAY(apart, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 2)
 #endif
 #if FROZEN
@@ -192,7 +194,9 @@ LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS, 1)
  * cache of eight ways where rows are a power of two long. */
 LAY(wide_3x3, 3, 3, 1, 1, 2, 4, 1)
 LAY(one_3x3, 3, 3, 1, 1, 2, 1, 1)
+#endif
 
+#if LANES > 1
 /* A slab with one plane of 3x3 taps: three rows by one or two vectors, so that weights and sums stay in
  * registers.  A second vector begins `second` items after the first. */
 static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int64_t second,
@@ -336,9 +340,13 @@ static int64_t NAME(shared_wide)(OPERANDS, int64_t col)
  * serve several tiles, the slab is worked on in blocks of columns that stay near. */
 static void NAME(slab)(OPERANDS)
 {
-    int64_t (*wide)(OPERANDS, int64_t) = NAME(flat_wide);
+    const int few = n->cols < MOST_VECTORS * LANES;
+    int64_t (*wide)(OPERANDS, int64_t) = few ? NAME(flat_few) : NAME(flat_wide);
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
     void (*whole)(OPERANDS) = NULL;
+#if LANES > 1
+    const int square = n->kh == 3 && n->kw == 3 && n->tap_col_x == 1 && n->tap_col_w == 1;
+#endif
     int64_t rows = 1, block = n->cols;
 #if FROZEN
     if (n->kh == 1 && n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
@@ -348,25 +356,24 @@ static void NAME(slab)(OPERANDS)
         wide = NAME(tall_wide);
         one = NAME(tall);
     }
-#if LANES > 1
-    if (n->col_x == 2) {
-        rows = 1;
-        wide = NAME(apart_wide);
-        one = NAME(apart);
-    }
-#endif
 #if FROZEN
-    const int square = n->kh == 3 && n->kw == 3 && n->tap_col_x == 1 && n->tap_col_w == 1
-                       && n->row_x == n->col_x * n->tap_row_x;
     if (rows == 4 && n->kw == 1) {
         wide = NAME(column_wide);
-    } else if (square && n->n_planes == 1 && n->rows >= 3) {
-        rows = 3;
-        whole = n->col_x == 1 ? NAME(slab_3x3_near) : NAME(slab_3x3_apart);
-    } else if (square && rows == 4) {
+    } else if (rows == 4 && square) {
         rows = 2;
         wide = NAME(wide_3x3);
         one = NAME(one_3x3);
+    }
+#endif
+#if LANES > 1
+    if (n->col_x == 2) {
+        rows = 1;
+        wide = few ? NAME(apart_few) : NAME(apart_wide);
+        one = NAME(apart);
+    }
+    if (square && n->n_planes == 1 && n->rows >= 3 && n->row_x == n->col_x * n->tap_row_x) {
+        rows = 3;
+        whole = n->col_x == 1 ? NAME(slab_3x3_near) : NAME(slab_3x3_apart);
     }
 #endif
     if (rows > 1) {
