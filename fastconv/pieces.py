@@ -22,7 +22,7 @@ __all__ = ["Piece", "Pieces", "cut"]
 SMALL = 1 << 19
 """Bytes of an extended copy below which no interior is set apart."""
 EDGE = 200
-"""Bytes of an extended copy that cost as much as an output of a strip, next to no taps included."""
+"""Bytes of an extended copy that cost as much as an output in a strip along an edge."""
 SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
 PRODUCTS = 1 << 22
