@@ -1,4 +1,4 @@
-"""Rows of outputs that read every second sample, and lines of channels: every length, the same bits."""
+"""Rows of every second sample, lines of channels, short copies: every length, the same bits."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread: a stride leaves vectors empty, every row begins with all taps, and the
-    channels of a pixel have to be parted."""
+    channels of a pixel have to be parted.
+    """
     rate, each, starts = rates.of(backend), products(problem), prod(problem.canonical_out[:-1])
     starts *= each
     stride = problem.axes[-1].stride

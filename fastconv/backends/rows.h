@@ -212,7 +212,7 @@ ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
 
 /* Blocks of items, rows becoming columns. */
-#if defined(__has_builtin)
+#if defined(__AVX__) && defined(__has_builtin)
 #define HAS_OBLONG __has_builtin(__builtin_shufflevector)
 #else
 #define HAS_OBLONG 0
@@ -410,8 +410,8 @@ static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, in
     for (const int64_t *run = axis.runs; run < axis.runs + 4 * axis.n_runs; run += 4) {
         const int64_t items = run[1], from_step = run[3] * axis.from;
         char *t = to + run[0] * axis.to;
-        const char *f = from + run[2] * axis.from;
         if (run[2] >= 0) {
+            const char *f = from + run[2] * axis.from;
             for (int64_t i = 0; i < n; i++)
                 row(t + i * to_row, f + i * step, items, axis.to, from_step);
         } else if (items == 1 && w->item == 4) {
