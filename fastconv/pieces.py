@@ -21,6 +21,8 @@ __all__ = ["Piece", "Pieces", "cut"]
 
 SMALL = 1 << 19
 """Bytes of an extended copy below which no interior is set apart."""
+EDGE = 200
+"""Bytes of an extended copy that cost as much as an output in a strip along an edge."""
 SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
 PRODUCTS = 1 << 22
@@ -255,7 +257,9 @@ def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
         yield whole, True
         return
     empty = any(start == stop for start, stop in interior)
-    if not in_place or empty or _box_bytes(problem, whole) <= SMALL:
+    lead = prod(problem.canonical_out[: -len(whole)])
+    strips = lead * (_outputs(whole) - _outputs(interior))
+    if not in_place or empty or _box_bytes(problem, whole) <= max(SMALL, EDGE * strips):
         yield whole, False
         return
     yield interior, True
@@ -264,6 +268,10 @@ def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
         for strip in ((0, start), (stop, axis.out)):
             if strip[0] < strip[1]:
                 yield (*interior[:position], strip, *whole[position + 1 :]), False
+
+
+def _outputs(box: Box) -> int:
+    return prod(stop - start for start, stop in box)
 
 
 def _bytes(problem: Problem, lead: list[int], outs: list[int]) -> int:

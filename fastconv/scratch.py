@@ -51,7 +51,8 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     if stop > KEPT:
         return np.empty(shape, dtype)
     if stop > _stack.memory.size:
-        _stack.memory = np.empty(min(2 * stop, KEPT), np.uint8)
+        memory = np.empty(min(2 * stop, KEPT) + LINE, np.uint8)
+        _stack.memory = memory[-memory.ctypes.data % LINE :]
     _stack.used = stop
     return np.ndarray(shape, dtype, _stack.memory, start)
 

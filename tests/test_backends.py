@@ -276,9 +276,10 @@ for dtype in ("float32", "float64", "int64"):
             bias = fenced((1, 2), dtype, end)
             w[...], bias[...] = 1, 0
             for rows, width in [(r, n) for r in (1, 3, 4, 6) for n in range(1, 40)]:
-                for stride in ((1, 1), (1, 2)):
+                for stride in ((1, 1), (1, 2), (2, 2)):
+                    lines = (rows - 1) * stride[0] + taps[0]
                     cols = (width - 1) * stride[1] + taps[1]
-                    x = fenced((1, 2, rows + taps[0] - 1, cols), dtype, end)
+                    x = fenced((1, 2, lines, cols), dtype, end)
                     out = fenced((1, 2, rows, width), dtype, end)
                     x[...] = 1
                     kernel(out, x, w, bias, stride, (1, 1), False)

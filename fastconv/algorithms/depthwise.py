@@ -48,7 +48,7 @@ def grain(problem: Problem) -> tuple[int, ...]:
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     rate = rates.of(backend)
-    return costs.contraction_seconds(problem, rate, products(problem) * SLOWER)
+    return costs.contraction_seconds(problem, rate, products(problem) * SLOWER) + rate.call
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:

@@ -17,10 +17,16 @@ __all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuse
 
 LAYOUT: Layout = "rows"
 IN_PLACE = True
+APART = 2
+"""Times that a product takes where outputs read every second sample."""
 ONE_BY_ONE = 4
-"""Times that a product takes where outputs read samples that are not neighbours."""
-ROWS = 1000
-"""Rows whose starts cost as much as a call."""
+"""Times that a product takes where outputs read samples that are farther apart."""
+STARTS = 25000
+"""Taps of rows that cost as much as a call to begin with."""
+ALONE = 5
+"""Times that beginning takes where rows of outputs read no rows together."""
+PARTED = 4
+"""Passes over data whose channels are neighbours."""
 
 
 def refuses(problem: Problem) -> None:
@@ -38,10 +44,21 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 
 def cost(problem: Problem, backend: str) -> float:
-    """Seconds on one thread: a stride leaves vectors empty, and every row has its own start."""
-    apart = ONE_BY_ONE if problem.axes[-1].stride > 1 else 1
-    rows = prod(problem.canonical_out[:-1]) * rates.of(backend).call / ROWS
-    return costs.seconds(problem, backend, products(problem) * apart) + rows
+    """Seconds on one thread: a stride leaves vectors empty, every row begins with all taps, and the
+    channels of a pixel have to be parted.
+    """
+    rate, each = rates.of(backend), products(problem)
+    starts = prod(problem.canonical_out[:-1]) * prod(problem.taps)
+    stride = problem.axes[-1].stride
+    apart: float = 1 if stride == 1 else APART if stride == 2 else ONE_BY_ONE
+    if any(axis.taps > 1 and axis.dilation > axis.stride for axis in problem.axes[:-1]):
+        apart *= rate.one_row
+        starts *= ALONE
+    channels_last = problem.groups * problem.in_channels > 1 and problem.order[-1] < max(
+        problem.order
+    )
+    passes = PARTED if channels_last else 1
+    return costs.seconds(problem, backend, each * apart, passes) + starts * rate.call / STARTS
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:

@@ -13,7 +13,7 @@ cdef extern from "contracts.h" nogil:
         const gemm_row_t *row
         const run_t *run
         const int64_t *first_run
-        int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col, col_a, most_tiles
+        int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col, col_a, most_tiles, line, line_taps
         int accumulate, relu
     void contract_float32(
         float *out, const float *a, const float *b, const float *bias, const contract_t *n
@@ -48,6 +48,8 @@ cdef class Contraction:
         self.product.bias_col = numbers[4]
         self.product.most_tiles = numbers[5]
         self.product.col_a = numbers[6]
+        self.product.line = numbers[7]
+        self.product.line_taps = numbers[8]
 
 
 cdef enum:

@@ -20,7 +20,7 @@ cdef extern from "rows.h" nogil:
         row_t *row
         turn_t *turn
         int64_t item
-        char constant[8]
+        char constant[32]
     row_t *row_for(char source, char to)
     turn_t *turn_for(char source, char to)
     void walk(const walk_t *w, int depth, char *to, const char *source)
@@ -111,6 +111,7 @@ cdef int set_constant(walk_t *w, char kind, value) except -1:
     cdef float single
     cdef double number
     cdef int64_t whole
+    cdef size_t i
     if kind == b"q":
         whole = int(value)
         memcpy(w.constant, &whole, sizeof(whole))
@@ -120,4 +121,7 @@ cdef int set_constant(walk_t *w, char kind, value) except -1:
     else:
         single = value
         memcpy(w.constant, &single, sizeof(single))
+        memcpy(w.constant + sizeof(single), &single, sizeof(single))
+    for i in range(8, sizeof(w.constant), 8):
+        memcpy(w.constant + i, w.constant, 8)
     return 0

@@ -42,8 +42,9 @@ class Contraction(NamedTuple):
     """The first run of each block, and the end."""
     numbers: NDArray[np.int64]
     """Columns, the steps of a term in a and b, the step from a panel of columns to the next (0
-    where b has none), the step of a column in bias, tiles of columns that a block has room for, and
-    the step of a column in a: 0, for products of rows and columns, or 1."""
+    where b has none), the step of a column in bias, tiles of columns that a block has room for, the
+    step of a column in a: 0, for products of rows and columns, or 1, and in that case the rows and
+    the runs that follow each other along the last axis."""
 
 
 class Layout(NamedTuple):
@@ -116,7 +117,8 @@ def taps(
         (w.shape[1 + i], x.steps[axis] * dilation[i], w.steps[1 + i])
         for i, axis in enumerate(filtered)
     ]
-    return _product([(1, 0, 0, 0, 0)], rows, terms, out.shape[batch], 0, 1, col_a=1)
+    line = (out.shape[-1], w.shape[-1])
+    return _product([(1, 0, 0, 0, 0)], rows, terms, out.shape[batch], 0, 1, 1, line)
 
 
 def planes(out: Layout, x: Layout, w: Layout, bias: Layout) -> Contraction:
@@ -163,6 +165,7 @@ def _product(
     panel: int,
     bias_col: int,
     col_a: int = 0,
+    line: tuple[int, int] = (1, 1),
 ) -> Contraction:
     """Rows are extents and steps in out, a and bias; terms in a and b."""
     length, step_a, step_b = (1, 1, 1)
@@ -191,7 +194,7 @@ def _product(
         _offsets(rows, 3),
         np.array(runs, np.int64),
         np.array(blocks, np.int64),
-        np.array((cols, step_a, step_b, panel, bias_col, tiles, col_a), np.int64),
+        np.array((cols, step_a, step_b, panel, bias_col, tiles, col_a, *line), np.int64),
     )
 
 

@@ -16,6 +16,7 @@ typedef struct {
     const int64_t *first_run;
     int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col, col_a;
     int64_t most_tiles; /* of columns, whose terms fit a block */
+    int64_t line, line_taps; /* rows and runs of an innermost axis */
     int accumulate, relu;
 } contract_t;
 /* Some terms for some columns, and what their sums start from. */
@@ -26,9 +27,11 @@ typedef struct {
 } block_t;
 
 #define GEMM_ROWS 6
+/* The most outputs of a line that share samples of depthwise sums. */
+#define LINE_OUTPUTS 7
 #define BLOCK_TERMS 512
 /* Items of as many rows of channels as are filtered at a time. */
-#define NEAR_ITEMS 4096
+#define NEAR_ITEMS 8192
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
 
 #define T float

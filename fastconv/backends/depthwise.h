@@ -45,11 +45,17 @@ static ALWAYS_INLINE void NAMED(add_taps_of_channels)(T *out, const T *x, const 
                     sum[r][v] += *(const VEC *)(from[r] + tap->a + v * LANES) * weight;
             }
         }
+        if (n->relu) {
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                UNROLL
+                for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+            }
+        }
         UNROLL
         for (int r = 0; r < rows; r++) {
             UNROLL
-            for (int v = 0; v < vectors; v++)
-                *(VEC *)(out + row[r].out + v * LANES) = n->relu ? POSITIVE(sum[r][v]) : sum[r][v];
+            for (int v = 0; v < vectors; v++) *(VEC *)(out + row[r].out + v * LANES) = sum[r][v];
         }
     }
 }
@@ -80,13 +86,116 @@ static void NAMED(some_rows)(T *out, const T *x, const T *w, const T *bias, cons
     }
 }
 
-/* All rows, some at a time, so that the samples of their taps stay near for all channels. */
+/* Neighbouring outputs of a line, whose taps are as far apart as they are or half as far: a vector of
+ * samples that was loaded once serves all outputs that read it. */
+static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const T *x,
+                                          const int64_t tap_x, const T *w, const T *bias,
+                                          const contract_t *n, const int taps, const int stride,
+                                          const int outputs, const int vectors)
+{
+    const run_t *end = n->run + n->first_run[n->blocks];
+    VEC sum[LINE_OUTPUTS][2];
+    UNROLL
+    for (int r = 0; r < outputs; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) sum[r][v] = *(const VEC *)(bias + v * LANES);
+    }
+    for (const run_t *tap = n->run; tap < end; tap += taps) {
+        VEC weight[5][2];
+        UNROLL
+        for (int t = 0; t < taps; t++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                weight[t][v] = *(const VEC *)(w + tap[t].b + v * LANES);
+                LOADED_ONCE(weight[t][v]);
+            }
+        }
+        const T *from = x + tap->a;
+        UNROLL
+        for (int place = 0; place < (outputs - 1) * stride + taps; place++, from += tap_x) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                VEC sample = *(const VEC *)(from + v * LANES);
+                LOADED_ONCE(sample);
+                UNROLL
+                for (int r = 0; r < outputs; r++) {
+                    const int t = place - r * stride;
+                    if (t >= 0 && t < taps) sum[r][v] += sample * weight[t][v];
+                }
+            }
+        }
+    }
+    if (n->relu) {
+        UNROLL
+        for (int r = 0; r < outputs; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+        }
+    }
+    UNROLL
+    for (int r = 0; r < outputs; r++, out += step_out) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) *(VEC *)(out + v * LANES) = sum[r][v];
+    }
+}
+
+/* Some lines, some vectors of channels after the others.  The last outputs of a line reach back, too. */
+static ALWAYS_INLINE void NAMED(some_lines)(T *out, const T *x, const T *w, const T *bias,
+                                            const contract_t *n, const gemm_row_t *row,
+                                            const int64_t rows, const int taps, const int stride,
+                                            const int outputs, const int vectors)
+{
+    const int64_t step_out = row[1].out - row[0].out, tap_x = (row[1].a - row[0].a) / stride;
+    const int64_t last_col = n->cols - vectors * LANES, last_output = n->line - outputs;
+    for (int64_t next = 0; next < n->cols; next += vectors * LANES) {
+        const int64_t col = next < last_col ? next : last_col;
+        for (const gemm_row_t *line = row; line < row + rows; line += n->line) {
+            for (int64_t after = 0; after < n->line; after += outputs) {
+                const gemm_row_t *first = line + (after < last_output ? after : last_output);
+                NAMED(add_line)(out + first->out + col, step_out, x + first->a + col, tap_x, w + col,
+                                bias + col, n, taps, stride, outputs, vectors);
+            }
+        }
+    }
+}
+
+#define LINES(taps, stride, outputs, vectors)                                            \
+    static void NAMED(lines_##taps##_##stride)(T *out, const T *x, const T *w, const T *bias, \
+                                               const contract_t *n, const gemm_row_t *row, \
+                                               const int64_t rows)                       \
+    {                                                                                    \
+        NAMED(some_lines)(out, x, w, bias, n, row, rows, taps, stride, outputs, vectors); \
+    }
+LINES(3, 1, 4, 2)
+LINES(3, 2, 4, 2)
+LINES(5, 1, 7, 1)
+LINES(5, 2, 7, 1)
+#undef LINES
+
+typedef void NAMED(rows_t)(T *, const T *, const T *, const T *, const contract_t *,
+                           const gemm_row_t *, int64_t);
+
+/* What sums rows, which become lines where outputs share samples. */
+static NAMED(rows_t) *NAMED(rows_for)(const contract_t *n)
+{
+    if (n->line < LINE_OUTPUTS || n->cols < 2 * LANES || n->line_taps < 2) return NAMED(some_rows);
+    const int64_t step = n->row[1].a - n->row[0].a, tap = n->run[1].a - n->run[0].a;
+    if (n->line_taps == 3 && step == tap) return NAMED(lines_3_1);
+    if (n->line_taps == 3 && step == 2 * tap) return NAMED(lines_3_2);
+    if (n->line_taps == 5 && step == tap) return NAMED(lines_5_1);
+    if (n->line_taps == 5 && step == 2 * tap) return NAMED(lines_5_2);
+    return NAMED(some_rows);
+}
+
+/* All rows, some lines at a time, so that the samples of their taps stay near for all channels. */
 static void NAMED(taps_of_channels)(T *out, const T *x, const T *w, const T *bias, const contract_t *n)
 {
-    int64_t some = NEAR_ITEMS / n->cols / GEMM_ROWS * GEMM_ROWS;
-    if (some < GEMM_ROWS) some = GEMM_ROWS;
+    NAMED(rows_t) *sum = NAMED(rows_for)(n);
+    const int64_t unit = sum == NAMED(some_rows) ? GEMM_ROWS : n->line;
+    int64_t some = NEAR_ITEMS / n->cols / unit * unit;
+    if (some < unit) some = unit;
     for (int64_t row = 0; row < n->rows; row += some)
-        NAMED(some_rows)(out, x, w, bias, n, n->row + row, n->rows - row < some ? n->rows - row : some);
+        sum(out, x, w, bias, n, n->row + row, n->rows - row < some ? n->rows - row : some);
 }
 
 #undef POSITIVE

@@ -105,19 +105,22 @@ SATURATE(q_to_H, nq, nq, nq, 0, UINT16_MAX, 0)
 SATURATE(q_to_i, nq, nq, nq, INT32_MIN, INT32_MAX, 0)
 SATURATE(q_to_I, nq, nq, nq, 0, UINT32_MAX, 0)
 
-/* Defines a row from items of one type to items of another: whole vectors where items are neighbours,
- * and a vector with holes for the rest.  The expression makes the result of `v`. */
+/* Defines a row from items of one type to items of another: whole vectors where items are neighbours, of
+ * which the last one reaches back, or else a vector with holes.  The expression makes the result of `v`. */
 #define ROW(S, from_letter, T, to_letter, prefix, items, expression)                   \
     static void row_##from_letter##_##to_letter(                                       \
         char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step)     \
     {                                                                                  \
         int64_t i = 0;                                                                 \
-        if (to_step == sizeof(T) && from_step == sizeof(S)) {                          \
-            for (; i + items <= n; i += items) {                                       \
+        if (to_step == sizeof(T) && from_step == sizeof(S) && n >= items) {            \
+            while (i < n) {                                                            \
+                if (i + items > n) i = n - items;                                      \
                 const prefix##from_letter v =                                          \
                     *(const prefix##from_letter *)(from + i * sizeof(S));              \
                 *(prefix##to_letter *)(to + i * sizeof(T)) = expression;               \
+                i += items;                                                            \
             }                                                                          \
+            return;                                                                    \
         }                                                                              \
         while (i < n) {                                                                \
             const int64_t some = n - i < items ? n - i : items;                        \
@@ -152,15 +155,44 @@ ROWS_FROM(int32_t, i, AS_IS)
 ROWS_FROM(uint32_t, I, AS_IS)
 ROW(int64_t, q, float, f, n, N, AS(nf, v))
 ROW(int64_t, q, double, d, n, N, AS(nd, v))
-ROW(int64_t, q, int64_t, q, n, N, v)
 ROW(uint64_t, Q, float, f, n, N, AS(nf, v))
 ROW(uint64_t, Q, double, d, n, N, AS(nd, v))
-ROW(uint64_t, Q, int64_t, q, n, N, BITS(nq, v))
 ROW(uint16_t, e, float, f, w, W, from_half(v))
-ROW(float, f, float, f, w, W, v)
 ROW(float, f, double, d, n, N, AS(nd, v))
 ROW(double, d, float, f, n, N, AS(nf, v))
-ROW(double, d, double, d, n, N, v)
+
+/* Items that stay what they are, the last ones by a copy that reaches back. */
+INLINE void copy_bytes(char *to, const char *from, int64_t n)
+{
+    for (; n > 64; to += 64, from += 64, n -= 64) memcpy(to, from, 64);
+#define ENDS(size)                                                                     \
+    if (n >= size) {                                                                   \
+        memcpy(to, from, size);                                                        \
+        memcpy(to + n - size, from + n - size, size);                                  \
+        return;                                                                        \
+    }
+    ENDS(32)
+    ENDS(16)
+    ENDS(8)
+    ENDS(4)
+#undef ENDS
+}
+
+#define KEEP(T, from_letter, to_letter)                                                \
+    static void row_##from_letter##_##to_letter(                                       \
+        char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step)     \
+    {                                                                                  \
+        if (to_step == sizeof(T) && from_step == sizeof(T)) {                          \
+            copy_bytes(to, from, n * (int64_t)sizeof(T));                              \
+            return;                                                                    \
+        }                                                                              \
+        for (int64_t i = 0; i < n; i++)                                                \
+            memcpy(to + i * to_step, from + i * from_step, sizeof(T));                 \
+    }
+KEEP(float, f, f)
+KEEP(double, d, d)
+KEEP(int64_t, q, q)
+KEEP(int64_t, Q, q)
 
 /* Sums become results. */
 #define ROWS_TO(T, letter)                                                             \
@@ -179,7 +211,12 @@ ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
 
-/* Squares of items, rows becoming columns. */
+/* Blocks of items, rows becoming columns. */
+#if defined(__AVX__) && defined(__has_builtin)
+#define HAS_OBLONG __has_builtin(__builtin_shufflevector)
+#else
+#define HAS_OBLONG 0
+#endif
 #if defined(__clang__)
 #define PICK(P, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -210,31 +247,81 @@ INLINE void square_d(char *to, int64_t to_row, const char *from, int64_t from_ro
     *(two_d *)(to + to_row) = PICK(two_q, a, b, 1, 3);
 }
 
-/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbours.  The last
- * squares reach back over items that are already there. */
-#define TURN(T, letter, side)                                                          \
-    static void turn_##letter(char *to, const char *from, int64_t rows, int64_t to_row, \
-                              int64_t n, int64_t from_step)                            \
+#if HAS_OBLONG
+/* Four rows of eight, in vectors twice as long. */
+typedef float eight_f __attribute__((vector_size(32), aligned(1), may_alias));
+typedef int32_t eight_i __attribute__((vector_size(32)));
+
+INLINE eight_f two_f(const char *from, const char *beyond)
+{
+    const four_f a = *(const four_f *)from, b = *(const four_f *)beyond;
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+INLINE void oblong_f(char *to, int64_t to_row, const char *from, int64_t from_row)
+{
+#define ROWS_AT(i) two_f(from + (i) * from_row, from + (i + 4) * from_row)
+    const eight_f a = ROWS_AT(0), b = ROWS_AT(1), c = ROWS_AT(2), d = ROWS_AT(3);
+    const eight_f e = PICK(eight_i, a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+    const eight_f f = PICK(eight_i, a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+    const eight_f g = PICK(eight_i, c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+    const eight_f h = PICK(eight_i, c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+    *(eight_f *)to = PICK(eight_i, e, g, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(eight_f *)(to + to_row) = PICK(eight_i, e, g, 2, 3, 10, 11, 6, 7, 14, 15);
+    *(eight_f *)(to + 2 * to_row) = PICK(eight_i, f, h, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(eight_f *)(to + 3 * to_row) = PICK(eight_i, f, h, 2, 3, 10, 11, 6, 7, 14, 15);
+#undef ROWS_AT
+}
+#endif
+
+/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbours, by blocks
+ * of `down` rows and `across` items.  The last blocks reach back over items that are already there. */
+#define TURN(T, block, down, across)                                                   \
+    INLINE void turn_by_##block(char *to, const char *from, int64_t rows, int64_t to_row, \
+                                int64_t n, int64_t from_step)                          \
     {                                                                                  \
-        const int64_t item = sizeof(T);                                                \
-        if (rows < side || n < side) {                                                 \
-            for (int64_t i = 0; i < n; i++)                                            \
-                for (int64_t r = 0; r < rows; r++)                                     \
-                    memcpy(to + r * to_row + i * item, from + i * from_step + r * item, \
-                           sizeof(T));                                                 \
-            return;                                                                    \
-        }                                                                              \
-        for (int64_t next = 0; next < n; next += side) {                               \
-            const int64_t i = next + side <= n ? next : n - side;                      \
-            for (int64_t beside = 0; beside < rows; beside += side) {                  \
-                const int64_t r = beside + side <= rows ? beside : rows - side;        \
-                square_##letter(to + r * to_row + i * item, to_row,                    \
-                                from + i * from_step + r * item, from_step);           \
+        for (int64_t next = 0; next < n; next += across) {                             \
+            const int64_t i = next + across <= n ? next : n - across;                  \
+            for (int64_t below = 0; below < rows; below += down) {                     \
+                const int64_t r = below + down <= rows ? below : rows - down;          \
+                block(to + r * to_row + i * (int64_t)sizeof(T), to_row,                \
+                      from + i * from_step + r * (int64_t)sizeof(T), from_step);       \
             }                                                                          \
         }                                                                              \
     }
-TURN(float, f, 4)
-TURN(double, d, 2)
+INLINE void single_f(char *to, int64_t to_row, const char *from, int64_t from_row)
+{
+    memcpy(to, from, sizeof(float));
+}
+INLINE void single_d(char *to, int64_t to_row, const char *from, int64_t from_row)
+{
+    memcpy(to, from, sizeof(double));
+}
+TURN(float, single_f, 1, 1)
+TURN(float, square_f, 4, 4)
+#if HAS_OBLONG
+TURN(float, oblong_f, 4, 8)
+#endif
+TURN(double, single_d, 1, 1)
+TURN(double, square_d, 2, 2)
+
+static void turn_f(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
+                   int64_t from_step)
+{
+#if HAS_OBLONG
+    if (rows >= 4 && n >= 8) turn_by_oblong_f(to, from, rows, to_row, n, from_step);
+    else
+#endif
+    if (rows >= 4 && n >= 4) turn_by_square_f(to, from, rows, to_row, n, from_step);
+    else turn_by_single_f(to, from, rows, to_row, n, from_step);
+}
+
+static void turn_d(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
+                   int64_t from_step)
+{
+    if (rows >= 2 && n >= 2) turn_by_square_d(to, from, rows, to_row, n, from_step);
+    else turn_by_single_d(to, from, rows, to_row, n, from_step);
+}
 #undef TURN
 #undef PICK
 
@@ -286,18 +373,54 @@ typedef struct {
     row_t *row;
     turn_t *turn;
     int64_t item;
-    char constant[8];
+    char constant[32]; /* as often as it fits */
 } walk_t;
+
+static void fill_row(const walk_t *w, char *to, int64_t n)
+{
+    const int64_t step = w->axes[w->last].to;
+    if (step == w->item) {
+        int64_t bytes = n * w->item;
+        for (; bytes >= 32; bytes -= 32, to += 32) memcpy(to, w->constant, 32);
+        for (; bytes >= 8; bytes -= 8, to += 8) memcpy(to, w->constant, 8);
+        if (bytes) memcpy(to, w->constant, 4);
+    } else if (w->item == 4) {
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 4);
+    } else {
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 8);
+    }
+}
 
 static void fill(const walk_t *w, int depth, char *to, int64_t n)
 {
+    if (depth == w->last) {
+        fill_row(w, to, n);
+        return;
+    }
     const row_axis_t *axis = w->axes + depth;
-    if (depth < w->last) {
-        for (int64_t i = 0; i < n; i++) fill(w, depth + 1, to + i * axis->to, axis[1].n);
-    } else if (w->item == 4) {
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * axis->to, w->constant, 4);
-    } else {
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * axis->to, w->constant, 8);
+    for (int64_t i = 0; i < n; i++) fill(w, depth + 1, to + i * axis->to, axis[1].n);
+}
+
+/* `n` rows with runs: one run of all rows after the other. */
+static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, int64_t step)
+{
+    const row_axis_t axis = w->axes[w->last];
+    const int64_t to_row = w->axes[w->last - 1].to;
+    row_t *row = w->row;
+    for (const int64_t *run = axis.runs; run < axis.runs + 4 * axis.n_runs; run += 4) {
+        const int64_t items = run[1], from_step = run[3] * axis.from;
+        char *t = to + run[0] * axis.to;
+        if (run[2] >= 0) {
+            const char *f = from + run[2] * axis.from;
+            for (int64_t i = 0; i < n; i++)
+                row(t + i * to_row, f + i * step, items, axis.to, from_step);
+        } else if (items == 1 && w->item == 4) {
+            int32_t constant;
+            memcpy(&constant, w->constant, 4);
+            for (int64_t i = 0; i < n; i++) memcpy(t + i * to_row, &constant, 4);
+        } else {
+            for (int64_t i = 0; i < n; i++) fill_row(w, t + i * to_row, items);
+        }
     }
 }
 
@@ -310,8 +433,9 @@ static void walk_run(const walk_t *w, int depth, char *to, const char *from, int
     const row_axis_t *axis = w->axes + depth;
     if (depth == w->last) {
         w->row(to, from, n, axis->to, step);
-    } else if (depth == w->last - 1 && w->turn && step == w->item && axis[1].to == w->item
-               && !axis[1].runs) {
+    } else if (depth == w->last - 1 && axis[1].runs) {
+        walk_rows(w, to, from, n, step);
+    } else if (depth == w->last - 1 && w->turn && step == w->item && axis[1].to == w->item) {
         w->turn(to, from, n, axis->to, axis[1].n, axis[1].from);
     } else {
         for (int64_t i = 0; i < n; i++) walk(w, depth + 1, to + i * axis->to, from + i * step);

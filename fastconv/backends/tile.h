@@ -1,8 +1,10 @@
 /* The register tile of the compiled backend, a template: it is included once for each item type
  * and vector width, with
  *     T       the item type,
- *     LANES   items in a vector; with 1, columns may be any steps apart,
+ *     LANES   items in a vector; with 1, columns may be any steps apart, else outputs
+ *             are neighbours and samples are, too, or two apart,
  *     NAME(f) the name of f for this type and width,
+ *     NARROW  items in a vector of 16 bytes,
  *     PHASES  items in the widest vector of the type,
  *     FROZEN  1 to compile columns and 3x3 on their own, with loops over taps unrolled.
  *
@@ -17,28 +19,68 @@
 typedef T NAME(vec) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
 typedef __typeof__((NAME(vec)){0} < (NAME(vec)){0}) NAME(mask);
 #define POSITIVE(sum) ((NAME(vec))(~(NAME(mask))((sum) < 0) & (NAME(mask))(sum)))
+#if NARROW == 4
+typedef int32_t NAME(places) __attribute__((vector_size(LANES * sizeof(T))));
+#else
+typedef int64_t NAME(places) __attribute__((vector_size(LANES * sizeof(T))));
+#endif
+#if defined(__clang__)
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
+#endif
+/* Every second item from x on, up to the last one and no further, as one instruction picks them from
+ * two vectors; ORDERED brings sums of them in order. */
+#if LANES == 2
+#define EVENS 0, 3
+#define ORDER 0, 1
+#elif LANES == 4 && NARROW == 4
+#define EVENS 0, 2, 5, 7
+#define ORDER 0, 1, 2, 3
+#elif LANES == 4
+#define EVENS 0, 5, 2, 7
+#define ORDER 0, 2, 1, 3
+#elif LANES == 8 && NARROW == 4
+#define EVENS 0, 2, 9, 11, 4, 6, 13, 15
+#define ORDER 0, 1, 4, 5, 2, 3, 6, 7
+#elif LANES == 8
+#define EVENS 0, 9, 2, 11, 4, 13, 6, 15
+#define ORDER 0, 2, 4, 6, 1, 3, 5, 7
+#else
+#define EVENS 0, 2, 17, 19, 4, 6, 21, 23, 8, 10, 25, 27, 12, 14, 29, 31
+#define ORDER 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15
+#endif
+#define EVERY_SECOND(x) PICK(*(const NAME(vec) *)(x), *(const NAME(vec) *)((x) + LANES - 1), EVENS)
+#define ORDERED(sum) PICK(sum, sum, ORDER)
 #else
 typedef T NAME(vec);
 #define POSITIVE(sum) ((sum) < 0 ? 0 : (sum))
+#define EVERY_SECOND(x) *(x)
+#define ORDERED(sum) (sum)
 #endif
 #define VEC NAME(vec)
-#define COL_X (LANES > 1 ? 1 : n->col_x)
 #define COL_OUT (LANES > 1 ? 1 : n->col_out)
 #define OPERANDS                                                                       \
     T *out, const T *x, const T *w, const T bias, const int64_t *planes, const nest_t *n
+
+/* A vector of samples that are neighbours or two apart. */
+static ALWAYS_INLINE VEC NAME(samples)(const T *x, const int apart)
+{
+    return apart == 2 ? EVERY_SECOND(x) : *(const VEC *)x;
+}
 
 /* Some taps of one row of samples, for the output rows first to last - 1, which they reach with
  * different rows of taps: w is the row of taps for output row 0. */
 static ALWAYS_INLINE void NAME(add_taps)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
                                          const nest_t *n, const int64_t taps, const int64_t step_x,
                                          const int64_t step_w, const int first, const int last,
-                                         const int vectors)
+                                         const int vectors, const int apart)
 {
     for (int64_t tap = 0; tap < taps; tap++) {
         VEC sample[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            sample[v] = *(const VEC *)(x + v * LANES * COL_X);
+            sample[v] = NAME(samples)(x + v * LANES * (LANES > 1 ? apart : n->col_x), apart);
             if (LANES > 1 && last - first > 1) LOADED_ONCE(sample[v]);
         }
         UNROLL
@@ -56,17 +98,19 @@ static ALWAYS_INLINE void NAME(add_taps)(VEC sum[MOST_ROWS][MOST_VECTORS], const
 static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
                                         const nest_t *n, const int64_t kw, const int64_t step_x,
                                         const int64_t step_w, const int64_t phases,
-                                        const int first, const int last, const int vectors)
+                                        const int first, const int last, const int vectors,
+                                        const int apart)
 {
     for (int64_t phase = 0; phase < phases; phase++)
         NAME(add_taps)(sum, x + phase * step_x, w + phase * step_w, n,
                        (kw - phase + phases - 1) / phases, phases * step_x, phases * step_w,
-                       first, last, vectors);
+                       first, last, vectors, apart);
 }
 
 #define ADD_ROW(first, last)                                                      \
     do {                                                                          \
-        NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, phases, first, last, vectors); \
+        NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, phases, first, last, vectors, \
+                      apart);                                                     \
         xr += n->tap_row_x;                                                       \
         wr += n->tap_row_w;                                                       \
     } while (0)
@@ -75,7 +119,7 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const 
  * rows one after the other, stay for as long as there are taps, and leave them in the same order. */
 static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t kw,
                                      const int64_t step_x, const int64_t step_w, const int rows,
-                                     const int vectors)
+                                     const int vectors, const int apart)
 {
     const VEC zero = {0};
     const int64_t phases = rows == 1 && kh == 1 && kw > PHASES ? PHASES : 1;
@@ -117,84 +161,114 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
     for (int r = 0; r < rows; r++) {
         UNROLL
         for (int v = 0; v < vectors; v++)
-            *(VEC *)(out + r * n->row_out + v * LANES * COL_OUT) = sum[r][v];
+            *(VEC *)(out + r * n->row_out + v * LANES * COL_OUT) =
+                apart == 2 ? ORDERED(sum[r][v]) : sum[r][v];
     }
 }
 
 #undef ADD_ROW
 
 /* A function that lays tiles side by side, from column col on, and returns where it ended. */
-#define LAY(name, kh, kw, step_x, step_w, rows, vectors)                                     \
+#define LAY(name, kh, kw, step_x, step_w, rows, vectors, apart)                              \
     static int64_t NAME(name)(OPERANDS, int64_t col)                                         \
     {                                                                                        \
         for (; col + vectors * LANES <= n->cols; col += vectors * LANES)                     \
-            NAME(tile)(out + col * COL_OUT, x + col * COL_X, w, bias, planes, n, kh, kw,     \
-                       step_x, step_w, rows, vectors);                                       \
+            NAME(tile)(out + col * COL_OUT, x + col * n->col_x, w, bias, planes, n, kh, kw,     \
+                       step_x, step_w, rows, vectors, apart);                                \
         return col;                                                                          \
     }
 
-LAY(flat_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS)
-LAY(flat, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1)
-LAY(tall_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS)
-LAY(tall, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, 1)
+LAY(flat_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS, 1)
+LAY(flat_few, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS, 1)
+LAY(flat, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 1)
+LAY(tall_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS, 1)
+LAY(tall, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, 1, 1)
+#if LANES > 1
+LAY(apart_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS, 2)
+LAY(apart_few, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS, 2)
+LAY(apart, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 2)
+#endif
 #if FROZEN
-LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS)
+LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS, 1)
 /* Two rows at a time, for 3x3 waits for memory: the ten lines of four would evict each other from a
  * cache of eight ways where rows are a power of two long. */
-LAY(wide_3x3, 3, 3, 1, 1, 2, 4)
-LAY(one_3x3, 3, 3, 1, 1, 2, 1)
-LAY(row_3x3, 3, 3, 1, 1, 3, 1)
+LAY(wide_3x3, 3, 3, 1, 1, 2, 4, 1)
+LAY(one_3x3, 3, 3, 1, 1, 2, 1, 1)
+#endif
 
-/* One plane of 3x3 taps: three rows by two vectors, so that all weights and sums stay in registers. */
-static int64_t NAME(plane_3x3)(OPERANDS, int64_t col)
+#if LANES > 1
+/* A slab with one plane of 3x3 taps: three rows by one or two vectors, so that weights and sums stay in
+ * registers.  A second vector begins `second` items after the first. */
+static ALWAYS_INLINE void NAME(slab_3x3)(OPERANDS, const int vectors, const int64_t second,
+                                         const int apart)
 {
     const VEC zero = {0};
     VEC weight[3][3];
-    x += planes[0];
-    w += planes[1];
     UNROLL
     for (int r = 0; r < 3; r++) {
         UNROLL
         for (int c = 0; c < 3; c++) {
-            weight[r][c] = zero + w[r * n->tap_row_w + c];
+            weight[r][c] = zero + w[planes[1] + r * n->tap_row_w + c];
             LOADED_ONCE(weight[r][c]);
         }
     }
-    const int64_t row_x = n->tap_row_x, row_out = n->row_out;
-    for (; col + 2 * LANES <= n->cols; col += 2 * LANES) {
-        const T *from = x + col;
-        T *to = out + col;
-        VEC sum[3][2];
-        UNROLL
-        for (int r = 0; r < 3; r++) sum[r][0] = sum[r][1] = zero + bias;
-        UNROLL
-        for (int row = 0; row < 5; row++, from += row_x) {
-            UNROLL
-            for (int c = 0; c < 3; c++) {
-                UNROLL
-                for (int v = 0; v < 2; v++) {
-                    VEC sample = *(const VEC *)(from + c + v * LANES);
-                    LOADED_ONCE(sample);
-                    UNROLL
-                    for (int r = 0; r < 3; r++)
-                        if (row - r >= 0 && row - r < 3) sum[r][v] += sample * weight[row - r][c];
-                }
-            }
-        }
-        if (n->relu) {
+    const int64_t rows = n->rows, cols = n->cols, row_x = n->tap_row_x, row_out = n->row_out;
+    const int64_t width = LANES + second;
+    for (int64_t below = 0; below < rows; below += 3) {
+        const int64_t top = below + 3 <= rows ? below : rows - 3;
+        const T *line = x + planes[0] + top * n->row_x;
+        for (int64_t next = 0; next < cols; next += width) {
+            const int64_t left = next + width <= cols ? next : cols - width;
+            const T *from = line + left * apart;
+            T *to = out + top * row_out + left;
+            VEC sum[3][2];
             UNROLL
             for (int r = 0; r < 3; r++) {
-                sum[r][0] = POSITIVE(sum[r][0]);
-                sum[r][1] = POSITIVE(sum[r][1]);
+                UNROLL
+                for (int v = 0; v < vectors; v++) sum[r][v] = zero + bias;
+            }
+            UNROLL
+            for (int row = 0; row < 2 * apart + 3; row++, from += row_x) {
+                UNROLL
+                for (int c = 0; c < 3; c++) {
+                    UNROLL
+                    for (int v = 0; v < vectors; v++) {
+                        VEC sample = NAME(samples)(from + c + v * second * apart, apart);
+                        LOADED_ONCE(sample);
+                        UNROLL
+                        for (int r = 0; r < 3; r++) {
+                            const int tap = row - r * apart;
+                            if (tap >= 0 && tap < 3) sum[r][v] += sample * weight[tap][c];
+                        }
+                    }
+                }
+            }
+            if (n->relu) {
+                UNROLL
+                for (int r = 0; r < 3; r++) {
+                    UNROLL
+                    for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+                }
+            }
+            UNROLL
+            for (int r = 0; r < 3; r++, to += row_out) {
+                UNROLL
+                for (int v = 0; v < vectors; v++)
+                    *(VEC *)(to + v * second) = apart == 2 ? ORDERED(sum[r][v]) : sum[r][v];
             }
         }
-        UNROLL
-        for (int r = 0; r < 3; r++, to += row_out) {
-            *(VEC *)to = sum[r][0];
-            *(VEC *)(to + LANES) = sum[r][1];
-        }
     }
-    return col;
+}
+
+static void NAME(slab_3x3_near)(OPERANDS)
+{
+    if (n->cols >= 2 * LANES) NAME(slab_3x3)(out, x, w, bias, planes, n, 2, LANES, 1);
+    else NAME(slab_3x3)(out, x, w, bias, planes, n, 2, n->cols - LANES, 1);
+}
+
+static void NAME(slab_3x3_apart)(OPERANDS)
+{
+    NAME(slab_3x3)(out, x, w, bias, planes, n, 1, 0, 2);
 }
 #endif
 
@@ -266,8 +340,13 @@ static int64_t NAME(shared_wide)(OPERANDS, int64_t col)
  * serve several tiles, the slab is worked on in blocks of columns that stay near. */
 static void NAME(slab)(OPERANDS)
 {
-    int64_t (*wide)(OPERANDS, int64_t) = NAME(flat_wide);
+    const int few = n->cols < MOST_VECTORS * LANES;
+    int64_t (*wide)(OPERANDS, int64_t) = few ? NAME(flat_few) : NAME(flat_wide);
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);
+    void (*whole)(OPERANDS) = NULL;
+#if LANES > 1
+    const int square = n->kh == 3 && n->kw == 3 && n->tap_col_x == 1 && n->tap_col_w == 1;
+#endif
     int64_t rows = 1, block = n->cols;
 #if FROZEN
     if (n->kh == 1 && n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
@@ -276,15 +355,28 @@ static void NAME(slab)(OPERANDS)
         rows = 4;
         wide = NAME(tall_wide);
         one = NAME(tall);
+    }
 #if FROZEN
-        if (n->kw == 1) {
-            wide = NAME(column_wide);
-        } else if (n->kh == 3 && n->kw == 3 && n->tap_col_x == 1 && n->tap_col_w == 1) {
-            rows = n->n_planes == 1 ? 3 : 2;
-            wide = n->n_planes == 1 ? NAME(plane_3x3) : NAME(wide_3x3);
-            one = n->n_planes == 1 ? NAME(row_3x3) : NAME(one_3x3);
-        }
+    if (rows == 4 && n->kw == 1) {
+        wide = NAME(column_wide);
+    } else if (rows == 4 && square) {
+        rows = 2;
+        wide = NAME(wide_3x3);
+        one = NAME(one_3x3);
+    }
 #endif
+#if LANES > 1
+    if (n->col_x == 2) {
+        rows = 1;
+        wide = few ? NAME(apart_few) : NAME(apart_wide);
+        one = NAME(apart);
+    }
+    if (square && n->n_planes == 1 && n->rows >= 3 && n->row_x == n->col_x * n->tap_row_x) {
+        rows = 3;
+        whole = n->col_x == 1 ? NAME(slab_3x3_near) : NAME(slab_3x3_apart);
+    }
+#endif
+    if (rows > 1) {
         const int64_t width = 12 * LANES;
         block = NEAR / (int64_t)sizeof(T) / (n->kh + rows) / width * width;
         if (block < width) block = width;
@@ -293,10 +385,14 @@ static void NAME(slab)(OPERANDS)
         nest_t part = *n;
         if (n->cols - left >= 2 * block) part.cols = block;
         else part.cols = block = n->cols - left;
+        if (whole) {
+            whole(out + left * COL_OUT, x + left * n->col_x, w, bias, planes, &part);
+            continue;
+        }
         for (int64_t row = 0; row < n->rows; row += rows) {
             if (row + rows > n->rows) row = n->rows - rows;
             T *o = out + row * n->row_out + left * COL_OUT;
-            const T *xr = x + row * n->row_x + left * COL_X;
+            const T *xr = x + row * n->row_x + left * n->col_x;
             int64_t col = wide(o, xr, w, bias, planes, &part, 0);
             col = one(o, xr, w, bias, planes, &part, col);
             if (col < part.cols) one(o, xr, w, bias, planes, &part, part.cols - LANES);
@@ -305,8 +401,12 @@ static void NAME(slab)(OPERANDS)
 }
 
 #undef POSITIVE
+#undef PICK
+#undef EVERY_SECOND
+#undef ORDERED
+#undef EVENS
+#undef ORDER
 #undef VEC
-#undef COL_X
 #undef COL_OUT
 #undef OPERANDS
 #undef LANES

@@ -31,13 +31,13 @@ static void NAMED(slab)(T *out, const T *x, const T *w, T bias, const int64_t *p
                         const nest_t *n)
 {
 #if WIDE > 1
-    if (n->col_out == 1 && n->col_x == 1 && n->cols >= WIDE) {
+    if (n->col_out == 1 && (n->col_x == 1 || n->col_x == 2) && n->cols >= WIDE) {
         NAMED(slab_wide)(out, x, w, bias, planes, n);
         return;
     }
 #endif
 #if NARROW > 1 && NARROW < WIDE
-    if (n->col_out == 1 && n->col_x == 1 && n->cols >= NARROW) {
+    if (n->col_out == 1 && (n->col_x == 1 || n->col_x == 2) && n->cols >= NARROW) {
         NAMED(slab_narrow)(out, x, w, bias, planes, n);
         return;
     }
