@@ -8,20 +8,32 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
+from fastconv import plan, planner
 from fastconv.algorithms import winograd
+from fastconv.backends.points import WEIGHTS
 
 EPS = float(np.finfo(np.float32).eps)
 BOUND = 3e-5
 """Documented: of the largest sample times the sum of the magnitudes of a filter's weights."""
 
 
-def sides():
-    """Both sizes of tiles, forced in turn."""
-    return pytest.mark.parametrize("side", sorted(winograd.WEIGHTS))
+@pytest.fixture(params=sorted(WEIGHTS))
+def side(request, monkeypatch):
+    """Both sizes of tiles, forced in turn; no plan of the other one is remembered."""
+    ran = set()
+    sum_tiles = winograd._tiles
 
+    def noted(backend, out, x, weights, bias, relu):
+        ran.add(weights.shape[2])
+        return sum_tiles(backend, out, x, weights, bias, relu)
 
-def forced(monkeypatch, side):
-    monkeypatch.setattr(winograd, "_side", lambda problem: side)
+    monkeypatch.setattr(winograd, "_tiles", noted)
+    monkeypatch.setattr(winograd, "_side", lambda problem: request.param)
+    monkeypatch.setattr(planner, "_plans", {})
+    plan._pieces.cache_clear()
+    yield request.param
+    plan._pieces.cache_clear()
+    assert ran == {(request.param + 2) ** 2}
 
 
 def run(x, w, bias=None, **how):
@@ -39,11 +51,9 @@ def excess(got, x, w, bias=None, **how):
     return (np.abs(got - exact) / allowed[:, None, None]).max()
 
 
-@sides()
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-def test_matrix(layout, boundary, side, backend, ran, monkeypatch):
-    forced(monkeypatch, side)
+def test_matrix(layout, boundary, side, backend, ran):
     x = oracle.samples((2, 32, 11, 6), np.float32)
     w, bias = oracle.samples((34, 16, 3, 3), np.float32), oracle.samples((34,), np.float32)
     how = {"padding": ((1, 2), (3, 0)), "groups": 2, "boundary": boundary}
@@ -57,11 +67,9 @@ def test_matrix(layout, boundary, side, backend, ran, monkeypatch):
     assert (np.abs(got - np.maximum(exact, 0)) <= BOUND * scale[:, None, None]).all()
 
 
-@sides()
 @pytest.mark.parametrize("rows", range(1, 10))
 @pytest.mark.parametrize("cols", [1, 3, 4, 9])
-def test_sizes_that_fill_no_tile(rows, cols, side, backend, monkeypatch):
-    forced(monkeypatch, side)
+def test_sizes_that_fill_no_tile(rows, cols, side, backend):
     x = oracle.samples((1, 16, rows + 2, cols + 2), np.float32)
     w = oracle.samples((16, 16, 3, 3), np.float32)
     assert excess(run(x, w, backend=backend), x, w) <= 1
@@ -84,11 +92,9 @@ def adversaries():
     yield "small", normal * 1e-30
 
 
-@sides()
 @pytest.mark.parametrize(("name", "x"), [*adversaries()])
 @pytest.mark.parametrize("channels", [16, 64])
-def test_it_errs_as_little_as_documented(name, x, channels, side, backend, monkeypatch):
-    forced(monkeypatch, side)
+def test_it_errs_as_little_as_documented(name, x, channels, side, backend):
     x = x[:, :channels].astype(np.float32)
     rng = np.random.default_rng(1)
     signs = rng.choice([-1, 1], (32, channels, 3, 3))
@@ -113,10 +119,8 @@ def test_the_bound_can_be_missed():
     assert excess(got, x, w) > 1
 
 
-@sides()
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
-def test_what_is_not_finite_stays_in_its_footprint(value, side, backend, monkeypatch):
-    forced(monkeypatch, side)
+def test_what_is_not_finite_stays_in_its_footprint(value, side, backend):
     x = oracle.samples((1, 16, 13, 14), np.float32)
     w = np.abs(oracle.samples((16, 16, 3, 3), np.float32)) + 0.1
     clean = run(x, w, padding=1, backend=backend)
@@ -145,8 +149,8 @@ def test_strict_is_a_plain_sum(backend, ran):
 def test_it_says_why_it_refuses():
     def refusal(shape, dtype="f4", **how):
         channels = shape[1] * how.get("groups", 1)
-        plan = fc.plan_conv2d((1, channels, 9, 9), dtype, np.ones(shape, dtype), **how)
-        return winograd.refuses(plan.problem)
+        made = fc.plan_conv2d((1, channels, 9, 9), dtype, np.ones(shape, dtype), **how)
+        return winograd.refuses(made.problem)
 
     assert refusal((16, 16, 3, 3)) is None
     assert "rounds more than a plain sum" in refusal((16, 16, 3, 3), precision="strict")
@@ -163,9 +167,7 @@ def test_it_says_why_it_refuses():
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-@sides()
-def test_the_same_bits_for_any_number_of_threads(side, threads, backend, monkeypatch):
-    forced(monkeypatch, side)
+def test_the_same_bits_for_any_number_of_threads(side, threads, backend):
     x = oracle.samples((2, 32, 41, 35), np.float32)
     w = oracle.samples((48, 32, 3, 3), np.float32)
     how = {"padding": 1, "backend": backend}
