@@ -54,10 +54,8 @@ def cost(problem: Problem, backend: str) -> float:
     if any(axis.taps > 1 and axis.dilation > axis.stride for axis in problem.axes[:-1]):
         apart *= rate.one_row
         starts *= ALONE
-    channels_last = problem.groups * problem.in_channels > 1 and problem.order[-1] < max(
-        problem.order
-    )
-    passes = PARTED if channels_last else 1
+    channels, last = problem.groups * problem.in_channels, problem.order[-1]
+    passes = PARTED if channels > 1 and last < max(problem.order) else 1
     return costs.seconds(problem, backend, each * apart, passes) + starts * rate.call / STARTS
 
 
