@@ -3,7 +3,8 @@
     python -m benchmarks.layers ResNet-50 --batch 8
 
 Ours run through plans, as the others compile or reorder the weights once where they can; each takes
-the layout that it is faster in, for a network is laid out once.  All take turns in one process.
+the layout that it is faster in, for a network is laid out once.  They take turns in one process, in
+bursts with pauses between them.
 """
 
 import argparse
@@ -15,9 +16,10 @@ import numpy as np
 
 import fastconv
 from fastconv.bench import circumstances
-from fastconv.peers import Call, alternate, check
+from fastconv.peers import Call, check
 
 from .networks import NETWORKS, Layer
+from .peers import bursts
 
 PLANS = {1: fastconv.plan_conv1d, 2: fastconv.plan_conv2d, 3: fastconv.plan_conv3d}
 LAST = {1: "NLC", 2: "NHWC", 3: "NDHWC"}
@@ -159,7 +161,7 @@ def table(name: str, batch: int, backends: list[str], rounds: int, seconds: floa
         others = [pair for peer in PEERS for pair in peer(layer, batch)]
         calls = dict([pair for pairs in own for pair in pairs] + others)
         check(calls)
-        times = {k: np.median(v) for k, v in alternate(calls, rounds, seconds).items()}
+        times = bursts(calls, rounds, seconds)
         best = min((times[k] for k, _ in others), default=np.nan)
         mine = [min(times[k] for k, _ in pairs) for pairs in own]
         if not columns:

@@ -1,6 +1,8 @@
 """The same cases in other libraries, as far as they are installed and can do them at all."""
 
+from collections.abc import Mapping
 from functools import partial
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,11 @@ from fastconv.peers import LIBRARIES, Call, available
 
 from .cases import Case
 
+PAUSE = 0.03
+"""Seconds after which threads that wait for work in a loop, as those of PyTorch and onnxruntime do,
+have gone to sleep and leave their processors to others."""
+SETTLED, BURST = 0.015, 0.06
+"""Seconds of calls in a row until threads have found a processor of their own, and altogether."""
 FILTERS = ("OpenCV", "SciPy")
 """Who filters images: PyTorch is ten times as slow as others there, and is asked for layers."""
 
@@ -76,3 +83,27 @@ def pytorch_layer(case: Case) -> Call:
             return torch.nn.functional.conv2d(x, w, **case.options)
 
     return call
+
+
+def bursts(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, float]:
+    """Return the median seconds of calls that follow calls of the same library.
+
+    Libraries take turns, each alone with the processors for a burst, of which the beginning is not
+    timed: as in a program that uses one of them.
+    """
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    start = perf_counter()
+    for done in range(rounds):
+        if done >= 3 and perf_counter() - start > seconds:
+            break
+        for name, call in calls.items():
+            sleep(PAUSE)
+            call()
+            began = before = perf_counter()
+            while before - began < BURST:
+                call()
+                after = perf_counter()
+                if before - began > SETTLED or not times[name]:
+                    times[name].append(after - before)
+                before = after
+    return {name: float(np.median(row)) for name, row in times.items()}
