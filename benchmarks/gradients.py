@@ -2,8 +2,8 @@
 
     python -m benchmarks.gradients --batch 8
 
-Each call is made as training makes it, without a plan, and PyTorch's with channels first.  All take
-turns in one process.
+Each call is made as training makes it, without a plan, and PyTorch's with channels first.  They take
+turns in one process, in bursts with pauses between them.
 """
 
 import argparse
@@ -14,10 +14,11 @@ import numpy as np
 
 import fastconv
 from fastconv.bench import circumstances
-from fastconv.peers import Call, alternate, check
+from fastconv.peers import Call, check
 
 from .layers import arrays
 from .networks import Layer
+from .peers import bursts
 
 LAYERS = (
     Layer(3, 224, 64, 7, 2),
@@ -82,8 +83,8 @@ def row(layer: Layer, batch: int, backends: list[str], rounds: int, seconds: flo
     for step in STEPS:
         calls = {name: steps[step] for name, steps in takers.items()}
         check(calls)
-        for name, found in alternate(calls, rounds, seconds / len(STEPS)).items():
-            times[name].append(float(np.median(found)))
+        for name, found in bursts(calls, rounds, seconds / len(STEPS)).items():
+            times[name].append(found)
     totals = {name: sum(found) for name, found in times.items()}
     ratios = [totals["PyTorch"] / totals[backend] for backend in backends]
     speed = len(STEPS) * batch * layer.operations / min(totals[b] for b in backends) / 1e9
@@ -98,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gradients")
     parser.add_argument("--batch", type=int, default=1, help="images; default: %(default)s")
     parser.add_argument("--backends", nargs="+", default=[*fastconv.available_backends()][:2])
-    parser.add_argument("--rounds", type=int, default=40, help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=4, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=3.0, help="a row; default: %(default)s")
     arguments = parser.parse_args()
     backends = arguments.backends

@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--batch", type=int, default=1, help="images; default: %(default)s")
     parser.add_argument("--backends", nargs="+", default=[*fastconv.available_backends()][:2])
-    parser.add_argument("--rounds", type=int, default=40, help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=4, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=2.0, help="a row; default: %(default)s")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.networks if name not in NETWORKS]
