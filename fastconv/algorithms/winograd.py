@@ -32,6 +32,8 @@ FEWEST = 16
 """Channels, in and out, that make the transforms worth it."""
 FROM_MEMORY = 3
 """Times that a byte of weights takes as long as one of samples, which are nearer."""
+PREPARED = 6
+"""Passes that making a weight at a point takes, which a plan does once, and is used once at least."""
 TURNS = 3
 """Passes that the transform of a component takes."""
 USUAL = Rates(
@@ -87,6 +89,7 @@ def _cost(problem: Problem, rate: Rates, m: int) -> float:
         costs.contraction_seconds(problem, rate, 0)
         + max(tiles * weights * rate.contracted, read)
         + turned * 4 * rate.byte * TURNS
+        + problem.groups * weights * 4 * rate.byte * PREPARED
     )
 
 
