@@ -33,7 +33,7 @@ FEWEST = 16
 FROM_MEMORY = 3
 """Times that a byte of weights takes as long as one of samples, which are nearer."""
 PREPARED = 6
-"""Passes that making a weight at a point takes, which a plan does once, and is used once at least."""
+"""Passes that making a weight at a point takes, once a plan, which is used once at least."""
 TURNS = 3
 """Passes that the transform of a component takes."""
 USUAL = Rates(
