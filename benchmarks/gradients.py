@@ -2,8 +2,8 @@
 
     python -m benchmarks.gradients --batch 8
 
-Each call is made as training makes it, without a plan, and PyTorch's with channels first.  They take
-turns in one process, in bursts with pauses between them.
+Each call is made as training makes it, without a plan, and PyTorch's with channels first.  They
+take turns in one process, in bursts with pauses between them.
 """
 
 import argparse
