@@ -70,7 +70,9 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    return min(_cost(problem, rates.of(backend), m) for m in WEIGHTS)
+    rate, m = rates.of(backend), _side(problem)
+    weights = problem.groups * (m + 2) ** 2 * problem.in_channels * problem.out_channels
+    return _cost(problem, rate, m) + weights * 4 * rate.byte * PREPARED
 
 
 def _side(problem: Problem) -> int:
@@ -89,7 +91,6 @@ def _cost(problem: Problem, rate: Rates, m: int) -> float:
         costs.contraction_seconds(problem, rate, 0)
         + max(tiles * weights * rate.contracted, read)
         + turned * 4 * rate.byte * TURNS
-        + problem.groups * weights * 4 * rate.byte * PREPARED
     )
 
 
