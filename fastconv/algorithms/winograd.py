@@ -40,6 +40,8 @@ USUAL = Rates(
     0.0, 0.0, contracted=2e-11, byte=2e-11, call=0.0, one_row=0.0, operation=0.0, addition=0.0
 )
 """Rates that decide upon the size of tiles, which weights and pieces depend on."""
+ROOM = 1 << 21
+"""Bytes of the tiles of a band, both of samples and of products."""
 PAD = 16
 """Items between the components of tiles, lest all of them fall into the same sets of a cache."""
 
@@ -120,9 +122,17 @@ def run(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    """Sum one slab; directly where that is not finite."""
+    """Sum one slab, in bands whose tiles take little room; directly where that is not finite."""
     at_points, dense = weights
-    if not _tiles(backend, _batch(out), _batch(x), at_points, bias, relu):
+    outs, xs = _batch(out), _batch(x)
+    height = _band(outs.shape, xs.shape[2], at_points.shape[2])
+    finite = True
+    for top in range(0, outs.shape[3], height):
+        rows, reads = slice(top, top + height), slice(top, top + height + 2)
+        mark = scratch.mark()
+        finite &= _tiles(backend, outs[:, :, :, rows], xs[:, :, :, reads], at_points, bias, relu)
+        scratch.release(mark)
+    if not finite:
         plain = scratch.empty_like(out, out.shape)
         backend.contract_channels(plain, x, dense, bias, stride, dilation, relu)
         np.copyto(out, plain, where=~np.isfinite(out))
@@ -131,6 +141,14 @@ def run(
 def _batch(array: NDArray) -> NDArray:
     """The array with one batch axis."""
     return array if array.ndim == 5 else array.reshape(-1, *array.shape[-4:])
+
+
+def _band(out: tuple[int, ...], in_channels: int, points: int) -> int:
+    """Rows of a band: whole tiles."""
+    m = int(points**0.5) - 2
+    batch, groups, out_channels, _, cols = out
+    tiles = batch * groups * ceil(cols / m)
+    return m * max(1, ROOM // (tiles * points * (in_channels + out_channels) * 4))
 
 
 def _tiles(
