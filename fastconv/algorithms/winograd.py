@@ -32,8 +32,8 @@ FEWEST = 16
 """Channels, in and out, that make the transforms worth it."""
 FROM_MEMORY = 3
 """Times that a byte of weights takes as long as one of samples, which are nearer."""
-PREPARED = 6
-"""Passes that making a weight at a point takes, once a plan, which is used once at least."""
+PREPARED = 20
+"""Products that making a weight at a point takes, once a plan, which is used once at least."""
 TURNS = 3
 """Passes that the transform of a component takes."""
 USUAL = Rates(
@@ -74,7 +74,7 @@ def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     rate, m = rates.of(backend), _side(problem)
     weights = problem.groups * (m + 2) ** 2 * problem.in_channels * problem.out_channels
-    return _cost(problem, rate, m) + weights * 4 * rate.byte * PREPARED
+    return _cost(problem, rate, m) + weights * rate.contracted * PREPARED
 
 
 def _side(problem: Problem) -> int:
