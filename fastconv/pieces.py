@@ -17,7 +17,7 @@ from .backends.loop_nest import LONG
 from .copies import Copy, copied_dilation, copied_length
 from .problem import Problem
 
-__all__ = ["Piece", "Pieces", "cut"]
+__all__ = ["Piece", "Pieces", "cut", "cut_layer"]
 
 SMALL = 1 << 19
 """Bytes of an extended copy below which no interior is set apart."""
@@ -41,8 +41,6 @@ SERVED = 1024
 """Products that a sample of a copy must serve before channels are parted."""
 STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
-
-
 KEPT = 64
 """Pieces that are remembered: plans of the same problem share them."""
 

@@ -15,19 +15,19 @@ def contraction_seconds(problem: Problem, rate: Rates, products: float, passes: 
     """Predicted seconds on one thread of a matrix product, from the products an output and the
     passes over the data: there and back, where it is laid out anew.
     """
-    wide = problem.compute.itemsize / 4
-    products *= prod(problem.canonical_out)
-    samples = prod(problem.canonical_x) + prod(problem.canonical_out)
-    bytes_moved = samples * problem.parts * problem.compute.itemsize
-    return rate.call + products * wide * rate.contracted + passes * bytes_moved * rate.byte
+    return _seconds(problem, rate, rate.contracted, products, passes)
 
 
 def seconds(problem: Problem, backend: str, products: float, passes: int = 1) -> float:
     """Predicted seconds on one thread, from the products an output and the passes over the data."""
     rate = rates.of(backend)
+    product = rate.summed if problem.in_channels * problem.parts > 1 else rate.product
+    return _seconds(problem, rate, product, products, passes)
+
+
+def _seconds(problem: Problem, rate: Rates, product: float, products: float, passes: int) -> float:
     wide = problem.compute.itemsize / 4
     products *= prod(problem.canonical_out)
     samples = prod(problem.canonical_x) + prod(problem.canonical_out)
     bytes_moved = samples * problem.parts * problem.compute.itemsize * passes
-    product = rate.summed if problem.in_channels * problem.parts > 1 else rate.product
     return rate.call + products * wide * product + bytes_moved * rate.byte

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs, pairs
+from . import Layout, costs, gemm, pairs
 
 __all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
 
@@ -25,15 +25,11 @@ def refuses(problem: Problem) -> str | None:
     """It needs one tap that reads every sample of planes."""
     if any(axis.taps > 1 for axis in problem.axes):
         return "the kernel has more than one tap"
-    if problem.in_channels * problem.parts == 1 and problem.out_channels * problem.parts == 1:
-        return "each channel of the result is made of one channel"
-    if problem.compute.kind != "f":
-        return "integers are summed in 64 bits, which few processors multiply in vectors"
     if any(axis.stride > 1 or axis.before or axis.out != axis.size for axis in problem.axes):
         return "it takes no stride and no padding"
     if max(problem.order) not in problem.order[-len(problem.axes) :]:
         return "channels are neighbours, not samples"
-    return None
+    return gemm.refuses(problem)
 
 
 def products(problem: Problem) -> int:

@@ -13,7 +13,7 @@ overflows it does so too early: those outputs are summed directly.
 from __future__ import annotations
 
 from functools import lru_cache, reduce
-from math import ceil, prod
+from math import ceil, isqrt, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,10 +145,15 @@ def _batch(array: NDArray) -> NDArray:
 
 def _band(out: tuple[int, ...], in_channels: int, points: int) -> int:
     """Rows of a band: whole tiles."""
-    m = int(points**0.5) - 2
+    m = _outputs_of(points)
     batch, groups, out_channels, _, cols = out
     tiles = batch * groups * ceil(cols / m)
     return m * max(1, ROOM // (tiles * points * (in_channels + out_channels) * 4))
+
+
+def _outputs_of(points: int) -> int:
+    """Outputs of a tile, down and across."""
+    return isqrt(points) - 2
 
 
 def _tiles(
@@ -156,7 +161,7 @@ def _tiles(
 ) -> bool:
     """Sum a slab with one batch axis, and say whether it is finite."""
     groups, points = weights.shape[0], weights.shape[2]
-    m = int(points**0.5) - 2
+    m = _outputs_of(points)
     batch, _, out_channels, rows, cols = out.shape
     down, across = ceil(rows / m), ceil(cols / m)
     samples = _room((points, groups, batch, down, across, x.shape[2]))

@@ -1,5 +1,7 @@
 """The loops around sums over channels: included by a module for each instruction set."""
 
+from cython cimport floating
+
 from .contraction import contraction
 
 cdef extern from "contracts.h" nogil:
@@ -102,10 +104,10 @@ def contract(build, tuple arrays, tuple extra, int a, int b, int bias, bint relu
 
 
 cdef void run_products(
-    item *out,
-    const item *a,
-    const item *b,
-    const item *bias,
+    floating *out,
+    const floating *a,
+    const floating *b,
+    const floating *bias,
     const int64_t[:, ::1] loops,
     const contract_t *product,
 ) noexcept:
@@ -114,10 +116,10 @@ cdef void run_products(
 
 
 cdef void run_product_loops(
-    item *out,
-    const item *a,
-    const item *b,
-    const item *bias,
+    floating *out,
+    const floating *a,
+    const floating *b,
+    const floating *bias,
     const int64_t[:, ::1] loops,
     Py_ssize_t depth,
     const contract_t *product,
@@ -125,9 +127,9 @@ cdef void run_product_loops(
     """Run the loops from `depth` inwards, and the product inside the last one."""
     cdef int64_t i
     if depth == loops.shape[0]:
-        if item is float:
+        if floating is float:
             contract_float32(out, a, b, bias, product)
-        elif item is double:
+        elif floating is double:
             contract_float64(out, a, b, bias, product)
         return
     for i in range(loops[depth, 0]):

@@ -22,6 +22,8 @@ typedef T NAMED(gemm_vec);
 #define VEC NAMED(gemm_vec)
 #define WIDTH (2 * LANES)
 
+#include "depthwise.h"
+
 /* The terms of some columns, for some tiles of rows below each other.  Sums start from a bias for each
  * row, from one for each column (`by_column`), or from what `out` holds. */
 static ALWAYS_INLINE void NAMED(add_products)(T *out, const T *a, const T *b, const T *bias,

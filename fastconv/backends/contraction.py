@@ -90,13 +90,12 @@ def channels(
     batch = len(out.shape) - len(stride) - 2
     filtered = range(batch + 2, len(out.shape))
     group = (out.shape[batch], out.steps[batch], x.steps[batch], w.steps[0], bias.steps[0])
-    rows = [(out.shape[i], out.steps[i], x.steps[i], 0) for i in range(batch)]
-    rows += [(out.shape[i], out.steps[i], x.steps[i] * stride[i - batch - 2], 0) for i in filtered]
     terms = [
         (w.shape[2 + i], x.steps[axis] * dilation[i], w.steps[2 + i])
         for i, axis in enumerate(filtered)
     ]
     terms.append((x.shape[batch + 1], x.steps[batch + 1], w.steps[-2]))
+    rows = _rows(out, x, stride)
     return _product([group], rows, terms, out.shape[batch + 1], w.steps[1], bias.steps[1])
 
 
@@ -111,14 +110,20 @@ def taps(
     """Groups of one channel in and one out are neighbours, in ``w``, too, ``(G, *T)``."""
     batch = len(out.shape) - len(stride) - 2
     filtered = range(batch + 2, len(out.shape))
-    rows = [(out.shape[i], out.steps[i], x.steps[i], 0) for i in range(batch)]
-    rows += [(out.shape[i], out.steps[i], x.steps[i] * stride[i - batch - 2], 0) for i in filtered]
     terms = [
         (w.shape[1 + i], x.steps[axis] * dilation[i], w.steps[1 + i])
         for i, axis in enumerate(filtered)
     ]
     line = (out.shape[-1], w.shape[-1])
+    rows = _rows(out, x, stride)
     return _product([(1, 0, 0, 0, 0)], rows, terms, out.shape[batch], 0, 1, 1, line)
+
+
+def _rows(out: Layout, x: Layout, stride: tuple[int, ...]) -> list[Axis]:
+    """A row for each output, in out and in x."""
+    batch = len(out.shape) - len(stride) - 2
+    axes = [(i, 1) for i in range(batch)] + [*enumerate(stride, batch + 2)]
+    return [(out.shape[i], out.steps[i], x.steps[i] * step, 0) for i, step in axes]
 
 
 def planes(out: Layout, x: Layout, w: Layout, bias: Layout) -> Contraction:

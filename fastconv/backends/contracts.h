@@ -37,11 +37,9 @@ enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
 #define T float
 #define LANES (VECTOR_BYTES ? VECTOR_BYTES / 4 : 1)
 #define NAMED(f) f##_float32
-#include "depthwise.h"
 #include "contract.h"
 
 #define T double
 #define LANES (VECTOR_BYTES ? VECTOR_BYTES / 8 : 1)
 #define NAMED(f) f##_float64
-#include "depthwise.h"
 #include "contract.h"

@@ -1,23 +1,8 @@
-/* Sums over taps where every channel has its own, for the compiled backend, a template: it is included
- * once for each item type, before contract.h, with
- *     T         the item type,
- *     LANES     items in a vector,
- *     NAMED(f)  the name of f for this type.
+/* Sums over taps where every channel has its own: the part of contract.h, with its T, LANES, NAMED, VEC
+ * and POSITIVE, for products whose samples are read in vectors of channels, too.
  *
- * Channels are neighbours and become the columns of a product as in contract.h, but samples are read
- * in vectors of them, too, and a run is a tap.  The last vectors reach back over channels that are done, and write the same
- * again.
+ * A run is a tap.  The last vectors reach back over channels that are done, and write the same again.
  */
-
-#if VECTOR_BYTES
-typedef T NAMED(deep_vec) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
-typedef __typeof__((NAMED(deep_vec)){0} < (NAMED(deep_vec)){0}) NAMED(deep_mask);
-#define POSITIVE(sum) ((VEC)(~(NAMED(deep_mask))((sum) < 0) & (NAMED(deep_mask))(sum)))
-#else
-typedef T NAMED(deep_vec);
-#define POSITIVE(sum) ((sum) < 0 ? 0 : (sum))
-#endif
-#define VEC NAMED(deep_vec)
 
 static ALWAYS_INLINE void NAMED(add_taps_of_channels)(T *out, const T *x, const T *w, const T *bias,
                                                       const contract_t *n, int64_t tiles,
@@ -197,6 +182,3 @@ static void NAMED(taps_of_channels)(T *out, const T *x, const T *w, const T *bia
     for (int64_t row = 0; row < n->rows; row += some)
         sum(out, x, w, bias, n, n->row + row, n->rows - row < some ? n->rows - row : some);
 }
-
-#undef POSITIVE
-#undef VEC

@@ -2,7 +2,7 @@
  * 4x4 or 2x2 outputs, and the 6x6 or 4x4 samples that they read.  Channels are neighbours, and a vector
  * of them goes through a tile at a time; the last vector reaches back over channels that are done.
  *
- * The points are 0, 1, -1 (and 2, -2) and infinity; `algorithms/winograd.py` has the matrices. */
+ * The points are 0, 1, -1 (and 2, -2) and infinity; `points.py` has the matrices. */
 
 #if VECTOR_BYTES
 #define CHANNELS (VECTOR_BYTES / 4)
