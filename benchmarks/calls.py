@@ -1,55 +1,73 @@
-"""One call: its time, its memory, and how it stands beside other libraries."""
+"""One call: its time and its memory.  What is compiled is compiled in the setup."""
 
-import numpy as np
-
+import fastconv
 from fastconv.backends import ORDER
-from fastconv.peers import alternate, check
 
-from .cases import CASES, CompiledCall, names
-from .peers import peers
+from .cases import CASES, names
+
+COMPILED = ["cython", "numba"]
+THREADED = [
+    *("dense 7x7", "dense 31x31", "separable 9x9", "float32 gaussian 2", "float32 box 15"),
+    *("3x3 planned", "3x3 s2 planned", "1x1 to more planned", "3x3 input", "3x3 weight"),
+]
+LARGE = [
+    *("dense 3x3", "dense 31x31", "wrap 5x5", "uint8 5x5", "separable 9x9", "float32 box 15"),
+    *("3x3 forward", "1x1 to more forward", "3x3 input", "3x3 weight"),
+]
 
 
-class Filters(CompiledCall):
-    params = [names("dense", "dtypes", "borders", "separable", "filters", "tiny"), list(ORDER)]
+class Case:
+    """A benchmark of a case on a backend."""
+
+    warmup_time = 0.0
+    processes = 1
+    repeat = (3, 15, 0.6)  # at least, at most, and seconds after which it is enough
+
+    def setup(self, case: str, backend: str, threads: int | None = None) -> None:
+        if backend not in fastconv.available_backends():
+            raise NotImplementedError(backend)  # asv's word for "skip"
+        self.call = CASES[case].call(backend, threads)
+        self.call()
+
+
+class Filters(Case):
+    param_names = ("case", "backend")
+    params = [
+        names("dense", "fft", "dtypes", "borders", "separable", "filters", "box", "ranks", "tiny"),
+        list(ORDER),
+    ]
 
     def time_call(self, case: str, backend: str) -> None:
         self.call()
 
 
-class Layers(CompiledCall):
+class Layers(Case):
+    param_names = ("case", "backend")
     params = [names("layers"), list(ORDER)]
 
     def time_call(self, case: str, backend: str) -> None:
         self.call()
 
 
-class Memory(CompiledCall):
-    params = [["dense 3x3", "wrap 5x5", "uint8 5x5", "separable 9x9"], list(ORDER)]
+class Gradients(Case):
+    param_names = ("case", "backend")
+    params = [names("gradients"), list(ORDER)]
 
-    def peakmem_call(self, case: str, backend: str) -> None:
+    def time_call(self, case: str, backend: str) -> None:
         self.call()
 
 
-class Speedup:
-    """Other libraries' time as a multiple of that of the backend that is chosen by itself."""
+class Threads(Case):
+    param_names = ("case", "backend", "threads")
+    params = [THREADED, COMPILED, [1, 2]]
 
-    param_names = ("case", "peer")
-    params = [
-        [
-            *("dense 3x3", "dense 7x7", "dense 15x15", "uint8 5x5", "float64 5x5", "separable 9x9"),
-            *("float32 gaussian 2", "uint8 gaussian 2", "float32 box 15", "float32 sobel"),
-        ],
-        ["OpenCV", "SciPy"],
-    ]
-    unit = "times faster"
+    def time_call(self, case: str, backend: str, threads: int) -> None:
+        self.call()
 
-    def setup(self, case: str, peer: str) -> None:
-        others = peers(CASES[case])
-        if peer not in others:
-            raise NotImplementedError(peer)
-        self.calls = {"fastconv": CASES[case].call(None), peer: others[peer]}
-        check(self.calls)
 
-    def track_speedup(self, case: str, peer: str) -> float:
-        times = alternate(self.calls, rounds=15, seconds=2.0)
-        return float(np.median(times[peer] / times["fastconv"]))
+class Memory(Case):
+    param_names = ("case", "backend")
+    params = [LARGE, list(ORDER)]
+
+    def peakmem_call(self, case: str, backend: str) -> None:
+        self.call()

@@ -1,8 +1,10 @@
 """The convolutions of networks that people run, and odd ones: layers with how often they occur."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["NETWORKS", "Layer"]
+import numpy as np
+
+__all__ = ["KINDS", "NETWORKS", "Layer"]
 
 
 class Layer(NamedTuple):
@@ -34,6 +36,30 @@ class Layer(NamedTuple):
         """Products and sums of one image."""
         terms = self.channels // self.groups * self.taps**self.rank
         return 2 * terms * self.filters * self.outputs
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Further arguments of conv1d, conv2d and conv3d, in their order."""
+        return {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+        }
+
+    def arrays(self, batch: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return samples, weights whose sums stay near one, and a bias."""
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((batch, self.channels, *[self.size] * self.rank), np.float32)
+        shape = (self.filters, self.channels // self.groups, *[self.taps] * self.rank)
+        w = rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(np.prod(shape[1:])))
+        return x, w, rng.standard_normal(self.filters, np.float32)
+
+    def gradient(self, batch: int = 1) -> np.ndarray:
+        """Return a gradient with respect to the result."""
+        side = round(self.outputs ** (1 / self.rank))
+        shape = (batch, self.filters, *[side] * self.rank)
+        return np.random.default_rng(1).standard_normal(shape, np.float32)
 
     def __str__(self) -> str:
         parts = [f"{self.channels}×{self.size}" + (f"^{self.rank}" if self.rank != 2 else "²")]
@@ -123,3 +149,22 @@ NETWORKS = {
         Layer(3, 48, 16, 5, 2, rank=3),
     ),
 }
+
+KINDS = {
+    "stem 7x7 s2": Layer(3, 224, 64, 7, 2),
+    "3x3": Layer(64, 56, 64, 3),
+    "3x3 of 128": Layer(128, 28, 128, 3),
+    "3x3 of 256": Layer(256, 14, 256, 3),
+    "3x3 of 512": Layer(512, 7, 512, 3),
+    "3x3 s2": Layer(128, 56, 128, 3, 2),
+    "3x3 d2": Layer(64, 56, 64, 3, dilation=2),
+    "3x3 g32": Layer(128, 28, 128, 3, groups=32),
+    "1x1 to more": Layer(64, 56, 256),
+    "1x1 to fewer": Layer(256, 56, 64),
+    "1x1 of 7x7": Layer(160, 7, 960),
+    "depthwise 3x3": _depthwise(144, 56),
+    "depthwise 3x3 s2": _depthwise(144, 56, 2),
+    "1-D 9": Layer(64, 8000, 64, 9, rank=1),
+    "3-D 3x3x3": Layer(16, 32, 32, 3, rank=3),
+}
+"""One layer of each kind, by a short name."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from fastconv.peers import LIBRARIES, Call, available
 
-from .cases import Case
+from . import frameworks
+from .cases import Case, LayerCase
 
 PAUSE = 0.03
 """Seconds after which threads that wait for work in a loop, as those of PyTorch and onnxruntime do,
@@ -20,17 +21,23 @@ FILTERS = ("OpenCV", "SciPy")
 """Who filters images: PyTorch is ten times as slow as others there, and is asked for layers."""
 
 
-def peers(case: Case) -> dict[str, Call]:
+def peers(case: Case | LayerCase) -> dict[str, Call]:
     """Return what the installed libraries offer for a case, by the library's name."""
-    if case.function == "conv2d":
-        return {"PyTorch": pytorch_layer(case)} if "PyTorch" in available() else {}
+    if isinstance(case, LayerCase):
+        if case.step == "planned":
+            return frameworks.planned(case.layer, batch=1)
+        if "PyTorch" not in available():
+            return {}
+        return {"PyTorch": frameworks.pytorch_step(case.layer, case.step, batch=1)}
+    if case.group == "layers":
+        return {}
     calls = {name: filter_call(name, case) for name in FILTERS if name in available()}
     return {name: call for name, call in calls.items() if call is not None}
 
 
 def filter_call(library: str, case: Case) -> Call | None:
     """Return a library's call that answers a case of images, if there is one."""
-    if case.group != "filters":
+    if case.w:
         boundary = case.options.get("boundary", "constant")
         return LIBRARIES[library].filter(*case.arrays(), boundary)
     if library == "OpenCV":
@@ -70,19 +77,6 @@ def scipy_filter(case: Case) -> Call | None:
     names = {"gaussian": "gaussian_filter", "box": "uniform_filter"}
     name = case.function.removeprefix("filters.")
     return partial(getattr(ndimage, names.get(name, name)), *case.arrays(), **case.options)
-
-
-def pytorch_layer(case: Case) -> Call:
-    """Return the call of torch.nn.functional that answers a case."""
-    import torch
-
-    x, w = map(torch.from_numpy, case.arrays())
-
-    def call() -> Any:
-        with torch.inference_mode():
-            return torch.nn.functional.conv2d(x, w, **case.options)
-
-    return call
 
 
 def bursts(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, float]:

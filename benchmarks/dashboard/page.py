@@ -1,0 +1,224 @@
+"""The front page: where fastconv stands today, how it came there, and what got slower."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from ..cases import CASES, Case, LayerCase
+from . import drawing
+from .history import Run, index
+
+BACKENDS = ("cython", "numba", "numpy")
+TRENDS = {
+    "Images, signals and volumes": "calls.Filters",
+    "Layers of networks": "calls.Layers",
+    "Gradients of layers": "calls.Gradients",
+}
+STYLE = """
+body { margin: 0 auto; max-width: 1120px; padding: 24px; background: #14161a; color: #f2f3f5;
+       font: 15px/1.45 system-ui, "DejaVu Sans", sans-serif; }
+h1 { margin-bottom: 0; } h2 { margin-top: 44px; } h3 { margin: 26px 0 4px; }
+p, .dim { color: #9aa1ac; } a { color: #4da3ff; } svg { display: block; font-size: 13px; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th { color: #9aa1ac; font-weight: normal; text-align: left; }
+th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid #2a2e35; vertical-align: middle; }
+td a { color: inherit; } .worse { color: #ff6f61; } .better { color: #3ecf9b; }
+.key { display: inline-block; width: 11px; height: 11px; border-radius: 6px; margin: 0 6px 0 18px; }
+"""
+
+
+def write(site: Path, runs: Sequence[Run]) -> None:
+    """Write ``site/index.html`` beside asv's pages in ``site/asv``."""
+    body = "\n".join(
+        [*_heading(runs), *_peers(runs[-1]), *_trends(runs), *_regressions(site), *_today(runs)]
+    )
+    html = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>fastconv: how fast</title><style>{STYLE}</style></head>\n"
+        f"<body>{body}</body></html>\n"
+    )
+    (site / "index.html").write_text(html, "utf-8")
+
+
+def _heading(runs: Sequence[Run]) -> Iterator[str]:
+    newest = runs[-1]
+    machine = newest.machine
+    yield "<h1>How fast fastconv is</h1>"
+    yield (
+        f"<p>At <b>{newest.commit[:8]}</b>, {escape(newest.subject)} ({newest.day}), and over "
+        f"{len(runs)} commits; on {escape(machine['cpu'])}, {machine['num_cpu']} processors, "
+        f"{escape(machine['os'])}, Python {machine['python']}. "
+        'Every number is in <a href="asv/index.html">asv\'s pages</a>.</p>'
+    )
+
+
+# -- beside other libraries ---------------------------------------------------------------------
+
+
+def _peers(run: Run) -> Iterator[str]:
+    rows: dict[str, dict[tuple[str, str], float]] = {}
+    for (name, *parameters), value in run.values.items():
+        if name.startswith("speedups."):
+            case, backend, peer = parameters
+            rows.setdefault(case, {})[peer, backend] = value
+    if not rows:
+        return
+    peers = dict.fromkeys(peer for row in rows.values() for peer, _ in row)
+    keys = "".join(
+        f'<span class="key" style="background:{drawing.COLORS[peer]}"></span>{peer}'
+        for peer in peers
+    )
+    yield "<h2>Beside other libraries</h2>"
+    yield (
+        "<p>How many times as fast fastconv is, each pair measured in turns in one process: right "
+        f"of 1× is faster. Discs are the cython backend, rings numba.{keys}</p>"
+    )
+    ordered = {name: rows[name] for name in CASES if name in rows}
+    yield drawing.ratios(ordered)
+    yield (f"<p>Geometric mean over the best library of each case: {_means(ordered)}.</p>")
+
+
+def _means(rows: dict[str, dict[tuple[str, str], float]]) -> str:
+    """The mean of the ratios to the best peer, by backend."""
+    texts = []
+    for backend in BACKENDS[:2]:
+        least = [
+            min(value for (_, ours), value in row.items() if ours == backend)
+            for row in rows.values()
+            if any(ours == backend for _, ours in row)
+        ]
+        if least:
+            ahead = sum(value > 1 for value in least)
+            mean = math.exp(float(np.log(least).mean()))
+            texts.append(f"{backend} {mean:.2f}, ahead in {ahead} of {len(least)} cases")
+    return "; ".join(texts)
+
+
+# -- over the commits ---------------------------------------------------------------------------
+
+
+def _trends(runs: Sequence[Run]) -> Iterator[str]:
+    yield "<h2>Over the commits</h2>"
+    yield (
+        "<p>Time as a multiple of the newest commit's: the geometric mean over the cases that "
+        "neighbouring commits share, chained. Lower is faster.</p>"
+    )
+    names = [run.commit[:7] for run in runs]
+    titles = [f"{run.commit[:8]} {run.subject}" for run in runs]
+    for heading, prefix in TRENDS.items():
+        lines = {backend: index(runs, prefix, backend) for backend in BACKENDS}
+        yield f"<h3>{heading}</h3>"
+        yield drawing.trend(lines, names, titles)
+    yield "<h3>The machine itself</h3>"
+    limits = [tuple(_limits([run]).values()) for run in runs]
+    yield (
+        "<p>NumPy's copies and matrix products, which are not ours: "
+        + ", ".join(
+            f"{name} {copy:.0f} GB/s and {products:.0f} GFLOP/s"
+            for name, (copy, products) in zip(names, limits, strict=True)
+        )
+        + ".</p>"
+    )
+
+
+def _limits(runs: Sequence[Run]) -> dict[str, float]:
+    """The best that the machine has shown, in bytes and operations a second."""
+    return {
+        limit: max(run.values.get(("machine.Limits.track_limit", limit), 0.0) for run in runs)
+        for limit in ("copy", "products")
+    }
+
+
+def _regressions(site: Path) -> Iterator[str]:
+    found = json.loads((site / "asv" / "regressions.json").read_text("utf-8"))["regressions"]
+    yield "<h2>What got slower</h2>"
+    if not found:
+        yield "<p>Nothing: asv finds no step upwards that has not been taken back.</p>"
+        return
+    yield (
+        "<p>Steps upwards that asv finds in the graphs and that have not been taken back; times "
+        "of different commits are times of different minutes, so a busy one is among them.</p>"
+        "<table><tr><th>benchmark</th><th>at its best</th><th>now</th><th>slower</th></tr>"
+    )
+    for name, _, _, _, now, best, *_ in sorted(found, key=lambda row: row[5] / row[4]):
+        link = f"asv/index.html#{quote(name.partition('(')[0])}"
+        yield (
+            f'<tr><td><a href="{link}">{escape(name)}</a></td><td>{_number(best, name)}</td>'
+            f'<td>{_number(now, name)}</td><td class="worse">{now / best:.2f}×</td></tr>'
+        )
+    yield "</table>"
+
+
+def _number(value: float, name: str) -> str:
+    """A time, bytes, or a number without a unit, as the benchmark's name tells."""
+    if ".time" in name:
+        return f"{1e3 * value:.3g} ms"
+    return f"{value / 2**20:.0f} MiB" if ".peakmem" in name else f"{value:.3g}"
+
+
+# -- every case ---------------------------------------------------------------------------------
+
+
+def _today(runs: Sequence[Run]) -> Iterator[str]:
+    yield "<h2>Every case today</h2>"
+    yield (
+        "<p>Milliseconds, and below them the share of what the machine could do: the longer of "
+        "touching each byte once and of all products of a direct sum, at the best rates of NumPy's "
+        "copies and matrix products above (half of the latter for numbers of 8 bytes). Algorithms "
+        "with fewer products may pass it. The small lines are the trend.</p>"
+    )
+    cases = [case for case in CASES.values() if any(_times(runs[-1:], case.name).values())]
+    for group, members in groupby(cases, key=lambda case: case.group):
+        yield f"<h3>{group}</h3><table><tr><th>case</th>"
+        yield "".join(f"<th>{backend}</th>" for backend in BACKENDS) + "<th>trend</th></tr>"
+        for case in members:
+            yield _row(runs, case)
+        yield "</table>"
+
+
+def _row(runs: Sequence[Run], case: Case | LayerCase) -> str:
+    limits = _limits(runs)
+    times = _times(runs, case.name)
+    cells = []
+    for backend in BACKENDS:
+        now = times[backend][-1]
+        if math.isnan(now):
+            cells.append('<td class="dim">–</td>')
+            continue
+        cells.append(f"<td>{1e3 * now:.3g}{_share(case, now, limits, backend)}</td>")
+    return f"<tr><td>{escape(case.name)}</td>{''.join(cells)}<td>{drawing.spark(times)}</td></tr>"
+
+
+def _share(case: Case | LayerCase, seconds: float, limits: dict[str, float], backend: str) -> str:
+    """The part of the machine's limit that a time reaches, drawn and written."""
+    if not all(limits.values()):
+        return ""
+    wide = isinstance(case, Case) and case.dtype in ("float64", "complex128", "int64")
+    products = 1e9 * limits["products"] / (2 if wide else 1)
+    limit = max(case.nbytes / (1e9 * limits["copy"]), case.operations / products)
+    share = limit / seconds
+    return f' <span class="dim">{share:.0%}</span>{drawing.bar(share, drawing.COLORS[backend])}'
+
+
+def _times(runs: Sequence[Run], case: str) -> dict[str, list[float]]:
+    """Seconds of a case over the runs, by backend, NaN where it was not measured."""
+    return {
+        backend: [
+            next(
+                (
+                    run.values[key]
+                    for group in TRENDS.values()
+                    if (key := (f"{group}.time_call", case, backend)) in run.values
+                ),
+                math.nan,
+            )
+            for run in runs
+        ]
+        for backend in BACKENDS
+    }
