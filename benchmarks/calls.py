@@ -16,12 +16,12 @@ LARGE = [
 ]
 
 
-class Case:
+class CaseBenchmark:
     """A benchmark of a case on a backend."""
 
     warmup_time = 0.0
     processes = 1
-    repeat = (3, 15, 0.6)  # at least, at most, and seconds after which it is enough
+    repeat = (3, 15, 0.4)  # at least, at most, and seconds after which it is enough
 
     def setup(self, case: str, backend: str, threads: int | None = None) -> None:
         if backend not in fastconv.available_backends():
@@ -30,7 +30,7 @@ class Case:
         self.call()
 
 
-class Filters(Case):
+class Filters(CaseBenchmark):
     param_names = ("case", "backend")
     params = [
         names("dense", "fft", "dtypes", "borders", "separable", "filters", "box", "ranks", "tiny"),
@@ -41,7 +41,7 @@ class Filters(Case):
         self.call()
 
 
-class Layers(Case):
+class Layers(CaseBenchmark):
     param_names = ("case", "backend")
     params = [names("layers"), list(ORDER)]
 
@@ -49,7 +49,7 @@ class Layers(Case):
         self.call()
 
 
-class Gradients(Case):
+class Gradients(CaseBenchmark):
     param_names = ("case", "backend")
     params = [names("gradients"), list(ORDER)]
 
@@ -57,7 +57,7 @@ class Gradients(Case):
         self.call()
 
 
-class Threads(Case):
+class Threads(CaseBenchmark):
     param_names = ("case", "backend", "threads")
     params = [THREADED, COMPILED, [1, 2]]
 
@@ -65,7 +65,7 @@ class Threads(Case):
         self.call()
 
 
-class Memory(Case):
+class Memory(CaseBenchmark):
     param_names = ("case", "backend")
     params = [LARGE, list(ORDER)]
 

@@ -17,9 +17,14 @@ import time
 import numpy as np
 import fastconv
 
-x, w = np.ones((64, 64), np.float32), np.ones((3, 3), np.float32)
+calls = {
+    "filter": lambda: fastconv.correlate(x, w[0, 0], backend=backend),
+    "layer": lambda: fastconv.conv2d(x, w, padding=1, backend=backend),
+}
+call, backend = sys.argv[1:]
+x, w = np.ones((16, 64, 64), np.float32), np.ones((16, 16, 3, 3), np.float32)
 start = time.perf_counter()
-fastconv.correlate(x, w, backend=sys.argv[1])
+calls[call]()
 print(time.perf_counter() - start)
 """
 
@@ -35,28 +40,31 @@ class Import:
 
 
 class FirstCall:
-    """Seconds of the first call of a process, with an empty Numba cache and with a filled one."""
+    """Seconds of the first call of a process, with an empty Numba cache and with a filled one.
 
-    param_names = ("backend", "cache")
-    params = [list(ORDER), ["cold", "warm"]]
+    The difference is what Numba takes to compile.
+    """
+
+    param_names = ("call", "backend", "cache")
+    params = [["filter", "layer"], list(ORDER), ["cold", "warm"]]
     unit = "seconds"
 
-    def setup(self, backend: str, cache: str) -> None:
+    def setup(self, call: str, backend: str, cache: str) -> None:
         self.folder = TemporaryDirectory()  # first: teardown runs after a skip, too
         if backend not in fastconv.available_backends():
             raise NotImplementedError(backend)
         if cache == "warm":
-            self.first_call(backend)
+            self.first_call(call, backend)
 
-    def teardown(self, backend: str, cache: str) -> None:
+    def teardown(self, call: str, backend: str, cache: str) -> None:
         self.folder.cleanup()
 
-    def track_first_call(self, backend: str, cache: str) -> float:
-        return self.first_call(backend)
+    def track_first_call(self, call: str, backend: str, cache: str) -> float:
+        return self.first_call(call, backend)
 
-    def first_call(self, backend: str) -> float:
+    def first_call(self, call: str, backend: str) -> float:
         child = subprocess.run(
-            [sys.executable, "-c", FIRST_CALL, backend],
+            [sys.executable, "-c", FIRST_CALL, call, backend],
             env=os.environ | {"NUMBA_CACHE_DIR": self.folder.name},
             stdout=subprocess.PIPE,
             check=True,

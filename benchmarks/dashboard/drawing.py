@@ -139,11 +139,12 @@ def _round_numbers(low: float, high: float) -> Iterator[float]:
 
 
 def _spread(ends: Sequence[tuple[float, str]]) -> list[float]:
-    """Heights of names, at least a line apart from each other."""
+    """Heights of names, at least a line apart from each other and none below the plot."""
     places: list[float] = []
     for height, _ in ends:
         places.append(max(height, places[-1] + 16) if places else height)
-    return places
+    below = max(places[-1] - (HEIGHT - BOTTOM), 0) if places else 0
+    return [place - below for place in places]
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, color: str) -> str:

@@ -35,9 +35,11 @@ def git(*arguments: str) -> str:
 def commits(branch: str, count: int, tags: bool) -> list[str]:
     """Return hashes of a branch, oldest first: those with a tag, or some at even distances.
 
-    The newest is always among them.
+    The newest is always among them, and none from before there was a package.
     """
-    every = git("rev-list", "--first-parent", "--reverse", branch).split()
+    since = git("rev-list", "--reverse", branch, "--", "fastconv/__init__.py").split()[0]
+    range_ = (branch, "--not", f"{since}^@")
+    every = git("rev-list", "--first-parent", "--reverse", *range_).split()
     if tags:
         tagged = set(
             git("tag", "--merged", branch, "--format=%(objectname) %(*objectname)").split()
@@ -62,7 +64,11 @@ def read(results: Path, branch: str) -> list[Run]:
             folders.setdefault(file.parent, []).append(json.loads(file.read_text("utf-8")))
     if not folders:
         raise FileNotFoundError(f"no results in {results}: run asv first")
-    files = {data["commit_hash"]: data for data in max(folders.values(), key=len)}
+    files = {
+        data["commit_hash"]: data
+        for data in max(folders.values(), key=len)
+        if any(data["results"].values())
+    }
     log = git("log", "--first-parent", "--reverse", "--format=%H%x09%as%x09%s", branch)
     rows = [line.split("\t", 2) for line in log.splitlines()]
     runs = [

@@ -36,7 +36,14 @@ td a { color: inherit; } .worse { color: #ff6f61; } .better { color: #3ecf9b; }
 def write(site: Path, runs: Sequence[Run]) -> None:
     """Write ``site/index.html`` beside asv's pages in ``site/asv``."""
     body = "\n".join(
-        [*_heading(runs), *_peers(runs[-1]), *_trends(runs), *_regressions(site), *_today(runs)]
+        [
+            *_heading(runs),
+            *_peers(runs[-1]),
+            *_trends(runs),
+            *_regressions(site),
+            *_start(runs[-1]),
+            *_today(runs),
+        ]
     )
     html = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -66,9 +73,10 @@ def _peers(run: Run) -> Iterator[str]:
     for (name, *parameters), value in run.values.items():
         if name.startswith("speedups."):
             case, backend, peer = parameters
-            rows.setdefault(case, {})[peer, backend] = value
+            rows.setdefault(case, {})[peer, backend] = 1 / value
     if not rows:
         return
+    rows = {name: rows[name] for name in CASES if name in rows}
     peers = dict.fromkeys(peer for row in rows.values() for peer, _ in row)
     keys = "".join(
         f'<span class="key" style="background:{drawing.COLORS[peer]}"></span>{peer}'
@@ -79,9 +87,8 @@ def _peers(run: Run) -> Iterator[str]:
         "<p>How many times as fast fastconv is, each pair measured in turns in one process: right "
         f"of 1× is faster. Discs are the cython backend, rings numba.{keys}</p>"
     )
-    ordered = {name: rows[name] for name in CASES if name in rows}
-    yield drawing.ratios(ordered)
-    yield (f"<p>Geometric mean over the best library of each case: {_means(ordered)}.</p>")
+    yield drawing.ratios(rows)
+    yield f"<p>Geometric mean over the best library of each case: {_means(rows)}.</p>"
 
 
 def _means(rows: dict[str, dict[tuple[str, str], float]]) -> str:
@@ -116,23 +123,22 @@ def _trends(runs: Sequence[Run]) -> Iterator[str]:
         yield f"<h3>{heading}</h3>"
         yield drawing.trend(lines, names, titles)
     yield "<h3>The machine itself</h3>"
-    limits = [tuple(_limits([run]).values()) for run in runs]
-    yield (
-        "<p>NumPy's copies and matrix products, which are not ours: "
-        + ", ".join(
-            f"{name} {copy:.0f} GB/s and {products:.0f} GFLOP/s"
-            for name, (copy, products) in zip(names, limits, strict=True)
-        )
-        + ".</p>"
+    rates = ", ".join(
+        f"{name} {1 / limits['copy']:.0f} GB/s and {1 / limits['products']:.0f} GFLOP/s"
+        for name, run in zip(names, runs, strict=True)
+        if (limits := _limits([run]))
     )
+    yield f"<p>NumPy's copies and matrix products, which are not ours: {rates}.</p>"
 
 
 def _limits(runs: Sequence[Run]) -> dict[str, float]:
-    """The best that the machine has shown, in bytes and operations a second."""
-    return {
-        limit: max(run.values.get(("machine.Limits.track_limit", limit), 0.0) for run in runs)
-        for limit in ("copy", "products")
-    }
+    """Seconds for 1e9 bytes and for 1e9 products and sums, at the machine's best; {} if unknown."""
+    found: dict[str, float] = {}
+    for run in runs:
+        for (name, *parameters), value in run.values.items():
+            if name == "machine.Limits.track_limit":
+                found[parameters[0]] = min(value, found.get(parameters[0], math.inf))
+    return found if len(found) == 2 else {}
 
 
 def _regressions(site: Path) -> Iterator[str]:
@@ -157,9 +163,27 @@ def _regressions(site: Path) -> Iterator[str]:
 
 def _number(value: float, name: str) -> str:
     """A time, bytes, or a number without a unit, as the benchmark's name tells."""
-    if ".time" in name:
+    kind = name.rpartition(".")[2].partition("_")[0]
+    if kind in ("time", "timeraw"):
         return f"{1e3 * value:.3g} ms"
-    return f"{value / 2**20:.0f} MiB" if ".peakmem" in name else f"{value:.3g}"
+    return f"{value / 2**20:.0f} MiB" if kind == "peakmem" else f"{value:.3g}"
+
+
+def _start(run: Run) -> Iterator[str]:
+    """What a process waits for and how much it holds, as far as it was measured."""
+    groups = {
+        "Seconds until the first result": "startup.FirstCall",
+        "Seconds to import": "startup.Import",
+        "Peak memory of a process": "calls.Memory",
+    }
+    for heading, prefix in groups.items():
+        rows = [(key, value) for key, value in run.values.items() if key[0].startswith(prefix)]
+        if rows:
+            yield f"<h3>{heading}</h3><table>"
+            for (name, *parameters), value in rows:
+                what = escape(", ".join(parameters))
+                yield f"<tr><td>{what}</td><td>{_number(value, name)}</td></tr>"
+            yield "</table>"
 
 
 # -- every case ---------------------------------------------------------------------------------
@@ -173,7 +197,11 @@ def _today(runs: Sequence[Run]) -> Iterator[str]:
         "copies and matrix products above (half of the latter for numbers of 8 bytes). Algorithms "
         "with fewer products may pass it. The small lines are the trend.</p>"
     )
-    cases = [case for case in CASES.values() if any(_times(runs[-1:], case.name).values())]
+    cases = [
+        case
+        for case in CASES.values()
+        if any(not math.isnan(times[0]) for times in _times(runs[-1:], case).values())
+    ]
     for group, members in groupby(cases, key=lambda case: case.group):
         yield f"<h3>{group}</h3><table><tr><th>case</th>"
         yield "".join(f"<th>{backend}</th>" for backend in BACKENDS) + "<th>trend</th></tr>"
@@ -184,7 +212,7 @@ def _today(runs: Sequence[Run]) -> Iterator[str]:
 
 def _row(runs: Sequence[Run], case: Case | LayerCase) -> str:
     limits = _limits(runs)
-    times = _times(runs, case.name)
+    times = _times(runs, case)
     cells = []
     for backend in BACKENDS:
         now = times[backend][-1]
@@ -192,33 +220,34 @@ def _row(runs: Sequence[Run], case: Case | LayerCase) -> str:
             cells.append('<td class="dim">–</td>')
             continue
         cells.append(f"<td>{1e3 * now:.3g}{_share(case, now, limits, backend)}</td>")
-    return f"<tr><td>{escape(case.name)}</td>{''.join(cells)}<td>{drawing.spark(times)}</td></tr>"
+    link = f"asv/index.html#{_benchmark(case)}?p-case={quote(repr(case.name))}"
+    return (
+        f'<tr><td><a href="{link}">{escape(case.name)}</a></td>{"".join(cells)}'
+        f"<td>{drawing.spark(times)}</td></tr>"
+    )
 
 
 def _share(case: Case | LayerCase, seconds: float, limits: dict[str, float], backend: str) -> str:
     """The part of the machine's limit that a time reaches, drawn and written."""
-    if not all(limits.values()):
+    if not limits:
         return ""
     wide = isinstance(case, Case) and case.dtype in ("float64", "complex128", "int64")
-    products = 1e9 * limits["products"] / (2 if wide else 1)
-    limit = max(case.nbytes / (1e9 * limits["copy"]), case.operations / products)
+    products = case.operations * limits["products"] * (2 if wide else 1)
+    limit = 1e-9 * max(case.nbytes * limits["copy"], products)
     share = limit / seconds
     return f' <span class="dim">{share:.0%}</span>{drawing.bar(share, drawing.COLORS[backend])}'
 
 
-def _times(runs: Sequence[Run], case: str) -> dict[str, list[float]]:
+def _benchmark(case: Case | LayerCase) -> str:
+    """The name of the asv benchmark that times a case."""
+    return {"layers": "calls.Layers", "gradients": "calls.Gradients"}.get(
+        case.group, "calls.Filters"
+    ) + ".time_call"
+
+
+def _times(runs: Sequence[Run], case: Case | LayerCase) -> dict[str, list[float]]:
     """Seconds of a case over the runs, by backend, NaN where it was not measured."""
     return {
-        backend: [
-            next(
-                (
-                    run.values[key]
-                    for group in TRENDS.values()
-                    if (key := (f"{group}.time_call", case, backend)) in run.values
-                ),
-                math.nan,
-            )
-            for run in runs
-        ]
+        backend: [run.values.get((_benchmark(case), case.name, backend), math.nan) for run in runs]
         for backend in BACKENDS
     }
