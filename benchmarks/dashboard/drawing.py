@@ -110,7 +110,9 @@ def spark(lines: Mapping[str, Sequence[float]]) -> str:
             for i, value in enumerate(line)
             if math.isfinite(value)
         ]
-        parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{COLORS[name]}"/>')
+        path = " ".join(points)
+        if path:
+            parts.append(f'<polyline points="{path}" fill="none" stroke="{COLORS[name]}"/>')
     return _svg(width, height, parts)
 
 
