@@ -67,6 +67,11 @@ def test_commits_are_spread_and_end_with_the_newest(repository, count, chosen):
     assert history.commits("main", count, tags=False) == [repository[i] for i in chosen]
 
 
+def test_commits_since_one(repository):
+    chosen = history.commits("main", 9, tags=False, since=repository[3])
+    assert chosen == repository[3:]
+
+
 def test_commits_with_tags_and_the_newest(repository):
     assert history.commits("main", 1, tags=True) == [repository[2], repository[4]]
 

@@ -46,6 +46,9 @@ def main() -> int:
     """Measure, publish, and return asv's exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dashboard")
     parser.add_argument("--branch", default="main", help="default: %(default)s")
+    parser.add_argument(
+        "--since", metavar="COMMIT", help="nothing older; default: the first with a package"
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--commits",
@@ -64,7 +67,7 @@ def main() -> int:
 
     status = 0
     if not arguments.publish:
-        chosen = commits(arguments.branch, arguments.commits, arguments.tags)
+        chosen = commits(arguments.branch, arguments.commits, arguments.tags, arguments.since)
         status = measure(chosen, arguments.bench)
     publish(arguments.site, arguments.branch)
     print(f"open {arguments.site / 'index.html'}; asv's pages need a web server:")

@@ -32,12 +32,13 @@ def git(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def commits(branch: str, count: int, tags: bool) -> list[str]:
+def commits(branch: str, count: int, tags: bool, since: str | None = None) -> list[str]:
     """Return hashes of a branch, oldest first: those with a tag, or some at even distances.
 
-    The newest is always among them, and none from before there was a package.
+    The newest is always among them, and none older than ``since``, by default the first commit
+    with a package.
     """
-    since = git("rev-list", "--reverse", branch, "--", "fastconv/__init__.py").split()[0]
+    since = since or git("rev-list", "--reverse", branch, "--", "fastconv/__init__.py").split()[0]
     range_ = (branch, "--not", f"{since}^@")
     every = git("rev-list", "--first-parent", "--reverse", *range_).split()
     if tags:
