@@ -23,6 +23,7 @@ ASV = Path(".asv")
 
 def measure(chosen: list[str], patterns: list[str]) -> int:
     """Run the suite, or the benchmarks that match, and return asv's exit status."""
+    subprocess.run(["asv", "machine", "--yes"], check=True, stdout=subprocess.DEVNULL)
     with NamedTemporaryFile("w", suffix=".txt", delete=False) as file:
         file.write("\n".join(chosen))
     selected = [word for pattern in patterns for word in ("--bench", pattern)]
@@ -36,7 +37,7 @@ def measure(chosen: list[str], patterns: list[str]) -> int:
 def publish(site: Path, branch: str) -> None:
     """Write the site from all that has been measured so far."""
     subprocess.run(["asv", "publish"], check=True)
-    shutil.rmtree(site, ignore_errors=True)
+    shutil.rmtree(site / "asv", ignore_errors=True)
     shutil.copytree(ASV / "html", site / "asv")
     make_offline(site / "asv")
     write(site, read(ASV / "results", branch))
