@@ -42,7 +42,7 @@ from fastconv.backends import ORDER
 from fastconv.bench import circumstances
 
 from .cases import CASES
-from .worker import Worker
+from .worker import worker
 
 ROLES = ("base", "again", "head")
 LEFTOVERS = (".*", "build", "dist", "*.egg-info", "__pycache__", "*.c", "*.so", "*.pyd")
@@ -109,8 +109,8 @@ def confirmed(first: Mapping[Row, Verdict], second: Mapping[Row, Verdict]) -> li
 
 def failures(folder: Path, rows: Sequence[Row], threads: int) -> dict[Row, str]:
     """Return why rows cannot be run; those that can are compiled."""
-    with Worker(folder, threads) as worker:
-        return {row: error for row in rows if (error := worker.ask("load", *row)) is not None}
+    with worker(folder, threads) as ask:
+        return {row: error for row in rows if (error := ask("load", *row)) is not None}
 
 
 def measure(folders: Mapping[str, Path], rows: Sequence[Row], effort: Effort) -> Times:
@@ -125,17 +125,17 @@ def measure(folders: Mapping[str, Path], rows: Sequence[Row], effort: Effort) ->
     for start in range(starts):
         progress(f"{len(rows)} rows, start {start + 1} of {starts}")
         with ExitStack() as stack:
-            workers = {
-                role: stack.enter_context(Worker(folders[role], effort.threads))
+            ask = {
+                role: stack.enter_context(worker(folders[role], effort.threads))
                 for role in shuffled()
             }
             for row in rows:
                 for role in shuffled():
-                    if error := workers[role].ask("load", *row):
+                    if error := ask[role]("load", *row):
                         raise RuntimeError(f"{role}, {' on '.join(row)}: {error}")
                 for turn in range(effort.rounds):
                     for role in shuffled():
-                        best = workers[role].ask("burst", effort.seconds)
+                        best = ask[role]("burst", effort.seconds)
                         times[row][start, ROLES.index(role), turn] = best
     return times
 

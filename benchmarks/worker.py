@@ -8,11 +8,12 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import perf_counter, process_time
-from typing import Any, Self
+from typing import Any
 
 import fastconv
 
@@ -53,60 +54,60 @@ class Bench:
         return best
 
 
-class Worker:
-    """A process that imports the fastconv in a folder, and makes calls when it is told to.
+@contextmanager
+def worker(folder: Path, threads: int) -> Iterator[Callable[..., Any]]:
+    """Start a process that imports the fastconv in a folder.
+
+    Yields
+    ------
+    callable
+        ``ask(method, *arguments)`` calls a method of `Bench` there.
 
     Raises
     ------
     RuntimeError
         The process ended, with the last lines that it wrote, or fastconv comes from elsewhere.
     """
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        self.errors = TemporaryFile("w+")  # noqa: SIM115  it lives as long as the process
-        here = Path(__file__).parents[1]
-        paths = [str(folder), str(here), os.environ.get("PYTHONPATH", "")]
-        self.process = subprocess.Popen(
+    paths = [str(folder), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "NUMBA_CACHE_DIR": str(folder / "numba-cache"),
+        "FASTCONV_CALIBRATION": "off",  # it may hold for the version of one of them only
+        "FASTCONV_NUM_THREADS": str(threads),
+    }
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(
             [sys.executable, "-P", "-m", "benchmarks.worker"],
-            env=os.environ
-            | {
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-                "NUMBA_CACHE_DIR": str(folder / "numba-cache"),
-                "FASTCONV_CALIBRATION": "off",  # it may hold for the version of one of them only
-                "FASTCONV_NUM_THREADS": str(threads),
-            },
+            env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self.errors,
+            stderr=errors,
             text=True,
-        )
-        file = self.answer()
-        if not Path(file).is_relative_to(folder):
-            raise RuntimeError(f"fastconv was imported from {file}, not from {folder}")
+        ) as process,
+    ):
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self.errors.close()
-
-    def answer(self) -> Any:
-        """Return the next answer."""
-        line = self.process.stdout.readline()
-        if not line:
-            status = self.process.wait()
-            self.errors.seek(0)
-            last = "".join(self.errors.readlines()[-5:])
+        def answer() -> Any:
+            if line := process.stdout.readline():
+                return json.loads(line)
+            status = process.wait()
+            errors.seek(0)
+            last = "".join(errors.readlines()[-5:])
             raise RuntimeError(f"a worker ended with status {status}:\n{last}")
-        return json.loads(line)
 
-    def ask(self, method: str, *arguments: Any) -> Any:
-        """Call a method of `benchmarks.worker.Bench` there."""
-        with suppress(BrokenPipeError):  # `answer` says why
-            print(json.dumps([method, *arguments]), file=self.process.stdin, flush=True)
-        return self.answer()
+        def ask(method: str, *arguments: Any) -> Any:
+            with suppress(BrokenPipeError):  # `answer` says why
+                print(json.dumps([method, *arguments]), file=process.stdin, flush=True)
+            return answer()
+
+        try:
+            file = answer()
+            if not Path(file).is_relative_to(folder):
+                raise RuntimeError(f"fastconv was imported from {file}, not from {folder}")
+            yield ask
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def main() -> None:
