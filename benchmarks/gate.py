@@ -206,11 +206,13 @@ def compare(base: Path, head: Path, rows: Sequence[Row], effort: Effort, floor: 
     Raises
     ------
     RuntimeError
-        A process ended by itself, or neither folder can run any of the rows.
+        A process ended by itself, or base can run none of the rows.
     """
     progress("compiling")
     skipped = failures(base, rows, effort.threads)
     able = [row for row in rows if row not in skipped]
+    if not able:
+        raise RuntimeError(f"base can run none of the cases: {next(iter(skipped.values()))}")
     broken = failures(head, able, effort.threads)
     able = [row for row in able if row not in broken]
     folders = {"base": base, "again": base, "head": head}
