@@ -12,9 +12,9 @@ A case is slower if its ratio lies above the band, and does so again when measur
 processes: then the exit status is 1.
 
 False alarms: without a change head / base varies as again / base does. So one start lies above the
-band in 1 of 40 cases, a median of five in 1 of 6 000, and two of them in less than 1 of a million,
-if starts vary independently. They do not quite: memory that one process happened to get slows down
-all its cases that are alike. This is why processes are started so often.
+band in 1 of 40 cases, a median of three in 1 of 500, and two of them in 1 of 300 000, if starts
+vary independently. They do not quite: the memory that one process happened to get slows down all
+its cases that are alike. This is why processes are started again at all.
 
 Each commit's fastconv is built into a folder of its own. Interpreter, dependencies and the table of
 cases are the same for both, and Numba compiles before anything is timed.
@@ -41,7 +41,7 @@ import numpy as np
 from fastconv.backends import ORDER
 from fastconv.bench import circumstances
 
-from .cases import CASES
+from .cases import CASES, names
 from .worker import worker
 
 ROLES = ("base", "again", "head")
@@ -51,6 +51,13 @@ SHARE = 0.95
 """Of the starts of the same commit, how many lie within the band."""
 VALUES = 20
 """Starts that a band rests on, at least: few cases are started more often."""
+
+DEFAULT = [
+    name
+    for name, case in CASES.items()
+    if case.group != "filters" and not name.endswith(" forward")
+]
+"""Who has a kernel of their own: filters call those of others, and layers those of their plans."""
 
 Row = tuple[str, str]
 """A case and a backend."""
@@ -225,28 +232,28 @@ def compare(base: Path, head: Path, rows: Sequence[Row], effort: Effort, floor: 
 def main() -> None:
     """Print the table; the exit status is 1 if head is slower or broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="the name of a case or of a group")
     either = "a folder of sources, or else a revision of git; default: %(default)s"
     parser.add_argument("--base", default="main", help=either)
     parser.add_argument("--head", default=".", help=either)
     parser.add_argument("--backends", nargs="+", default=["cython", "numba"], choices=ORDER)
     parser.add_argument("--threads", type=int, default=1, help="default: %(default)s")
-    parser.add_argument("--starts", type=int, default=5, help="at least; default: %(default)s")
+    parser.add_argument("--starts", type=int, default=3, help="at least; default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="a start; default: %(default)s")
     parser.add_argument("--seconds", type=float, default=0.01, help="a burst; default: %(default)s")
     parser.add_argument("--floor", type=float, default=5, help="in %%; default: %(default)s")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.cases if name not in CASES]
-    if unknown:
+    cases = [name for word in arguments.cases for name in names(word) or [word]] or DEFAULT
+    if unknown := [name for name in cases if name not in CASES]:
         parser.error(f"no such case: {', '.join(unknown)}")
 
-    rows = [(case, backend) for case in arguments.cases or CASES for backend in arguments.backends]
+    rows = [(case, backend) for case in cases for backend in arguments.backends]
     effort = Effort(arguments.starts, arguments.rounds, arguments.seconds, arguments.threads)
     try:
         with TemporaryDirectory() as scratch:
-            names = dict.fromkeys([arguments.base, arguments.head])
-            folders = {name: Path(scratch, str(number)) for number, name in enumerate(names)}
-            progress(f"building {' and '.join(names)}")
+            commits = dict.fromkeys([arguments.base, arguments.head])
+            folders = {name: Path(scratch, str(number)) for number, name in enumerate(commits)}
+            progress(f"building {' and '.join(commits)}")
             with ThreadPoolExecutor() as pool:
                 list(pool.map(build, folders, folders.values()))
             base, head = folders[arguments.base], folders[arguments.head]
