@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import require
 from interpreter import printed
 
 import fastconv as fc
@@ -168,6 +169,8 @@ def test_files_are_short():
 
 @pytest.mark.parametrize("name", sorted(set(SOURCES) - {"fastconv.__main__"}))
 def test_listed_names_exist(name):
+    if name.startswith("fastconv.backends.numba_backend."):
+        require("numba")
     module = import_module(name)
     missing = [listed for listed in getattr(module, "__all__", ()) if not hasattr(module, listed)]
     assert not missing
