@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tools.release import disagreements
 
 import fastconv as fc
+from tools.release import disagreements
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -67,10 +67,11 @@ def test_between_two_releases(sources):
     ("name", "old", "new", "said"),
     [
         ("fastconv/__init__.py", "1.2.0", "1.2", "__version__ is not of the form"),
-        ("fastconv/__init__.py", "1.2.0", "1.1.9", "1.2.0 is newer than __version__, 1.1.9"),
+        ("fastconv/__init__.py", "1.2.0", "1.2.0rc1", "not of the form"),
         ("CHANGELOG.md", "## [Unreleased]\n", "", "the first heading is '[1.2.0] - 2026-03-04'"),
         ("CHANGELOG.md", "## [1.2.0] - 2026", "## 1.2.0, 2026", "'1.2.0, 2026-03-04' is not of"),
         ("CHANGELOG.md", "### Added", "## [1.10.0] - 2026-01-01", "does not come first"),
+        ("CHANGELOG.md", "[1.2.0]", "[1.3.0]", "1.3.0 is newer than __version__, 1.2.0"),
         ("CITATION.cff", 'version: "1.2.0"', 'version: "1.1.0"', "version is 1.1.0, not 1.2.0"),
     ],
 )

@@ -109,7 +109,7 @@ def check(holds: bool, sentence: str) -> None:
 
 
 def run(*command: object, cwd: Path | None = None, **env: object) -> str:
-    """What a command prints, or `FailedError` with all of it; no choice of the caller's gets through."""
+    """What a command prints, or `FailedError` with all of it; no choice of ours gets through."""
     ours = ("FASTCONV_", "NUMBA_", "PYTHON")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
