@@ -158,7 +158,7 @@ def test_files_are_short():
     root = Path(__file__).parents[1]
     files = [
         path
-        for folder in ("fastconv", "tests", "benchmarks")
+        for folder in ("fastconv", "tests", "benchmarks", "tools")
         for path in (root / folder).rglob("*")
         if path.suffix in {".py", ".pyi", ".pyx", ".pxi", ".h"}
     ]

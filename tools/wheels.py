@@ -29,7 +29,7 @@ import tempfile
 import time
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -108,16 +108,14 @@ def check(holds: bool, sentence: str) -> None:
         raise FailedError(sentence)
 
 
-def run(*command: object, cwd: Path | None = None, **env: object) -> str:
+def run(*command: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """What a command prints, or `FailedError` with all of it; no choice of ours gets through."""
     ours = ("FASTCONV_", "NUMBA_", "PYTHON")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
-        env=clean
-        | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
-        | {name: str(value) for name, value in env.items()},
+        env=clean | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"} | (env or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -142,9 +140,9 @@ def interpreters(given: list[str]) -> dict[str, Path]:
         if name.startswith("Programming Language :: Python :: 3.")
     ]
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    candidates = given or [
+    candidates: Sequence[str | None] = given or [
         *(shutil.which(f"python3.{minor}") for minor in range(11, 30)),
-        *sorted(pyenv.glob("*/bin/python")),
+        *map(str, sorted(pyenv.glob("*/bin/python"))),
         sys.executable,
     ]
     found: dict[str, Path] = {}
@@ -185,31 +183,33 @@ def unpacked(archive: Path, folder: Path) -> Path:
     return inside
 
 
-def build(python: Path, folder: Path) -> list[Path]:
-    """The sdist of the commit, the platform's wheel and the one for all, in `folder`/dist."""
+def build(python: Path, commit: str, folder: Path) -> list[Path]:
+    """The sdist of a commit, the platform's wheel and the one for all, in `folder`/dist."""
     folder.mkdir()
-    epoch = run("git", "log", "-1", "--format=%ct", cwd=ROOT)
-    run("git", "archive", "--format=tar", f"--output={folder}/commit.tar", "HEAD", cwd=ROOT)
+    epoch = run("git", "log", "-1", "--format=%ct", commit, cwd=ROOT)
+    run("git", "archive", "--format=tar", f"--output={folder}/commit.tar", commit, cwd=ROOT)
     dist, sources = folder / "dist", folder / "commit"
     with tarfile.open(folder / "commit.tar") as tar:
         tar.extractall(sources, filter="data")
     make = (python, "-m", "build", "--outdir", dist)
-    run(*make, sources, SOURCE_DATE_EPOCH=epoch, FASTCONV_COMPILED=0)
+    moment = {"SOURCE_DATE_EPOCH": epoch}
+    run(*make, sources, env=moment | {"FASTCONV_COMPILED": "0"})
     (sdist,) = dist.glob("*.tar.gz")
     inside = unpacked(sdist, folder / "sdist")
-    run(*make, "--wheel", inside, SOURCE_DATE_EPOCH=epoch, FASTCONV_COMPILED=1)
+    run(*make, "--wheel", inside, env=moment | {"FASTCONV_COMPILED": "1"})
     (portable,) = dist.glob("*-py3-none-any.whl")
     (native,) = set(dist.glob("*.whl")) - {portable}
     return [sdist, native, portable]
 
 
-def build_twice(python: Path, folder: Path) -> list[Path]:
+def build_twice(python: Path, commit: str, folder: Path) -> list[Path]:
     """What `build` makes, if it makes the same twice, in folders of other names."""
     with step("build: sdist, and two wheels from it") as found:
-        first = build(python, folder / "once")
+        first = build(python, commit, folder / "once")
         found.append(f"{len(first)} files")
     with step("build again: the same to the last bit") as found:
-        for one, other in zip(first, build(python, folder / "once-more"), strict=True):
+        again = build(python, commit, folder / "once-more")
+        for one, other in zip(first, again, strict=True):
             digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (one, other)]
             print(f"    {digests[0]}  {one.name}")
             check(digests[0] == digests[1], f"{one.name} is another one the second time")
@@ -242,11 +242,11 @@ def audit_wheel(wheel: Path, compiled: set[str]) -> str:
     return f"{size / 1e6:.2f} MB"
 
 
-def audit_sdist(sdist: Path) -> str:
+def audit_sdist(sdist: Path, commit: str) -> str:
     """Check that an sdist holds all that is committed, but for what only a clone needs."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    committed = run("git", "ls-tree", "-r", "--name-only", "HEAD", cwd=ROOT).splitlines()
+    committed = run("git", "ls-tree", "-r", "--name-only", commit, cwd=ROOT).splitlines()
     missing = [name for name in committed if name not in names and not name.startswith(".")]
     check(not missing, f"{sdist.name} lacks {missing}: see MANIFEST.in")
     made = [name for name in names if name.endswith((".c", ".so", ".pyc"))]
@@ -254,11 +254,11 @@ def audit_sdist(sdist: Path) -> str:
     return f"{sdist.stat().st_size / 1e6:.2f} MB"
 
 
-def audit(python: Path, sdist: Path, native: Path, portable: Path) -> None:
+def audit(python: Path, commit: str, sdist: Path, native: Path, portable: Path) -> None:
     """All that can be said of distributions without installing them."""
     tools = python.parent
     with step("sdist: all that is committed, nothing that is made") as found:
-        found.append(audit_sdist(sdist))
+        found.append(audit_sdist(sdist, commit))
     with step(f"{native.name}: contents") as found:
         modules = {"_probe", *(f"_kernels_{isa}" for isa in INSTRUCTION_SETS)}
         found.append(audit_wheel(native, modules))
@@ -343,7 +343,7 @@ def try_out(
                 continue
         with step(what) as found:
             command = (*SUITE, "--backends", installation.backends, *files)
-            report = run(inside, *command, cwd=house, FASTCONV_ISA=isa).splitlines()
+            report = run(inside, *command, cwd=house, env={"FASTCONV_ISA": isa}).splitlines()
             print("   ", next(line for line in report if line.startswith("installed: ")))
             found.append(report[-1].strip("= "))
 
@@ -352,13 +352,13 @@ def try_without_compiler(python: Path, dist: Path, folder: Path) -> None:
     """`pip install` from a folder, where nothing can compile, is fast from the first call on."""
     with step("pip install without a compiler, from a folder with all three files") as found:
         inside = environment(python, folder, "numpy")
-        bare = {"PATH": inside.parent, "CC": "/bin/false", "CXX": "/bin/false"}
+        bare = {"PATH": str(inside.parent), "CC": "/bin/false", "CXX": "/bin/false"}
         compilers = [shutil.which(name, path=bare["PATH"]) for name in ("cc", "gcc", "clang")]
         check(not any(compilers), f"there is a compiler: {compilers}")
         offline = ("--no-index", "--find-links", dist)
-        run(inside, "-m", "pip", "install", *offline, PROJECT["name"], **bare)
+        run(inside, "-m", "pip", "install", *offline, PROJECT["name"], env=bare)
         best, *_ = run(inside, "-I", "-c", SUPPORTED).split() or ["baseline"]
-        info = run(inside.parent / "fastconv", "info", **bare)
+        info = run(inside.parent / "fastconv", "info", env=bare)
         print(info)
         check(
             any(
@@ -373,7 +373,7 @@ def try_without_compiler(python: Path, dist: Path, folder: Path) -> None:
         times = []
         for _ in range(STARTS):
             start = time.perf_counter()
-            result = run(inside, "-I", "-c", FIRST_RESULT, **bare)
+            result = run(inside, "-I", "-c", FIRST_RESULT, env=bare)
             times.append(time.perf_counter() - start)
             check(result == "9.0", f"the first result is {result}, not 9.0")
         found.append(f"{min(times):.3f} s")
@@ -388,15 +388,16 @@ def work(options: argparse.Namespace, folder: Path) -> None:
     with step("interpreters") as found:
         pythons = interpreters(options.python)
         found.append(", ".join(pythons))
-    changed = run("git", "status", "--porcelain", cwd=ROOT)
+    changed = run("git", "status", "--porcelain", cwd=ROOT).splitlines()
     if changed:
-        skip("what is not committed", f"HEAD is what is built, without\n{changed}")
+        skip("what is not committed", f"HEAD is built, without {len(changed)} changed files")
     oldest, newest = next(iter(pythons.values())), [*pythons.values()][-1]
     tools = environment(oldest, folder / "tools", *PYPROJECT["dependency-groups"]["release"])
 
-    distributions = build_twice(tools, folder)
+    commit = run("git", "rev-parse", "HEAD", cwd=ROOT)
+    distributions = build_twice(tools, commit, folder)
     sdist, native, portable = distributions
-    audit(tools, *distributions)
+    audit(tools, commit, *distributions)
     options.output.mkdir(parents=True, exist_ok=True)
     for file in distributions:
         shutil.copy(file, options.output)
