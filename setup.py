@@ -5,16 +5,28 @@ package (NumPy and Numba backends); one wheel a platform serves every CPython fr
 and every instruction set of its architecture, chosen when the backend is first used.
 Refuses: flags that tie the build to this machine (-march=native) or change the meaning of numbers
 in the whole process (-ffast-math).
+
+FASTCONV_COMPILED=0 leaves the compiled part out, for a wheel that fits everywhere; with 1 a build
+fails where an extension does, as a release should. Under SOURCE_DATE_EPOCH, wheels and sdist are
+the same each time to the last bit.
 """
 
+import gzip
+import os
 import sys
 import sysconfig
+import tarfile
+import time
 from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.sdist import sdist
 
 FOLDER = "fastconv/backends"
+COMPILED = os.environ.get("FASTCONV_COMPILED", "")
+if COMPILED not in ("", "0", "1"):
+    sys.exit(f"FASTCONV_COMPILED: got {COMPILED!r}, allowed is 0 or 1")
 X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 # The limited API does not cover free-threaded builds.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -46,20 +58,42 @@ def extension(name: str, flags: list[str], depends: list[str]) -> Extension:
     )
 
 
+class Reproducible(sdist):
+    """An sdist that keeps neither the time nor the user of its making."""
+
+    def make_archive(self, base_name: str, *args: object, **options: object) -> str:
+        """Write BASE_NAME.tar.gz from the folder that is called as the archive is."""
+        moment = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+
+        def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = moment, 0, 0, "", ""
+            entry.mode = 0o755 if entry.mode & 0o100 else 0o644
+            return entry
+
+        path = f"{base_name}.tar.gz"
+        with (
+            open(path, "wb") as file,
+            gzip.GzipFile("", "wb", fileobj=file, mtime=moment) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            archive.add(os.path.basename(base_name), filter=anonymous)
+        return path
+
+
 body = glob(f"{FOLDER}/*.pxi") + glob(f"{FOLDER}/*.h")
-modules = cythonize(
-    [
-        extension("_probe", [], []),
-        *(extension(f"_kernels_{isa}", flags, body) for isa, flags in INSTRUCTION_SETS.items()),
-    ]
-)
+wanted = [
+    extension("_probe", [], []),
+    *(extension(f"_kernels_{isa}", flags, body) for isa, flags in INSTRUCTION_SETS.items()),
+]
+modules = cythonize(wanted) if COMPILED != "0" else []
 for module in modules:
-    module.optional = True  # cythonize() forgets it
+    module.optional = COMPILED != "1"  # cythonize() forgets it
 
 setup(
     ext_modules=modules,
+    cmdclass={"sdist": Reproducible},
     options={
         "build_ext": {"parallel": True},
-        "bdist_wheel": {"py_limited_api": "cp311"} if ABI3 else {},
+        "bdist_wheel": {"py_limited_api": "cp311"} if ABI3 and modules else {},
     },
 )

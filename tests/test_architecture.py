@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import require
 from interpreter import printed
 
 import fastconv as fc
@@ -133,7 +134,7 @@ def test_imports_are_found(tmp_path):
 
 
 NEWLY_IMPORTED = """
-import sys, contextvars, dataclasses, numbers, reprlib, threading, numpy
+import sys, __future__, contextvars, dataclasses, numbers, reprlib, threading, numpy
 before = set(sys.modules)
 import fastconv
 print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
@@ -157,7 +158,7 @@ def test_files_are_short():
     root = Path(__file__).parents[1]
     files = [
         path
-        for folder in ("fastconv", "tests", "benchmarks")
+        for folder in ("fastconv", "tests", "benchmarks", "tools")
         for path in (root / folder).rglob("*")
         if path.suffix in {".py", ".pyi", ".pyx", ".pxi", ".h"}
     ]
@@ -168,6 +169,8 @@ def test_files_are_short():
 
 @pytest.mark.parametrize("name", sorted(set(SOURCES) - {"fastconv.__main__"}))
 def test_listed_names_exist(name):
+    if name.startswith("fastconv.backends.numba_backend."):
+        require("numba")
     module = import_module(name)
     missing = [listed for listed in getattr(module, "__all__", ()) if not hasattr(module, listed)]
     assert not missing

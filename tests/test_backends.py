@@ -301,8 +301,8 @@ def test_nothing_is_touched_beyond_the_arrays(backend):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_the_place(dtype, taps, channels, backend, kernel, request):
     if backend == "numpy" and channels > 1:
-        reason = "BLAS sums in an order of its own where a slab has one column"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+        reason = "most BLAS sum in an order of their own where a slab has one column"
+        request.applymarker(pytest.mark.xfail(strict=False, reason=reason))
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 1, channels, 13 + taps[0], 80 + taps[1])).astype(dtype)
     w = rng.normal(size=(1, 3, channels, *taps)).astype(dtype)

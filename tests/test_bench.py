@@ -10,13 +10,13 @@ import numpy as np
 import oracle
 import pytest
 from command import Terminal, fails, run
-from PIL import Image
 
 import fastconv as fc
 from benchmarks import choices
 from fastconv import bench, chart, peers
 from fastconv.bench import Limit
 
+Image = pytest.importorskip("PIL.Image")
 COLUMNS = ["image", "kernel", "library", "algorithm", "ms", "GFLOP/s", "of", "limit"]
 
 

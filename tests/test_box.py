@@ -114,7 +114,7 @@ def test_factors_that_are_equal(backend, ran):
 def test_integers_at_the_ends_of_their_range(weight, dtype, backend):
     """Beyond 64 bits, too, where Python's integers take over."""
     limits = np.iinfo(dtype)
-    x = np.where(oracle.samples((20, 30), bool), limits.max, limits.min).astype(dtype)
+    x = np.where(oracle.samples((20, 30), bool), *np.array([limits.max, limits.min], dtype))
     w = np.full((3, 4), weight, np.int64)
     got = fc.correlate(x, w, dtype=np.int64, algorithm="box", backend=backend)
     assert_close(got, oracle.correlate(x, w).everywhere())

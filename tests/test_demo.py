@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import Terminal, fails, run
-from PIL import Image
 
 import fastconv as fc
 from fastconv import demo
+
+Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture

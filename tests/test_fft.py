@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import oracle
 import pytest
+from conftest import require
 from interpreter import printed
 from test_backends import Framed
 
@@ -371,6 +372,8 @@ def test_it_says_why_it_refuses(x, w, how, reason):
 
 
 def test_it_is_chosen_where_it_costs_less():
+    require("cython")
+
     def chosen(shape, taps):
         return fc.plan_correlate(
             shape, "f4", oracle.samples(taps, "f4"), backend="cython"

@@ -8,13 +8,14 @@ import zlib
 
 import numpy as np
 import pytest
-import tifffile
 from numpy.testing import assert_array_equal
-from PIL import Image, features
 
 from fastconv import imageio
 from fastconv.imageio import ImageFileError, Picture
 
+Image = pytest.importorskip("PIL.Image")
+features = pytest.importorskip("PIL.features")
+tifffile = pytest.importorskip("tifffile")
 LOSSLESS = ("PNG", "TIFF", "BMP", "PPM")
 ENDINGS = {
     "PNG": ".png", "TIFF": ".tif", "JPEG": ".jpg", "WEBP": ".webp", "JPEG2000": ".jp2",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 import fastconv as fc
 from fastconv import nn
+
+load_digits = pytest.importorskip("sklearn.datasets").load_digits
 
 
 def digits(classes):

@@ -73,7 +73,7 @@ def test_walks(shape, taps, how, dtype, backend, ran):
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint64"])
 def test_integers_at_the_ends_of_their_range(dtype, backend, ran):
     limits = np.iinfo(dtype)
-    x = np.where(oracle.samples((9, 11), bool), limits.max, limits.min).astype(dtype)
+    x = np.where(oracle.samples((9, 11), bool), *np.array([limits.max, limits.min], dtype))
     w = product((5, 4), np.int32).astype(dtype)
     how = {"dtype": dtype if "64" in dtype else "int64", "backend": backend}
     got = fc.correlate(x, w, algorithm="separable", **how)

@@ -1,0 +1,49 @@
+"""A pytest plugin: the tests run on an installed package, and on the backends that are named.
+
+    python -m pytest -p tools.installed --backends cython,numpy
+
+Refuses to start where ``fastconv`` is a source tree that happens to be importable, where other
+backends run than those, or where another instruction set runs than ``FASTCONV_ISA`` asks for. What
+was found stands in the head of the report. Every worker of pytest-xdist looks for itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+import fastconv as fc
+from fastconv import backends
+from fastconv.backends import cython_backend
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--backends``."""
+    parser.addoption(
+        "--backends", default="cython,numpy", help="what this installation must be able to run"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look where the package is and what it runs."""
+    home = Path(fc.__file__).resolve()
+    site_packages = Path(sysconfig.get_path("platlib")).resolve()
+    if not home.is_relative_to(site_packages):
+        raise pytest.UsageError(f"fastconv is {home}, which is not in {site_packages}")
+    found = ",".join(fc.available_backends())
+    if found != config.getoption("backends"):
+        raise pytest.UsageError(f"the backends are {found}, not {config.getoption('backends')}")
+    forced = os.environ.get("FASTCONV_ISA")
+    if forced and not cython_backend.instruction_set().endswith(forced):
+        raise pytest.UsageError(f"{cython_backend.instruction_set()} runs, not {forced}")
+
+
+def pytest_report_header() -> str:
+    """Say what was found."""
+    running = (f"{name} ({backends.load(name).describe()})" for name in fc.available_backends())
+    return (
+        f"installed: fastconv {fc.__version__} in {Path(fc.__file__).parent}, {', '.join(running)}"
+    )
