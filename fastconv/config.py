@@ -60,7 +60,10 @@ def resolve_backend(argument: str | None = None) -> str:
     variable = os.environ.get("FASTCONV_BACKEND")
     if variable:
         return _runnable(validate.backend_name(variable, "FASTCONV_BACKEND"))
-    return next(name for name in backends.ORDER if backends.unavailable(name) is None)
+    for name in backends.ORDER:
+        if backends.unavailable(name) is None:
+            break
+    return name
 
 
 def _runnable(name: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import algorithms, backends, config, dtypes, parallel, rates, validate
+from .backends._protocol import Recording
 from .pieces import Pieces, cut, cut_layer
 from .problem import Form, Problem
 from .work import Work, row_axis
@@ -33,6 +34,13 @@ class Candidate(NamedTuple):
     seconds: float | None
     """Predicted for one thread."""
     refusal: str | None
+
+
+class Recorded(NamedTuple):
+    """The work on plain arrays in C order, as calls of kernels and nothing else."""
+
+    recording: Recording
+    pieces: int
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -63,6 +71,8 @@ class Plan:
     threads: int | None
     """As the call that made it said."""
     _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict, init=False)
+    _recorded: list[Recorded | None] = field(default_factory=list, init=False)
+    """Nothing before the second call."""
 
     def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
         """Run the plan.
@@ -87,6 +97,16 @@ class Plan:
             An ``x`` or ``out`` that the plan was not made for.
         """
         problem = self.problem
+        if self._recorded and (recorded := self._recorded[0]):
+            result = np.empty(problem.out_shape, problem.dtype) if out is None else out
+            task = recorded.recording.on(result, x)
+            if task is not None:
+                pieces = recorded.pieces
+                if pieces == 1:
+                    task(0)
+                else:
+                    parallel.run(task, pieces, thread_count(pieces, self.worth, self.threads))
+                return result
         samples = validate.planned_array(problem, x)
         if out is None:
             result = np.empty(problem.out_shape, problem.dtype)
@@ -105,14 +125,27 @@ class Plan:
     def tasks(self, samples: NDArray, result: NDArray) -> tuple[Callable[[int], None], int]:
         """What fills a piece of ``result``, and the number of pieces, from checked arrays."""
         plan, problem = self, self.problem
+        if self._works and not self._recorded:
+            self._recorded.append(self._record())
         safe = problem.safe
         if self._wide and safe is not None and dtypes.largest_value(samples) > safe:
             plan = make(self._wide, "numpy", self.algorithm, self.candidates, self.threads)
         source, target = problem.view_x(samples), problem.view_out(result)
-        layout = algorithms.load(plan.algorithm).LAYOUT
-        rows = (row_axis(plan.problem, view, layout) for view in (source, target))
-        work = plan._work(*rows)
+        work = plan._work(source, target)
         return partial(work.run, source, target), len(work)
+
+    def _record(self) -> Recorded | None:
+        """The work on arrays in C order, without what finds out about it at every call."""
+        problem = self.problem
+        if self._wide:
+            return None
+        x, out = (
+            np.empty(problem.x_shape, problem.x_dtype),
+            np.empty(problem.out_shape, problem.dtype),
+        )
+        work = self._work(problem.view_x(x), problem.view_out(out))
+        recording = work.recorded(x, out)
+        return None if recording is None else Recorded(recording, len(work))
 
     @cached_property
     def weight_bytes(self) -> int:
@@ -125,15 +158,19 @@ class Plan:
         chosen = (c.seconds for c in self.candidates if c.algorithm == self.algorithm)
         return (next(chosen) or 0.0) / HAND_OVER
 
-    def _work(self, x_row: int | None, out_row: int | None) -> Work:
-        """The work on arrays whose neighbouring items are along these axes."""
+    def _work(self, source: NDArray, target: NDArray) -> Work:
+        """The work on arrays that lie as these."""
+        algorithm = algorithms.load(self.algorithm)
+        x_row, out_row = (
+            row_axis(self.problem, view, algorithm.LAYOUT) for view in (source, target)
+        )
         work = self._works.get((x_row, out_row))
         if work is None:
             work = self._works[x_row, out_row] = Work(
                 self.problem,
                 _pieces(self.problem, self.backend, self.algorithm, x_row is not None),
                 backends.load(self.backend),
-                algorithms.load(self.algorithm),
+                algorithm,
                 self._weights,
                 self._bias,
                 x_row,

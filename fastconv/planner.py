@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import marshal
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
+from operator import is_
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -30,23 +31,27 @@ KEPT_BYTES = 1 << 26
 """Bytes of all their weights, which may be spectra: but for the last plan, older ones go first."""
 LARGEST = 1 << 16
 """Bytes of the largest kernel whose plans are remembered."""
-PLAIN = frozenset((type(None), bool, int, float, complex, str))
+ITSELF = frozenset((type(None), int, str))
+"""Types whose values equal none of another type that is said as it is."""
+WHOLE = frozenset((int,))
+NUMBERS = frozenset((bool, float, complex))
 
 
 Made = TypeVar("Made", Plan, Transposed, WeightGradient)
 Asked = TypeVar("Asked")
 
-_plans: dict[bytes, Any] = {}
+_plans: dict[Hashable, Any] = {}
+_choices: dict[tuple[Any, ...], tuple[tuple[Any, ...], Hashable]] = {}
 _lock = Lock()
 
 
 def make_plan(
     ask: Callable[..., validate.Question],
-    *arguments: Any,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
     algorithm: str,
     backend: str | None,
     threads: int | None,
-    **options: Any,
 ) -> Plan:
     """The plan for ``ask(*arguments, **options)``."""
     return _remembered(_answer, ask, arguments, options, algorithm, backend, threads)
@@ -54,11 +59,11 @@ def make_plan(
 
 def make_transposed(
     ask: Callable[..., validate.Transposition],
-    *arguments: Any,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
     algorithm: str,
     backend: str | None,
     threads: int | None,
-    **options: Any,
 ) -> Transposed:
     """The plans for ``ask(*arguments, **options)``."""
     return _remembered(_transpose, ask, arguments, options, algorithm, backend, threads)
@@ -66,10 +71,10 @@ def make_transposed(
 
 def make_weight_gradient(
     ask: Callable[..., Problem],
-    *arguments: Any,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
     backend: str | None,
     threads: int | None,
-    **options: Any,
 ) -> WeightGradient:
     """The sums for ``ask(*arguments, **options)``."""
     return _remembered(_sum, ask, arguments, options, "auto", backend, threads)
@@ -86,9 +91,9 @@ def _remembered(
 ) -> Made:
     """What was answered to the same call before, or else is now."""
     chosen = config.resolve_backend(backend)
-    call = (ask.__name__, *arguments, *options.values(), algorithm, chosen, threads)
+    choices = (ask.__name__, *options.values(), algorithm, chosen, threads)
     try:
-        said = marshal.dumps([v if type(v) in PLAIN else _said(v) for v in call], 2)
+        said = (_choices_said(choices), *map(_said, arguments))
     except TypeError:
         return answer(ask(*arguments, **options), algorithm, chosen, threads)
     found: Made | None = _plans.get(said)
@@ -102,20 +107,37 @@ def _remembered(
     return found
 
 
-def _said(value: Any) -> Any:
-    """What marshal tells from anything else (1 from 1.0 and True, and 0.0 from -0.0)."""
+def _said(value: Any) -> Hashable:
+    """What differs where values do (1 from 1.0 and True, and 0.0 from -0.0)."""
     kind = type(value)
-    if kind in PLAIN:
-        return value
-    if kind is tuple or kind is list:
-        return (kind.__name__, *map(_said, value))
+    if kind in ITSELF or (kind is tuple and WHOLE.issuperset(map(type, value))):
+        return value  # type: ignore[no-any-return]
     if kind is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
-        return "array", value.shape, value.dtype.str, value.tobytes()
+        return value.shape, value.dtype, value.tobytes()
     if isinstance(value, np.dtype):
-        return "dtype", value.str
+        return value
+    if kind in NUMBERS:
+        return kind, marshal.dumps(value, 2)
     if isinstance(value, type):
-        return "type", value.__module__, value.__qualname__
+        return type, value
+    if kind is tuple or kind is list:
+        return (kind, *map(_said, value))
     raise TypeError(f"{kind.__name__} is not remembered")
+
+
+def _choices_said(choices: tuple[Any, ...]) -> Hashable:
+    """`_said`, but for choices that are the very objects of an earlier call, as defaults are."""
+    try:
+        earlier, said = _choices.get(choices, ((), None))
+    except TypeError:  # a list
+        return _said(choices)
+    if not (earlier and all(map(is_, choices, earlier))):
+        said = _said(choices)
+        with _lock:
+            if len(_choices) >= KEPT:
+                _choices.clear()
+            _choices[choices] = choices, said
+    return said
 
 
 def _forget() -> None:

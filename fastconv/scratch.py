@@ -7,13 +7,14 @@ in the end by whoever runs a piece, and must not be used any more.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["empty", "empty_like", "mark", "release"]
+__all__ = ["apart", "empty", "empty_like", "mark", "release"]
 
 KEPT = 1 << 22
 """Bytes that a thread keeps at most."""
@@ -26,6 +27,7 @@ LINE = 64
 class _Stack(threading.local):
     memory = np.empty(0, np.uint8)
     used = 0
+    least = SMALL
 
 
 _stack = _Stack()
@@ -44,17 +46,33 @@ def release(used: int) -> None:
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """An array of anything, in C order."""
     nbytes = prod(shape) * dtype.itemsize
-    if nbytes < SMALL or nbytes > KEPT or dtype.hasobject:
+    if nbytes < _stack.least or nbytes > KEPT or dtype.hasobject:
         return np.empty(shape, dtype)
     start = _stack.used
     stop = start + -(-nbytes // LINE) * LINE
     if stop > KEPT:
         return np.empty(shape, dtype)
     if stop > _stack.memory.size:
-        memory = np.empty(min(2 * stop, KEPT) + LINE, np.uint8)
-        _stack.memory = memory[-memory.ctypes.data % LINE :]
+        _stack.memory = _lines(min(2 * stop, KEPT))
     _stack.used = stop
     return np.ndarray(shape, dtype, _stack.memory, start)
+
+
+@contextmanager
+def apart() -> Iterator[NDArray]:
+    """Hand out all that fits from one stack of its own, small arrays too, and say which that is."""
+    kept = _stack.memory, _stack.used
+    _stack.memory, _stack.used, _stack.least = _lines(KEPT), 0, 0
+    try:
+        yield _stack.memory
+    finally:
+        (_stack.memory, _stack.used), _stack.least = kept, SMALL
+
+
+def _lines(nbytes: int) -> NDArray:
+    """Memory that begins with a line."""
+    memory = np.empty(nbytes + LINE, np.uint8)
+    return memory[-memory.ctypes.data % LINE :]
 
 
 def empty_like(array: NDArray, shape: Sequence[int]) -> NDArray:

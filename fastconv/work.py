@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import scratch
 from .algorithms import Algorithm, Layout
-from .backends._protocol import Backend
+from .backends._protocol import Backend, Recording
 from .pieces import Piece, Pieces
 from .problem import Problem
 
@@ -18,6 +18,9 @@ __all__ = ["Work", "row_axis"]
 
 KEPT = 1024
 """Pieces of a work that are remembered: making one costs more than starting it."""
+
+RECORDED = 64
+"""Pieces that are recorded at most: what is more costs more than its calls."""
 
 
 class Part(NamedTuple):
@@ -49,9 +52,9 @@ class Work:
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def run(self, x: NDArray, out: NDArray, number: int) -> None:
-        """Fill a piece of ``out`` from ``x``, both with canonical axes."""
-        problem, backend = self.problem, self.backend
+    def run(self, x: NDArray, out: NDArray, number: int, recorder: Backend | None = None) -> None:
+        """Fill a piece of ``out`` from ``x``, both with canonical axes; or have it recorded."""
+        problem, backend = self.problem, recorder or self.backend
         piece, weights, bias, writes = self._parts.get(number) or self._part(number)
         source, target = x[piece.reads], out[piece.out]
         mark = scratch.mark()
@@ -62,9 +65,23 @@ class Work:
             stride, dilation, relu = piece.stride, piece.dilation, problem.relu
             self.algorithm.run(backend, sums, source, weights, bias, stride, dilation, relu)
             if sums is not target:
-                self._store(target, sums)
+                self._store(backend, target, sums)
         finally:
             scratch.release(mark)
+
+    def recorded(self, x: NDArray, out: NDArray) -> Recording | None:
+        """All pieces as calls of kernels, for arrays that lie as these; nothing runs."""
+        if len(self) > RECORDED or not self.algorithm.repeats(self.problem):
+            return None
+        with scratch.apart() as room:
+            recording = self.backend.recording(out, x, room)
+            if recording is None:
+                return None
+            source, target = self.problem.view_x(x), self.problem.view_out(out)
+            for number in range(len(self)):
+                self.run(source, target, number, cast(Backend, recording))
+                recording.end_piece()
+        return recording if recording.end() else None
 
     def _part(self, number: int) -> Part:
         piece = self.pieces[number]
@@ -91,8 +108,8 @@ class Work:
         lead, end = len(batch), len(shape)
         return room.transpose(*range(lead), end - 2, end - 1, *range(lead, end - 2))
 
-    def _store(self, target: NDArray, sums: NDArray) -> None:
-        store = self.backend.store
+    def _store(self, backend: Backend, target: NDArray, sums: NDArray) -> None:
+        store = backend.store
         if not self.problem.complex:
             store(target, sums)
             return

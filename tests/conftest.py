@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fastconv as fc
-from fastconv import algorithms, backends
+from fastconv import algorithms, backends, planner
+from fastconv.plan import Plan
 
 # Drawn examples are the same at every run; a backend is the same for all examples of a test.
 settings.register_profile(
@@ -86,7 +87,9 @@ class Ran:
         self._algorithms.clear()
 
     def watch(self, patch: pytest.MonkeyPatch, backends: list[str], algorithms: list[str]) -> None:
-        """Note each call of a kernel, and of an algorithm's work on a slab."""
+        """Note each call of a kernel, and of an algorithm's work on a slab, with none recorded."""
+        patch.setattr(Plan, "_record", lambda _: None)
+        planner._plans.clear()
         for name in backends:
             module = import_module(f"fastconv.backends.{name}_backend")
             for kernel in KERNELS:

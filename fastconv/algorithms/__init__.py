@@ -1,6 +1,6 @@
 """The algorithms by name, each one a file.  A new one is a file and a word in ``ORDER``.
 
-An algorithm is a module with six functions and two facts.  *Can it* and *should it* are apart:
+An algorithm is a module with seven functions and two facts.  *Can it* and *should it* are apart:
 
 ``refuses(problem)``
     why it cannot solve the problem, in a sentence, or None if it can;
@@ -18,6 +18,9 @@ An algorithm is a module with six functions and two facts.  *Can it* and *should
 ``prepare(problem, w, backend)``
     the weights as ``run`` wants them, in real numbers, once a plan: groups first, then output
     channels or, with the layout "channels", panels of them;
+``repeats(problem)``
+    whether every run makes the same calls, of ``correlate`` and ``contract`` kernels, and does
+    nothing else, so that they can be recorded;
 ``run(backend, out, x, weights, bias, stride, dilation, relu)``
     one slab, by a backend's kernels, with every position inside ``x``.
 
@@ -58,6 +61,8 @@ class Algorithm(Protocol):
     def prepare(
         self, problem: Problem, w: tuple[NDArray, ...], backend: Backend
     ) -> tuple[NDArray, ...]: ...
+
+    def repeats(self, problem: Problem) -> bool: ...
 
     def run(
         self,

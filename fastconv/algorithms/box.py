@@ -18,7 +18,17 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs
 
-__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "prepare",
+    "products",
+    "refuses",
+    "repeats",
+    "run",
+]
 
 LAYOUT: Layout = "rows"
 IN_PLACE = True
@@ -60,6 +70,11 @@ def cost(problem: Problem, backend: str) -> float:
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """The weight of each group, the product of the first weights of its factors."""
     return (reduce(np.multiply, (factor.reshape(len(factor), 1, -1)[..., 0] for factor in w)),)
+
+
+def repeats(problem: Problem) -> bool:
+    """No: windows have no steps that are kept."""
+    return False
 
 
 def run(

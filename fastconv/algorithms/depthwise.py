@@ -16,7 +16,17 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs
 
-__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "prepare",
+    "products",
+    "refuses",
+    "repeats",
+    "run",
+]
 
 LAYOUT: Layout = "channels"
 IN_PLACE = True
@@ -55,6 +65,11 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
     """One dense kernel, ``(groups, 1, *taps)``, in which groups are neighbours."""
     dense = reduce(np.multiply, w)[:, :, 0]
     return (np.moveaxis(np.ascontiguousarray(np.moveaxis(dense, 0, -1)), -1, 0),)
+
+
+def repeats(problem: Problem) -> bool:
+    """Always: one call."""
+    return True
 
 
 def run(

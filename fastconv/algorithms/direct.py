@@ -13,7 +13,17 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs, pairs
 
-__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "prepare",
+    "products",
+    "refuses",
+    "repeats",
+    "run",
+]
 
 LAYOUT: Layout = "rows"
 IN_PLACE = True
@@ -62,6 +72,11 @@ def cost(problem: Problem, backend: str) -> float:
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """One dense kernel; factors are multiplied out."""
     return (pairs.as_real(reduce(np.multiply, w)),)
+
+
+def repeats(problem: Problem) -> bool:
+    """Always: one call."""
+    return True
 
 
 def run(

@@ -139,6 +139,11 @@ def _spectrum(dense: NDArray, tile: tuple[int, ...]) -> NDArray:
     return np.stack((values.real, values.imag), 3).astype(dense.dtype, order="C")
 
 
+def repeats(problem: Problem) -> bool:
+    """No: it looks for what is not finite."""
+    return False
+
+
 def run(
     backend: Backend,
     out: NDArray,

@@ -27,6 +27,7 @@ __all__ = [
     "prepare",
     "products",
     "refuses",
+    "repeats",
     "run",
 ]
 
@@ -81,6 +82,11 @@ def pack(w: NDArray, backend: Backend) -> NDArray:
         by_panel[:, whole, :rest] = w[:, whole * width :]
         by_panel[:, whole, rest:] = 0
     return packed
+
+
+def repeats(problem: Problem) -> bool:
+    """Always: one call."""
+    return True
 
 
 def run(

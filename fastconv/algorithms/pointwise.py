@@ -13,7 +13,17 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs, gemm, pairs
 
-__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "prepare",
+    "products",
+    "refuses",
+    "repeats",
+    "run",
+]
 
 LAYOUT: Layout = "planes"
 IN_PLACE = True
@@ -58,6 +68,11 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
     """The weights as a matrix, ``(groups, channels out, channels in)``."""
     dense = pairs.as_real(reduce(np.multiply, w))
     return (dense.reshape(dense.shape[:3]),)
+
+
+def repeats(problem: Problem) -> bool:
+    """Always: one call."""
+    return True
 
 
 def run(

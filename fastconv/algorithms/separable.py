@@ -15,7 +15,17 @@ from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs, pairs
 
-__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "prepare",
+    "products",
+    "refuses",
+    "repeats",
+    "run",
+]
 
 LAYOUT: Layout = "rows"
 IN_PLACE = True
@@ -68,6 +78,11 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
         stacked.append(factor)
     kernels = stacked if rank == 1 else (*stacked, w[0])
     return tuple(map(pairs.as_real, kernels))
+
+
+def repeats(problem: Problem) -> bool:
+    """Unless it looks for what is not finite."""
+    return problem.form.rank == 1
 
 
 def run(

@@ -24,7 +24,17 @@ from ..backends.points import WEIGHTS
 from ..problem import Problem
 from . import Layout, costs, gemm
 
-__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run"]
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "prepare",
+    "products",
+    "refuses",
+    "repeats",
+    "run",
+]
 
 LAYOUT: Layout = "channels"
 IN_PLACE = True
@@ -110,6 +120,11 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
     values = np.empty((groups * panels, 1, len(both), taps.shape[-1]), np.float32)
     backend.contract_planes(values, taps, both[None], _zeros(1, len(both)), False)
     return values.reshape(groups, panels, len(both), *inside), packed
+
+
+def repeats(problem: Problem) -> bool:
+    """No: it looks for what is not finite."""
+    return False
 
 
 def run(

@@ -2,7 +2,7 @@
 
 from cython cimport floating
 
-from .contraction import contraction
+from . import contraction
 
 cdef extern from "contracts.h" nogil:
     enum:
@@ -62,45 +62,18 @@ cdef enum:
 cdef dict products = {}
 
 
-def contract(build, tuple arrays, tuple extra, int a, int b, int bias, bint relu):
-    """Run the product of some arrays, of which the first is `out`.
-
-    `a`, `b` and `bias` are the places of these operands; without a bias, -1, `out` is added to.
-    """
-    cdef Py_buffer held[4]
-    cdef int count = 0
+cdef Contraction product_of(Operands operands, build, tuple arrays, tuple extra):
+    """Return the product of some arrays; those of the same shapes and strides share it."""
     cdef Contraction found
-    cdef contract_t product
-    try:
-        for array in arrays:
-            PyObject_GetBuffer(array, &held[count], PyBUF_STRIDES | PyBUF_FORMAT)
-            count += 1
-        key = (build, geometry(held, count), letter(held), extra)
-        found = products.get(key)
-        if found is None:
-            if len(products) >= MOST_PRODUCTS:
-                products.clear()
-            products[key] = found = Contraction(*contraction(build, arrays, *extra))
-        product = found.product
-        product.relu = relu
-        product.accumulate = bias < 0
-        if bias < 0:
-            bias = 0
-        if letter(held) == b"f":
-            run_products[float](
-                <float *> held[0].buf, <const float *> held[a].buf, <const float *> held[b].buf,
-                <const float *> held[bias].buf, found.loops, &product,
-            )
-        else:
-            run_products[double](
-                <double *> held[0].buf, <const double *> held[a].buf,
-                <const double *> held[b].buf, <const double *> held[bias].buf, found.loops,
-                &product,
-            )
-    finally:
-        while count:
-            count -= 1
-            PyBuffer_Release(&held[count])
+    key = (build, operands.geometry(), letter(operands.arrays), extra)
+    found = products.get(key)
+    if found is None:
+        if len(products) >= MOST_PRODUCTS:
+            products.clear()
+        products[key] = found = Contraction(
+            *contraction.contraction(build, arrays, *extra)
+        )
+    return found
 
 
 cdef void run_products(
@@ -108,35 +81,20 @@ cdef void run_products(
     const floating *a,
     const floating *b,
     const floating *bias,
-    const int64_t[:, ::1] loops,
-    const contract_t *product,
-) noexcept:
-    with nogil:
-        run_product_loops(out, a, b, bias, loops, 0, product)
-
-
-cdef void run_product_loops(
-    floating *out,
-    const floating *a,
-    const floating *b,
-    const floating *bias,
-    const int64_t[:, ::1] loops,
-    Py_ssize_t depth,
+    const int64_t *loop,
+    Py_ssize_t loops,
     const contract_t *product,
 ) noexcept nogil:
-    """Run the loops from `depth` inwards, and the product inside the last one."""
+    """Run the loops, and the product inside the last one."""
     cdef int64_t i
-    if depth == loops.shape[0]:
+    if loops == 0:
         if floating is float:
             contract_float32(out, a, b, bias, product)
         elif floating is double:
             contract_float64(out, a, b, bias, product)
         return
-    for i in range(loops[depth, 0]):
-        run_product_loops(
-            out + i * loops[depth, 1],
-            a + i * loops[depth, 2],
-            b + i * loops[depth, 3],
-            bias + i * loops[depth, 4],
-            loops, depth + 1, product,
+    for i in range(loop[0]):
+        run_products(
+            out + i * loop[1], a + i * loop[2], b + i * loop[3], bias + i * loop[4],
+            loop + 5, loops - 1, product,
         )

@@ -30,7 +30,7 @@ ctypedef fused item:
     int64_t
 
 cdef enum:
-    KEPT = 4096
+    MOST_NESTS = 4096
 
 
 cdef class Nest:
@@ -56,60 +56,16 @@ cdef nest_t extents(const int64_t[::1] tile, Py_ssize_t planes, bint relu) noexc
 cdef dict nests = {}
 
 
-def correlate(out, x, w, bias, tuple stride, tuple dilation, bint relu):
-    """Run the hot loop; `_protocol.py` says what it does."""
-    cdef Py_buffer arrays[4]
-    cdef int held = 0
+cdef Nest nest_of(Operands operands, tuple arrays, tuple stride, tuple dilation):
+    """Return the loops of some arrays; those of the same shapes and strides share them."""
     cdef Nest nest
-    cdef nest_t tile
-    try:
-        for operand in (out, x, w, bias):
-            PyObject_GetBuffer(operand, &arrays[held], PyBUF_STRIDES | PyBUF_FORMAT)
-            held += 1
-        key = (geometry(arrays, 4), letter(arrays), stride, dilation)
-        nest = nests.get(key)
-        if nest is None:
-            if len(nests) >= KEPT:
-                nests.clear()
-            nests[key] = nest = Nest(*loop_nest(out, x, w, bias, stride, dilation))
-        tile = nest.tile
-        tile.relu = relu
-        if letter(arrays) == b"f":
-            run_nest[float](arrays, nest.loops, nest.planes, &tile)
-        elif letter(arrays) == b"d":
-            run_nest[double](arrays, nest.loops, nest.planes, &tile)
-        else:
-            run_nest[int64_t](arrays, nest.loops, nest.planes, &tile)
-    finally:
-        while held:
-            held -= 1
-            PyBuffer_Release(&arrays[held])
-
-
-cdef bytes geometry(const Py_buffer *arrays, int operands):
-    """Return the shapes and strides of operands, in one row."""
-    cdef Py_ssize_t numbers[8 * MOST_AXES]
-    cdef int count = 0, operand, axis
-    for operand in range(operands):
-        for axis in range(arrays[operand].ndim):
-            numbers[count] = arrays[operand].shape[axis]
-            numbers[count + 1] = arrays[operand].strides[axis]
-            count += 2
-    return (<const char *> numbers)[:count * sizeof(Py_ssize_t)]
-
-
-cdef void run_nest(
-    const Py_buffer *arrays,
-    const int64_t[:, ::1] loops,
-    const int64_t[:, ::1] planes,
-    const nest_t *tile,
-    const item *_=NULL,
-) noexcept:
-    with nogil:
-        run_loops(
-            <item *> arrays[0].buf, <const item *> arrays[1].buf, <const item *> arrays[2].buf,
-            <const item *> arrays[3].buf, loops, 0, &planes[0, 0], tile,
-        )
+    key = (operands.geometry(), letter(operands.arrays), stride, dilation)
+    nest = nests.get(key)
+    if nest is None:
+        if len(nests) >= MOST_NESTS:
+            nests.clear()
+        nests[key] = nest = Nest(*loop_nest(*arrays, stride, dilation))
+    return nest
 
 
 cdef void run_loops(
@@ -117,14 +73,14 @@ cdef void run_loops(
     const item *x,
     const item *w,
     const item *bias,
-    const int64_t[:, ::1] loops,
-    Py_ssize_t depth,
+    const int64_t *loop,
+    Py_ssize_t loops,
     const int64_t *planes,
     const nest_t *nest,
 ) noexcept nogil:
-    """Run the outer loops from `depth` inwards, and the tiles inside the last one."""
+    """Run the outer loops, and the tiles inside the last one."""
     cdef int64_t i
-    if depth == loops.shape[0]:
+    if loops == 0:
         if item is float:
             slab_float32(out, x, w, bias[0], planes, nest)
         elif item is double:
@@ -132,11 +88,8 @@ cdef void run_loops(
         else:
             slab_int64(out, x, w, bias[0], planes, nest)
         return
-    for i in range(loops[depth, 0]):
+    for i in range(loop[0]):
         run_loops(
-            out + i * loops[depth, 1],
-            x + i * loops[depth, 2],
-            w + i * loops[depth, 3],
-            bias + i * loops[depth, 4],
-            loops, depth + 1, planes, nest,
+            out + i * loop[1], x + i * loop[2], w + i * loop[3], bias + i * loop[4],
+            loop + 5, loops - 1, planes, nest,
         )

@@ -2,8 +2,10 @@
 
 from libc.stdint cimport int64_t
 
+include "_operands.pxi"
 include "_rows.pxi"
 include "_correlate.pxi"
 include "_box.pxi"
 include "_contract.pxi"
 include "_winograd.pxi"
+include "_steps.pxi"

@@ -57,6 +57,11 @@ it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of th
 rules of `dtypes.store`, and may overwrite the sums.  Both take arrays of any strides and alignment,
 let go of the GIL, and touch nothing but the array that they fill.
 
+A ``recording`` takes calls of ``correlate``, of the ``contract`` kernels, ``extend`` and ``store``,
+and runs none of them; later it runs them piece by piece, as often as it is asked to, on other
+arrays that lie alike, on any thread, with the same bits.  What is neither of its arrays, nor in
+the room between steps, stays what and where it is.
+
 Of the Fourier kernels, the caller promises
     - arrays are float32 or float64, aligned, ``(2, rows, columns)``: a plane of real and one of
       imaginary parts; steps are any multiples of the item, and fast where rows or columns are
@@ -82,12 +87,13 @@ the BLAS of NumPy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Backend", "Kernel", "Rates", "WindowSums"]
+__all__ = ["Backend", "Kernel", "Rates", "Recording", "WindowSums"]
 
 
 class Kernel(Protocol):
@@ -145,6 +151,23 @@ class Rates(NamedTuple):
 
     Measured in the same place with windows of 3x3 to 31x31 on 2048² (NumPy's on 1024²).
     """
+
+
+class Recording(Protocol):
+    """Calls of kernels, which run again on other arrays; also takes these calls, as a backend."""
+
+    def end_piece(self) -> None:
+        """What was called for since the last time is a piece."""
+
+    def end(self) -> bool:
+        """Whether all that was called for can run again; nothing more will be."""
+
+    def on(self, out: NDArray, x: NDArray) -> Callable[[int], None] | None:
+        """What fills a piece of ``out`` from ``x``, by its number.
+
+        None where these are not plain arrays that lie as those it was recorded with, share memory,
+        or are not to be written.
+        """
 
 
 class Backend(Protocol):
@@ -224,6 +247,12 @@ class Backend(Protocol):
 
     def store(self, out: NDArray, sums: NDArray) -> None:
         """Write sums into a result."""
+
+    def recording(self, out: NDArray, x: NDArray, room: NDArray) -> Recording | None:
+        """A recording of calls on these arrays, which are in C order, and on memory between steps.
+
+        None where the backend has no recordings.
+        """
 
     def transform(self, out: NDArray, x: NDArray, inverse: bool) -> None:
         """Fourier transforms of columns."""

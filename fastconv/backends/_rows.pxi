@@ -1,8 +1,5 @@
 """Copies between arrays of different dtypes: samples into a kernel, sums out of it."""
 
-from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
-)
 from libc.string cimport memcpy
 
 cdef extern from "rows.h" nogil:
@@ -25,43 +22,14 @@ cdef extern from "rows.h" nogil:
     turn_t *turn_for(char source, char to)
     void walk(const walk_t *w, int depth, char *to, const char *source)
 
-cdef enum:
-    MOST_AXES = 64
-
-
-cdef char letter(const Py_buffer *buffer) noexcept:
-    """Return the item type in a letter of `struct`, one for each kind and size, or 0."""
-    cdef char code = buffer.format[0]
-    if code == 0 or buffer.format[1] != 0:
-        return 0
-    if code == b"l":
-        return b"q" if buffer.itemsize == 8 else b"i"
-    if code == b"L":
-        return b"Q" if buffer.itemsize == 8 else b"I"
-    return code
-
-
-def copy_items(to, source, tuple runs, constant):
-    """Copy all items, and say whether these dtypes can be done.
+cdef bint lay_out(
+    walk_t *w, row_axis_t *axes, const Py_buffer *to, const Py_buffer *source, tuple runs, constant
+) except -1:
+    """Say how to copy all items into `to`, if these dtypes can be done, and whether they can.
 
     The last axes of `to` are filled by `runs`, if there are any; see `boundary.runs`.
     """
-    cdef Py_buffer target, origin
-    PyObject_GetBuffer(to, &target, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)
-    try:
-        PyObject_GetBuffer(source, &origin, PyBUF_STRIDES | PyBUF_FORMAT)
-        try:
-            return _copy_items(&target, &origin, runs, constant)
-        finally:
-            PyBuffer_Release(&origin)
-    finally:
-        PyBuffer_Release(&target)
-
-
-cdef bint _copy_items(Py_buffer *to, Py_buffer *source, tuple runs, constant) except -1:
-    cdef row_axis_t axes[MOST_AXES]
     cdef const int64_t[:, ::1] table
-    cdef walk_t w
     cdef int i, count = 0, first = to.ndim - <int> len(runs), innermost, beside = -1
     w.row = row_for(letter(source), letter(to))
     if w.row == NULL:
@@ -69,7 +37,7 @@ cdef bint _copy_items(Py_buffer *to, Py_buffer *source, tuple runs, constant) ex
     w.turn = turn_for(letter(source), letter(to))
     w.item = to.itemsize
     w.axes = axes
-    set_constant(&w, letter(to), constant)
+    set_constant(w, letter(to), constant)
     for i in range(to.ndim):
         if i < first and count and follows(&axes[count - 1], to, source, i):
             axes[count - 1] = row_axis_t(
@@ -92,8 +60,6 @@ cdef bint _copy_items(Py_buffer *to, Py_buffer *source, tuple runs, constant) ex
             beside = i
     if beside >= 0:
         axes[w.last - 1], axes[beside] = axes[beside], axes[w.last - 1]
-    with nogil:
-        walk(&w, 0, <char *> to.buf, <const char *> source.buf)
     return True
 
 

@@ -15,8 +15,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from . import contraction, fourier, numpy_backend
-from ._protocol import Rates
+from . import fourier, numpy_backend
+from ._protocol import Rates, Recording
 from .loop_nest import flat
 from .window_nest import window_nest
 
@@ -31,6 +31,7 @@ __all__ = [
     "extend",
     "filter_columns",
     "panel",
+    "recording",
     "store",
     "transform",
     "unavailable",
@@ -109,7 +110,7 @@ def correlate(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    _kernels().correlate(out, x, w, bias, stride, dilation, relu)
+    _kernels().now.correlate(out, x, w, bias, stride, dilation, relu)
 
 
 def panel(dtype: np.dtype) -> int:
@@ -125,12 +126,11 @@ def contract_channels(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    arrays, extra = (out, x, w, bias), (stride, dilation)
-    _kernels().contract(contraction.channels, arrays, extra, 1, 2, 3, relu)
+    _kernels().now.contract_channels(out, x, w, bias, stride, dilation, relu)
 
 
 def contract_planes(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
-    _kernels().contract(contraction.planes, (out, x, w, bias), (), 2, 1, 3, relu)
+    _kernels().now.contract_planes(out, x, w, bias, relu)
 
 
 def contract_outputs(
@@ -140,8 +140,7 @@ def contract_outputs(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> None:
-    arrays, extra = (out, x, gradient), (stride, dilation)
-    _kernels().contract(contraction.outputs, arrays, extra, 1, 2, -1, False)
+    _kernels().now.contract_outputs(out, x, gradient, stride, dilation)
 
 
 def contract_taps(
@@ -153,8 +152,7 @@ def contract_taps(
     dilation: tuple[int, ...],
     relu: bool,
 ) -> None:
-    arrays, extra = (out, x, w, bias), (stride, dilation)
-    _kernels().contract(contraction.taps, arrays, extra, 1, 2, 3, relu)
+    _kernels().now.contract_taps(out, x, w, bias, stride, dilation, relu)
 
 
 def window_sums(
@@ -166,13 +164,18 @@ def window_sums(
 
 
 def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray, ...], cval: float) -> None:
-    if not _kernels().copy_items(copy, x, runs, cval):
+    if not _kernels().now.copy_items(copy, x, runs, cval):
         numpy_backend.extend(copy, x, runs, cval)
 
 
 def store(out: NDArray, sums: NDArray) -> None:
-    if not _kernels().copy_items(out, sums, (), 0):
+    if not _kernels().now.copy_items(out, sums, (), 0):
         numpy_backend.store(out, sums)
+
+
+def recording(out: NDArray, x: NDArray, room: NDArray) -> Recording:
+    made: Recording = _kernels().Recording(out, x, room)
+    return made
 
 
 def transform(out: NDArray, x: NDArray, inverse: bool) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "extend",
     "filter_columns",
     "panel",
+    "recording",
     "store",
     "transform",
     "unavailable",
@@ -258,6 +259,10 @@ def _take(x: NDArray, of: tuple[slice | NDArray[np.int64], ...]) -> NDArray:
 
 def store(out: NDArray, sums: NDArray) -> None:
     dtypes.store(out, sums)
+
+
+def recording(out: NDArray, x: NDArray, room: NDArray) -> None:
+    return None
 
 
 def transform(out: NDArray, x: NDArray, inverse: bool) -> None:

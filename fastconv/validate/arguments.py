@@ -177,11 +177,14 @@ def check_plain(value: object, argument: str) -> None:
 
 def array(value: ArrayLike, argument: str) -> NDArray:
     """An array of one of the supported dtypes; anything that NumPy can read as one is taken."""
-    check_plain(value, argument)
-    try:
-        result = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{argument}: not an array of numbers ({error})") from None
+    if type(value) is np.ndarray:
+        result = value
+    else:
+        check_plain(value, argument)
+        try:
+            result = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"{argument}: not an array of numbers ({error})") from None
     check_dtype(result.dtype, argument)
     return result
 

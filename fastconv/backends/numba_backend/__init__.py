@@ -31,6 +31,7 @@ __all__ = [
     "extend",
     "filter_columns",
     "panel",
+    "recording",
     "store",
     "transform",
     "unavailable",
@@ -237,6 +238,10 @@ def _start(array: NDArray) -> NDArray:
         return array.reshape(-1)
     start: NDArray = array[(0,) * (array.ndim - 1)][:1]
     return start
+
+
+def recording(out: NDArray, x: NDArray, room: NDArray) -> None:
+    return None
 
 
 def transform(out: NDArray, x: NDArray, inverse: bool) -> None:

@@ -242,16 +242,13 @@ def _input(
     gy = validate.array(grad_output, f"{name}: grad_output")
     transposed = make_transposed(
         validate.input_gradient,
-        name,
-        rank,
-        validate.shape(input_size, f"{name}: input_size"),
-        weight,
-        gy.shape,
-        gy.dtype,
-        out_dtype=validate.output_dtype(out, f"{name}: out"),
-        **how,
-        algorithm="auto",
-        backend=backend,
-        threads=threads,
+        (name, rank, validate.shape(input_size, f"{name}: input_size"), weight, gy.shape, gy.dtype),
+        {
+            "out_dtype": validate.output_dtype(out, f"{name}: out"),
+            **how,
+        },
+        "auto",
+        backend,
+        threads,
     )
     return transposed(gy, out)

@@ -234,17 +234,13 @@ def _weight(
     shape = validate.shape(weight_size, f"{name}: weight_size")
     gradient = make_weight_gradient(
         validate.weight_gradient,
-        name,
-        rank,
-        samples.shape,
-        samples.dtype,
-        shape,
-        gy.shape,
-        gy.dtype,
-        out_dtype=validate.output_dtype(out, f"{name}: out"),
-        **how,
-        backend=backend,
-        threads=threads,
+        (name, rank, samples.shape, samples.dtype, shape, gy.shape, gy.dtype),
+        {
+            "out_dtype": validate.output_dtype(out, f"{name}: out"),
+            **how,
+        },
+        backend,
+        threads,
     )
     problem = gradient.problem
     if out is not None:

@@ -1,0 +1,52 @@
+"""Arrays as kernels get them: where they begin, their shapes and strides, and their items."""
+
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
+
+cdef enum:
+    MOST_OPERANDS = 4
+    MOST_AXES = 64
+
+
+cdef class Operands:
+    """Arrays, the first of which is written to, held as long as this lives."""
+    cdef Py_buffer arrays[MOST_OPERANDS]
+    cdef int count
+
+    def __cinit__(self, *arrays):
+        cdef int flags = PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE
+        for array in arrays:
+            PyObject_GetBuffer(array, &self.arrays[self.count], flags)
+            self.count += 1
+            flags = PyBUF_STRIDES | PyBUF_FORMAT
+
+    def __dealloc__(self):
+        while self.count:
+            self.count -= 1
+            PyBuffer_Release(&self.arrays[self.count])
+
+    cdef bytes geometry(self):
+        """Return all ranks, shapes and strides, in one row."""
+        cdef Py_ssize_t numbers[MOST_OPERANDS * (1 + 2 * MOST_AXES)]
+        cdef int count = 0, operand, axis
+        for operand in range(self.count):
+            numbers[count] = self.arrays[operand].ndim
+            count += 1
+            for axis in range(self.arrays[operand].ndim):
+                numbers[count] = self.arrays[operand].shape[axis]
+                numbers[count + 1] = self.arrays[operand].strides[axis]
+                count += 2
+        return (<const char *> numbers)[:count * sizeof(Py_ssize_t)]
+
+
+cdef char letter(const Py_buffer *array) noexcept:
+    """Return the item type in a letter of `struct`, one for each kind and size, or 0."""
+    cdef char code = array.format[0]
+    if code == 0 or array.format[1] != 0:
+        return 0
+    if code == b"l":
+        return b"q" if array.itemsize == 8 else b"i"
+    if code == b"L":
+        return b"Q" if array.itemsize == 8 else b"I"
+    return code
