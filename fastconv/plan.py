@@ -97,7 +97,8 @@ class Plan:
             An ``x`` or ``out`` that the plan was not made for.
         """
         problem = self.problem
-        if self._recorded and (recorded := self._recorded[0]):
+        recorded = self._recorded[0] if self._recorded else None
+        if recorded is not None:
             result = np.empty(problem.out_shape, problem.dtype) if out is None else out
             task = recorded.recording.on(result, x)
             if task is not None:
@@ -107,6 +108,8 @@ class Plan:
                 else:
                     parallel.run(task, pieces, thread_count(pieces, self.worth, self.threads))
                 return result
+        elif self._works and not self._recorded:
+            self._recorded.append(self._record())
         samples = validate.planned_array(problem, x)
         if out is None:
             result = np.empty(problem.out_shape, problem.dtype)
@@ -125,8 +128,6 @@ class Plan:
     def tasks(self, samples: NDArray, result: NDArray) -> tuple[Callable[[int], None], int]:
         """What fills a piece of ``result``, and the number of pieces, from checked arrays."""
         plan, problem = self, self.problem
-        if self._works and not self._recorded:
-            self._recorded.append(self._record())
         safe = problem.safe
         if self._wide and safe is not None and dtypes.largest_value(samples) > safe:
             plan = make(self._wide, "numpy", self.algorithm, self.candidates, self.threads)

@@ -29,8 +29,10 @@ KEPT = 128
 """Plans that are remembered."""
 KEPT_BYTES = 1 << 26
 """Bytes of all their weights, which may be spectra: but for the last plan, older ones go first."""
-LARGEST = 1 << 16
+LARGEST = 1 << 20
 """Bytes of the largest kernel whose plans are remembered."""
+SAMPLED = 1 << 12
+"""Bytes of which as many are hashed at most: all are compared, which is ten times as fast."""
 ITSELF = frozenset((type(None), int, str))
 """Types whose values equal none of another type that is said as it is."""
 WHOLE = frozenset((int,))
@@ -113,7 +115,8 @@ def _said(value: Any) -> Hashable:
     if kind in ITSELF or (kind is tuple and WHOLE.issuperset(map(type, value))):
         return value  # type: ignore[no-any-return]
     if kind is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
-        return value.shape, value.dtype, value.tobytes()
+        said = value.tobytes()
+        return value.shape, value.dtype, said if len(said) <= SAMPLED else _Sampled(said)
     if isinstance(value, np.dtype):
         return value
     if kind in NUMBERS:
@@ -123,6 +126,13 @@ def _said(value: Any) -> Hashable:
     if kind is tuple or kind is list:
         return (kind, *map(_said, value))
     raise TypeError(f"{kind.__name__} is not remembered")
+
+
+class _Sampled(bytes):
+    """Many bytes, told apart by all of them, and looked up by some."""
+
+    def __hash__(self) -> int:
+        return hash(self[:: len(self) // SAMPLED])
 
 
 def _choices_said(choices: tuple[Any, ...]) -> Hashable:

@@ -154,3 +154,28 @@ def test_weights_of_remembered_plans_are_limited(monkeypatch):
     monkeypatch.setattr(planner, "KEPT_BYTES", 1)
     last = fc.plan_correlate(X.shape, X.dtype, W)
     assert list(planner._plans.values()) == [last]
+
+
+def test_large_weights_are_told_apart_by_every_byte():
+    x, w = np.ones((1, 64, 3, 3), np.float32), np.ones((64, 64, 1, 1), np.float32)
+    assert planner.SAMPLED < w.nbytes < planner.LARGEST
+    first = fc.plan_conv2d(x.shape, x.dtype, w)
+    assert fc.plan_conv2d(x.shape, x.dtype, w.copy()) is first
+    for place in (0, 1, 2047, 4094, 4095):
+        other = w.copy()
+        other.ravel()[place] = np.nextafter(np.float32(1), np.float32(2))
+        assert fc.plan_conv2d(x.shape, x.dtype, other) is not first
+
+
+def test_equal_choices_of_other_types_are_not_taken_for_each_other():
+    first = fc.plan_correlate(X.shape, X.dtype, W, cval=1, stride=1)
+    assert fc.plan_correlate(X.shape, X.dtype, W, cval=1, stride=1) is first
+    for cval in (1.0, True):
+        other = fc.plan_correlate(X.shape, X.dtype, W, cval=cval, stride=1)
+        assert other is not first
+        assert fc.plan_correlate(X.shape, X.dtype, W, cval=cval, stride=1) is other
+    assert fc.plan_correlate(X.shape, X.dtype, W, cval=1, stride=1) is first
+    steps = [1, 2]
+    second = fc.plan_correlate(X.shape, X.dtype, W, stride=steps)
+    steps[0] = 2
+    assert fc.plan_correlate(X.shape, X.dtype, W, stride=steps) is not second

@@ -162,7 +162,7 @@ class Recording(Protocol):
     def end(self) -> bool:
         """Whether all that was called for can run again; nothing more will be."""
 
-    def on(self, out: NDArray, x: NDArray) -> Callable[[int], None] | None:
+    def on(self, out: object, x: object) -> Callable[[int], None] | None:
         """What fills a piece of ``out`` from ``x``, by its number.
 
         None where these are not plain arrays that lie as those it was recorded with, share memory,

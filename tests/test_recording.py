@@ -1,0 +1,293 @@
+"""Recordings: plans called again run the same kernels with the same bits, or none of them."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import oracle
+import pytest
+from conftest import require
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastconv as fc
+from fastconv import planner, scratch
+from fastconv.work import Work
+
+
+def planned(plan, *arguments, **how):
+    """A plan that was never called."""
+    planner._plans.clear()
+    return plan(*arguments, backend=require("cython"), **how)
+
+
+def again(plan, x, monkeypatch):
+    """What a plan calculates from its recording, which is all that is left to it."""
+    for _ in range(2):
+        plan(np.zeros_like(x))
+    with monkeypatch.context() as patch:
+        patch.delattr(Work, "run")
+        return plan(x)
+
+
+def filtered(**how):
+    shape, dtype = how.pop("shape", (23, 37)), how.pop("dtype", "float32")
+    w = oracle.small(how.pop("taps", (3, 5)), how.pop("weights", dtype))
+    return lambda: planned(fc.plan_correlate, shape, dtype, w, **how)
+
+
+def layer(channels, filters, taps, size=9, **how):
+    last = how.get("layout") == "NHWC"
+    shape = (2, size, size + 2, channels) if last else (2, channels, size, size + 2)
+    w = oracle.samples((filters, channels // how.get("groups", 1), taps, taps), np.float32)
+    bias = oracle.samples((filters,), np.float32)
+    return lambda: planned(fc.plan_conv2d, shape, "float32", w, bias, precision="strict", **how)
+
+
+PLANS = {
+    "image": filtered(algorithm="direct"),
+    "double": filtered(dtype="float64", boundary="mirror", algorithm="direct"),
+    "bytes": filtered(dtype="uint8", weights="float32", boundary="wrap", algorithm="direct"),
+    "shorts": filtered(dtype="int16", weights="float32", boundary="nearest", algorithm="direct"),
+    "integers": filtered(dtype="int32", algorithm="direct"),
+    "complex": filtered(dtype="complex64", boundary="symmetric", algorithm="direct"),
+    "half": filtered(dtype="float16", algorithm="direct"),
+    "strides": filtered(stride=(2, 1), dilation=(1, 3), mode="full", cval=2.0, algorithm="direct"),
+    "signal": filtered(shape=(1000,), taps=(7,), algorithm="direct"),
+    "volume": filtered(shape=(9, 10, 11), taps=(3, 2, 3), boundary="mirror", algorithm="direct"),
+    "colours": filtered(shape=(20, 30, 3), axes=(0, 1), algorithm="direct"),
+    "large": filtered(shape=(700, 611), boundary="mirror", threads=2, algorithm="direct"),
+    "nothing": filtered(shape=(0, 5), algorithm="direct"),
+    "depthwise": layer(16, 16, 3, groups=16, padding=1, algorithm="depthwise"),
+    "depthwise, last": layer(16, 16, 3, groups=16, layout="NHWC", algorithm="depthwise"),
+    "pointwise": layer(24, 40, 1, activation="relu", algorithm="pointwise"),
+    "gemm": layer(16, 40, 3, padding=1, boundary="wrap", algorithm="gemm"),
+    "gemm, last": layer(16, 40, 3, size=30, padding=1, layout="NHWC", stride=2, algorithm="gemm"),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_recording_has_the_bits_of_the_first_call(name, monkeypatch):
+    x = oracle.samples(PLANS[name]().problem.x_shape, PLANS[name]().problem.x_dtype)
+    wanted = PLANS[name]()(x)
+    got = again(PLANS[name](), x, monkeypatch)
+    assert got.dtype == wanted.dtype
+    np.testing.assert_array_equal(got, wanted)
+
+
+def test_factors_are_recorded(monkeypatch):
+    x = oracle.samples((40, 500), np.float32)
+    factors = oracle.samples((5,), np.float32), oracle.samples((9,), np.float32)
+    how = {"algorithm": "separable", "boundary": "mirror"}
+    wanted = planned(fc.plan_correlate, x.shape, x.dtype, factors, **how)(x)
+    plan = planned(fc.plan_correlate, x.shape, x.dtype, factors, **how)
+    np.testing.assert_array_equal(again(plan, x, monkeypatch), wanted)
+
+
+@given(st.data())
+def test_recordings_of_anything_have_the_bits_of_the_first_call(data):
+    rank = data.draw(st.integers(1, 3))
+    shape = tuple(data.draw(st.integers(1, 12)) for _ in range(rank))
+    dtype = data.draw(st.sampled_from(["float32", "float64", "uint8", "int16", "complex64"]))
+    how = {
+        "boundary": data.draw(st.sampled_from(oracle.BOUNDARIES)),
+        "mode": data.draw(st.sampled_from(["same", "full"])),
+        "stride": data.draw(st.integers(1, 3)),
+        "dilation": data.draw(st.integers(1, 3)),
+        "algorithm": "direct",
+    }
+    w = oracle.small(tuple(data.draw(st.integers(1, 4)) for _ in range(rank)), dtype)
+    x, other = (oracle.samples(shape, dtype, seed) for seed in (1, 2))
+    plan = planned(fc.plan_correlate, shape, dtype, w, **how)
+    wanted, _ = plan(x), plan(other)
+    assert plan._recorded[0] is not None
+    out = np.empty_like(wanted)
+    assert plan(x, out) is out
+    np.testing.assert_array_equal(out, wanted)
+    np.testing.assert_array_equal(plan(x), wanted)
+
+
+# -- what a recording does not fit --------------------------------------------------------------
+
+X = oracle.samples((12, 16), np.float32)
+W = oracle.samples((3, 3), np.float32)
+
+
+@pytest.fixture
+def recorded():
+    plan = planned(fc.plan_correlate, X.shape, X.dtype, W, algorithm="direct")
+    plan(X), plan(X)
+    assert plan._recorded[0] is not None
+    return plan
+
+
+@pytest.fixture
+def by_hand(monkeypatch):
+    """Whether a piece ran without a recording."""
+    seen = []
+    run = Work.run
+
+    def spy(*arguments):
+        seen.append(True)
+        run(*arguments)
+
+    monkeypatch.setattr(Work, "run", spy)
+    return seen
+
+
+def off_by_a_byte(array):
+    memory = np.empty(array.nbytes + 1, np.uint8)[1:]
+    moved = memory.view(array.dtype).reshape(array.shape)
+    moved[...] = array
+    return moved
+
+
+class Image(np.ndarray):
+    """A subclass, which may mean anything."""
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        np.asfortranarray,
+        off_by_a_byte,
+        lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+        lambda x: x[::-1].copy()[::-1],
+        lambda x: x.view(Image),
+    ],
+)
+def test_other_arrays_are_walked_by_hand(lay, recorded, by_hand):
+    wanted = recorded(X)
+    assert not by_hand
+    np.testing.assert_array_equal(recorded(lay(X)), wanted)
+    assert len(by_hand) == 1
+    out = lay(np.empty_like(X))
+    assert recorded(X, out) is out
+    np.testing.assert_array_equal(np.asarray(out), wanted)
+    assert len(by_hand) == 2
+
+
+def test_a_result_of_another_dtype_is_walked_by_hand(recorded, by_hand):
+    wanted = recorded(X)
+    for dtype in (np.float64, np.int16, ">f4"):
+        out = np.empty(X.shape, dtype)
+        recorded(X, out)
+        np.testing.assert_array_equal(out, np.rint(wanted) if dtype is np.int16 else wanted)
+    assert len(by_hand) == 3
+
+
+def test_a_result_in_the_place_of_its_source(recorded, by_hand):
+    wanted, x = recorded(X), X.copy()
+    assert recorded(x, x) is x
+    np.testing.assert_array_equal(x, wanted)
+    assert by_hand
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        lambda: np.arange(5.0),
+        lambda: X.astype(float),
+        lambda: X.astype(">f4"),
+        lambda: X[1:],
+        lambda: np.ma.array(X),
+        lambda: "no array",
+    ],
+)
+def test_wrong_arrays_are_still_refused(lies, recorded, by_hand):
+    with pytest.raises((TypeError, ValueError), match="correlate: x"):
+        recorded(lies())
+    assert not by_hand
+
+
+def test_wrong_results_are_still_refused(recorded, by_hand):
+    closed = np.empty_like(X)
+    closed.flags.writeable = False
+    both = np.empty((13, 16), np.float32)
+    for x, out in (
+        (X, closed),
+        (X, np.empty((12, 15), np.float32)),
+        (X, np.empty(X.shape, "M8[s]")),
+        (X, np.ma.array(np.empty_like(X))),
+        (X, [0.0]),
+        (both[1:], both[:-1]),
+    ):
+        with pytest.raises((TypeError, ValueError), match="correlate: out"):
+            recorded(x, out)
+    assert not by_hand
+
+
+def test_a_source_may_be_read_only(recorded, by_hand):
+    x = X.copy()
+    x.flags.writeable = False
+    np.testing.assert_array_equal(recorded(x), recorded(X))
+    assert not by_hand
+
+
+def test_what_looks_at_its_values_is_not_recorded():
+    x = oracle.samples((64, 64), np.float32)
+    for algorithm, w in (("fft", oracle.samples((9, 9), np.float32)), ("box", np.ones((3, 3)))):
+        plan = planned(fc.plan_correlate, x.shape, x.dtype, w, algorithm=algorithm)
+        finite = [plan(x) for _ in range(3)]
+        assert plan._recorded == [None]
+        x[40, 50] = np.nan
+        assert np.isnan(plan(x)).sum() == w.size
+        x[40, 50] = 0
+        np.testing.assert_array_equal(finite[2], finite[0])
+
+
+def test_wide_integers_are_not_recorded():
+    x = np.array([2**62, 1, 5])
+    plan = planned(fc.plan_correlate, x.shape, x.dtype, np.array([3, 1]))
+    saturated = [2**62, 2**63 - 1, 8]
+    for values, wanted in ((x, saturated), (x % 7, [4, 13, 8]), (x, saturated)):
+        assert plan(values).tolist() == wanted
+    assert plan._recorded == [None]
+
+
+def test_the_first_call_records_nothing(recorded):
+    plan = planned(fc.plan_correlate, X.shape, X.dtype, W)
+    plan(X)
+    assert not plan._recorded
+
+
+def test_changed_weights_are_noticed_by_repeated_calls():
+    w = W.copy()
+    with fc.use_backend(require("cython")):
+        before = [fc.correlate(X, w, algorithm="direct") for _ in range(4)][-1]
+        w *= 2
+        for _ in range(4):
+            np.testing.assert_array_equal(fc.correlate(X, w, algorithm="direct"), 2 * before)
+
+
+def test_threads_share_a_recording(recorded):
+    images = [oracle.samples(X.shape, np.float32, seed) for seed in range(8)]
+    wanted = [recorded(image) for image in images]
+    start = threading.Barrier(len(images))
+
+    def user(image):
+        start.wait(60)
+        return [recorded(image) for _ in range(50)]
+
+    with ThreadPoolExecutor(len(images)) as users:
+        for expected, results in zip(wanted, users.map(user, images), strict=True):
+            for result in results:
+                np.testing.assert_array_equal(result, expected)
+
+
+def test_memory_apart_leaves_the_threads_own_alone():
+    mark = scratch.mark()
+    try:
+        own = scratch.empty((scratch.SMALL,), np.dtype("u1"))
+        own[...] = 7
+        with scratch.apart() as room:
+            small = scratch.empty((5,), np.dtype("u1"))
+            assert np.shares_memory(small, room)
+            small[...] = 1
+        assert not np.shares_memory(scratch.empty((5,), np.dtype("u1")), room)
+        assert (own == 7).all()
+        assert scratch.mark() > mark
+    finally:
+        scratch.release(mark)
