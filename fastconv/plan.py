@@ -72,7 +72,7 @@ class Plan:
     """As the call that made it said."""
     _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict, init=False)
     _recorded: list[Recorded | None] = field(default_factory=list, init=False)
-    """Nothing before the second call."""
+    """Nothing before the second call on plain arrays, and None where it cannot be recorded."""
 
     def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
         """Run the plan.
@@ -108,8 +108,6 @@ class Plan:
                 else:
                     parallel.run(task, pieces, thread_count(pieces, self.worth, self.threads))
                 return result
-        elif self._works and not self._recorded:
-            self._recorded.append(self._record())
         samples = validate.planned_array(problem, x)
         if out is None:
             result = np.empty(problem.out_shape, problem.dtype)
@@ -117,6 +115,8 @@ class Plan:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
             result = np.empty(problem.out_shape, out.dtype) if in_the_way else out.view(np.ndarray)
+        if self._works and not self._recorded and _plain(samples) and _plain(result):
+            self._record(samples, result)
         run, pieces = self.tasks(samples, result)
         parallel.run(run, pieces, thread_count(pieces, self.worth, self.threads))
         if out is None:
@@ -135,18 +135,14 @@ class Plan:
         work = plan._work(source, target)
         return partial(work.run, source, target), len(work)
 
-    def _record(self) -> Recorded | None:
-        """The work on arrays in C order, without what finds out about it at every call."""
+    def _record(self, x: NDArray, out: NDArray) -> None:
+        """Record the work on arrays that lie as these, if it can be."""
         problem = self.problem
-        if self._wide:
-            return None
-        x, out = (
-            np.empty(problem.x_shape, problem.x_dtype),
-            np.empty(problem.out_shape, problem.dtype),
-        )
+        if out.dtype != problem.dtype:
+            return
         work = self._work(problem.view_x(x), problem.view_out(out))
-        recording = work.recorded(x, out)
-        return None if recording is None else Recorded(recording, len(work))
+        recording = None if self._wide else work.recorded(x, out)
+        self._recorded.append(None if recording is None else Recorded(recording, len(work)))
 
     @cached_property
     def weight_bytes(self) -> int:
@@ -212,6 +208,11 @@ def thread_count(pieces: int, worth: float, threads: int | None) -> int:
     """Threads that are allowed, of so many that have work and are worth their hand-over."""
     most = min(pieces, int(worth))
     return min(most, config.resolve_threads(threads)) if most > 1 else 1
+
+
+def _plain(array: NDArray) -> bool:
+    """Whether its items are aligned and in C order."""
+    return array.flags.c_contiguous and array.flags.aligned
 
 
 @lru_cache(maxsize=128)

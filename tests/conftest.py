@@ -88,7 +88,7 @@ class Ran:
 
     def watch(self, patch: pytest.MonkeyPatch, backends: list[str], algorithms: list[str]) -> None:
         """Note each call of a kernel, and of an algorithm's work on a slab, with none recorded."""
-        patch.setattr(Plan, "_record", lambda _: None)
+        patch.setattr(Plan, "_record", lambda *_: None)
         planner._plans.clear()
         for name in backends:
             module = import_module(f"fastconv.backends.{name}_backend")

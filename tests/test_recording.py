@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -247,10 +249,26 @@ def test_wide_integers_are_not_recorded():
     assert plan._recorded == [None]
 
 
-def test_the_first_call_records_nothing(recorded):
+def test_what_is_recorded_is_a_second_call_on_plain_arrays():
     plan = planned(fc.plan_correlate, X.shape, X.dtype, W)
     plan(X)
-    assert not plan._recorded
+    for _ in range(2):
+        plan(np.asfortranarray(X))
+        plan(X, np.empty(X.shape))
+        assert not plan._recorded
+    plan(X)
+    assert plan._recorded[0] is not None
+
+
+def test_a_recording_keeps_no_array_of_the_caller():
+    x, out = X.copy(), np.empty_like(X)
+    plan = planned(fc.plan_correlate, X.shape, X.dtype, W)
+    for _ in range(3):
+        plan(x, out)
+    references = [weakref.ref(x), weakref.ref(out)]
+    del x, out
+    gc.collect()
+    assert all(reference() is None for reference in references)
 
 
 def test_changed_weights_are_noticed_by_repeated_calls():

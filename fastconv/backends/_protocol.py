@@ -249,7 +249,7 @@ class Backend(Protocol):
         """Write sums into a result."""
 
     def recording(self, out: NDArray, x: NDArray, room: NDArray) -> Recording | None:
-        """A recording of calls on these arrays, which are in C order, and on memory between steps.
+        """A recording of calls on these arrays, in C order and apart, and on room between steps.
 
         None where the backend has no recordings.
         """

@@ -156,8 +156,8 @@ cdef class Kernels:
 cdef class Recording(Kernels):
     """The steps of pieces, recorded with some arrays and run on others that lie alike.
 
-    `out` and `x` are in C order, `room` is memory for what is between two steps; none of it is
-    touched before the recording runs.
+    `out` and `x` are in C order and apart, `room` is memory for what is between two steps; none of
+    it is touched before the recording runs.
     """
     cdef Operands recorded_with
     cdef list kept, pieces
