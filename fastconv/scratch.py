@@ -53,26 +53,26 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     if stop > KEPT:
         return np.empty(shape, dtype)
     if stop > _stack.memory.size:
-        _stack.memory = _lines(min(2 * stop, KEPT))
+        memory = np.empty(min(2 * stop, KEPT) + LINE, np.uint8)
+        _stack.memory = memory[-memory.ctypes.data % LINE :]
     _stack.used = stop
     return np.ndarray(shape, dtype, _stack.memory, start)
 
 
 @contextmanager
 def apart() -> Iterator[NDArray]:
-    """Hand out all that fits from one stack of its own, small arrays too, and say which that is."""
+    """Hand out all that fits from one stack of its own, small arrays too, and say which that is.
+
+    Its pages become memory when they are touched.
+    """
+    from mmap import mmap
+
     kept = _stack.memory, _stack.used
-    _stack.memory, _stack.used, _stack.least = _lines(KEPT), 0, 0
+    _stack.memory, _stack.used, _stack.least = np.frombuffer(mmap(-1, KEPT), np.uint8), 0, 0
     try:
         yield _stack.memory
     finally:
         (_stack.memory, _stack.used), _stack.least = kept, SMALL
-
-
-def _lines(nbytes: int) -> NDArray:
-    """Memory that begins with a line."""
-    memory = np.empty(nbytes + LINE, np.uint8)
-    return memory[-memory.ctypes.data % LINE :]
 
 
 def empty_like(array: NDArray, shape: Sequence[int]) -> NDArray:
