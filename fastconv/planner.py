@@ -28,7 +28,8 @@ __all__ = ["make_plan", "make_transposed", "make_weight_gradient"]
 KEPT = 128
 """Plans that are remembered."""
 KEPT_BYTES = 1 << 26
-"""Bytes of all their weights, which may be spectra: but for the last plan, older ones go first."""
+"""Bytes of all their weights, as they came and as they are kept (spectra, maybe): but for the last
+plan, older ones go first."""
 LARGEST = 1 << 20
 """Bytes of the largest kernel whose plans are remembered."""
 SAMPLED = 1 << 12
@@ -42,7 +43,7 @@ NUMBERS = frozenset((bool, float, complex))
 Made = TypeVar("Made", Plan, Transposed, WeightGradient)
 Asked = TypeVar("Asked")
 
-_plans: dict[Hashable, Any] = {}
+_plans: dict[Hashable, tuple[Any, int]] = {}
 _choices: dict[tuple[Any, ...], tuple[tuple[Any, ...], Hashable]] = {}
 _lock = Lock()
 
@@ -98,15 +99,17 @@ def _remembered(
         said = (_choices_said(choices), *map(_said, arguments))
     except TypeError:
         return answer(ask(*arguments, **options), algorithm, chosen, threads)
-    found: Made | None = _plans.get(said)
-    if found is None:
-        found = answer(ask(*arguments, **options), algorithm, chosen, threads)
-        with _lock:
-            _plans[said] = found
-            kept = sum(each.weight_bytes for each in _plans.values())
-            while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
-                kept -= _plans.pop(next(iter(_plans))).weight_bytes
-    return found
+    remembered = _plans.get(said)
+    if remembered is not None:
+        return remembered[0]  # type: ignore[no-any-return]
+    made = answer(ask(*arguments, **options), algorithm, chosen, threads)
+    asked = sum(value.nbytes for value in arguments if isinstance(value, np.ndarray))
+    with _lock:
+        _plans[said] = made, asked + made.weight_bytes
+        kept = sum(nbytes for _, nbytes in _plans.values())
+        while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
+            kept -= _plans.pop(next(iter(_plans)))[1]
+    return made
 
 
 def _said(value: Any) -> Hashable:
