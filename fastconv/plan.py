@@ -257,12 +257,16 @@ def make(
 def _prepare(
     question: validate.Question, module: algorithms.Algorithm, backend: str
 ) -> tuple[tuple[NDArray, ...], NDArray]:
-    """Weights and bias in real numbers of the compute dtype."""
+    """Weights and bias in real numbers of the compute dtype, and in memory of their own."""
     problem, dtype = question.problem, question.problem.compute
     if problem.complex:
         dtype = np.result_type(dtype, np.complex64)
-    w = tuple(factor.astype(dtype, order="C") for factor in question.w)
+    w = tuple(np.ascontiguousarray(factor, dtype) for factor in question.w)
     bias = np.zeros((problem.groups, problem.out_channels), dtype)
     if question.bias is not None:
         bias[...] = question.bias
-    return module.prepare(problem, w, backends.load(backend)), bias.view(problem.compute)
+    weights = (
+        kept.copy("K") if any(np.may_share_memory(kept, given) for given in question.w) else kept
+        for kept in module.prepare(problem, w, backends.load(backend))
+    )
+    return tuple(weights), bias.view(problem.compute)

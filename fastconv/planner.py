@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import algorithms, config, plan, validate, weight_gradient
 from .plan import Candidate, Plan
@@ -103,6 +104,7 @@ def _remembered(
     if remembered is not None:
         return remembered[0]  # type: ignore[no-any-return]
     made = answer(ask(*arguments, **options), algorithm, chosen, threads)
+    _keep(said)
     asked = sum(value.nbytes for value in arguments if isinstance(value, np.ndarray))
     with _lock:
         _plans[said] = made, asked + made.weight_bytes
@@ -118,8 +120,8 @@ def _said(value: Any) -> Hashable:
     if kind in ITSELF or (kind is tuple and WHOLE.issuperset(map(type, value))):
         return value  # type: ignore[no-any-return]
     if kind is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
-        said = value.tobytes()
-        return value.shape, value.dtype, said if len(said) <= SAMPLED else _Sampled(said)
+        large = value.nbytes > SAMPLED and value.flags.c_contiguous
+        return value.shape, value.dtype, _Bits(value) if large else value.tobytes()
     if isinstance(value, np.dtype):
         return value
     if kind in NUMBERS:
@@ -131,11 +133,39 @@ def _said(value: Any) -> Hashable:
     raise TypeError(f"{kind.__name__} is not remembered")
 
 
-class _Sampled(bytes):
-    """Many bytes, told apart by all of them, and looked up by some."""
+class _Bits:
+    """The bits of a large array, told apart by all of them, and looked up by some."""
+
+    def __init__(self, array: NDArray) -> None:
+        self._bytes = array.reshape(-1).view(np.uint8)
+        self._hash = hash(self._bytes[:: array.nbytes // SAMPLED].tobytes())
+
+    def keep(self) -> None:
+        """Stay as they are now, whatever becomes of the array."""
+        self._bytes = self._bytes.copy()
 
     def __hash__(self) -> int:
-        return hash(self[:: len(self) // SAMPLED])
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Bits):
+            return NotImplemented
+        ours, theirs = self._bytes, other._bytes
+        words = len(ours) // 8 * 8
+        return (
+            len(ours) == len(theirs)
+            and np.array_equal(ours[:words].view(np.uint64), theirs[:words].view(np.uint64))
+            and np.array_equal(ours[words:], theirs[words:])
+        )
+
+
+def _keep(said: tuple[Any, ...]) -> None:
+    """Make what was said independent of the arrays of the call."""
+    for part in said:
+        if type(part) is tuple:
+            _keep(part)
+        elif type(part) is _Bits:
+            part.keep()
 
 
 def _choices_said(choices: tuple[Any, ...]) -> Hashable:

@@ -167,6 +167,24 @@ def test_large_weights_are_told_apart_by_every_byte():
         assert fc.plan_conv2d(x.shape, x.dtype, other) is not first
 
 
+def test_large_weights_are_remembered_as_they_were():
+    w = np.ones((64, 64, 1, 1), np.float32)
+    factors = np.ones(1500), np.ones(3)
+    assert min(w.nbytes, factors[0].nbytes) > planner.SAMPLED
+    asks = [
+        lambda: fc.plan_conv2d((1, 64, 3, 3), w.dtype, w),
+        lambda: fc.plan_correlate((2000, 8), factors[0].dtype, factors),
+    ]
+    for ask, changed in zip(asks, (w, factors[0]), strict=True):
+        first = ask()
+        changed.ravel()[1] = 2
+        second = ask()
+        assert second is not first
+        assert ask() is second
+        changed.ravel()[1] = 1
+        assert ask() is first
+
+
 def test_equal_choices_of_other_types_are_not_taken_for_each_other():
     first = fc.plan_correlate(X.shape, X.dtype, W, cval=1, stride=1)
     assert fc.plan_correlate(X.shape, X.dtype, W, cval=1, stride=1) is first
