@@ -261,7 +261,7 @@ def _prepare(
     problem, dtype = question.problem, question.problem.compute
     if problem.complex:
         dtype = np.result_type(dtype, np.complex64)
-    w = tuple(np.ascontiguousarray(factor, dtype) for factor in question.w)
+    w = tuple(factor.astype(dtype, copy=False) for factor in question.w)
     bias = np.zeros((problem.groups, problem.out_channels), dtype)
     if question.bias is not None:
         bias[...] = question.bias

@@ -16,8 +16,8 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
 ``cost(problem, backend)``
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
 ``prepare(problem, w, backend)``
-    the weights as ``run`` wants them, in real numbers, once a plan: groups first, then output
-    channels or, with the layout "channels", panels of them;
+    the weights, which come as the caller has them, as ``run`` wants them, in real numbers, once a
+    plan: groups first, then output channels or, with the layout "channels", panels of them;
 ``repeats(problem)``
     whether every run makes the same calls, of ``correlate`` and ``contract`` kernels, and does
     nothing else, so that they can be recorded;

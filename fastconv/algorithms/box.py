@@ -69,7 +69,8 @@ def cost(problem: Problem, backend: str) -> float:
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """The weight of each group, the product of the first weights of its factors."""
-    return (reduce(np.multiply, (factor.reshape(len(factor), 1, -1)[..., 0] for factor in w)),)
+    first = (factor.reshape(len(factor), 1, -1)[..., 0] for factor in w)
+    return (np.ascontiguousarray(reduce(np.multiply, first)),)
 
 
 def repeats(problem: Problem) -> bool:

@@ -71,7 +71,7 @@ def cost(problem: Problem, backend: str) -> float:
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """One dense kernel; factors are multiplied out."""
-    return (pairs.as_real(reduce(np.multiply, w)),)
+    return (np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w))),)
 
 
 def repeats(problem: Problem) -> bool:

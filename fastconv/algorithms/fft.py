@@ -124,7 +124,7 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
     dense = reduce(np.multiply, w)
     tile = _tile(problem)
     if not problem.complex:
-        return dense, _spectrum(dense, tile)
+        return np.ascontiguousarray(dense), _spectrum(dense, tile)
     spectrum = _spectrum(dense.real, tile) + 1j * _spectrum(dense.imag, tile)
     return pairs.as_real(dense), pairs.as_real(spectrum)
 

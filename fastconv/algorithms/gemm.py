@@ -75,6 +75,9 @@ def pack(w: NDArray, backend: Backend) -> NDArray:
     whole, rest = divmod(out_channels, width)
     packed = np.empty((groups, whole + bool(rest), *taps, in_channels, width), w.dtype)
     by_panel = np.moveaxis(packed, (-1, -2), (2, 3))
+    for axis in range(-len(taps), 0):
+        if w.strides[axis] < 0:  # taps that are flipped are read as they lie
+            w, by_panel = np.flip(w, axis), np.flip(by_panel, axis)
     if whole:
         full = w[:, : whole * width].reshape(groups, whole, width, in_channels, *taps)
         backend.store(by_panel[:, :whole], full)

@@ -66,7 +66,7 @@ def cost(problem: Problem, backend: str) -> float:
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
     """The weights as a matrix, ``(groups, channels out, channels in)``."""
-    dense = pairs.as_real(reduce(np.multiply, w))
+    dense = np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w)))
     return (dense.reshape(dense.shape[:3]),)
 
 

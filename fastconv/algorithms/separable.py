@@ -62,7 +62,7 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
     ``(groups, 1, products, *taps)`` there, for plans cut weights along their channels out.
     """
     if problem.form.factors:
-        return tuple(map(pairs.as_real, w))
+        return tuple(np.ascontiguousarray(pairs.as_real(factor)) for factor in w)
     rank = problem.form.rank or 1
     found = [lowrank.factors(kernel, rank) or [] for kernel in w[0]]
     tapped = [axis for axis, k in enumerate(problem.taps) if k > 1]
