@@ -35,6 +35,8 @@ LAYOUT: Layout = "channels"
 IN_PLACE = True
 VECTOR = 8
 """Output channels that are computed together, needed or not."""
+RUN = 100
+"""Products that it takes to get from one stretch of neighbouring samples to the next."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -60,7 +62,10 @@ def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     channels = problem.out_channels * problem.parts
     filled = -(-channels // VECTOR) * VECTOR / channels
-    return costs.contraction_seconds(problem, rates.of(backend), products(problem) * filled)
+    neighbours = problem.groups == 1 and problem.axes[-1].dilation == 1
+    runs = prod(problem.taps[:-1] if neighbours else problem.taps)
+    slow_products = products(problem) * filled + runs * RUN / channels
+    return costs.contraction_seconds(problem, rates.of(backend), slow_products)
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:

@@ -2,7 +2,7 @@
 
 from libc.string cimport memcpy
 
-cdef extern from "rows.h" nogil:
+cdef extern from "walk.h" nogil:
     ctypedef void row_t(char *, const char *, int64_t, int64_t, int64_t)
     ctypedef void turn_t(char *, const char *, int64_t, int64_t, int64_t, int64_t)
     ctypedef struct row_axis_t:

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE4_1__)
+#include <immintrin.h>
+#endif
 
 /* `n` items, some bytes apart on either side. */
 typedef void row_t(char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step);
@@ -137,15 +140,38 @@ SATURATE(q_to_I, nq, nq, nq, 0, UINT32_MAX, 0)
     }
 
 /* Samples become what sums are made of.  Small integers grow step by step, for compilers know no
- * instruction for all of the way. */
+ * instruction for all of the way: `GROW` is one, for those that fill a vector of 32 bits each. */
 #define FROM_BYTES(p, v) AS(p##i, AS(p##h, v))
 #define FROM_SHORTS(p, v) AS(p##i, v)
+#if defined(__AVX512F__)
+#define GROW(kind, v) (wi)_mm512_cvtep##kind##_epi32(v)
+#define BYTES(v) (__m128i)(v)
+#define SHORTS(v) (__m256i)(v)
+#elif defined(__AVX2__)
+#define GROW(kind, v) (wi)_mm256_cvtep##kind##_epi32(v)
+#define BYTES(v) _mm_cvtsi64_si128((int64_t)(v))
+#define SHORTS(v) (__m128i)(v)
+#endif
+#if defined(GROW)
+#define GROW_b(v) GROW(i8, BYTES(v))
+#define GROW_B(v) GROW(u8, BYTES(v))
+#define GROW_h(v) GROW(i16, SHORTS(v))
+#define GROW_H(v) GROW(u16, SHORTS(v))
+#else
+#define GROW_b(v) FROM_BYTES(w, v)
+#define GROW_B(v) FROM_BYTES(w, v)
+#define GROW_h(v) FROM_SHORTS(w, v)
+#define GROW_H(v) FROM_SHORTS(w, v)
+#endif
+#define GROW_bool(v) GROW_B((v != 0) & 1)
+#define FROM_BOOLS(p, v) FROM_BYTES(p, (v != 0) & 1)
 #define AS_IS(p, v) v
+#define GROW_i(v) v
+#define GROW_I(v) v
 #define ROWS_FROM(S, letter, grown)                                                    \
-    ROW(S, letter, float, f, w, W, AS(wf, grown(w, v)))                                \
+    ROW(S, letter, float, f, w, W, AS(wf, GROW_##letter(v)))                           \
     ROW(S, letter, double, d, n, N, AS(nd, grown(n, v)))                               \
     ROW(S, letter, int64_t, q, n, N, AS(nq, grown(n, v)))
-#define FROM_BOOLS(p, v) FROM_BYTES(p, (v != 0) & 1)
 ROWS_FROM(uint8_t, bool, FROM_BOOLS)
 ROWS_FROM(int8_t, b, FROM_BYTES)
 ROWS_FROM(uint8_t, B, FROM_BYTES)
@@ -210,6 +236,67 @@ ROW(float, f, uint32_t, I, n, N, AS(nI, d_to_I(AS(nd, v))))
 ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
+
+/* Sums in float32 become small integers some vectors at a time, where instructions pack vectors. They
+ * saturate, and make NaN the smallest integer: 0, for types without a sign. */
+#if defined(__SSE4_1__)
+#if defined(__AVX2__)
+#define SSE(name) _mm256_##name
+typedef __m256 floats;
+typedef __m256i whole;
+#define IN_ORDER_8(v) _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+#define IN_ORDER_16(v) _mm256_permute4x64_epi64(v, 0xd8)
+#else
+#define SSE(name) _mm_##name
+typedef __m128 floats;
+typedef __m128i whole;
+#define IN_ORDER_8(v) v
+#define IN_ORDER_16(v) v
+#endif
+
+INLINE whole rounded(floats number, float high)
+{
+    return SSE(cvtps_epi32)(SSE(min_ps)(SSE(set1_ps)(high), number));
+}
+#define UNSIGNED(at, high) rounded(SSE(loadu_ps)(at), high)
+#define SIGNED(at, high) rounded(number(SSE(loadu_ps)(at)), high)
+INLINE floats number(floats v)
+{
+    typedef __typeof__(v == v) mask;
+    return (floats)((mask)v & (v == v));
+}
+
+/* Defines a row like `ROW`, which does what is shorter than `vectors` or not neighbours. */
+#define PACKED(T, letter, vectors, expression)                                         \
+    static void packed_##letter(                                                       \
+        char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step)     \
+    {                                                                                  \
+        enum { lanes = sizeof(floats) / sizeof(float), items = vectors * lanes };      \
+        if (to_step != sizeof(T) || from_step != sizeof(float) || n < items) {         \
+            row_f_##letter(to, from, n, to_step, from_step);                           \
+            return;                                                                    \
+        }                                                                              \
+        for (int64_t next = 0; next < n; next += items) {                              \
+            const int64_t i = next + items <= n ? next : n - items;                    \
+            const float *const at = (const float *)from + i;                           \
+            const whole packed = expression;                                           \
+            memcpy(to + i * (int64_t)sizeof(T), &packed, sizeof packed);               \
+        }                                                                              \
+    }
+#define IN_16(pack, make, high, at) SSE(pack##_epi32)(make(at, high), make((at) + lanes, high))
+#define IN_8(pack, make, high)                                                         \
+    IN_ORDER_8(SSE(pack##_epi16)(IN_16(packs, make, high, at),                         \
+                                 IN_16(packs, make, high, at + 2 * lanes)))
+PACKED(int8_t, b, 4, IN_8(packs, SIGNED, INT8_MAX))
+PACKED(uint8_t, B, 4, IN_8(packus, UNSIGNED, UINT8_MAX))
+PACKED(int16_t, h, 2, IN_ORDER_16(IN_16(packs, SIGNED, INT16_MAX, at)))
+PACKED(uint16_t, H, 2, IN_ORDER_16(IN_16(packus, UNSIGNED, UINT16_MAX, at)))
+#else
+#define packed_b row_f_b
+#define packed_B row_f_B
+#define packed_h row_f_h
+#define packed_H row_f_H
+#endif
 
 /* Blocks of items, rows becoming columns. */
 #if defined(__AVX__) && defined(__has_builtin)
@@ -334,8 +421,7 @@ static turn_t *turn_for(char from, char to)
 #define CASE(FROM, letter, TO, to_letter) case PAIR(letter, to_letter): return row_##FROM##_##TO;
 #define CASES_FROM(FROM, letter)                                                       \
     CASE(FROM, letter, f, 'f') CASE(FROM, letter, d, 'd') CASE(FROM, letter, q, 'q')
-#define CASES_TO(TO, letter)                                                           \
-    CASE(f, 'f', TO, letter) CASE(d, 'd', TO, letter) CASE(q, 'q', TO, letter)
+#define CASES_TO(TO, letter) CASE(d, 'd', TO, letter) CASE(q, 'q', TO, letter)
 
 static row_t *row_for(char from, char to)
 {
@@ -346,7 +432,11 @@ static row_t *row_for(char from, char to)
         CASE(e, 'e', f, 'f')
         CASE(f, 'f', f, 'f') CASE(f, 'f', d, 'd') CASE(d, 'd', f, 'f') CASE(d, 'd', d, 'd')
         CASES_TO(b, 'b') CASES_TO(B, 'B') CASES_TO(h, 'h') CASES_TO(H, 'H') CASES_TO(i, 'i')
-        CASES_TO(I, 'I') CASE(f, 'f', e, 'e')
+        CASES_TO(I, 'I') CASE(f, 'f', i, 'i') CASE(f, 'f', I, 'I') CASE(f, 'f', e, 'e')
+        case PAIR('f', 'b'): return packed_b;
+        case PAIR('f', 'B'): return packed_B;
+        case PAIR('f', 'h'): return packed_h;
+        case PAIR('f', 'H'): return packed_H;
     }
     return NULL;
 }
@@ -357,102 +447,3 @@ static row_t *row_for(char from, char to) { return NULL; }
 static turn_t *turn_for(char from, char to) { return NULL; }
 
 #endif
-
-/* An axis of both arrays: items, and the bytes from one to the next.  With runs, the items of `to` come
- * from stretches of `from`: where a stretch begins in `to`, its length, where it begins in `from` (or
- * below zero for a constant), and the step from one item to the next. */
-typedef struct {
-    int64_t n, to, from;
-    const int64_t *runs;
-    int64_t n_runs;
-} row_axis_t;
-
-typedef struct {
-    const row_axis_t *axes;
-    int last;
-    row_t *row;
-    turn_t *turn;
-    int64_t item;
-    char constant[32]; /* as often as it fits */
-} walk_t;
-
-static void fill_row(const walk_t *w, char *to, int64_t n)
-{
-    const int64_t step = w->axes[w->last].to;
-    if (step == w->item) {
-        int64_t bytes = n * w->item;
-        for (; bytes >= 32; bytes -= 32, to += 32) memcpy(to, w->constant, 32);
-        for (; bytes >= 8; bytes -= 8, to += 8) memcpy(to, w->constant, 8);
-        if (bytes) memcpy(to, w->constant, 4);
-    } else if (w->item == 4) {
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 4);
-    } else {
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 8);
-    }
-}
-
-static void fill(const walk_t *w, int depth, char *to, int64_t n)
-{
-    if (depth == w->last) {
-        fill_row(w, to, n);
-        return;
-    }
-    const row_axis_t *axis = w->axes + depth;
-    for (int64_t i = 0; i < n; i++) fill(w, depth + 1, to + i * axis->to, axis[1].n);
-}
-
-/* `n` rows with runs: one run of all rows after the other. */
-static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, int64_t step)
-{
-    const row_axis_t axis = w->axes[w->last];
-    const int64_t to_row = w->axes[w->last - 1].to;
-    row_t *row = w->row;
-    for (const int64_t *run = axis.runs; run < axis.runs + 4 * axis.n_runs; run += 4) {
-        const int64_t items = run[1], from_step = run[3] * axis.from;
-        char *t = to + run[0] * axis.to;
-        if (run[2] >= 0) {
-            const char *f = from + run[2] * axis.from;
-            for (int64_t i = 0; i < n; i++)
-                row(t + i * to_row, f + i * step, items, axis.to, from_step);
-        } else if (items == 1 && w->item == 4) {
-            int32_t constant;
-            memcpy(&constant, w->constant, 4);
-            for (int64_t i = 0; i < n; i++) memcpy(t + i * to_row, &constant, 4);
-        } else {
-            for (int64_t i = 0; i < n; i++) fill_row(w, t + i * to_row, items);
-        }
-    }
-}
-
-static void walk(const walk_t *w, int depth, char *to, const char *from);
-
-/* `n` items of the axis at `depth`, each with all items of the axes inside of it.  Where the axis inside
- * is the last one and this one's samples are neighbours, rows are columns of them. */
-static void walk_run(const walk_t *w, int depth, char *to, const char *from, int64_t n, int64_t step)
-{
-    const row_axis_t *axis = w->axes + depth;
-    if (depth == w->last) {
-        w->row(to, from, n, axis->to, step);
-    } else if (depth == w->last - 1 && axis[1].runs) {
-        walk_rows(w, to, from, n, step);
-    } else if (depth == w->last - 1 && w->turn && step == w->item && axis[1].to == w->item) {
-        w->turn(to, from, n, axis->to, axis[1].n, axis[1].from);
-    } else {
-        for (int64_t i = 0; i < n; i++) walk(w, depth + 1, to + i * axis->to, from + i * step);
-    }
-}
-
-/* All items of the axes from `depth` on. */
-static void walk(const walk_t *w, int depth, char *to, const char *from)
-{
-    const row_axis_t *axis = w->axes + depth;
-    if (!axis->runs) {
-        walk_run(w, depth, to, from, axis->n, axis->from);
-        return;
-    }
-    for (const int64_t *run = axis->runs; run < axis->runs + 4 * axis->n_runs; run += 4) {
-        char *t = to + run[0] * axis->to;
-        if (run[2] < 0) fill(w, depth, t, run[1]);
-        else walk_run(w, depth, t, from + run[2] * axis->from, run[1], run[3] * axis->from);
-    }
-}
