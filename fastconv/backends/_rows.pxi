@@ -54,13 +54,22 @@ cdef bint lay_out(
     for i in range(count):
         if axes[i].to == to.itemsize and axes[i].n > 1:
             innermost = i
-    axes[w.last], axes[innermost] = axes[innermost], axes[w.last]
+    move(axes, innermost, w.last)
     for i in range(w.last):
         if axes[i].source == source.itemsize and axes[i].n > 1:
             beside = i
     if beside >= 0:
-        axes[w.last - 1], axes[beside] = axes[beside], axes[w.last - 1]
+        move(axes, beside, w.last - 1)
     return True
+
+
+cdef void move(row_axis_t *axes, int start, int end) noexcept:
+    """Make one axis the one at `end`; those between keep their order."""
+    cdef row_axis_t moved = axes[start]
+    cdef int i
+    for i in range(start, end):
+        axes[i] = axes[i + 1]
+    axes[end] = moved
 
 
 cdef bint follows(

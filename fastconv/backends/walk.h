@@ -71,16 +71,19 @@ static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, in
 static void walk(const walk_t *w, int depth, char *to, const char *from);
 
 /* `n` items of the axis at `depth`, each with all items of the axes inside of it.  Where the axis inside
- * is the last one and this one's samples are neighbours, rows are columns of them. */
+ * is the last one, rows that follow each other are one, and rows are columns where this axis' samples
+ * are neighbours. */
 static void walk_run(const walk_t *w, int depth, char *to, const char *from, int64_t n, int64_t step)
 {
-    const row_axis_t *axis = w->axes + depth;
+    const row_axis_t *axis = w->axes + depth, *row = axis + 1;
     if (depth == w->last) {
         w->row(to, from, n, axis->to, step);
-    } else if (depth == w->last - 1 && axis[1].runs) {
+    } else if (depth == w->last - 1 && row->runs) {
         walk_rows(w, to, from, n, step);
-    } else if (depth == w->last - 1 && w->turn && step == w->item && axis[1].to == w->item) {
-        w->turn(to, from, n, axis->to, axis[1].n, axis[1].from);
+    } else if (depth == w->last - 1 && axis->to == row->n * row->to && step == row->n * row->from) {
+        w->row(to, from, n * row->n, row->to, row->from);
+    } else if (depth == w->last - 1 && w->turn && step == w->item && row->to == w->item) {
+        w->turn(to, from, n, axis->to, row->n, row->from);
     } else {
         for (int64_t i = 0; i < n; i++) walk(w, depth + 1, to + i * axis->to, from + i * step);
     }
