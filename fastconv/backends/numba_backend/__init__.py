@@ -189,14 +189,32 @@ def _copy_items(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], c
     tables += runs
     if missing:
         out, x = out[(None,) * missing], x[(None,) * missing]
-    shape, strides, item, last = out.shape, out.strides, out.itemsize, rank - 1
-    if strides[last] != item or shape[last] == 1:
-        neighbours = (i for i in range(last) if strides[i] == item and shape[i] > 1)
-        row = next(neighbours, last)
-        out, x = out.swapaxes(row, last), x.swapaxes(row, last)
-        tables[row], tables[last] = tables[last], tables[row]
+    order = [*range(rank)]
+    for array in x, out:  # what one of them has side by side comes last
+        found = _neighbours(array)
+        order.append(order.pop(order.index(found)))
+    if order != [*range(rank)]:
+        out, x, tables = out.transpose(order), x.transpose(order), [tables[i] for i in order]
+    n = out.shape[-1]
+    if order[-1] < rank - len(runs) and _follow(out, n) and _follow(x, n):
+        if (tables[-2][:, 3] == 1).all():
+            tables = [_all(1), *tables[:-2], tables[-2] * (n, n, n, 1)]
+            out, x = (a.reshape(1, *a.shape[:-2], a.shape[-2] * n) for a in (out, x))
     copy(out, x, tuple(tables), cval)
     return True
+
+
+def _neighbours(array: NDArray) -> int:
+    """The axis of neighbouring items: the last one, if there is none."""
+    item, strides, shape = array.itemsize, array.strides, array.shape
+    axes = (axis for axis in range(array.ndim) if strides[axis] == item and shape[axis] > 1)
+    return next(axes, array.ndim - 1)
+
+
+def _follow(array: NDArray, n: int) -> bool:
+    """Whether rows of so many neighbours follow each other."""
+    item = array.itemsize
+    return array.strides[-2:] == (n * item, item)
 
 
 @lru_cache(maxsize=4096)
