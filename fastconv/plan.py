@@ -250,12 +250,13 @@ def make(
         bias = None if question.bias is None else question.bias.copy()
         wide = validate.Question(integers, w, bias)
     with np.errstate(all="ignore"):
-        weights, offset = _prepare(question, algorithms.load(algorithm), backend)
+        most = config.resolve_threads(threads)
+        weights, offset = _prepare(question, algorithms.load(algorithm), backend, most)
     return Plan(problem, backend, algorithm, candidates, wide, weights, offset, threads)
 
 
 def _prepare(
-    question: validate.Question, module: algorithms.Algorithm, backend: str
+    question: validate.Question, module: algorithms.Algorithm, backend: str, threads: int
 ) -> tuple[tuple[NDArray, ...], NDArray]:
     """Weights and bias in real numbers of the compute dtype, and in memory of their own."""
     problem, dtype = question.problem, question.problem.compute
@@ -267,6 +268,6 @@ def _prepare(
         bias[...] = question.bias
     weights = (
         kept.copy("K") if any(np.may_share_memory(kept, given) for given in question.w) else kept
-        for kept in module.prepare(problem, w, backends.load(backend))
+        for kept in module.prepare(problem, w, backends.load(backend), threads)
     )
     return tuple(weights), bias.view(problem.compute)

@@ -10,6 +10,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
+from fastconv import parallel
 from fastconv.algorithms import depthwise, gemm, pointwise
 
 CALLS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
@@ -208,3 +209,28 @@ def test_the_same_bits_for_any_number_of_threads(algorithm, taps, groups, thread
     plan = fc.plan_conv2d(x.shape, x.dtype, w, threads=threads, **how)
     wanted = fc.conv2d(x, w, threads=1, **how)
     np.testing.assert_array_equal(plan(x), wanted)
+
+
+@pytest.mark.parametrize("algorithm", ["gemm", "winograd"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_weights_are_laid_out_on_threads(algorithm, groups, backend, monkeypatch):
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((groups * 330, 128, 3, 3)).astype(np.float32)
+    shape, shares, run = (1, groups * 128, 8, 8), [], parallel.run
+
+    def counted(task, tasks, threads):
+        shares.append((tasks, threads))
+        run(task, tasks, threads)
+
+    monkeypatch.setattr(parallel, "run", counted)
+    how = {"padding": 1, "groups": groups, "algorithm": algorithm, "backend": backend}
+    for kernel in w, w[..., ::-1, ::-1]:
+        shares.clear()
+        one = fc.plan_conv2d(shape, "float32", kernel, threads=1, **how)
+        assert set(shares) == {(1, 1)}
+        several = fc.plan_conv2d(shape, "float32", kernel, threads=3, **how)
+        assert max(shares) >= (2, 3)
+        for mine, theirs in zip(one._weights, several._weights, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        x = rng.standard_normal(shape).astype(np.float32)
+        np.testing.assert_array_equal(one(x), several(x))

@@ -15,9 +15,10 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
     outputs along each filtered axis that a piece of work should have at least;
 ``cost(problem, backend)``
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
-``prepare(problem, w, backend)``
+``prepare(problem, w, backend, threads)``
     the weights, which come as the caller has them, as ``run`` wants them, in real numbers, once a
-    plan: groups first, then output channels or, with the layout "channels", panels of them;
+    plan, on so many threads: groups first, then output channels or, with the layout "channels",
+    panels of them;
 ``repeats(problem)``
     whether every run makes the same calls, of ``correlate`` and ``contract`` kernels, and does
     nothing else, so that they can be recorded;
@@ -59,7 +60,7 @@ class Algorithm(Protocol):
     def cost(self, problem: Problem, backend: str) -> float: ...
 
     def prepare(
-        self, problem: Problem, w: tuple[NDArray, ...], backend: Backend
+        self, problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
     ) -> tuple[NDArray, ...]: ...
 
     def repeats(self, problem: Problem) -> bool: ...

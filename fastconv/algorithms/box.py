@@ -67,7 +67,9 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, 0, passes) + additions
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """The weight of each group, the product of the first weights of its factors."""
     first = (factor.reshape(len(factor), 1, -1)[..., 0] for factor in w)
     return (np.ascontiguousarray(reduce(np.multiply, first)),)

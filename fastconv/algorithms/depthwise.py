@@ -61,7 +61,9 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.contraction_seconds(problem, rate, products(problem) * SLOWER) + rate.call
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """One dense kernel, ``(groups, 1, *taps)``, in which groups are neighbours."""
     dense = reduce(np.multiply, w)[:, :, 0]
     return (np.moveaxis(np.ascontiguousarray(np.moveaxis(dense, 0, -1)), -1, 0),)

@@ -69,7 +69,9 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, each * apart, passes) + starts * rate.call / STARTS
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """One dense kernel; factors are multiplied out."""
     return (np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w))),)
 

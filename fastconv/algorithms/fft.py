@@ -119,7 +119,9 @@ def _tiles(problem: Problem) -> list[int]:
     return [ceil(axis.out / n) for n, axis in zip(_fresh(problem), problem.axes, strict=True)]
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """The dense kernel, and its spectrum as ``(G, K, C, planes, last axis, *other axes)``."""
     dense = reduce(np.multiply, w)
     tile = _tile(problem)

@@ -7,13 +7,14 @@ output channels, and the terms of a sum are taps and channels; weights are laid 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates
+from .. import parallel, rates
 from ..backends._protocol import Backend
 from ..problem import Problem
 from . import Layout, costs, pairs
@@ -21,6 +22,7 @@ from . import Layout, costs, pairs
 __all__ = [
     "IN_PLACE",
     "LAYOUT",
+    "by_spans",
     "cost",
     "grain",
     "pack",
@@ -35,6 +37,8 @@ LAYOUT: Layout = "channels"
 IN_PLACE = True
 VECTOR = 8
 """Output channels that are computed together, needed or not."""
+SPAN = 1 << 18
+"""Bytes of weights that are worth a thread."""
 RUN = 100
 """Products that it takes to get from one stretch of neighbouring samples to the next."""
 
@@ -68,12 +72,14 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.contraction_seconds(problem, rates.of(backend), slow_products)
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """One dense kernel in panels, ``(groups, panels, *taps, channels in, channels of a panel)``."""
-    return (pack(pairs.as_real(reduce(np.multiply, w)), backend),)
+    return (pack(pairs.as_real(reduce(np.multiply, w)), backend, threads),)
 
 
-def pack(w: NDArray, backend: Backend) -> NDArray:
+def pack(w: NDArray, backend: Backend, threads: int) -> NDArray:
     """Weights ``(groups, channels out, channels in, *taps)`` in panels, the last one padded."""
     groups, out_channels, in_channels, *taps = w.shape
     width = backend.panel(w.dtype)
@@ -85,11 +91,19 @@ def pack(w: NDArray, backend: Backend) -> NDArray:
             w, by_panel = np.flip(w, axis), np.flip(by_panel, axis)
     if whole:
         full = w[:, : whole * width].reshape(groups, whole, width, in_channels, *taps)
-        backend.store(by_panel[:, :whole], full)
+        by_spans(lambda span: backend.store(by_panel[:, span], full[:, span]), full, threads)
     if rest:
         by_panel[:, whole, :rest] = w[:, whole * width :]
         by_panel[:, whole, rest:] = 0
     return packed
+
+
+def by_spans(task: Callable[[slice], None], panels: NDArray, threads: int) -> None:
+    """Call ``task`` for spans of panels, on threads where that is worth it."""
+    count = panels.shape[1]
+    parts = min(max(panels.nbytes // SPAN, 1), count) if threads > 1 else 1
+    edges = [count * number // parts for number in range(parts + 1)]
+    parallel.run(lambda number: task(slice(edges[number], edges[number + 1])), parts, threads)
 
 
 def repeats(problem: Problem) -> bool:

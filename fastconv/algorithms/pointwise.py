@@ -64,7 +64,9 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.contraction_seconds(problem, rate, products(problem) * filled, passes=1)
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """The weights as a matrix, ``(groups, channels out, channels in)``."""
     dense = np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w)))
     return (dense.reshape(dense.shape[:3]),)

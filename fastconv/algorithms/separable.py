@@ -55,7 +55,9 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, slow_products, passes)
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """The factors as they were given; or those that are found.
 
     Several products are two factors and the dense kernel.  The second factor is

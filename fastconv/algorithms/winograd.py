@@ -106,7 +106,9 @@ def _cost(problem: Problem, rate: Rates, m: int) -> float:
     )
 
 
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple[NDArray, ...]:
+def prepare(
+    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
+) -> tuple[NDArray, ...]:
     """The weights at the points of a tile, and as they are, both in panels.
 
     The former are ``(groups, panels, points, channels in, channels of a panel)``.
@@ -114,11 +116,16 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> tuple
     dense = reduce(np.multiply, w)
     matrix = WEIGHTS[_side(problem)]
     both = np.kron(matrix, matrix).astype(np.float32)
-    packed = gemm.pack(dense, backend)
+    packed = gemm.pack(dense, backend, threads)
     groups, panels, _, _, *inside = packed.shape
-    taps = packed.reshape(groups * panels, 1, 9, -1)
-    values = np.empty((groups * panels, 1, len(both), taps.shape[-1]), np.float32)
-    backend.contract_planes(values, taps, both[None], _zeros(1, len(both)), False)
+    taps = packed.reshape(groups, panels, 1, 9, -1)
+    values = np.empty((groups, panels, 1, len(both), taps.shape[-1]), np.float32)
+
+    def evaluate(span: slice) -> None:
+        zeros = _zeros(1, len(both))
+        backend.contract_planes(values[:, span], taps[:, span], both[None], zeros, False)
+
+    gemm.by_spans(evaluate, values, threads)
     return values.reshape(groups, panels, len(both), *inside), packed
 
 

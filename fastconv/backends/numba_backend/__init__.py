@@ -196,10 +196,10 @@ def _copy_items(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], c
     if order != [*range(rank)]:
         out, x, tables = out.transpose(order), x.transpose(order), [tables[i] for i in order]
     n = out.shape[-1]
-    if order[-1] < rank - len(runs) and _follow(out, n) and _follow(x, n):
-        if (tables[-2][:, 3] == 1).all():
-            tables = [_all(1), *tables[:-2], tables[-2] * (n, n, n, 1)]
-            out, x = (a.reshape(1, *a.shape[:-2], a.shape[-2] * n) for a in (out, x))
+    rows_follow = order[-1] < rank - len(runs) and _follow(out, n) and _follow(x, n)
+    if rows_follow and (tables[-2][:, 3] == 1).all():
+        tables = [_all(1), *tables[:-2], tables[-2] * (n, n, n, 1)]
+        out, x = (a.reshape(1, *a.shape[:-2], a.shape[-2] * n) for a in (out, x))
     copy(out, x, tuple(tables), cval)
     return True
 
