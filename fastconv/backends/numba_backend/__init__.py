@@ -51,6 +51,8 @@ RATES = Rates(
     operation=5.9e-11,
     addition=1.62e-10,
 )
+SHORT = 64
+"""Items of a row below which it is copied together with those that follow it."""
 _CURE = "pip install 'fastconv[numba]'"
 
 
@@ -196,8 +198,8 @@ def _copy_items(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], c
     if order != [*range(rank)]:
         out, x, tables = out.transpose(order), x.transpose(order), [tables[i] for i in order]
     n = out.shape[-1]
-    rows_follow = order[-1] < rank - len(runs) and _follow(out, n) and _follow(x, n)
-    if rows_follow and (tables[-2][:, 3] == 1).all():
+    whole = n < SHORT and order[-1] < rank - len(runs)
+    if whole and _follow(out, n) and _follow(x, n) and (tables[-2][:, 3] == 1).all():
         tables = [_all(1), *tables[:-2], tables[-2] * (n, n, n, 1)]
         out, x = (a.reshape(1, *a.shape[:-2], a.shape[-2] * n) for a in (out, x))
     copy(out, x, tuple(tables), cval)
