@@ -101,7 +101,10 @@ def pack(w: NDArray, backend: Backend, threads: int) -> NDArray:
 def by_spans(task: Callable[[slice], None], panels: NDArray, threads: int) -> None:
     """Call ``task`` for spans of panels, on threads where that is worth it."""
     count = panels.shape[1]
-    parts = min(max(panels.nbytes // SPAN, 1), count) if threads > 1 else 1
+    parts = min(panels.nbytes // SPAN, count) if threads > 1 else 1
+    if parts <= 1:
+        task(slice(0, count))
+        return
     edges = [count * number // parts for number in range(parts + 1)]
     parallel.run(lambda number: task(slice(edges[number], edges[number + 1])), parts, threads)
 
