@@ -249,8 +249,8 @@ def make(
         w = tuple(factor.copy() for factor in question.w)
         bias = None if question.bias is None else question.bias.copy()
         wide = validate.Question(integers, w, bias)
+    most = config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
     with np.errstate(all="ignore"):
-        most = config.resolve_threads(threads)
         weights, offset = _prepare(question, algorithms.load(algorithm), backend, most)
     return Plan(problem, backend, algorithm, candidates, wide, weights, offset, threads)
 

@@ -216,7 +216,6 @@ def _answer(question: validate.Question, algorithm: str, backend: str, threads: 
     validate.algorithm_name(algorithm, f"{question.problem.name}: algorithm")
     if threads is not None:
         validate.thread_count(threads, f"{question.problem.name}: threads")
-    config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
     candidates = _candidates(question.problem, backend)
     if algorithm == "auto":
         able = (candidate for candidate in candidates if candidate.seconds is not None)

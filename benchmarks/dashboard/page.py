@@ -60,7 +60,7 @@ def _heading(runs: Sequence[Run]) -> Iterator[str]:
     yield (
         f"<p>At <b>{newest.commit[:8]}</b>, {escape(newest.subject)} ({newest.day}), and over "
         f"{len(runs)} commits; on {escape(machine['cpu'])}, {machine['num_cpu']} processors, "
-        f"{escape(machine['os'].split()[0])}, Python {machine['python']}. "
+        f"{escape(machine['os'].partition(' ')[0])}, Python {machine['python']}. "
         'Every number is in <a href="asv/index.html">asv\'s pages</a>.</p>'
     )
 

@@ -237,8 +237,8 @@ ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
 
-/* Sums in float32 become small integers some vectors at a time, where instructions pack vectors. They
- * saturate, and make NaN the smallest integer: 0, for types without a sign. */
+/* Sums in float32 become small integers some vectors at a time, where instructions pack vectors.  They
+ * saturate, and make NaN the smallest integer: 0 for types without a sign; for others it is 0 before. */
 #if defined(__SSE4_1__)
 #if defined(__AVX2__)
 #define SSE(name) _mm256_##name
