@@ -19,10 +19,17 @@ from fastconv import planner, scratch
 from fastconv.work import Work
 
 
+@pytest.fixture(autouse=True, scope="module", params=["cython", "numba"])
+def backend(request):
+    """The backends that have recordings."""
+    with fc.use_backend(require(request.param)):
+        yield
+
+
 def planned(plan, *arguments, **how):
     """A plan that was never called."""
     planner._plans.clear()
-    return plan(*arguments, backend=require("cython"), **how)
+    return plan(*arguments, **how)
 
 
 def again(plan, x, monkeypatch):
@@ -273,11 +280,10 @@ def test_a_recording_keeps_no_array_of_the_caller():
 
 def test_changed_weights_are_noticed_by_repeated_calls():
     w = W.copy()
-    with fc.use_backend(require("cython")):
-        before = [fc.correlate(X, w, algorithm="direct") for _ in range(4)][-1]
-        w *= 2
-        for _ in range(4):
-            np.testing.assert_array_equal(fc.correlate(X, w, algorithm="direct"), 2 * before)
+    before = [fc.correlate(X, w, algorithm="direct") for _ in range(4)][-1]
+    w *= 2
+    for _ in range(4):
+        np.testing.assert_array_equal(fc.correlate(X, w, algorithm="direct"), 2 * before)
 
 
 def test_threads_share_a_recording(recorded):

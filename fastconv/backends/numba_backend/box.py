@@ -10,11 +10,11 @@ strip that stays in the cache, and the compiler makes vectors of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numba
-from numba import types
+import numpy as np
+from numba import from_dtype, types
 
 from .loops import count, offsets
 from .on_disk import array, compile_kept
@@ -156,10 +156,9 @@ def window_sums(out, x, w, bias, loops, planes, nest, room, strip, relu):
         slab(out, o, x, i, w[j], bias[b], planes, nest, room, strip, relu)
 
 
-@cache
-def compiled(dtype: str) -> Callable[..., Any]:
+def compiled(dtype: np.dtype) -> Callable[..., Any]:
     """The machine code for a dtype: from disk, or compiled now and left there."""
-    items = getattr(types, dtype)
+    items = from_dtype(dtype)
     operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
     room = array(items, 1, readonly=False)
     signature = types.void(

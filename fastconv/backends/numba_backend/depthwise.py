@@ -7,11 +7,11 @@ reach back over channels that are done, and write the same again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import from_dtype, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -131,10 +131,9 @@ def contract_taps(out, x, w, bias, rows, runs, numbers, relu):  # type: ignore[n
             col += columns
 
 
-@cache
-def compiled(dtype: str) -> Callable[..., Any]:
+def compiled(dtype: np.dtype) -> Callable[..., Any]:
     """The machine code for a dtype: from disk, or compiled now and left there."""
-    items = getattr(types, dtype)
+    items = from_dtype(dtype)
     operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
     signature = types.void(
         array(items, 1, readonly=False), operand, operand, operand, table, table, numbers,

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numba
-from numba import types
+import numpy as np
+from numba import from_dtype, types
 
 from .loops import count, offsets
 from .on_disk import array, compile_kept
-from .tile import make_tile
+from .tile import make_slab_3x3, make_tile
 from .vectors import VECTOR_BYTES
 
 __all__ = ["compiled"]
@@ -60,6 +60,7 @@ wide_flat = make_slab(VECTOR_BYTES, 1, 8)
 # Two rows at a time, for small kernels wait for memory: the lines of more rows would evict each
 # other from a cache of eight ways where rows are a power of two long.
 wide_3x3 = make_slab(VECTOR_BYTES, 2, 4, (3, 3))
+slab_3x3 = make_slab_3x3(VECTOR_BYTES)
 wide_5x5 = make_slab(VECTOR_BYTES, 2, 5, (5, 5))
 narrow_tall = make_slab(NARROW_BYTES, ROWS, 1)
 narrow_flat = make_slab(NARROW_BYTES, 1, 1)
@@ -78,7 +79,9 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
     for slab in range(count(loops)):
         o, i, j, b = offsets(loops, slab)
         if row_bytes >= VECTOR_BYTES:
-            if side_by_side and kh == 3:
+            if side_by_side and kh == 3 and len(planes) == 1:
+                slab_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif side_by_side and kh == 3:
                 wide_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
             elif side_by_side and kh == 5:
                 wide_5x5(out, o, x, i, w, j, bias[b], planes, nest, relu)
@@ -97,10 +100,9 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
             single_flat(out, o, x, i, w, j, bias[b], planes, nest, relu)
 
 
-@cache
-def compiled(dtype: str) -> Callable[..., Any]:
+def compiled(dtype: np.dtype) -> Callable[..., Any]:
     """The machine code for a dtype: from disk, or compiled now and left there."""
-    items = getattr(types, dtype)
+    items = from_dtype(dtype)
     operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
     signature = types.void(
         array(items, 1, readonly=False), operand, operand, operand, table, table, numbers,

@@ -9,13 +9,13 @@ without, leave the frequencies in the order in which the same passes, transposed
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from math import cos, pi, sin
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import from_dtype, types
 from numba.extending import intrinsic
 
 from .on_disk import compile_kept
@@ -473,10 +473,9 @@ def fourier(out, x, s, w, room, n, forward, inverse):  # type: ignore[no-untyped
         col += lanes * vectors
 
 
-@cache
-def compiled(dtype: str) -> Callable[..., Any]:
+def compiled(dtype: np.dtype) -> Callable[..., Any]:
     """The machine code for a dtype: from disk, or compiled now and left there."""
-    items = getattr(types, dtype)
+    items = from_dtype(dtype)
     out = types.Array(items, 3, "A")
     operand = types.Array(items, 3, "A", readonly=True)
     twiddles = types.Array(items, 1, "C", readonly=True)

@@ -8,7 +8,6 @@ Steps are in bytes, so arrays may have any strides and alignment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numba
@@ -213,7 +212,6 @@ def _constant(kind: ir.Type, value: int) -> ir.Constant:
     return ir.Constant(kind, value)
 
 
-@cache
 def compiled(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
     """The machine code for two dtypes, from disk or compiled now, or None: those are for NumPy."""
     if not (source.isnative and to.isnative):

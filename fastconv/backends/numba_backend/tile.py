@@ -8,7 +8,8 @@ taps, a vector that was loaded once serves every output row that its samples rea
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -16,7 +17,7 @@ from numba.extending import intrinsic
 
 from .vectors import Vectors, integer, loop
 
-__all__ = ["make_tile"]
+__all__ = ["make_slab_3x3", "make_tile"]
 
 
 def make_tile(
@@ -28,8 +29,53 @@ def make_tile(
     (rows and columns, which lie side by side) there are no loops over them.
     """
 
+    @_on_operands
+    def tile(builder: ir.IRBuilder, operands: _Operands) -> None:
+        item = operands.bias.type
+        _Emitter(builder, item, _lanes(vector_bytes, item), rows, vectors, operands.nest).emit(
+            operands, taps
+        )
+
+    return tile
+
+
+def make_slab_3x3(vector_bytes: int) -> Any:
+    """A function for Numba that fills a slab of one plane of 3x3 taps, which lie side by side.
+
+    Tiles are three rows by two vectors, so that weights and sums stay in registers.  The slab has
+    at least these rows and the columns of one vector.
+    """
+
+    @_on_operands
+    def slab(builder: ir.IRBuilder, operands: _Operands) -> None:
+        item = operands.bias.type
+        _Slab3x3(builder, item, _lanes(vector_bytes, item)).emit(operands)
+
+    return slab
+
+
+def _lanes(vector_bytes: int, item: ir.Type) -> int:
+    return max(1, vector_bytes // (4 if isinstance(item, ir.FloatType) else 8))
+
+
+class _Operands(NamedTuple):
+    """Where the operands of a tile begin, and what else it is told."""
+
+    out: ir.Value
+    x: ir.Value
+    w: ir.Value
+    bias: ir.Value
+    planes: ir.Value
+    n_planes: ir.Value
+    nest: list[ir.Value]
+    relu: ir.Value
+
+
+def _on_operands(write: Callable[[ir.IRBuilder, _Operands], None]) -> Any:
+    """A function for Numba whose instructions are written for its operands."""
+
     @intrinsic
-    def tile(
+    def function(
         typing_context: Any,
         out: Any,
         out_at: Any,
@@ -42,7 +88,6 @@ def make_tile(
         nest: Any,
         relu: Any,
     ) -> Any:
-        lanes = max(1, vector_bytes // (out.dtype.bitwidth // 8))
         signature = types.void(
             out, types.intp, x, types.intp, w, types.intp, out.dtype, planes, nest,
             types.boolean,
@@ -54,23 +99,24 @@ def make_tile(
                 context.make_array(signature.args[i])(context, builder, array)
                 for i, array in ((0, out), (2, x), (4, w), (7, planes), (8, nest))
             )
-            numbers = [builder.load(builder.gep(nest.data, [integer(i)])) for i in range(12)]
-            emitter = _Emitter(builder, bias.type, lanes, rows, vectors, numbers)
-            emitter.emit(
-                builder.gep(out.data, [out_at]),
-                builder.gep(x.data, [x_at]),
-                builder.gep(w.data, [w_at]),
-                bias,
-                planes.data,
-                builder.extract_value(planes.shape, 0),
-                relu,
-                taps,
+            write(
+                builder,
+                _Operands(
+                    builder.gep(out.data, [out_at]),
+                    builder.gep(x.data, [x_at]),
+                    builder.gep(w.data, [w_at]),
+                    bias,
+                    planes.data,
+                    builder.extract_value(planes.shape, 0),
+                    [builder.load(builder.gep(nest.data, [integer(i)])) for i in range(12)],
+                    relu,
+                ),
             )
             return context.get_dummy_value()
 
         return signature, emit
 
-    return tile
+    return function
 
 
 class _Emitter(Vectors):
@@ -91,18 +137,9 @@ class _Emitter(Vectors):
         (_, self.row_out, _, self.kh, self.tap_row_x, self.tap_row_w,
          _, self.col_out, self.col_x, self.kw, self.tap_col_x, self.tap_col_w) = nest  # fmt: skip
 
-    def emit(
-        self,
-        out: ir.Value,
-        x: ir.Value,
-        w: ir.Value,
-        bias: ir.Value,
-        planes: ir.Value,
-        n_planes: ir.Value,
-        relu: ir.Value,
-        taps: tuple[int, int] | None,
-    ) -> None:
+    def emit(self, operands: _Operands, taps: tuple[int, int] | None) -> None:
         builder = self.builder
+        out, x, w, bias, planes, n_planes, _, relu = operands
         self.sums = [
             [cgutils.alloca_once_value(builder, self.splat(bias)) for _ in range(self.vectors)]
             for _ in range(self.rows)
@@ -190,3 +227,53 @@ class _Emitter(Vectors):
         offset = builder.mul(integer(row), row_step)
         column = builder.mul(integer(v), col) if self.lanes == 1 else integer(v * self.lanes)
         return builder.gep(pointer, [builder.add(offset, column)])
+
+
+class _Slab3x3(Vectors):
+    """Instructions of all tiles of a slab, into a builder."""
+
+    def emit(self, operands: _Operands) -> None:
+        builder = self.builder
+        out, x, w, bias, planes, _, nest, relu = operands
+        rows, row_out, row_x, _, _, tap_row_w, cols, *_ = nest
+        x = builder.gep(x, [builder.load(planes)])
+        w = builder.gep(w, [builder.load(builder.gep(planes, [integer(1)]))])
+        weights = [
+            [self.splat(builder.load(self.at(w, r, tap_row_w, integer(c)))) for c in range(3)]
+            for r in range(3)
+        ]
+        start, floor = self.splat(bias), self.floor(relu)
+        second = self.smaller(integer(self.lanes), builder.sub(cols, integer(self.lanes)))
+        width = builder.add(second, integer(self.lanes))
+        height = integer(3)
+        with loop(builder, self.parts(rows, height)) as down:
+            top = self.smaller(builder.mul(down, height), builder.sub(rows, height))
+            line = builder.gep(x, [builder.mul(top, row_x)])
+            line_out = builder.gep(out, [builder.mul(top, row_out)])
+            with loop(builder, self.parts(cols, width)) as across:
+                left = self.smaller(builder.mul(across, width), builder.sub(cols, width))
+                pair = left, builder.add(left, second)
+                sums = [[start, start] for _ in range(3)]
+                for row in range(5):
+                    for c in range(3):
+                        for v, col in enumerate(pair):
+                            at = self.at(line, row, row_x, builder.add(col, integer(c)))
+                            sample = self.load(at)
+                            for r in range(max(0, row - 2), min(3, row + 1)):
+                                weight = weights[row - r][c]
+                                sums[r][v] = self.multiply_add(sample, weight, sums[r][v])
+                for r, totals in enumerate(sums):
+                    for total, col in zip(totals, pair, strict=True):
+                        self.store(self.at_least(floor, total), self.at(line_out, r, row_out, col))
+
+    def at(self, pointer: ir.Value, row: int, step: ir.Value, col: ir.Value) -> ir.Value:
+        builder = self.builder
+        return builder.gep(pointer, [builder.add(builder.mul(integer(row), step), col)])
+
+    def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def parts(self, whole: ir.Value, part: ir.Value) -> ir.Value:
+        """Parts that cover a whole; the last one reaches back."""
+        builder = self.builder
+        return builder.sdiv(builder.sub(builder.add(whole, part), integer(1)), part)

@@ -7,7 +7,6 @@ channels that are done, and writes the same again.  The instructions follow from
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -235,7 +234,6 @@ def winograd_outputs(out, tiles, bias, relu):  # type: ignore[no-untyped-def]
     return room[LANES:].sum() == 0
 
 
-@cache
 def compiled(kernel: str) -> Callable[..., Any]:
     """The machine code of a kernel: from disk, or compiled now and left there."""
     tiles, tiles_read, plane, plane_read, bias = (

@@ -1,0 +1,276 @@
+"""Steps: calls of machine code that know everything but where their operands are.
+
+A call makes its step and runs it.  A recording keeps the steps of a whole plan, and runs them on
+any arrays that lie as those do that it was made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import scratch
+from .. import contraction, numpy_backend
+from ..loop_nest import flat, loop_nest
+from .entry import entry
+
+__all__ = ["Recording", "now"]
+
+RANK = 5
+"""Axes of the arrays that `rows.py` copies."""
+SHORT = 64
+"""Items of a row below which it is copied together with those that follow it."""
+BYTES = np.dtype("u1")
+ROOM = 2
+"""The number of the memory between steps; before it come the result and the samples."""
+
+
+class Kernels:
+    """Kernels by the names of `_protocol.py`, which run when they are called."""
+
+    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> None:
+        """Take a step: machine code, where its operands begin, and what else it is told."""
+        code(*operands, *rest)
+
+    def correlate(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        nest = loop_nest(out, x, w, bias, stride, dilation)
+        operands = _start(out), _start(x), _start(w), flat(bias)
+        self.add(entry("driver", out.dtype), operands, *nest, relu)
+
+    def contract_channels(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        arrays = out, x, w, bias
+        product = contraction.contraction(contraction.channels, arrays, stride, dilation)
+        self._contract(arrays, product, False, relu)
+
+    def contract_planes(
+        self, out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool
+    ) -> None:
+        product = contraction.contraction(contraction.planes, (out, x, w, bias))
+        self._contract((out, w, x, bias), product, False, relu)
+
+    def contract_outputs(
+        self,
+        out: NDArray,
+        x: NDArray,
+        gradient: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+    ) -> None:
+        arrays = out, x, gradient
+        product = contraction.contraction(contraction.outputs, arrays, stride, dilation)
+        self._contract((*arrays, out), product, True, False)
+
+    def contract_taps(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        arrays = out, x, w, bias
+        product = contraction.contraction(contraction.taps, arrays, stride, dilation)
+        tables = product.rows, product.runs, product.numbers
+        self.add(entry("depthwise", out.dtype), tuple(map(_start, arrays)), *tables, relu)
+
+    def _contract(
+        self,
+        arrays: tuple[NDArray, ...],
+        product: contraction.Contraction,
+        adds: bool,
+        relu: bool,
+    ) -> None:
+        self.add(
+            entry("contract", arrays[0].dtype), tuple(map(_start, arrays)), *product, adds, relu
+        )
+
+    def extend(
+        self, copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
+    ) -> None:
+        if not self._copy_items(copy, x, runs, cval):
+            self.add(numpy_backend.extend, (copy, x), runs, cval)
+
+    def store(self, out: NDArray, sums: NDArray) -> None:
+        if not self._copy_items(out, sums, (), 0):
+            self.add(numpy_backend.store, (out, sums))
+
+    def _copy_items(
+        self, out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
+    ) -> bool:
+        """Copy all items, and say whether these arrays can be done."""
+        copy = entry("rows", x.dtype, out.dtype)
+        if copy is None or len(runs) > RANK:
+            return False
+        if out.ndim > RANK:
+            return all(self._copy_items(*parts, runs, cval) for parts in zip(out, x, strict=True))
+        missing = RANK - out.ndim
+        tables = [_all(1)] * missing
+        tables += map(_all, out.shape[: out.ndim - len(runs)])
+        tables += runs
+        if missing:
+            out, x = out[(None,) * missing], x[(None,) * missing]
+        order = [*range(RANK)]
+        for array in x, out:  # what one of them has side by side comes last
+            found = _neighbours(array)
+            if found is not None:
+                order.append(order.pop(order.index(found)))
+        if order != [*range(RANK)]:
+            out, x, tables = out.transpose(order), x.transpose(order), [tables[i] for i in order]
+        n = out.shape[-1]
+        whole = n < SHORT and order[-1] < RANK - len(runs)
+        if whole and _follow(out, n) and _follow(x, n) and (tables[-2][:, 3] == 1).all():
+            tables = [_all(1), *tables[:-2], tables[-2] * (n, n, n, 1)]
+            out, x = (a.reshape(1, *a.shape[:-2], a.shape[-2] * n) for a in (out, x))
+        self.add(copy, (out, x), tuple(tables), cval)
+        return True
+
+
+class Place(NamedTuple):
+    """An operand that begins somewhere in what changes from run to run."""
+
+    argument: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    memory: int
+    offset: int
+    """In bytes."""
+    strides: tuple[int, ...]
+
+
+class Step(NamedTuple):
+    """Machine code and its arguments, of which those with a place change from run to run."""
+
+    code: Callable[..., Any]
+    arguments: list[Any]
+    places: list[Place]
+
+
+class Recording(Kernels):
+    """The steps of pieces, recorded with some arrays and run on others that lie alike.
+
+    ``out`` and ``x`` are in C order and apart, ``room`` is memory for what is between two steps;
+    none of it is touched before the recording runs.
+    """
+
+    def __init__(self, out: NDArray, x: NDArray, room: NDArray) -> None:
+        self._ranges = [(a.ctypes.data, a.nbytes) for a in (out, x, room)]
+        self._geometry = _geometry(out), _geometry(x)
+        self._pieces: list[list[Step]] = []
+        self._steps: list[Step] = []
+        self._used = 0
+        self._whole = True
+
+    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> None:
+        arguments, places = [*operands, *rest], []
+        for number, operand in enumerate(operands):
+            place = self._place(number, operand)
+            if place is not None:
+                places.append(place)
+                arguments[number] = None
+        self._whole &= arguments[0] is None
+        self._steps.append(Step(code, arguments, places))
+
+    def _place(self, argument: int, array: NDArray) -> Place | None:
+        """Where an operand begins in what changes from run to run, if it does."""
+        shape, strides = array.shape, array.strides
+        for memory, (start, nbytes) in enumerate(self._ranges):
+            offset = array.ctypes.data - start
+            if 0 <= offset < nbytes:
+                if memory == ROOM:
+                    last = sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+                    self._used = max(self._used, offset + last + array.itemsize)
+                return Place(argument, shape, array.dtype, memory, offset, strides)
+        return None
+
+    def end_piece(self) -> None:
+        self._pieces.append(self._steps)
+        self._steps = []
+
+    def end(self) -> bool:
+        return self._whole
+
+    def on(self, out: object, x: object) -> Callable[[int], None] | None:
+        if type(out) is not np.ndarray or type(x) is not np.ndarray:
+            return None
+        if (_geometry(out), _geometry(x)) != self._geometry:
+            return None
+        flags = out.flags
+        if not (flags.writeable and flags.aligned and x.flags.aligned):
+            return None
+        if np.may_share_memory(out, x):
+            return None
+
+        def run(number: int) -> None:
+            mark = scratch.mark()
+            try:
+                memory = out, x, scratch.empty((self._used,), BYTES)
+                for code, arguments, places in self._pieces[number]:
+                    given = arguments.copy()
+                    for argument, shape, dtype, of, offset, strides in places:
+                        given[argument] = np.ndarray(shape, dtype, memory[of], offset, strides)
+                    code(*given)
+            finally:
+                scratch.release(mark)
+
+        return run
+
+
+def _geometry(array: NDArray) -> tuple[Any, ...]:
+    return array.shape, array.strides, array.dtype
+
+
+def _neighbours(array: NDArray) -> int | None:
+    """The axis of neighbouring items."""
+    item, strides, shape = array.itemsize, array.strides, array.shape
+    axes = (axis for axis in range(array.ndim) if strides[axis] == item and shape[axis] > 1)
+    return next(axes, None)
+
+
+def _follow(array: NDArray, n: int) -> bool:
+    """Whether rows of so many neighbours follow each other."""
+    item = array.itemsize
+    return array.strides[-2:] == (n * item, item)
+
+
+@lru_cache(maxsize=4096)
+def _all(n: int) -> NDArray[np.int64]:
+    """The run of all items of an axis."""
+    return np.array([[0, n, 0, 1]])
+
+
+def _start(array: NDArray) -> NDArray:
+    """Memory in one dimension, for machine code that knows how far it goes.
+
+    `flat` says how far, and takes five microseconds where items are not neighbours.
+    """
+    if array.flags.c_contiguous:
+        return array.reshape(-1)
+    start: NDArray = array[(0,) * (array.ndim - 1)][:1]
+    return start
+
+
+now = Kernels()
