@@ -47,6 +47,12 @@ def filtered(**how):
     return lambda: planned(fc.plan_correlate, shape, dtype, w, **how)
 
 
+def factored():
+    factors = oracle.samples((5,), np.float32), oracle.samples((9,), np.float32)
+    how = {"algorithm": "separable", "boundary": "mirror"}
+    return planned(fc.plan_correlate, (40, 500), np.float32, factors, **how)
+
+
 def layer(channels, filters, taps, size=9, **how):
     last = how.get("layout") == "NHWC"
     shape = (2, size, size + 2, channels) if last else (2, channels, size, size + 2)
@@ -68,6 +74,7 @@ PLANS = {
     "volume": filtered(shape=(9, 10, 11), taps=(3, 2, 3), boundary="mirror", algorithm="direct"),
     "colours": filtered(shape=(20, 30, 3), axes=(0, 1), algorithm="direct"),
     "large": filtered(shape=(700, 611), boundary="mirror", threads=2, algorithm="direct"),
+    "factors": factored,
     "nothing": filtered(shape=(0, 5), algorithm="direct"),
     "depthwise": layer(16, 16, 3, groups=16, padding=1, algorithm="depthwise"),
     "depthwise, last": layer(16, 16, 3, groups=16, layout="NHWC", algorithm="depthwise"),
@@ -86,13 +93,23 @@ def test_a_recording_has_the_bits_of_the_first_call(name, monkeypatch):
     np.testing.assert_array_equal(got, wanted)
 
 
-def test_factors_are_recorded(monkeypatch):
-    x = oracle.samples((40, 500), np.float32)
-    factors = oracle.samples((5,), np.float32), oracle.samples((9,), np.float32)
-    how = {"algorithm": "separable", "boundary": "mirror"}
-    wanted = planned(fc.plan_correlate, x.shape, x.dtype, factors, **how)(x)
-    plan = planned(fc.plan_correlate, x.shape, x.dtype, factors, **how)
-    np.testing.assert_array_equal(again(plan, x, monkeypatch), wanted)
+@pytest.mark.parametrize("name", PLANS)
+def test_a_recording_stays_in_its_room(name, monkeypatch):
+    x = oracle.samples(PLANS[name]().problem.x_shape, PLANS[name]().problem.x_dtype)
+    plan = PLANS[name]()
+    plan(x), plan(x)
+    rooms = []
+
+    def fenced(shape, dtype):
+        room = np.full(shape[0] + 128, 77, dtype)
+        rooms.append(room)
+        return room[64:-64]
+
+    monkeypatch.setattr(scratch, "empty", fenced)
+    plan(x)
+    for room in rooms:
+        assert (room[:64] == 77).all()
+        assert (room[-64:] == 77).all()
 
 
 @given(st.data())

@@ -271,7 +271,7 @@ cdef class Replay:
         if used > SMALL:
             mark = scratch.mark()
             try:
-                kept = scratch.empty((used,), BYTES)
+                kept = scratch.empty((used + LINE,), BYTES)
                 self.run(steps, &kept[0])
             finally:
                 scratch.release(mark)

@@ -36,6 +36,16 @@ class Kernels:
         """Take a step: machine code, where its operands begin, and what else it is told."""
         code(*operands, *rest)
 
+    def start(self, array: NDArray) -> NDArray:
+        """Memory in one dimension, for machine code that knows how far it goes.
+
+        `flat` says how far, and takes five microseconds where items are not neighbours.
+        """
+        if array.flags.c_contiguous:
+            return array.reshape(-1)
+        start: NDArray = array[(0,) * (array.ndim - 1)][:1]
+        return start
+
     def correlate(
         self,
         out: NDArray,
@@ -47,7 +57,7 @@ class Kernels:
         relu: bool,
     ) -> None:
         nest = loop_nest(out, x, w, bias, stride, dilation)
-        operands = _start(out), _start(x), _start(w), flat(bias)
+        operands = self.start(out), self.start(x), self.start(w), flat(bias)
         self.add(entry("driver", out.dtype), operands, *nest, relu)
 
     def contract_channels(
@@ -95,7 +105,7 @@ class Kernels:
         arrays = out, x, w, bias
         product = contraction.contraction(contraction.taps, arrays, stride, dilation)
         tables = product.rows, product.runs, product.numbers
-        self.add(entry("depthwise", out.dtype), tuple(map(_start, arrays)), *tables, relu)
+        self.add(entry("depthwise", out.dtype), tuple(map(self.start, arrays)), *tables, relu)
 
     def _contract(
         self,
@@ -105,7 +115,7 @@ class Kernels:
         relu: bool,
     ) -> None:
         self.add(
-            entry("contract", arrays[0].dtype), tuple(map(_start, arrays)), *product, adds, relu
+            entry("contract", arrays[0].dtype), tuple(map(self.start, arrays)), *product, adds, relu
         )
 
     def extend(
@@ -187,6 +197,7 @@ class Recording(Kernels):
     def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> None:
         arguments, places = [*operands, *rest], []
         for number, operand in enumerate(operands):
+            self._use(operand)
             place = self._place(number, operand)
             if place is not None:
                 places.append(place)
@@ -200,11 +211,21 @@ class Recording(Kernels):
         for memory, (start, nbytes) in enumerate(self._ranges):
             offset = array.ctypes.data - start
             if 0 <= offset < nbytes:
-                if memory == ROOM:
-                    last = sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-                    self._used = max(self._used, offset + last + array.itemsize)
                 return Place(argument, shape, array.dtype, memory, offset, strides)
         return None
+
+    def start(self, array: NDArray) -> NDArray:
+        self._use(array)
+        return super().start(array)
+
+    def _use(self, array: NDArray) -> None:
+        """Have room for an array, if it lies there."""
+        start, nbytes = self._ranges[ROOM]
+        offset = array.ctypes.data - start
+        if 0 <= offset < nbytes:
+            axes = zip(array.shape, array.strides, strict=True)
+            last = sum((n - 1) * step for n, step in axes)
+            self._used = max(self._used, offset + last + array.itemsize)
 
     def end_piece(self) -> None:
         self._pieces.append(self._steps)
@@ -260,17 +281,6 @@ def _follow(array: NDArray, n: int) -> bool:
 def _all(n: int) -> NDArray[np.int64]:
     """The run of all items of an axis."""
     return np.array([[0, n, 0, 1]])
-
-
-def _start(array: NDArray) -> NDArray:
-    """Memory in one dimension, for machine code that knows how far it goes.
-
-    `flat` says how far, and takes five microseconds where items are not neighbours.
-    """
-    if array.flags.c_contiguous:
-        return array.reshape(-1)
-    start: NDArray = array[(0,) * (array.ndim - 1)][:1]
-    return start
 
 
 now = Kernels()
