@@ -50,6 +50,18 @@ typedef int64_t NAME(places) __attribute__((vector_size(LANES * sizeof(T))));
 #define EVENS 0, 2, 17, 19, 4, 6, 21, 23, 8, 10, 25, 27, 12, 14, 29, 31
 #define ORDER 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15
 #endif
+/* The places of neighbours. */
+#if LANES == 2
+#define FROM(k) (k), (k) + 1
+#elif LANES == 4
+#define FROM(k) (k), (k) + 1, (k) + 2, (k) + 3
+#elif LANES == 8
+#define FROM(k) (k), (k) + 1, (k) + 2, (k) + 3, (k) + 4, (k) + 5, (k) + 6, (k) + 7
+#elif LANES == 16
+#define FROM(k) \
+    (k), (k) + 1, (k) + 2, (k) + 3, (k) + 4, (k) + 5, (k) + 6, (k) + 7, (k) + 8, (k) + 9, (k) + 10, \
+        (k) + 11, (k) + 12, (k) + 13, (k) + 14, (k) + 15
+#endif
 #define EVERY_SECOND(x) PICK(*(const NAME(vec) *)(x), *(const NAME(vec) *)((x) + LANES - 1), EVENS)
 #define ORDERED(sum) PICK(sum, sum, ORDER)
 #else
@@ -178,18 +190,24 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
         return col;                                                                          \
     }
 
+/* At least 3, where compilers are to see it: they would bring forward what 2 rows of taps have in common
+ * with more, and run out of registers. */
+#define MANY(kh) ((kh) < 3 ? 3 : (kh))
+
 LAY(flat_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS, 1)
 LAY(flat_few, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS, 1)
 LAY(flat, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 1)
-LAY(tall_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS, 1)
-LAY(tall, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 4, 1, 1)
+LAY(double_wide, 2, n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS, 1)
+LAY(double, 2, n->kw, n->tap_col_x, n->tap_col_w, 4, 1, 1)
+LAY(tall_wide, MANY(n->kh), n->kw, n->tap_col_x, n->tap_col_w, 4, VECTORS, 1)
+LAY(tall, MANY(n->kh), n->kw, n->tap_col_x, n->tap_col_w, 4, 1, 1)
 #if LANES > 1
 LAY(apart_wide, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, MOST_VECTORS, 2)
 LAY(apart_few, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, VECTORS, 2)
 LAY(apart, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 2)
 #endif
 #if FROZEN
-LAY(column_wide, n->kh, 1, 0, 0, 4, VECTORS, 1)
+LAY(column_wide, MANY(n->kh), 1, 0, 0, 4, VECTORS, 1)
 /* Two rows at a time, for 3x3 waits for memory: the ten lines of four would evict each other from a
  * cache of eight ways where rows are a power of two long. */
 LAY(wide_3x3, 3, 3, 1, 1, 2, 4, 1)
@@ -273,67 +291,9 @@ static void NAME(slab_3x3_apart)(OPERANDS)
 #endif
 
 #undef LAY
+#undef MANY
 
-#if FROZEN
-/* A few taps, each a vector from the next: a vector of samples serves them all. */
-static ALWAYS_INLINE void NAME(add_shared)(VEC sum[MOST_VECTORS], const T *x, const T *w,
-                                           const int64_t step_w, const int taps)
-{
-    const VEC zero = {0};
-    VEC weight[4];
-    UNROLL
-    for (int tap = 0; tap < taps; tap++) {
-        weight[tap] = zero + w[tap * step_w];
-        LOADED_ONCE(weight[tap]);
-    }
-    UNROLL
-    for (int place = 0; place < MOST_VECTORS + taps - 1; place++) {
-        VEC sample = *(const VEC *)(x + place * LANES);
-        LOADED_ONCE(sample);
-        UNROLL
-        for (int tap = 0; tap < taps; tap++) {
-            const int v = place - tap;
-            if (v >= 0 && v < MOST_VECTORS) sum[v] += sample * weight[tap];
-        }
-    }
-}
-
-/* Any number of them. */
-static ALWAYS_INLINE void NAME(add_phase)(VEC sum[MOST_VECTORS], const T *x, const T *w,
-                                          const int64_t step_w, int64_t taps)
-{
-    for (; taps >= 4; taps -= 4, x += 4 * LANES, w += 4 * step_w)
-        NAME(add_shared)(sum, x, w, step_w, 4);
-    if (taps == 3) NAME(add_shared)(sum, x, w, step_w, 3);
-    if (taps == 2) NAME(add_shared)(sum, x, w, step_w, 2);
-    if (taps == 1) NAME(add_shared)(sum, x, w, step_w, 1);
-}
-
-/* As flat_wide, for one row of more than a vector of taps that are neighbours. */
-static int64_t NAME(shared_wide)(OPERANDS, int64_t col)
-{
-    const VEC zero = {0};
-    const int64_t taps = n->kw / PHASES, more = n->kw % PHASES, step_w = n->tap_col_w;
-    for (; col + MOST_VECTORS * LANES <= n->cols; col += MOST_VECTORS * LANES) {
-        VEC sum[MOST_VECTORS];
-        UNROLL
-        for (int v = 0; v < MOST_VECTORS; v++) sum[v] = zero + bias;
-        for (int64_t p = 0; p < n->n_planes; p++) {
-            const T *xp = x + col + planes[2 * p];
-            const T *wp = w + planes[2 * p + 1];
-            for (int64_t phase = 0; phase < PHASES; phase++, xp++, wp += step_w)
-                NAME(add_phase)(sum, xp, wp, PHASES * step_w, taps + (phase < more));
-        }
-        if (n->relu) {
-            UNROLL
-            for (int v = 0; v < MOST_VECTORS; v++) sum[v] = POSITIVE(sum[v]);
-        }
-        UNROLL
-        for (int v = 0; v < MOST_VECTORS; v++) *(VEC *)(out + col + v * LANES) = sum[v];
-    }
-    return col;
-}
-#endif
+#include "one_row.h"
 
 /* All rows and columns of a slab of at least LANES columns.  The last tiles of a row and of a column
  * reach back over outputs that are already right, and write the same again.  Where rows of samples
@@ -353,11 +313,11 @@ static void NAME(slab)(OPERANDS)
 #endif
     if (n->rows >= 4 && n->kh > 1 && n->row_x == n->tap_row_x) {
         rows = 4;
-        wide = NAME(tall_wide);
-        one = NAME(tall);
+        wide = n->kh == 2 ? NAME(double_wide) : NAME(tall_wide);
+        one = n->kh == 2 ? NAME(double) : NAME(tall);
     }
 #if FROZEN
-    if (rows == 4 && n->kw == 1) {
+    if (rows == 4 && n->kh > 2 && n->kw == 1) {
         wide = NAME(column_wide);
     } else if (rows == 4 && square) {
         rows = 2;
@@ -375,6 +335,18 @@ static void NAME(slab)(OPERANDS)
         rows = 3;
         whole = n->col_x == 1 ? NAME(slab_3x3_near) : NAME(slab_3x3_apart);
     }
+#if FROZEN
+    if (n->kh == 1 && n->n_planes == 1 && n->tap_col_x == 1 && n->tap_col_w == 1 && n->col_x == 1) {
+        if (n->kw == 3) whole = NAME(slab_few_3);
+#if LANES >= 4
+        if (n->kw == 5) whole = NAME(slab_few_5);
+#endif
+#if LANES >= 8
+        if (n->kw == 7) whole = NAME(slab_few_7);
+        if (n->kw == 9) whole = NAME(slab_few_9);
+#endif
+    }
+#endif
 #endif
     if (rows > 1) {
         const int64_t width = 12 * LANES;
@@ -405,6 +377,7 @@ static void NAME(slab)(OPERANDS)
 #undef EVERY_SECOND
 #undef ORDERED
 #undef EVENS
+#undef FROM
 #undef ORDER
 #undef VEC
 #undef COL_OUT

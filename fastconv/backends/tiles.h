@@ -6,7 +6,7 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 /* GCC would carry weights from one turn of a loop to the next, in the registers of sums. */
-#pragma GCC optimize("no-tree-pre")
+#pragma GCC optimize("no-tree-pre,no-code-hoisting")
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -35,6 +35,7 @@
 #define VECTORS (VECTOR_BYTES == 64 ? 4 : 3)
 #define MOST_ROWS 4
 #define MOST_VECTORS 8
+#define MOST_FEW 9
 /* Bytes of rows of samples that are read again before the next block of columns. */
 #define NEAR 65536
 
