@@ -18,7 +18,9 @@ from numpy.lib.stride_tricks import as_strided
 from fastconv import backends
 
 DTYPES = ["float32", "float64", "int64"]
-TAPS = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (1, 4), (5, 1), (1, 31), (31, 1)]
+FEW = [(1, 3), (1, 5), (1, 7), (1, 9)]
+"""Rows of taps with kernels of their own."""
+TAPS = [*((n, n) for n in range(1, 8)), (1, 4), (5, 1), (1, 31), (31, 1), *FEW]
 WIDTHS = range(1, 71)
 ROWS = range(1, 10)
 
@@ -113,7 +115,7 @@ def test_every_width_and_height_of_a_slab(dtype, taps, kernel):
         np.testing.assert_array_equal(framed.array, wanted[..., :rows, :width])
 
 
-@pytest.mark.parametrize("taps", [1, 2, 3, 7, 31])
+@pytest.mark.parametrize("taps", [1, 2, 3, 5, 7, 9, 31])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_length_of_a_signal(dtype, taps, kernel):
     x, w = whole((1, 1, 100), dtype), whole((1, 1, 1, taps), dtype, 1)
@@ -297,7 +299,7 @@ def test_nothing_is_touched_beyond_the_arrays(backend):
 
 
 @pytest.mark.parametrize("channels", [1, 9])
-@pytest.mark.parametrize("taps", [(1, 1), (3, 3), (5, 5), (4, 2), (1, 31)], ids=str)
+@pytest.mark.parametrize("taps", [(1, 1), (3, 3), (5, 5), (4, 2), (1, 31), *FEW], ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_the_place(dtype, taps, channels, backend, kernel, request):
     if backend == "numpy" and channels > 1:
