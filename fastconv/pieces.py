@@ -19,14 +19,14 @@ from .problem import Problem
 
 __all__ = ["Piece", "Pieces", "cut", "cut_layer"]
 
-SMALL = 1 << 19
-"""Bytes of an extended copy below which no interior is set apart."""
-EDGE = 200
-"""Bytes of an extended copy that cost as much as an output in a strip along an edge."""
+EDGE = 25
+"""Bytes of an extended copy that cost as much as a byte of outputs in a strip along an edge."""
 SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
 PRODUCTS = 1 << 22
 """Products worth a piece of their own: some ten times what handing it over costs."""
+FEW = 16
+"""Pieces that are so few that one more or less keeps threads waiting."""
 PIECES = 512
 """Pieces of a box that are enough for any number of threads."""
 VECTOR = 8
@@ -183,13 +183,16 @@ class Pieces:
         raise IndexError(number)
 
 
-def cut(problem: Problem, products: int, grain: tuple[int, ...], in_place: bool) -> Pieces:
+def cut(
+    problem: Problem, products: int, grain: tuple[int, ...], strips: int, in_place: bool
+) -> Pieces:
     """The pieces of a problem that takes ``products`` an output.
 
-    ``grain`` counts the outputs along each axis that a piece should have at least; ``in_place``
-    where kernels can read ``x`` itself.
+    ``grain`` counts the outputs along each axis that a piece should have at least, and ``strips``
+    the bytes that are copied sooner than an interior is set apart; ``in_place`` where kernels can
+    read ``x`` itself.
     """
-    boxes = _boxes(problem, in_place) if prod(problem.canonical_out) else ()
+    boxes = _boxes(problem, strips, in_place) if prod(problem.canonical_out) else ()
     return Pieces([_split(problem, box, products, grain, inside) for box, inside in boxes])
 
 
@@ -247,7 +250,7 @@ def _layer_parts(products: int) -> int:
     return 1 << (worth.bit_length() + 1) // 2
 
 
-def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
+def _boxes(problem: Problem, strips: int, in_place: bool) -> Iterator[tuple[Box, bool]]:
     """The interior and the strips around it, or one box of everything."""
     whole = tuple((0, axis.out) for axis in problem.axes)
     interior = tuple(axis.interior for axis in problem.axes)
@@ -256,8 +259,8 @@ def _boxes(problem: Problem, in_place: bool) -> Iterator[tuple[Box, bool]]:
         return
     empty = any(start == stop for start, stop in interior)
     lead = prod(problem.canonical_out[: -len(whole)])
-    strips = lead * (_outputs(whole) - _outputs(interior))
-    if not in_place or empty or _box_bytes(problem, whole) <= max(SMALL, EDGE * strips):
+    edges = lead * (_outputs(whole) - _outputs(interior)) * problem.compute.itemsize
+    if not in_place or empty or _box_bytes(problem, whole) <= max(strips, EDGE * edges):
         yield whole, False
         return
     yield interior, True
@@ -311,7 +314,10 @@ def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], in
     ]
 
     lead = [*problem.batch[:outer], *(1 for _ in rows), problem.groups]
-    lead_cuts, needed = _cuts(lead, max(parts, copies))
+    parts = max(parts, copies)
+    if parts < FEW:
+        parts = 1 << (parts - 1).bit_length()  # as most numbers of threads are
+    lead_cuts, needed = _cuts(lead, parts)
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts, needed = _cuts([problem.out_channels], needed if copies == 1 else 1)
     order = sorted(range(len(lengths)), key=lambda axis: axis == across)

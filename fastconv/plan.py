@@ -219,11 +219,11 @@ def _plain(array: NDArray) -> bool:
 def _pieces(problem: Problem, backend: str, algorithm: str, in_place: bool) -> Pieces:
     module = algorithms.load(algorithm)
     in_place = in_place and module.IN_PLACE
-    products, layout = module.products(problem), module.LAYOUT
+    products, grain, layout = module.products(problem), module.grain(problem), module.LAYOUT
     if layout == "rows":
-        return cut(problem, products, module.grain(problem), in_place)
+        return cut(problem, products, grain, backends.load(backend).STRIPS, in_place)
     panel = backends.load(backend).panel(problem.compute) if layout == "channels" else 1
-    return cut_layer(problem, products, module.grain(problem), panel, layout, in_place)
+    return cut_layer(problem, products, grain, panel, layout, in_place)
 
 
 def _shape(lengths: tuple[int, ...]) -> str:

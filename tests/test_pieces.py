@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import fastconv as fc
 from fastconv.algorithms import depthwise, direct, gemm, pointwise, winograd
+from fastconv.backends import cython_backend
 from fastconv.pieces import ROWS, SCRATCH, cut, cut_layer
 
 
@@ -35,6 +36,12 @@ def problems(draw):
     return plan.problem
 
 
+def cut_directly(problem, in_place):
+    """The pieces of the algorithm ``direct`` on a compiled backend."""
+    products, grain = direct.products(problem), direct.grain(problem)
+    return cut(problem, products, grain, cython_backend.STRIPS, in_place)
+
+
 def volume(spans):
     return prod(span.stop - span.start for span in spans)
 
@@ -42,18 +49,14 @@ def volume(spans):
 @given(problems(), st.booleans())
 def test_every_output_belongs_to_one_piece(problem, in_place):
     covered = np.zeros(problem.canonical_out, np.uint8)
-    for piece in cut(
-        problem, direct.products(problem), direct.grain(problem), in_place and not problem.complex
-    ):
+    for piece in cut_directly(problem, in_place and not problem.complex):
         covered[piece.out] += 1
     assert np.all(covered == 1)
 
 
 @given(problems(), st.booleans())
 def test_pieces_read_what_their_outputs_see(problem, in_place):
-    for piece in cut(
-        problem, direct.products(problem), direct.grain(problem), in_place and not problem.complex
-    ):
+    for piece in cut_directly(problem, in_place and not problem.complex):
         rank = len(problem.axes)
         for number, (axis, span) in enumerate(zip(problem.axes, piece.out[-rank:], strict=True)):
             reads = piece.reads[number - rank]
@@ -69,16 +72,9 @@ def test_pieces_read_what_their_outputs_see(problem, in_place):
 
 def test_the_interior_is_read_in_place():
     problem = fc.plan_correlate((2000, 2000), "f4", np.ones((5, 5), "f4")).problem
-    inside = sum(
-        volume(piece.out)
-        for piece in cut(problem, direct.products(problem), direct.grain(problem), True)
-        if piece.copy is None
-    )
+    inside = sum(volume(piece.out) for piece in cut_directly(problem, True) if piece.copy is None)
     assert inside == 1996**2
-    assert not any(
-        piece.copy is None
-        for piece in cut(problem, direct.products(problem), direct.grain(problem), False)
-    )
+    assert not any(piece.copy is None for piece in cut_directly(problem, False))
 
 
 @pytest.mark.parametrize(
@@ -102,10 +98,7 @@ def test_the_interior_is_read_in_place():
 def test_copies_fit_a_cache(dtype, shape, taps, how):
     problem = fc.plan_correlate(shape, dtype, np.ones(taps, "f4"), **how).problem
     for in_place in (True, False):
-        assert (
-            cut(problem, direct.products(problem), direct.grain(problem), in_place).copy_bytes
-            < 3 * SCRATCH
-        )
+        assert cut_directly(problem, in_place).copy_bytes < 3 * SCRATCH
 
 
 def test_rows_of_memory_stay_long():
@@ -117,14 +110,14 @@ def test_rows_of_memory_stay_long():
         )
     )
     for problem, inside in ((colors, 3), (row, 70)):
-        for piece in cut(problem, direct.products(problem), direct.grain(problem), False):
+        for piece in cut_directly(problem, False):
             last = piece.out[len(problem.batch) - 1]
             assert last == slice(0, inside)
 
 
 def test_copies_leave_gaps_out():
     problem = fc.plan_correlate((20, 3000), "f4", np.ones((3, 5), "f4"), dilation=(50, 2)).problem
-    for piece in cut(problem, direct.products(problem), direct.grain(problem), False):
+    for piece in cut_directly(problem, False):
         rows = piece.out[-2].stop - piece.out[-2].start
         assert piece.dilation == (rows, 2)
 
@@ -133,7 +126,7 @@ def test_astronomic_plans_can_be_printed():
     plan = fc.plan_correlate((2**40, 2**40), "f4", np.ones((3, 3), "f4"))
     assert "of which 50331650 read a copy" in str(plan)
     problem = plan.problem
-    pieces = cut(problem, direct.products(problem), direct.grain(problem), True)
+    pieces = cut_directly(problem, True)
     first, last = pieces[0], pieces[len(pieces) - 1]
     assert first.copy is None
     assert first.out[-2].start == 1
@@ -146,7 +139,7 @@ def test_astronomic_plans_can_be_printed():
 def test_large_layers_in_place_have_some_hundred_pieces():
     w = np.ones((256, 256, 3, 3), "f4")
     problem = fc.plan_conv2d((64, 256, 56, 56), "f4", w).problem
-    pieces = cut(problem, direct.products(problem), direct.grain(problem), True)
+    pieces = cut_directly(problem, True)
     assert all(piece.copy is None for piece in pieces)
     assert 200 < len(pieces) < 1000
 

@@ -174,6 +174,8 @@ class Backend(Protocol):
     """What a backend module has."""
 
     RATES: Rates
+    STRIPS: int
+    """Bytes of an extended copy that take as long as to set the strips along edges apart."""
 
     def unavailable(self) -> str | None:
         """Why this installation cannot run it and what would help, or None if it can."""

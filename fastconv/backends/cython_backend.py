@@ -22,6 +22,7 @@ from .window_nest import window_nest
 
 __all__ = [
     "RATES",
+    "STRIPS",
     "contract_channels",
     "contract_outputs",
     "contract_planes",
@@ -51,6 +52,7 @@ RATES = Rates(
     operation=3.6e-11,
     addition=1.2e-10,
 )
+STRIPS = 1 << 17
 BASELINE = "baseline"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "

@@ -23,6 +23,7 @@ from ._protocol import Rates
 
 __all__ = [
     "RATES",
+    "STRIPS",
     "contract_channels",
     "contract_outputs",
     "contract_planes",
@@ -52,6 +53,7 @@ RATES = Rates(
     operation=2.5e-10,
     addition=5.1e-10,
 )
+STRIPS = 1 << 19
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""

@@ -18,6 +18,7 @@ from .steps import Recording, now
 
 __all__ = [
     "RATES",
+    "STRIPS",
     "contract_channels",
     "contract_outputs",
     "contract_planes",
@@ -47,6 +48,7 @@ RATES = Rates(
     operation=5.9e-11,
     addition=1.62e-10,
 )
+STRIPS = 1 << 19
 _CURE = "pip install 'fastconv[numba]'"
 
 

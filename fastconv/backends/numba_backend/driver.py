@@ -14,6 +14,7 @@ from numba import from_dtype, types
 
 from .loops import count, offsets
 from .on_disk import array, compile_kept
+from .one_row import make_slab_few
 from .tile import make_slab_3x3, make_tile
 from .vectors import VECTOR_BYTES
 
@@ -61,6 +62,7 @@ wide_flat = make_slab(VECTOR_BYTES, 1, 8)
 # other from a cache of eight ways where rows are a power of two long.
 wide_3x3 = make_slab(VECTOR_BYTES, 2, 4, (3, 3))
 slab_3x3 = make_slab_3x3(VECTOR_BYTES)
+slab_1x3, slab_1x5, slab_1x7, slab_1x9 = (make_slab_few(VECTOR_BYTES, n) for n in (3, 5, 7, 9))
 wide_5x5 = make_slab(VECTOR_BYTES, 2, 5, (5, 5))
 narrow_tall = make_slab(NARROW_BYTES, ROWS, 1)
 narrow_flat = make_slab(NARROW_BYTES, 1, 1)
@@ -75,11 +77,22 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
     kw, tap_col_x, tap_col_w = nest[9], nest[10], nest[11]
     row_bytes = cols * out.itemsize if col_out == 1 and col_x == 1 else 0
     tall = rows >= ROWS and kh > 1 and row_x == tap_row_x
+    few = kh == 1 and len(planes) == 1 and tap_col_x == 1 and tap_col_w == 1
+    if kw > VECTOR_BYTES // out.itemsize + 1:
+        few = False
     side_by_side = tall and kh == kw and tap_col_x == 1 and tap_col_w == 1
     for slab in range(count(loops)):
         o, i, j, b = offsets(loops, slab)
         if row_bytes >= VECTOR_BYTES:
-            if side_by_side and kh == 3 and len(planes) == 1:
+            if few and kw == 3:
+                slab_1x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif few and kw == 5:
+                slab_1x5(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif few and kw == 7:
+                slab_1x7(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif few and kw == 9:
+                slab_1x9(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif side_by_side and kh == 3 and len(planes) == 1:
                 slab_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
             elif side_by_side and kh == 3:
                 wide_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)

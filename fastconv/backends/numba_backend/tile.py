@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from .vectors import Vectors, integer, loop
 
-__all__ = ["make_slab_3x3", "make_tile"]
+__all__ = ["Operands", "Slab", "lanes_of", "make_slab_3x3", "make_tile", "on_operands"]
 
 
 def make_tile(
@@ -29,10 +29,10 @@ def make_tile(
     (rows and columns, which lie side by side) there are no loops over them.
     """
 
-    @_on_operands
-    def tile(builder: ir.IRBuilder, operands: _Operands) -> None:
+    @on_operands
+    def tile(builder: ir.IRBuilder, operands: Operands) -> None:
         item = operands.bias.type
-        _Emitter(builder, item, _lanes(vector_bytes, item), rows, vectors, operands.nest).emit(
+        _Emitter(builder, item, lanes_of(vector_bytes, item), rows, vectors, operands.nest).emit(
             operands, taps
         )
 
@@ -46,19 +46,20 @@ def make_slab_3x3(vector_bytes: int) -> Any:
     at least these rows and the columns of one vector.
     """
 
-    @_on_operands
-    def slab(builder: ir.IRBuilder, operands: _Operands) -> None:
+    @on_operands
+    def slab(builder: ir.IRBuilder, operands: Operands) -> None:
         item = operands.bias.type
-        _Slab3x3(builder, item, _lanes(vector_bytes, item)).emit(operands)
+        _Slab3x3(builder, item, lanes_of(vector_bytes, item)).emit(operands)
 
     return slab
 
 
-def _lanes(vector_bytes: int, item: ir.Type) -> int:
+def lanes_of(vector_bytes: int, item: ir.Type) -> int:
+    """Items of a vector."""
     return max(1, vector_bytes // (4 if isinstance(item, ir.FloatType) else 8))
 
 
-class _Operands(NamedTuple):
+class Operands(NamedTuple):
     """Where the operands of a tile begin, and what else it is told."""
 
     out: ir.Value
@@ -71,7 +72,7 @@ class _Operands(NamedTuple):
     relu: ir.Value
 
 
-def _on_operands(write: Callable[[ir.IRBuilder, _Operands], None]) -> Any:
+def on_operands(write: Callable[[ir.IRBuilder, Operands], None]) -> Any:
     """A function for Numba whose instructions are written for its operands."""
 
     @intrinsic
@@ -101,7 +102,7 @@ def _on_operands(write: Callable[[ir.IRBuilder, _Operands], None]) -> Any:
             )
             write(
                 builder,
-                _Operands(
+                Operands(
                     builder.gep(out.data, [out_at]),
                     builder.gep(x.data, [x_at]),
                     builder.gep(w.data, [w_at]),
@@ -137,7 +138,7 @@ class _Emitter(Vectors):
         (_, self.row_out, _, self.kh, self.tap_row_x, self.tap_row_w,
          _, self.col_out, self.col_x, self.kw, self.tap_col_x, self.tap_col_w) = nest  # fmt: skip
 
-    def emit(self, operands: _Operands, taps: tuple[int, int] | None) -> None:
+    def emit(self, operands: Operands, taps: tuple[int, int] | None) -> None:
         builder = self.builder
         out, x, w, bias, planes, n_planes, _, relu = operands
         self.sums = [
@@ -229,10 +230,26 @@ class _Emitter(Vectors):
         return builder.gep(pointer, [builder.add(offset, column)])
 
 
-class _Slab3x3(Vectors):
+class Slab(Vectors):
+    """Instructions of all rows and columns of a slab, into a builder."""
+
+    def at(self, pointer: ir.Value, row: int, step: ir.Value, col: ir.Value) -> ir.Value:
+        builder = self.builder
+        return builder.gep(pointer, [builder.add(builder.mul(integer(row), step), col)])
+
+    def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def parts(self, whole: ir.Value, part: ir.Value) -> ir.Value:
+        """Parts that cover a whole; the last one reaches back."""
+        builder = self.builder
+        return builder.sdiv(builder.sub(builder.add(whole, part), integer(1)), part)
+
+
+class _Slab3x3(Slab):
     """Instructions of all tiles of a slab, into a builder."""
 
-    def emit(self, operands: _Operands) -> None:
+    def emit(self, operands: Operands) -> None:
         builder = self.builder
         out, x, w, bias, planes, _, nest, relu = operands
         rows, row_out, row_x, _, _, tap_row_w, cols, *_ = nest
@@ -265,15 +282,3 @@ class _Slab3x3(Vectors):
                 for r, totals in enumerate(sums):
                     for total, col in zip(totals, pair, strict=True):
                         self.store(self.at_least(floor, total), self.at(line_out, r, row_out, col))
-
-    def at(self, pointer: ir.Value, row: int, step: ir.Value, col: ir.Value) -> ir.Value:
-        builder = self.builder
-        return builder.gep(pointer, [builder.add(builder.mul(integer(row), step), col)])
-
-    def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
-        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
-
-    def parts(self, whole: ir.Value, part: ir.Value) -> ir.Value:
-        """Parts that cover a whole; the last one reaches back."""
-        builder = self.builder
-        return builder.sdiv(builder.sub(builder.add(whole, part), integer(1)), part)
