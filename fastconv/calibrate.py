@@ -101,13 +101,12 @@ def measured(backend: str) -> Rates:
     }
     times = peers.alternate(calls, ROUNDS, SECONDS)
     best = {name: float(row.min()) for name, row in times.items()}
-    product = (best["15x15"] - best["3x3"]) / ((15 * 15 - 3 * 3) * LARGE**2)
-    product -= best["call"] / direct.STARTS / LARGE
+    tap = LARGE * (LARGE + direct.START)
+    product = (best["15x15"] - best["3x3"]) / ((15 * 15 - 3 * 3) * tap)
     row_product = (best["31+31"] - best["15+15"]) / (2 * (31 - 15) * MEDIUM**2)
     call = best["call"]
     bytes_moved = 2 * 4 * LARGE**2
-    started = call * (1 + 3 * 3 * LARGE / direct.STARTS)
-    byte = max((best["3x3"] - started - 3 * 3 * LARGE**2 * product) / bytes_moved, 0.0)
+    byte = max((best["3x3"] - call - 3 * 3 * tap * product) / bytes_moved, 0.0)
     operations, rows = fft.work(plans["transforms"].problem)
     transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
     operation = transforms / operations
@@ -116,7 +115,7 @@ def measured(backend: str) -> Rates:
     layer = plans["layer"].problem
     samples = prod(layer.x_shape) + prod(layer.out_shape)
     products = 3 * 3 * CHANNELS * prod(layer.out_shape)
-    started = call * (1 + 3 * 3 * CHANNELS * SMALL / direct.STARTS)
+    started = call + 3 * 3 * CHANNELS * SMALL * direct.START * product
     summed = (best["layer"] - started - 4 * samples * byte) / products
     contracted = (best["gemm"] - call - 2 * 4 * samples * byte) / products
     if min(product, summed, contracted, row_product, operation, addition) <= 0:

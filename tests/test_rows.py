@@ -194,3 +194,21 @@ def test_nothing_else_is_written(n, rows):
         memory = np.full(n + 20, 77, "f4")
         rows.extend(memory[10 : 10 + n], np.ones(n, dtype), (np.array([[0, n, 0, 1]]),), 0)
         np.testing.assert_array_equal(memory, [77] * 10 + [1] * n + [77] * 10)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 3, 8, 9, 17, 24])
+def test_rows_change_places_with_columns(channels, dtype, rows):
+    runs = (
+        np.array([[0, 2, -2, 0], [2, 19, 0, 1], [21, 1, -1, 0]]),
+        np.array([[0, 5, 4, -1], [5, 33, 0, 1], [38, 4, 30, -1]]),
+    )
+    x = everything(dtype, channels * 19 * 33).reshape(channels, 19, 33)
+    wanted = extended(x, runs, 7, dtype)
+    memory = np.full((*wanted.shape[1:], channels + 2), 5, dtype)
+    rows.extend(memory[..., 1:-1].transpose(2, 0, 1), x, runs, 7)
+    np.testing.assert_array_equal(memory[..., 1:-1], wanted.transpose(1, 2, 0))
+    assert (memory[..., [0, -1]] == 5).all()
+    out = np.empty(wanted.shape, dtype)
+    rows.store(out, memory[..., 1:-1].transpose(2, 0, 1))
+    np.testing.assert_array_equal(out, wanted)

@@ -31,8 +31,8 @@ APART = 2
 """Times that a product takes where outputs read every second sample."""
 ONE_BY_ONE = 4
 """Times that a product takes where outputs read samples that are farther apart."""
-STARTS = 25000
-"""Taps of rows that cost as much as a call to begin with."""
+START = 40
+"""Products that a tap of a row costs to begin with."""
 ALONE = 5
 """Times that beginning takes where rows of outputs read no rows together."""
 PARTED = 4
@@ -66,7 +66,8 @@ def cost(problem: Problem, backend: str) -> float:
         starts *= ALONE
     channels, last = problem.groups * problem.in_channels, problem.order[-1]
     passes = PARTED if channels > 1 and last < max(problem.order) else 1
-    return costs.seconds(problem, backend, each * apart, passes) + starts * rate.call / STARTS
+    begun = starts * START * rate.product
+    return costs.seconds(problem, backend, each * apart, passes) + begun
 
 
 def prepare(

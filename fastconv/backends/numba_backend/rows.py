@@ -100,8 +100,11 @@ class _Emitter:
             x = builder.gep(x, [builder.mul(first, of)])
             of = builder.mul(step, of)
             if depth < RANK - 1:
-                with cgutils.for_range(builder, length) as item:
-                    here, there = self.step(out, item.index, to), self.step(x, item.index, of)
+                done = _int(0)
+                if depth == RANK - 2 and self.to == self.source and self.to.name in FLOATS:
+                    done = self.turned(out, x, to, of, length, within)
+                with cgutils.for_range_slice(builder, done, length, _int(1)) as (item, _):
+                    here, there = self.step(out, item, to), self.step(x, item, of)
                     self.axis(depth + 1, here, there, within)
             else:
                 with builder.if_else(within) as (samples, constant):
@@ -109,6 +112,81 @@ class _Emitter:
                         self.row(out, x, to, of, length)
                     with constant, cgutils.for_range(builder, length) as item:
                         self.store(self.cval, self.step(out, item.index, to))
+
+    def turned(
+        self,
+        out: ir.Value,
+        x: ir.Value,
+        to: ir.Value,
+        of: ir.Value,
+        length: ir.Value,
+        inside: ir.Value,
+    ) -> ir.Value:
+        """How many items of the axis before the last one are done: where they are neighbours in
+        ``x``, and those of the last axis in ``out``, squares of items change rows for columns.
+        """
+        builder, table, item = self.builder, self.runs[-1], _int(_bytes(self.to))
+        lanes = 8 if self.to.bitwidth == 32 else 4
+        last_to, last_of = self.out_steps[-1], self.x_steps[-1]
+        apart = builder.or_(
+            builder.icmp_signed("!=", last_to, item), builder.icmp_signed("!=", of, item)
+        )
+        able = builder.and_(inside, builder.not_(apart))
+        blocks = builder.select(able, builder.sdiv(length, _int(lanes)), _int(0))
+        with cgutils.for_range(builder, blocks) as block:
+            at = builder.mul(block.index, _int(lanes))
+            here, there = self.step(out, at, to), self.step(x, at, of)
+            rows = [self.step(here, _int(row), to) for row in range(lanes)]
+            with cgutils.for_range(builder, builder.extract_value(table.shape, 0)) as loop:
+                run = builder.gep(table.data, [builder.mul(loop.index, _int(4))])
+                place, count, first, step = (
+                    builder.load(builder.gep(run, [_int(column)])) for column in range(4)
+                )
+                samples = self.step(there, first, last_of)
+                step = builder.mul(step, last_of)
+                within = builder.icmp_signed(">=", first, _int(0))
+                whole = builder.mul(builder.sdiv(count, _int(lanes)), _int(lanes))
+                whole = builder.select(within, whole, _int(0))
+                with cgutils.for_range_slice(builder, _int(0), whole, _int(lanes)) as (col, _):
+                    start = self.step(samples, col, step)
+                    square = [
+                        self.load(self.step(start, _int(i), step), lanes) for i in range(lanes)
+                    ]
+                    target = builder.mul(builder.add(place, col), item)
+                    for row, values in zip(rows, self.transposed(square), strict=True):
+                        self.store(values, builder.gep(row, [target]))
+                with cgutils.for_range_slice(builder, whole, count, _int(1)) as (col, _):
+                    start = self.step(samples, col, step)
+                    target = builder.mul(builder.add(place, col), item)
+                    for i, row in enumerate(rows):
+                        with builder.if_else(within) as (sample, constant):
+                            with sample:
+                                value = self.load(self.step(start, _int(i), of), 1)
+                                self.store(value, builder.gep(row, [target]))
+                            with constant:
+                                self.store(self.cval, builder.gep(row, [target]))
+        return builder.mul(blocks, _int(lanes))
+
+    def transposed(self, square: list[ir.Value]) -> list[ir.Value]:
+        """The columns of a square of items, from its rows: halves of vectors trade places, then
+        quarters within the halves, and so on.
+        """
+        n = len(square)
+        size = n // 2
+        while size:
+            for first in range(n):
+                if first & size:
+                    continue
+                pair = square[first], square[first + size]
+                for half, row in enumerate((first, first + size)):
+                    places = [
+                        (lane & ~size) + half * size + (n if lane & size else 0)
+                        for lane in range(n)
+                    ]
+                    mask = ir.Constant(ir.VectorType(ir.IntType(32), n), places)
+                    square[row] = self.builder.shuffle_vector(*pair, mask)
+            size //= 2
+        return square
 
     def row(self, out: ir.Value, x: ir.Value, to: ir.Value, of: ir.Value, length: ir.Value) -> None:
         """Items some bytes apart: vectors of neighbours, or one by one.
