@@ -89,7 +89,6 @@ def measured(backend: str) -> Rates:
         "3x3": _plan(backend, "direct", LARGE, taps=3),
         "15x15": _plan(backend, "direct", LARGE, taps=15),
         "15+15": _plan(backend, "separable", MEDIUM, taps=15),
-        "31+31": _plan(backend, "separable", MEDIUM, taps=31),
         "transforms": _plan(backend, "fft", MEDIUM, taps=31),
         "box": _plan(backend, "box", LARGE, taps=15),
         "layer": _layer_plan(backend, "direct"),
@@ -103,12 +102,13 @@ def measured(backend: str) -> Rates:
     best = {name: float(row.min()) for name, row in times.items()}
     tap = LARGE * (LARGE + direct.START)
     product = (best["15x15"] - best["3x3"]) / ((15 * 15 - 3 * 3) * tap)
-    row_product = (best["31+31"] - best["15+15"]) / (2 * (31 - 15) * MEDIUM**2)
     call = best["call"]
     bytes_moved = 2 * 4 * LARGE**2
     byte = max((best["3x3"] - call - 3 * 3 * tap * product) / bytes_moved, 0.0)
+    passes = call + 2 * 8 * MEDIUM**2 * byte
+    row_product = (best["15+15"] - passes) / (2 * 15 * MEDIUM**2)
     operations, rows = fft.work(plans["transforms"].problem)
-    transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
+    transforms = best["transforms"] - (1 + fft.WALKED * rows) * call - 2 * 4 * MEDIUM**2 * byte
     operation = transforms / operations
     additions = 2 * (15).bit_length() * LARGE**2
     addition = (best["box"] - call - bytes_moved * byte) / additions

@@ -186,7 +186,7 @@ def test_out_may_be_x(backend, ran):
 
 def test_the_planner_sums_windows_where_that_pays(backend, ran):
     x = oracle.samples((600, 700), "float32")
-    for w in (np.ones((15, 15), "float32"), (np.ones(31, "float32"),) * 2):
+    for w in (np.ones((25, 25), "float32"), (np.ones(31, "float32"),) * 2):
         fc.correlate(x, w, backend=backend)
         ran.only(backend, "box")
 

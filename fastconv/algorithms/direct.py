@@ -33,8 +33,10 @@ ONE_BY_ONE = 4
 """Times that a product takes where outputs read samples that are farther apart."""
 START = 40
 """Products that a tap of a row costs to begin with."""
-ALONE = 5
-"""Times that beginning takes where rows of outputs read no rows together."""
+ALONE = 1.5
+"""Times that a product takes where rows of outputs read no rows together."""
+BEGUN_ALONE = 5
+"""Times that beginning takes there."""
 PARTED = 4
 """Passes over data whose channels are neighbours."""
 
@@ -62,8 +64,8 @@ def cost(problem: Problem, backend: str) -> float:
     stride = problem.axes[-1].stride
     apart: float = 1 if stride == 1 else APART if stride == 2 else ONE_BY_ONE
     if any(axis.taps > 1 and axis.dilation > axis.stride for axis in problem.axes[:-1]):
-        apart *= rate.one_row
-        starts *= ALONE
+        apart *= ALONE
+        starts *= BEGUN_ALONE
     channels, last = problem.groups * problem.in_channels, problem.order[-1]
     passes = PARTED if channels > 1 and last < max(problem.order) else 1
     begun = starts * START * rate.product

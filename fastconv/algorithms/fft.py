@@ -43,6 +43,10 @@ THIN = 8
 """A slab is filtered directly where so many like it would fit into a tile, side by side."""
 LAYOUT: Layout = "rows"
 IN_PLACE = False
+WALKED = 4
+"""Times that a call takes which no recording repeats."""
+DEEP = 1.5
+"""Times that transforms take where planes lie between the rows of a tile."""
 """Strips along the edges are too thin for tiles."""
 
 
@@ -79,7 +83,9 @@ def cost(problem: Problem, backend: str) -> float:
     slabs = prod(problem.batch) * problem.groups
     operations, calls = work(problem)
     operations *= problem.compute.itemsize / 4
-    seconds = calls * rate.call + operations * rate.operation
+    seconds = calls * WALKED * rate.call + operations * rate.operation
+    if len(problem.axes) > 2:
+        seconds *= DEEP
     return costs.seconds(problem, backend, 0) + slabs * seconds
 
 

@@ -29,6 +29,10 @@ __all__ = [
 
 LAYOUT: Layout = "rows"
 IN_PLACE = True
+SUMMED = 1.5
+"""Times that a product takes where the results of several products of factors are summed."""
+DEEP = 2
+"""Times that all of it takes where planes lie between the rows that a pass reads."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -52,7 +56,10 @@ def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     slow_products = products(problem) * rates.of(backend).one_row
     passes = len(problem.axes) + (problem.form.rank or 1) - 1
-    return costs.seconds(problem, backend, slow_products, passes)
+    if (problem.form.rank or 1) > 1:
+        slow_products *= SUMMED
+    seconds = costs.seconds(problem, backend, slow_products, passes)
+    return seconds * DEEP if len(problem.axes) > 2 else seconds
 
 
 def prepare(

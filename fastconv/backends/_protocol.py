@@ -128,7 +128,7 @@ class WindowSums(Protocol):
 class Rates(NamedTuple):
     """What a backend's work costs on one thread, in float32.
 
-    Those of the backends are from 2026-11-21, on an AMD EPYC (Zen 3, AVX2) at commit d474784;
+    Those of the backends are from 2026-11-21, on an AMD EPYC (Zen 3, AVX2) at commit 3ba90c4;
     ``calibrate.py`` says how they are measured, and ``rates.py`` which are in use.
     """
 
@@ -143,7 +143,7 @@ class Rates(NamedTuple):
     call: float
     """Seconds before the first product."""
     one_row: float
-    """Times as long for a product where taps have one row, and a sample serves one output row."""
+    """Times as long for a product in passes of one row or column of taps."""
     operation: float
     """Seconds for an operation of a Fourier transform, of which n samples count 5 n log2 n."""
     addition: float

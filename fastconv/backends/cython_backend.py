@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 RATES = Rates(
-    product=2.32e-11,
-    summed=6.4e-11,
-    contracted=2.1e-11,
-    byte=1.8e-11,
-    call=2e-5,
-    one_row=1.46,
-    operation=3.6e-11,
-    addition=1.2e-10,
+    product=2.33e-11,
+    summed=4.1e-11,
+    contracted=2.17e-11,
+    byte=1.6e-11,
+    call=6e-6,
+    one_row=1.35,
+    operation=3.3e-11,
+    addition=1.3e-10,
 )
 STRIPS = 1 << 17
 BASELINE = "baseline"

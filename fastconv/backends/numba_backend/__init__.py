@@ -39,14 +39,14 @@ __all__ = [
 ]
 
 RATES = Rates(
-    product=2.18e-11,
-    summed=5.7e-11,
-    contracted=2.1e-11,
-    byte=3.05e-11,
-    call=2.9e-5,
-    one_row=1.62,
-    operation=5.9e-11,
-    addition=1.62e-10,
+    product=2.22e-11,
+    summed=3.95e-11,
+    contracted=2.2e-11,
+    byte=2.4e-11,
+    call=1.4e-5,
+    one_row=1.6,
+    operation=5.2e-11,
+    addition=1.85e-10,
 )
 STRIPS = 1 << 19
 _CURE = "pip install 'fastconv[numba]'"
