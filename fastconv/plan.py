@@ -107,6 +107,10 @@ class Plan:
                     task(0)
                 else:
                     parallel.run(task, pieces, thread_count(pieces, self.worth, self.threads))
+                if task.failed:
+                    by_hand, _ = self.tasks(validate.planned_array(problem, x), result)
+                    for number in task.failed:
+                        by_hand(number)
                 return result
         samples = validate.planned_array(problem, x)
         if out is None:

@@ -58,7 +58,8 @@ def layer(channels, filters, taps, size=9, **how):
     shape = (2, size, size + 2, channels) if last else (2, channels, size, size + 2)
     w = oracle.samples((filters, channels // how.get("groups", 1), taps, taps), np.float32)
     bias = oracle.samples((filters,), np.float32)
-    return lambda: planned(fc.plan_conv2d, shape, "float32", w, bias, precision="strict", **how)
+    how = {"precision": "strict", **how}
+    return lambda: planned(fc.plan_conv2d, shape, "float32", w, bias, **how)
 
 
 PLANS = {
@@ -80,6 +81,10 @@ PLANS = {
     "depthwise, last": layer(16, 16, 3, groups=16, layout="NHWC", algorithm="depthwise"),
     "pointwise": layer(24, 40, 1, activation="relu", algorithm="pointwise"),
     "gemm": layer(16, 40, 3, padding=1, boundary="wrap", algorithm="gemm"),
+    "winograd": layer(16, 24, 3, 30, padding=1, algorithm="winograd", precision="fast"),
+    "winograd, last": layer(
+        16, 16, 3, 13, layout="NHWC", activation="relu", algorithm="winograd", precision="fast"
+    ),
     "gemm, last": layer(16, 40, 3, size=30, padding=1, layout="NHWC", stride=2, algorithm="gemm"),
 }
 
@@ -262,6 +267,27 @@ def test_what_looks_at_its_values_is_not_recorded():
         assert np.isnan(plan(x)).sum() == w.size
         x[40, 50] = 0
         np.testing.assert_array_equal(finite[2], finite[0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sums_that_are_not_finite_are_done_by_hand(bad, threads, by_hand):
+    w = oracle.samples((64, 64, 3, 3), np.float32)
+    how = {"padding": 1, "algorithm": "winograd", "threads": threads}
+    x, sick = (oracle.samples((64, 60, 60), np.float32, seed) for seed in (1, 2))
+    sick[30, 10, 10] = bad
+    plan = planned(fc.plan_conv2d, x.shape, x.dtype, w, **how)
+    pieces = len(plan._work(plan.problem.view_x(x), plan.problem.view_out(plan(x))))
+    assert pieces > 1
+    wanted, _ = plan(sick), plan(x)
+    by_hand.clear()
+    healthy = plan(x)
+    assert not by_hand
+    got = plan(sick)
+    assert 0 < len(by_hand) < pieces
+    np.testing.assert_array_equal(got, wanted)
+    assert np.isfinite(healthy).all()
+    assert not np.isfinite(got[:, 9:12, 9:12]).any()
 
 
 def test_wide_integers_are_not_recorded():

@@ -20,8 +20,8 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
     plan, on so many threads: groups first, then output channels or, with the layout "channels",
     panels of them;
 ``repeats(problem)``
-    whether every run makes the same calls, of ``correlate`` and ``contract`` kernels, and does
-    nothing else, so that they can be recorded;
+    whether every run makes the same calls of kernels that recordings take, and does nothing else
+    as long as all sums are finite, so that they can be recorded;
 ``run(backend, out, x, weights, bias, stride, dilation, relu)``
     one slab, by a backend's kernels, with every position inside ``x``.
 

@@ -57,10 +57,10 @@ it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of th
 rules of `dtypes.store`, and may overwrite the sums.  Both take arrays of any strides and alignment,
 let go of the GIL, and touch nothing but the array that they fill.
 
-A ``recording`` takes calls of ``correlate``, of the ``contract`` kernels, ``extend`` and ``store``,
-and runs none of them; later it runs them piece by piece, as often as it is asked to, on other
-arrays that lie alike, on any thread, with the same bits.  What is neither of its arrays, nor in
-the room between steps, stays what and where it is.
+A ``recording`` takes calls of ``correlate``, of the ``contract`` and Winograd kernels, ``extend``
+and ``store``, and runs none of them (sums count as finite); later it runs them piece by piece, as
+often as it is asked to, on other arrays that lie alike, on any thread, with the same bits.  What is
+neither of its arrays, nor in the room between steps, stays what and where it is.
 
 Of the Fourier kernels, the caller promises
     - arrays are float32 or float64, aligned, ``(2, rows, columns)``: a plane of real and one of
@@ -87,13 +87,12 @@ the BLAS of NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Backend", "Kernel", "Rates", "Recording", "WindowSums"]
+__all__ = ["Backend", "Kernel", "Rates", "Recording", "Replay", "WindowSums"]
 
 
 class Kernel(Protocol):
@@ -153,6 +152,17 @@ class Rates(NamedTuple):
     """
 
 
+class Replay(Protocol):
+    """A recording and the arrays that it runs on."""
+
+    @property
+    def failed(self) -> list[int]:
+        """Pieces whose results do not count: not all sums were finite."""
+
+    def __call__(self, number: int) -> None:
+        """Fill the piece of this number."""
+
+
 class Recording(Protocol):
     """Calls of kernels, which run again on other arrays; also takes these calls, as a backend."""
 
@@ -162,8 +172,8 @@ class Recording(Protocol):
     def end(self) -> bool:
         """Whether all that was called for can run again; nothing more will be."""
 
-    def on(self, out: object, x: object) -> Callable[[int], None] | None:
-        """What fills a piece of ``out`` from ``x``, by its number.
+    def on(self, out: object, x: object) -> Replay | None:
+        """What fills pieces of ``out`` from ``x``.
 
         None where these are not plain arrays that lie as those it was recorded with, share memory,
         or are not to be written.

@@ -16,6 +16,8 @@ cdef enum:
     COPY
     NEST
     PRODUCT
+    SAMPLES
+    OUTPUTS
 
 cdef enum:
     OUT
@@ -36,6 +38,7 @@ ctypedef struct step_t:
     nest_t tile
     const int64_t *planes
     contract_t product
+    planes_t planes_and_tiles
     const int64_t *loops
     Py_ssize_t n_loops
 
@@ -48,10 +51,16 @@ ctypedef struct placed_t:
     place_t places[MOST_OPERANDS]
 
 
-cdef void run_step(const step_t *s, char *const *at) noexcept nogil:
-    """Run a step whose operands begin at some places."""
+cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
+    """Run a step whose operands begin at some places, and return whether its results count."""
     if s.kernel == COPY:
         walk(&s.walk, 0, at[0], at[1])
+    elif s.kernel == SAMPLES:
+        run_samples(<float *> at[0], <const float *> at[1], &s.planes_and_tiles)
+    elif s.kernel == OUTPUTS:
+        return run_outputs(
+            <float *> at[0], <const float *> at[1], <const float *> at[2], &s.planes_and_tiles
+        )
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
@@ -78,20 +87,22 @@ cdef void run_step(const step_t *s, char *const *at) noexcept nogil:
             <double *> at[0], <const double *> at[1], <const double *> at[2],
             <const double *> at[3], s.loops, s.n_loops, &s.product,
         )
+    return True
 
 
 cdef class Kernels:
     """Kernels by the names of `_protocol.py`, which run when they are called."""
 
     cdef int add(self, Operands operands, const step_t *step, kept) except -1:
-        """Take a step, and what it points into."""
+        """Take a step, and what it points into, and return whether its results count."""
         cdef char *at[MOST_OPERANDS]
+        cdef bint counts
         cdef int i
         for i in range(operands.count):
             at[i] = <char *> operands.arrays[i].buf
         with nogil:
-            run_step(step, at)
-        return 0
+            counts = run_step(step, at)
+        return counts
 
     def correlate(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
         cdef Operands operands = Operands(out, x, w, bias)
@@ -152,6 +163,22 @@ cdef class Kernels:
         self.add(operands, &step, runs)
         return True
 
+    def winograd_samples(self, tiles, x):
+        cdef Operands operands = Operands(tiles, x)
+        cdef step_t step
+        step.kernel = SAMPLES
+        step.planes_and_tiles = planes_of(&operands.arrays[1], &operands.arrays[0])
+        self.add(operands, &step, None)
+
+    def winograd_outputs(self, out, tiles, bias, bint relu):
+        cdef Operands operands = Operands(out, tiles, bias)
+        cdef step_t step
+        step.kernel = OUTPUTS
+        step.planes_and_tiles = planes_of(&operands.arrays[0], &operands.arrays[1])
+        step.planes_and_tiles.bias_group = operands.arrays[2].strides[0] // sizeof(float)
+        step.planes_and_tiles.relu = relu
+        return self.add(operands, &step, None) != 0
+
 
 cdef class Recording(Kernels):
     """The steps of pieces, recorded with some arrays and run on others that lie alike.
@@ -192,7 +219,7 @@ cdef class Recording(Kernels):
                 self.kept.append(<object> operands.arrays[i].obj)
         self.whole &= placed.places[0].memory != FIXED
         self.steps += (<const char *> &placed)[:sizeof(placed)]
-        return 0
+        return True
 
     cdef place_t place(self, const Py_buffer *array) noexcept:
         """Return where an array begins: in what changes from run to run, or where it always is."""
@@ -255,40 +282,47 @@ cdef class Recording(Kernels):
 
 
 cdef class Replay:
-    """A recording and the arrays that it runs on."""
+    """A recording, the arrays that it runs on, and the pieces whose results do not count."""
     cdef Recording recording
     cdef Operands operands
+    cdef readonly list failed
 
     def __cinit__(self, Recording recording, Operands operands):
         self.recording = recording
         self.operands = operands
+        self.failed = []
 
     def __call__(self, Py_ssize_t number):
         cdef bytes steps = self.recording.pieces[number]
         cdef Py_ssize_t used = self.recording.used
         cdef unsigned char[::1] kept
         cdef void *room
+        cdef bint count
         if used > SMALL:
             mark = scratch.mark()
             try:
                 kept = scratch.empty((used + LINE,), BYTES)
-                self.run(steps, &kept[0])
+                count = self.run(steps, &kept[0])
             finally:
                 scratch.release(mark)
-            return
-        room = malloc(used + LINE)
-        if room == NULL:
-            raise MemoryError
-        self.run(steps, room)
-        free(room)
+        else:
+            room = malloc(used + LINE)
+            if room == NULL:
+                raise MemoryError
+            count = self.run(steps, room)
+            free(room)
+        if not count:
+            self.failed.append(number)
 
-    cdef void run(self, bytes steps, void *room) noexcept:
+    cdef bint run(self, bytes steps, void *room) noexcept:
+        """Run all steps, and return whether their results count."""
         cdef const placed_t *step = <const placed_t *> <const char *> steps
         cdef Py_ssize_t n = len(steps) // sizeof(placed_t)
         cdef uintptr_t memory[FIXED + 1]
         cdef char *at[MOST_OPERANDS]
         cdef Py_ssize_t i
         cdef int operand
+        cdef bint count = True
         memory[OUT] = <uintptr_t> self.operands.arrays[OUT].buf
         memory[X] = <uintptr_t> self.operands.arrays[X].buf
         memory[ROOM] = (<uintptr_t> room + LINE - 1) // LINE * LINE
@@ -299,7 +333,8 @@ cdef class Replay:
                     at[operand] = <char *> (
                         memory[step[i].places[operand].memory] + step[i].places[operand].offset
                     )
-                run_step(&step[i].step, at)
+                count &= run_step(&step[i].step, at)
+        return count
 
 
 now = Kernels()

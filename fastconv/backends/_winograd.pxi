@@ -15,57 +15,59 @@ cdef extern from "winograd.h" nogil:
     )
 
 
-cdef tiles_t tiles_of(
-    const float[:, :, :, :, :] planes, const float[:, :, :, :, :, :] tiles
-) noexcept:
+ctypedef struct planes_t:
+    tiles_t tiles
+    Py_ssize_t components, groups, batches
+    Py_ssize_t group, batch, tile_group, tile_batch, bias_group
+    int relu
+
+
+cdef planes_t planes_of(const Py_buffer *planes, const Py_buffer *tiles) noexcept:
     """Return extents and steps of planes `(B, G, channels, rows, columns)` and of their tiles,
     `(components, G, B, down, across, channels)`.
     """
     cdef Py_ssize_t item = sizeof(float)
-    return tiles_t(
+    cdef planes_t n
+    n.tiles = tiles_t(
         planes.shape[3], planes.shape[4], planes.strides[3] // item, planes.strides[4] // item,
         tiles.shape[3], tiles.shape[4], tiles.strides[4] // item, tiles.strides[0] // item,
         planes.shape[2],
     )
+    n.components, n.groups, n.batches = tiles.shape[0], tiles.shape[1], tiles.shape[2]
+    n.batch, n.group = planes.strides[0] // item, planes.strides[1] // item
+    n.tile_group, n.tile_batch = tiles.strides[1] // item, tiles.strides[2] // item
+    n.bias_group = n.relu = 0
+    return n
 
 
-def winograd_samples(float[:, :, :, :, :, :] tiles, const float[:, :, :, :, :] x):
-    cdef tiles_t n = tiles_of(x, tiles)
+cdef void run_samples(float *tiles, const float *x, const planes_t *n) noexcept nogil:
     cdef Py_ssize_t group, batch
-    with nogil:
-        for group in range(tiles.shape[1]):
-            for batch in range(tiles.shape[2]):
-                if tiles.shape[0] == 36:
-                    winograd_samples_4(
-                        &tiles[0, group, batch, 0, 0, 0], &x[batch, group, 0, 0, 0], &n
-                    )
-                else:
-                    winograd_samples_2(
-                        &tiles[0, group, batch, 0, 0, 0], &x[batch, group, 0, 0, 0], &n
-                    )
+    cdef float *to
+    cdef const float *of
+    for group in range(n.groups):
+        for batch in range(n.batches):
+            to = tiles + group * n.tile_group + batch * n.tile_batch
+            of = x + group * n.group + batch * n.batch
+            if n.components == 36:
+                winograd_samples_4(to, of, &n.tiles)
+            else:
+                winograd_samples_2(to, of, &n.tiles)
 
 
-def winograd_outputs(
-    float[:, :, :, :, :] out,
-    const float[:, :, :, :, :, :] tiles,
-    const float[:, ::1] bias,
-    bint relu,
-):
-    """Interpolate a slab, and say whether it is finite."""
-    cdef tiles_t n = tiles_of(out, tiles)
+cdef bint run_outputs(
+    float *out, const float *tiles, const float *bias, const planes_t *n
+) noexcept nogil:
+    """Interpolate a slab, and return whether it is finite."""
     cdef Py_ssize_t group, batch
     cdef bint finite = True
-    with nogil:
-        for group in range(tiles.shape[1]):
-            for batch in range(tiles.shape[2]):
-                if tiles.shape[0] == 36:
-                    finite &= winograd_outputs_4(
-                        &out[batch, group, 0, 0, 0], &tiles[0, group, batch, 0, 0, 0],
-                        &bias[group, 0], &n, relu,
-                    )
-                else:
-                    finite &= winograd_outputs_2(
-                        &out[batch, group, 0, 0, 0], &tiles[0, group, batch, 0, 0, 0],
-                        &bias[group, 0], &n, relu,
-                    )
+    cdef float *to
+    cdef const float *of
+    for group in range(n.groups):
+        for batch in range(n.batches):
+            to = out + group * n.group + batch * n.batch
+            of = tiles + group * n.tile_group + batch * n.tile_batch
+            if n.components == 36:
+                finite &= winograd_outputs_4(to, of, bias + group * n.bias_group, &n.tiles, n.relu)
+            else:
+                finite &= winograd_outputs_2(to, of, bias + group * n.bias_group, &n.tiles, n.relu)
     return finite

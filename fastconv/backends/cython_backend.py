@@ -197,9 +197,9 @@ def _fourier(
 
 
 def winograd_samples(tiles: NDArray, x: NDArray) -> None:
-    _kernels().winograd_samples(tiles, x)
+    _kernels().now.winograd_samples(tiles, x)
 
 
 def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
-    finite: bool = _kernels().winograd_outputs(out, tiles, bias, relu)
+    finite: bool = _kernels().now.winograd_outputs(out, tiles, bias, relu)
     return finite

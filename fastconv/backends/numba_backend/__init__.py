@@ -99,6 +99,8 @@ contract_planes = now.contract_planes
 contract_taps = now.contract_taps
 extend = now.extend
 store = now.store
+winograd_samples = now.winograd_samples
+winograd_outputs = now.winograd_outputs
 recording = Recording
 
 
@@ -125,12 +127,3 @@ def window_sums(
     room = np.empty(items, out.dtype)
     arrays = (flat(out), flat(x), flat(w), flat(bias))
     entry("box", out.dtype)(*arrays, *nest, room, strip, relu)
-
-
-def winograd_samples(tiles: NDArray, x: NDArray) -> None:
-    entry("winograd", "samples")(tiles, x)
-
-
-def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
-    finite: bool = entry("winograd", "outputs")(out, tiles, bias, relu)
-    return finite

@@ -32,9 +32,12 @@ ROOM = 2
 class Kernels:
     """Kernels by the names of `_protocol.py`, which run when they are called."""
 
-    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> None:
-        """Take a step: machine code, where its operands begin, and what else it is told."""
-        code(*operands, *rest)
+    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> bool:
+        """Take a step: machine code, where its operands begin, and what else it is told.
+
+        Say whether its results count.
+        """
+        return code(*operands, *rest) is not False
 
     def start(self, array: NDArray) -> NDArray:
         """Memory in one dimension, for machine code that knows how far it goes.
@@ -158,6 +161,12 @@ class Kernels:
         self.add(copy, (out, x), tuple(tables), cval)
         return True
 
+    def winograd_samples(self, tiles: NDArray, x: NDArray) -> None:
+        self.add(entry("winograd", "samples"), (tiles, x))
+
+    def winograd_outputs(self, out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
+        return self.add(entry("winograd", "outputs"), (out, tiles, bias), relu)
+
 
 class Place(NamedTuple):
     """An operand that begins somewhere in what changes from run to run."""
@@ -194,7 +203,7 @@ class Recording(Kernels):
         self._used = 0
         self._whole = True
 
-    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> None:
+    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> bool:
         arguments, places = [*operands, *rest], []
         for number, operand in enumerate(operands):
             self._use(operand)
@@ -204,6 +213,7 @@ class Recording(Kernels):
                 arguments[number] = None
         self._whole &= arguments[0] is None
         self._steps.append(Step(code, arguments, places))
+        return True
 
     def _place(self, argument: int, array: NDArray) -> Place | None:
         """Where an operand begins in what changes from run to run, if it does."""
@@ -234,7 +244,7 @@ class Recording(Kernels):
     def end(self) -> bool:
         return self._whole
 
-    def on(self, out: object, x: object) -> Callable[[int], None] | None:
+    def on(self, out: object, x: object) -> Replay | None:
         if type(out) is not np.ndarray or type(x) is not np.ndarray:
             return None
         if (_geometry(out), _geometry(x)) != self._geometry:
@@ -244,20 +254,33 @@ class Recording(Kernels):
             return None
         if np.may_share_memory(out, x):
             return None
+        return Replay(self._pieces, self._used, out, x)
 
-        def run(number: int) -> None:
-            mark = scratch.mark()
-            try:
-                memory = out, x, scratch.empty((self._used,), BYTES)
-                for code, arguments, places in self._pieces[number]:
-                    given = arguments.copy()
-                    for argument, shape, dtype, of, offset, strides in places:
-                        given[argument] = np.ndarray(shape, dtype, memory[of], offset, strides)
-                    code(*given)
-            finally:
-                scratch.release(mark)
 
-        return run
+class Replay:
+    """A recording, the arrays that it runs on, and the pieces whose results do not count."""
+
+    def __init__(self, pieces: list[list[Step]], used: int, out: NDArray, x: NDArray) -> None:
+        self._pieces = pieces
+        self._used = used
+        self._arrays = out, x
+        self.failed: list[int] = []
+
+    def __call__(self, number: int) -> None:
+        mark = scratch.mark()
+        counts = True
+        try:
+            memory = *self._arrays, scratch.empty((self._used,), BYTES)
+            for code, arguments, places in self._pieces[number]:
+                given = arguments.copy()
+                for argument, shape, dtype, of, offset, strides in places:
+                    given[argument] = np.ndarray(shape, dtype, memory[of], offset, strides)
+                if code(*given) is False:
+                    counts = False
+        finally:
+            scratch.release(mark)
+        if not counts:
+            self.failed.append(number)
 
 
 def _geometry(array: NDArray) -> tuple[Any, ...]:
