@@ -47,6 +47,10 @@ class Transposed:
 
     def _run_phases(self, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""
+        if len(self.plans) == 1:
+            ((place, plan),) = self.plans
+            plan(x, sums[place])
+            return
         phases = (plan.tasks(x, sums[place]) for place, plan in self.plans)
         calls = [(fill, piece) for fill, pieces in phases for piece in range(pieces)]
 
