@@ -3,7 +3,8 @@
 The backend of a call is the first that is given of: the argument ``backend=``, the innermost
 ``with use_backend(...)``, :func:`set_backend`, the environment variable ``FASTCONV_BACKEND``, and
 the fastest one that this installation can run.  A backend asked for by name is used or refused;
-only the last choice ever steps down, and :func:`show_config` says why.
+only the last choice ever steps down, and :func:`show_config` says why.  The environment is read
+once, when it is first needed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import cache
 from types import TracebackType
 from typing import Literal
 
@@ -41,6 +43,12 @@ class BackendUnavailableError(RuntimeError):
     """A backend was asked for by name and this installation cannot run it."""
 
 
+@cache
+def _environment(variable: str) -> str | None:
+    """A variable as it was when it was first asked for."""
+    return os.environ.get(variable)
+
+
 def resolve_backend(argument: str | None = None) -> str:
     """The name of the backend that a call with ``backend=argument`` runs on.
 
@@ -57,7 +65,7 @@ def resolve_backend(argument: str | None = None) -> str:
     chosen = blocks[-1] if blocks else _process_backend
     if chosen is not None:
         return _runnable(chosen)
-    variable = os.environ.get("FASTCONV_BACKEND")
+    variable = _environment("FASTCONV_BACKEND")
     if variable:
         return _runnable(validate.backend_name(variable, "FASTCONV_BACKEND"))
     for name in backends.ORDER:
@@ -188,7 +196,7 @@ def resolve_threads(argument: int | None = None) -> int:
         return validate.thread_count(argument, "threads")
     if _process_threads is not None:
         return _process_threads
-    variable = os.environ.get("FASTCONV_NUM_THREADS")
+    variable = _environment("FASTCONV_NUM_THREADS")
     if variable:
         number = validate.whole_number(variable, "FASTCONV_NUM_THREADS")
         return validate.thread_count(number, "FASTCONV_NUM_THREADS")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fastconv as fc
-from fastconv import algorithms, backends, planner
+from fastconv import algorithms, backends, config, planner
 from fastconv.plan import Plan
 
 # Drawn examples are the same at every run; a backend is the same for all examples of a test.
@@ -118,7 +118,10 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
 
 @pytest.fixture
 def own_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """No choice of backend or threads from outside, and none left behind."""
+    """No choice of backend or threads from outside, and none left behind; the environment is read
+    at every call.
+    """
+    monkeypatch.setattr(config, "_environment", os.environ.get)
     monkeypatch.delenv("FASTCONV_BACKEND", raising=False)
     monkeypatch.delenv("FASTCONV_NUM_THREADS", raising=False)
     yield monkeypatch

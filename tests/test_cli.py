@@ -381,9 +381,9 @@ def test_a_backend_that_cannot_run_is_told(folder, monkeypatch):
     assert line == "backend 'numba' is not available: no numba here"
 
 
-def test_a_wrong_environment_variable_is_told(folder, monkeypatch):
+def test_a_wrong_environment_variable_is_told(folder, own_choice):
     save("in.png", drawn((5, 6)))
-    monkeypatch.setenv("FASTCONV_BACKEND", "fastest")
+    own_choice.setenv("FASTCONV_BACKEND", "fastest")
     line = fails("apply", "in.png", "-k", "sharpen", "-o", "out.png")
     assert line.startswith("FASTCONV_BACKEND: got 'fastest', allowed is 'cython'")
 

@@ -284,6 +284,16 @@ def test_a_failing_interpreter_is_noticed():
     assert last_line("1 / 0").startswith("ZeroDivisionError")
 
 
+def test_the_environment_is_read_once():
+    changed = (
+        "import os, fastconv as fc\n"
+        "fc.get_num_threads()\n"
+        "os.environ['FASTCONV_NUM_THREADS'] = '7'\n"
+        "print(fc.get_num_threads())"
+    )
+    assert printed(changed, FASTCONV_NUM_THREADS=5) == "5"
+
+
 def test_nothing_leaks_into_an_interpreter(monkeypatch):
     monkeypatch.setenv("FASTCONV_BACKEND", "cuda")
     assert printed(CALL) == ANSWER
