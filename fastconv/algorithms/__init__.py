@@ -20,8 +20,8 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
     plan, on so many threads: groups first, then output channels or, with the layout "channels",
     panels of them;
 ``repeats(problem)``
-    whether every run makes the same calls, of ``correlate`` and ``contract`` kernels, and does
-    nothing else, so that they can be recorded;
+    whether every run makes the same calls, of ``correlate``, ``correlate_sparse`` and ``contract``
+    kernels, and does nothing else, so that they can be recorded;
 ``run(backend, out, x, weights, bias, stride, dilation, relu)``
     one slab, by a backend's kernels, with every position inside ``x``.
 
@@ -42,7 +42,17 @@ from ..problem import Problem
 __all__ = ["ORDER", "Algorithm", "Layout", "load"]
 
 Layout = Literal["rows", "planes", "channels"]
-ORDER = ("box", "separable", "fft", "winograd", "pointwise", "depthwise", "gemm", "direct")
+ORDER = (
+    "box",
+    "separable",
+    "sparse",
+    "fft",
+    "winograd",
+    "pointwise",
+    "depthwise",
+    "gemm",
+    "direct",
+)
 
 
 class Algorithm(Protocol):
