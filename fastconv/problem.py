@@ -67,6 +67,8 @@ class Form:
     """Products of 1-D factors that sum up to them; None where these are not known."""
     uniform: bool
     """They are all equal (in each group)."""
+    nonzero: int | None
+    """Taps that are not zero, in one group at least; None with more channels."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ settings.load_profile("fastconv")
 BACKENDS = ("cython", "numba", "numpy")
 KERNELS = (
     "correlate",
+    "correlate_sparse",
     "window_sums",
     "filter_columns",
     "contract_channels",

@@ -42,7 +42,17 @@ from ..problem import Problem
 __all__ = ["ORDER", "Algorithm", "Layout", "load"]
 
 Layout = Literal["rows", "planes", "channels"]
-ORDER = ("box", "separable", "fft", "winograd", "pointwise", "depthwise", "gemm", "direct")
+ORDER = (
+    "box",
+    "separable",
+    "sparse",
+    "fft",
+    "winograd",
+    "pointwise",
+    "depthwise",
+    "gemm",
+    "direct",
+)
 
 
 class Algorithm(Protocol):

@@ -10,6 +10,15 @@ __all__ = ["AlgorithmName", "Boundary", "PerAxis", "Precision"]
 Boundary = Literal["constant", "nearest", "symmetric", "mirror", "wrap"]
 PerAxis = int | Sequence[int]
 AlgorithmName = Literal[
-    "auto", "box", "separable", "fft", "winograd", "pointwise", "depthwise", "gemm", "direct"
+    "auto",
+    "box",
+    "separable",
+    "sparse",
+    "fft",
+    "winograd",
+    "pointwise",
+    "depthwise",
+    "gemm",
+    "direct",
 ]
 Precision = Literal["fast", "strict"]

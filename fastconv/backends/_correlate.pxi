@@ -4,6 +4,7 @@
 """
 
 from .loop_nest import loop_nest
+from .sparse_nest import sparse_nest
 
 cdef extern from "tiles.h" nogil:
     ctypedef struct nest_t:
@@ -56,15 +57,13 @@ cdef nest_t extents(const int64_t[::1] tile, Py_ssize_t planes, bint relu) noexc
 cdef dict nests = {}
 
 
-cdef Nest nest_of(Operands operands, tuple arrays, tuple stride, tuple dilation):
-    """Return the loops of some arrays; those of the same shapes and strides share them."""
-    cdef Nest nest
-    key = (operands.geometry(), letter(operands.arrays), stride, dilation)
-    nest = nests.get(key)
+cdef Nest nest_of(tuple key, build, tuple arguments):
+    """Return the loops that are built from some arguments; equal keys share them."""
+    cdef Nest nest = nests.get(key)
     if nest is None:
         if len(nests) >= MOST_NESTS:
             nests.clear()
-        nests[key] = nest = Nest(*loop_nest(*arrays, stride, dilation))
+        nests[key] = nest = Nest(*build(*arguments))
     return nest
 
 

@@ -1,8 +1,8 @@
 """What a backend is, and what it and its caller promise each other.
 
-A backend is a module with the functions and the rates below.  ``correlate`` and ``window_sums``
-are the hot loops; ``extend`` and ``store`` bring samples to them and results away from them, and
-``transform`` and ``filter_columns`` are the kernels of the algorithm `fft`.
+A backend is a module with the functions and the rates below.  ``correlate``, ``correlate_sparse``
+and ``window_sums`` are the hot loops; ``extend`` and ``store`` bring samples to them and results
+away from them, and ``transform`` and ``filter_columns`` are the kernels of the algorithm `fft`.
 
 The caller of ``correlate`` promises
     - every argument is checked, and all arrays have one dtype: float32, float64 or int64 (NumPy's
@@ -21,6 +21,10 @@ The caller of ``correlate`` promises
     - the bits of an output depend on what it reads and on the shape of the kernel, never on where
       in ``out`` it stands;
     - NaN and infinities travel as IEEE 754 says, to the outputs that read them and no others.
+
+``correlate_sparse`` is ``correlate`` for one channel in of a group and taps that are listed: ``w``
+is ``(G, K, n)`` there, and ``places``, int64, ``(n, axes)``, says which tap along each axis every
+weight belongs to.  The sum runs in the order of the list.  Samples under other taps are not read.
 
 ``window_sums`` is ``correlate`` for one channel in and one out of a group, with one weight for all
 taps, no stride and no dilation.  ``w`` is ``(G, 1)`` there, and ``size`` the taps along each axis.
@@ -57,10 +61,11 @@ it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of th
 rules of `dtypes.store`, and may overwrite the sums.  Both take arrays of any strides and alignment,
 let go of the GIL, and touch nothing but the array that they fill.
 
-A ``recording`` takes calls of ``correlate``, of the ``contract`` and Winograd kernels, ``extend``
-and ``store``, and runs none of them (sums count as finite); later it runs them piece by piece, as
-often as it is asked to, on other arrays that lie alike, on any thread, with the same bits.  What is
-neither of its arrays, nor in the room between steps, stays what and where it is.
+A ``recording`` takes calls of ``correlate`` and ``correlate_sparse``, of the ``contract`` and Winograd
+kernels, ``extend`` and ``store``, and runs none of them (sums count as finite); later it runs them
+piece by piece, as often as it is asked to, on other arrays that lie alike, on any thread, with the
+same bits.  What is neither of its arrays, nor in the room between steps, stays what and where it
+is.
 
 Of the Fourier kernels, the caller promises
     - arrays are float32 or float64, aligned, ``(2, rows, columns)``: a plane of real and one of
@@ -199,6 +204,19 @@ class Backend(Protocol):
     @property
     def correlate(self) -> Kernel:
         """The hot loop."""
+
+    def correlate_sparse(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        places: NDArray[np.int64],
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        """Sums over listed taps."""
 
     def panel(self, dtype: np.dtype) -> int:
         """Output channels of a panel of weights."""

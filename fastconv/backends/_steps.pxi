@@ -106,7 +106,18 @@ cdef class Kernels:
 
     def correlate(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
         cdef Operands operands = Operands(out, x, w, bias)
-        cdef Nest nest = nest_of(operands, (out, x, w, bias), stride, dilation)
+        key = operands.geometry(), letter(operands.arrays), stride, dilation
+        nest = nest_of(key, loop_nest, (out, x, w, bias, stride, dilation))
+        self.sum(operands, nest, relu)
+
+    def correlate_sparse(self, out, x, w, places, bias, tuple stride, tuple dilation, bint relu):
+        cdef Operands operands = Operands(out, x, w, bias)
+        key = operands.geometry(), letter(operands.arrays), stride, dilation, places.tobytes()
+        nest = nest_of(key, sparse_nest, (out, x, w, places, bias, stride, dilation))
+        self.sum(operands, nest, relu)
+
+    cdef int sum(self, Operands operands, Nest nest, bint relu) except -1:
+        """Take the sums of a nest."""
         cdef step_t step
         step.kernel = NEST
         step.kind = letter(operands.arrays)
@@ -115,7 +126,7 @@ cdef class Kernels:
         step.planes = &nest.planes[0, 0]
         step.tile = nest.tile
         step.tile.relu = relu
-        self.add(operands, &step, nest)
+        return self.add(operands, &step, nest)
 
     def contract_channels(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
         arrays = out, x, w, bias

@@ -28,6 +28,7 @@ __all__ = [
     "contract_planes",
     "contract_taps",
     "correlate",
+    "correlate_sparse",
     "describe",
     "extend",
     "filter_columns",
@@ -113,6 +114,19 @@ def correlate(
     relu: bool,
 ) -> None:
     _kernels().now.correlate(out, x, w, bias, stride, dilation, relu)
+
+
+def correlate_sparse(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    places: NDArray[np.int64],
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    _kernels().now.correlate_sparse(out, x, w, places, bias, stride, dilation, relu)
 
 
 def panel(dtype: np.dtype) -> int:

@@ -8,6 +8,7 @@ summed, one matrix product.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from math import prod
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "contract_planes",
     "contract_taps",
     "correlate",
+    "correlate_sparse",
     "describe",
     "extend",
     "filter_columns",
@@ -97,21 +99,48 @@ def correlate(
 
     out[...] = bias.reshape(*bias.shape, *(1,) * rank)
     if w.shape[2] == 1:
-        _multiply(out, windows, w, rank)
+        seen = (windows[(..., *tap)] for tap in np.ndindex(taps))
+        _multiply(out, seen, w.reshape(*bias.shape, -1), rank)
     else:
         _multiply_matrices(out, windows, w, rank)
     if relu:
         np.maximum(out, 0, out=out)
 
 
-def _multiply(out: NDArray, windows: NDArray, w: NDArray, rank: int) -> None:
-    """One channel in: scale the view of a tap and add it."""
+def correlate_sparse(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    places: NDArray[np.int64],
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    rank = len(stride)
+    out[...] = bias.reshape(*bias.shape, *(1,) * rank)
+    lengths = out.shape[-rank:]
+    seen = (x[(..., *_reads(tap, dilation, stride, lengths))] for tap in places.tolist())
+    _multiply(out, seen, w, rank)
+    if relu:
+        np.maximum(out, 0, out=out)
+
+
+def _reads(
+    tap: Iterable[int], dilation: Iterable[int], stride: Iterable[int], lengths: Iterable[int]
+) -> tuple[Any, ...]:
+    """The samples along each axis that a tap multiplies for so many outputs."""
+    steps = zip(tap, dilation, stride, lengths, strict=True)
+    return tuple(slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in steps)
+
+
+def _multiply(out: NDArray, seen: Iterable[NDArray], w: NDArray, rank: int) -> None:
+    """One channel in: scale the samples that each tap sees and add them; taps are last in ``w``."""
     ones = (1,) * rank
     scaled = np.empty_like(out)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        for tap in np.ndindex(w.shape[-rank:]):
-            weights = w[(slice(None), slice(None), 0, *tap)]
-            np.multiply(windows[(..., *tap)], weights.reshape(*weights.shape, *ones), out=scaled)
+        for samples, weights in zip(seen, np.moveaxis(w, -1, 0), strict=True):
+            np.multiply(samples, weights.reshape(*weights.shape, *ones), out=scaled)
             np.add(out, scaled, out=out)
 
 
@@ -208,11 +237,8 @@ def contract_outputs(
     lengths = gradient.shape[-rank:]
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for tap in np.ndindex(out.shape[-rank:]):
-            steps = zip(tap, dilation, stride, lengths, strict=True)
-            where: tuple[Any, ...] = tuple(
-                slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in steps
-            )
-            by_outputs = np.moveaxis(x[(..., *where)], (-rank - 2, -rank - 1), (0, 1))
+            seen = x[(..., *_reads(tap, dilation, stride, lengths))]
+            by_outputs = np.moveaxis(seen, (-rank - 2, -rank - 1), (0, 1))
             samples = by_outputs.reshape(*by_outputs.shape[:2], -1)
             out[(..., *tap)] += _product(samples, factors).swapaxes(1, 2)
 

@@ -208,6 +208,8 @@ LAY(apart, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 2)
 #endif
 #if FROZEN
 LAY(column_wide, MANY(n->kh), 1, 0, 0, 4, VECTORS, 1)
+LAY(lone_wide, 1, 1, 0, 0, 1, MOST_VECTORS, 1)
+LAY(lone, 1, 1, 0, 0, 1, 1, 1)
 /* Two rows at a time, for 3x3 waits for memory: the ten lines of four would evict each other from a
  * cache of eight ways where rows are a power of two long. */
 LAY(wide_3x3, 3, 3, 1, 1, 2, 4, 1)
@@ -323,6 +325,9 @@ static void NAME(slab)(OPERANDS)
         rows = 2;
         wide = NAME(wide_3x3);
         one = NAME(one_3x3);
+    } else if (n->kh == 1 && n->kw == 1) {
+        wide = NAME(lone_wide);
+        one = NAME(lone);
     }
 #endif
 #if LANES > 1

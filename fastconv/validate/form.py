@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,9 +25,11 @@ def form(
     integers stay exact: there it is one product of integers, or none.
     """
     if w[0].shape[1:3] != (1, 1):
-        return Form(factors=False, rank=None, uniform=False)
+        return Form(factors=False, rank=None, uniform=False, nonzero=None)
     uniform = all(bool(np.all(part == _first(part))) for part in w)
-    return Form(factors, 1 if factors else _rank(w[0], x_dtype, compute, most), uniform)
+    nonzero = prod(int(np.count_nonzero((part != 0).any(axis=0))) for part in w)
+    rank = 1 if factors else _rank(w[0], x_dtype, compute, most)
+    return Form(factors, rank, uniform, nonzero)
 
 
 def _first(w: NDArray) -> NDArray:

@@ -24,6 +24,7 @@ __all__ = [
     "contract_planes",
     "contract_taps",
     "correlate",
+    "correlate_sparse",
     "describe",
     "extend",
     "filter_columns",
@@ -93,6 +94,7 @@ def panel(dtype: np.dtype) -> int:
 
 
 correlate = now.correlate
+correlate_sparse = now.correlate_sparse
 contract_channels = now.contract_channels
 contract_outputs = now.contract_outputs
 contract_planes = now.contract_planes

@@ -58,6 +58,7 @@ def make_slab(
 
 wide_tall = make_slab(VECTOR_BYTES, ROWS, VECTORS)
 wide_flat = make_slab(VECTOR_BYTES, 1, 8)
+wide_lone = make_slab(VECTOR_BYTES, 1, 8, (1, 1))
 # Two rows at a time, for small kernels wait for memory: the lines of more rows would evict each
 # other from a cache of eight ways where rows are a power of two long.
 wide_3x3 = make_slab(VECTOR_BYTES, 2, 4, (3, 3))
@@ -100,6 +101,8 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
                 wide_5x5(out, o, x, i, w, j, bias[b], planes, nest, relu)
             elif tall:
                 wide_tall(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif kh == 1 and kw == 1:
+                wide_lone(out, o, x, i, w, j, bias[b], planes, nest, relu)
             else:
                 wide_flat(out, o, x, i, w, j, bias[b], planes, nest, relu)
         elif row_bytes >= NARROW_BYTES:

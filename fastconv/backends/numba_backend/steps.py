@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ... import scratch
 from .. import contraction, numpy_backend
-from ..loop_nest import flat, loop_nest
+from ..loop_nest import LoopNest, flat, loop_nest
+from ..sparse_nest import sparse_nest
 from .entry import entry
 
 __all__ = ["Recording", "now"]
@@ -60,8 +61,26 @@ class Kernels:
         relu: bool,
     ) -> None:
         nest = loop_nest(out, x, w, bias, stride, dilation)
-        operands = self.start(out), self.start(x), self.start(w), flat(bias)
-        self.add(entry("driver", out.dtype), operands, *nest, relu)
+        self._sum((out, x, w, bias), nest, relu)
+
+    def correlate_sparse(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        places: NDArray[np.int64],
+        bias: NDArray,
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        nest = sparse_nest(out, x, w, places, bias, stride, dilation)
+        self._sum((out, x, w, bias), nest, relu)
+
+    def _sum(self, arrays: tuple[NDArray, ...], nest: LoopNest, relu: bool) -> None:
+        *starts, bias = arrays
+        operands = *map(self.start, starts), flat(bias)
+        self.add(entry("driver", bias.dtype), operands, *nest, relu)
 
     def contract_channels(
         self,
