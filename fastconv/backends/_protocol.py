@@ -61,11 +61,11 @@ it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of th
 rules of `dtypes.store`, and may overwrite the sums.  Both take arrays of any strides and alignment,
 let go of the GIL, and touch nothing but the array that they fill.
 
-A ``recording`` takes calls of ``correlate`` and ``correlate_sparse``, of the ``contract`` and Winograd
-kernels, ``extend`` and ``store``, and runs none of them (sums count as finite); later it runs them
-piece by piece, as often as it is asked to, on other arrays that lie alike, on any thread, with the
-same bits.  What is neither of its arrays, nor in the room between steps, stays what and where it
-is.
+A ``recording`` takes calls of ``correlate`` and ``correlate_sparse``, of the ``contract`` and
+Winograd kernels, ``extend`` and ``store``, and runs none of them (sums count as finite); later it
+runs them piece by piece, as often as it is asked to, on other arrays that lie alike, on any thread,
+with the same bits.  What is neither of its arrays, nor in the room between steps, stays what and
+where it is.
 
 Of the Fourier kernels, the caller promises
     - arrays are float32 or float64, aligned, ``(2, rows, columns)``: a plane of real and one of
