@@ -29,7 +29,7 @@ ROWS = [
     {"config"},
     {"copies"},
     {"pieces"},
-    {"work"},
+    {"recorded", "work"},
     {"plan"},
     {"transposed", "weight_gradient"},
     {"planner"},
