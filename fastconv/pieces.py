@@ -17,7 +17,7 @@ from .backends.loop_nest import LONG
 from .copies import Copy, copied_dilation, copied_length
 from .problem import Problem
 
-__all__ = ["Piece", "Pieces", "cut", "cut_layer"]
+__all__ = ["Piece", "Pieces", "cut", "cut_layer", "evened"]
 
 EDGE = 25
 """Bytes of an extended copy that cost as much as a byte of outputs in a strip along an edge."""
@@ -222,7 +222,7 @@ def cut_layer(
     if layout == "channels":
         parts = max(parts, ceil(most / ROWS))
         most = max(most // GRAINS, caches, 1)
-    parts = _evened(parts)
+    parts = evened(parts)
     cuts, _ = _cuts([*problem.batch, *lengths], min(parts, most))
     group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
     step = max(panel // problem.parts, 1)
@@ -251,7 +251,7 @@ def _layer_parts(products: int) -> int:
     return 1 << (worth.bit_length() + 1) // 2
 
 
-def _evened(parts: int) -> int:
+def evened(parts: int) -> int:
     """A power of two, as most numbers of threads are, where parts are few."""
     return 1 << (parts - 1).bit_length() if parts < FEW else parts
 
@@ -321,7 +321,7 @@ def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], in
 
     lead = [*problem.batch[:outer], *(1 for _ in rows), problem.groups]
     parts = max(parts, copies)
-    parts = _evened(parts)
+    parts = evened(parts)
     lead_cuts, needed = _cuts(lead, parts)
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts, needed = _cuts([problem.out_channels], needed if copies == 1 else 1)

@@ -12,7 +12,7 @@ from .backends._protocol import Backend, Recording
 
 __all__ = ["Recorded", "plain", "record"]
 
-PIECES = 64
+PIECES = 256
 """Pieces that are recorded at most: what is more costs more than its calls."""
 
 Piece = Callable[[Backend], None]

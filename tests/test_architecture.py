@@ -32,6 +32,7 @@ ROWS = [
     {"recorded", "work"},
     {"plan"},
     {"transposed", "weight_gradient"},
+    {"depthwise_gradient"},
     {"planner"},
     {"api"},
     {"filters", "nn"},
