@@ -172,11 +172,11 @@ static NAMED(rows_t) *NAMED(rows_for)(const contract_t *n)
     return NAMED(some_rows);
 }
 
-/* Long sums of few rows: a line of terms for some lines of neighbouring rows, whose terms are as far
+/* Long sums of few rows: neighbouring terms for some lines of neighbouring rows, whose terms are as far
  * apart as they are or twice as far.  Two terms share samples. */
 static ALWAYS_INLINE void NAMED(add_terms)(T *out, const T *x, const T *w, const T *bias,
                                            const contract_t *n, const gemm_row_t *row,
-                                           const run_t *run, const run_t *end, const int across,
+                                           const run_t *run, int64_t left, const int across,
                                            const int stride, const int down)
 {
     const int64_t tap_x = row[1].a - row[0].a, term_w = run[1].b - run[0].b;
@@ -188,35 +188,32 @@ static ALWAYS_INLINE void NAMED(add_terms)(T *out, const T *x, const T *w, const
         for (int t = 0; t < across; t++)
             sum[r][t] = *(const VEC *)(begun ? out + row[r * across + t].out : bias);
     }
-    for (; run < end; run += n->line_taps) {
-        const T *from[3], *weights = w + run->b;
+    const T *from[3], *weights = w + run->b;
+    UNROLL
+    for (int r = 0; r < down; r++) from[r] = x + row[r * across].a + run->a;
+    for (; left > 1; left -= 2, weights += 2 * term_w) {
+        VEC first = *(const VEC *)weights, second = *(const VEC *)(weights + term_w);
+        LOADED_ONCE(first);
+        LOADED_ONCE(second);
         UNROLL
-        for (int r = 0; r < down; r++) from[r] = x + row[r * across].a + run->a;
-        int64_t left = n->line_taps;
-        for (; left > 1; left -= 2, weights += 2 * term_w) {
-            VEC first = *(const VEC *)weights, second = *(const VEC *)(weights + term_w);
-            LOADED_ONCE(first);
-            LOADED_ONCE(second);
+        for (int r = 0; r < down; r++) {
             UNROLL
-            for (int r = 0; r < down; r++) {
-                UNROLL
-                for (int place = 0; place < across + stride; place++) {
-                    VEC sample = *(const VEC *)(from[r] + place * tap_x);
-                    LOADED_ONCE(sample);
-                    if (place < across) sum[r][place] += sample * first;
-                    if (place >= stride) sum[r][place - stride] += sample * second;
-                }
-                from[r] += 2 * stride * tap_x;
+            for (int place = 0; place < across + stride; place++) {
+                VEC sample = *(const VEC *)(from[r] + place * tap_x);
+                LOADED_ONCE(sample);
+                if (place < across) sum[r][place] += sample * first;
+                if (place >= stride) sum[r][place - stride] += sample * second;
             }
+            from[r] += 2 * stride * tap_x;
         }
-        if (left) {
-            VEC weight = *(const VEC *)weights;
+    }
+    if (left) {
+        VEC weight = *(const VEC *)weights;
+        UNROLL
+        for (int r = 0; r < down; r++) {
             UNROLL
-            for (int r = 0; r < down; r++) {
-                UNROLL
-                for (int t = 0; t < across; t++)
-                    sum[r][t] += *(const VEC *)(from[r] + t * tap_x) * weight;
-            }
+            for (int t = 0; t < across; t++)
+                sum[r][t] += *(const VEC *)(from[r] + t * tap_x) * weight;
         }
     }
     UNROLL
@@ -226,25 +223,25 @@ static ALWAYS_INLINE void NAMED(add_terms)(T *out, const T *x, const T *w, const
     }
 }
 
-/* Some lines of terms for all rows, as many at a time as stay in registers. */
+/* Neighbouring terms for all rows, as many at a time as stay in registers. */
 static ALWAYS_INLINE void NAMED(some_terms)(T *out, const T *x, const T *w, const T *bias,
                                             const contract_t *n, const run_t *run,
-                                            const run_t *end, const int across, const int stride,
+                                            int64_t terms, const int across, const int stride,
                                             const int down)
 {
     const gemm_row_t *row = n->row, *last = n->row + n->rows;
     for (; row + down * across <= last; row += down * across)
-        NAMED(add_terms)(out, x, w, bias, n, row, run, end, across, stride, down);
+        NAMED(add_terms)(out, x, w, bias, n, row, run, terms, across, stride, down);
     for (; row < last; row += across)
-        NAMED(add_terms)(out, x, w, bias, n, row, run, end, across, stride, 1);
+        NAMED(add_terms)(out, x, w, bias, n, row, run, terms, across, stride, 1);
 }
 
 #define TERMS(across, stride, down)                                                      \
     static void NAMED(terms_##across##_##stride)(T *out, const T *x, const T *w, const T *bias, \
                                                  const contract_t *n, const run_t *run,  \
-                                                 const run_t *end)                       \
+                                                 int64_t terms)                          \
     {                                                                                    \
-        NAMED(some_terms)(out, x, w, bias, n, run, end, across, stride, down);           \
+        NAMED(some_terms)(out, x, w, bias, n, run, terms, across, stride, down);         \
     }
 TERMS(3, 1, 3)
 TERMS(3, 2, 3)
@@ -253,7 +250,7 @@ TERMS(5, 2, 2)
 #undef TERMS
 
 typedef void NAMED(terms_t)(T *, const T *, const T *, const T *, const contract_t *, const run_t *,
-                            const run_t *);
+                            int64_t);
 
 /* What sums long lines of terms, or nothing where lines are short or rows do not share samples. */
 static NAMED(terms_t) *NAMED(terms_for)(const contract_t *n)
@@ -267,20 +264,22 @@ static NAMED(terms_t) *NAMED(terms_for)(const contract_t *n)
     return NULL;
 }
 
-/* All terms, some lines at a time, so that they stay near for all channels.  The last vector reaches
- * back, and adds all of its terms again. */
+/* All terms, some of a line at a time, so that their samples stay near for all channels.  The last vector
+ * reaches back, and adds all of its terms again. */
 static void NAMED(terms_of_channels)(T *out, const T *x, const T *w, const T *bias,
                                      const contract_t *n, NAMED(terms_t) *sum)
 {
     const run_t *end = n->run + n->first_run[n->blocks];
-    const int64_t lines = NEAR_ITEMS / n->cols / n->line_taps;
-    const int64_t some = (lines ? lines : 1) * n->line_taps, last = n->cols - LANES;
-    for (const run_t *run = n->run; run < end; run += some) {
-        const run_t *stop = end - run < some ? end : run + some;
-        for (int64_t col = 0; col <= last; col += LANES)
-            sum(out + col, x + col, w + col, bias + col, n, run, stop);
+    const int64_t last = n->cols - LANES, line = n->line_taps;
+    for (int back = 0; back <= (n->cols % LANES != 0); back++) {
+        for (const run_t *run = n->run; run < end; run += line) {
+            for (int64_t done = 0; done < line; done += NEAR_TERMS) {
+                const int64_t some = line - done < NEAR_TERMS ? line - done : NEAR_TERMS;
+                for (int64_t col = back ? last : 0; col <= last; col += LANES)
+                    sum(out + col, x + col, w + col, bias + col, n, run + done, some);
+            }
+        }
     }
-    if (n->cols % LANES) sum(out + last, x + last, w + last, bias + last, n, n->run, end);
 }
 
 /* All rows, some lines at a time, so that the samples of their taps stay near for all channels. */
