@@ -17,7 +17,7 @@ from .backends.loop_nest import LONG
 from .copies import Copy, copied_dilation, copied_length
 from .problem import Problem
 
-__all__ = ["Piece", "Pieces", "cut", "cut_layer"]
+__all__ = ["Piece", "Pieces", "cut", "cut_layer", "evened"]
 
 EDGE = 25
 """Bytes of an extended copy that cost as much as a byte of outputs in a strip along an edge."""
@@ -222,6 +222,7 @@ def cut_layer(
     if layout == "channels":
         parts = max(parts, ceil(most / ROWS))
         most = max(most // GRAINS, caches, 1)
+    parts = evened(parts)
     cuts, _ = _cuts([*problem.batch, *lengths], min(parts, most))
     group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
     step = max(panel // problem.parts, 1)
@@ -248,6 +249,11 @@ def _layer_parts(products: int) -> int:
     """
     worth = products // PRODUCTS
     return 1 << (worth.bit_length() + 1) // 2
+
+
+def evened(parts: int) -> int:
+    """A power of two, as most numbers of threads are, where parts are few."""
+    return 1 << (parts - 1).bit_length() if parts < FEW else parts
 
 
 def _boxes(problem: Problem, strips: int, in_place: bool) -> Iterator[tuple[Box, bool]]:
@@ -315,8 +321,7 @@ def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], in
 
     lead = [*problem.batch[:outer], *(1 for _ in rows), problem.groups]
     parts = max(parts, copies)
-    if parts < FEW:
-        parts = 1 << (parts - 1).bit_length()  # as most numbers of threads are
+    parts = evened(parts)
     lead_cuts, needed = _cuts(lead, parts)
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts, needed = _cuts([problem.out_channels], needed if copies == 1 else 1)

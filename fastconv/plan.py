@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import algorithms, backends, config, dtypes, parallel, rates, validate
-from .backends._protocol import Recording
+from .backends._protocol import Backend
 from .pieces import Pieces, cut, cut_layer
 from .problem import Form, Problem
+from .recorded import Recorded, plain, record
 from .work import Work, row_axis
 
 __all__ = ["Candidate", "Plan", "make", "thread_count"]
@@ -34,13 +35,6 @@ class Candidate(NamedTuple):
     seconds: float | None
     """Predicted for one thread."""
     refusal: str | None
-
-
-class Recorded(NamedTuple):
-    """The work on plain arrays in C order, as calls of kernels and nothing else."""
-
-    recording: Recording
-    pieces: int
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -119,7 +113,7 @@ class Plan:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
             result = np.empty(problem.out_shape, out.dtype) if in_the_way else out.view(np.ndarray)
-        if self._works and not self._recorded and _plain(samples) and _plain(result):
+        if self.begun and not self._recorded and plain(samples) and plain(result):
             self._record(samples, result)
         run, pieces = self.tasks(samples, result)
         parallel.run(run, pieces, thread_count(pieces, self.worth, self.threads))
@@ -141,12 +135,27 @@ class Plan:
 
     def _record(self, x: NDArray, out: NDArray) -> None:
         """Record the work on arrays that lie as these, if it can be."""
-        problem = self.problem
-        if out.dtype != problem.dtype:
+        if out.dtype != self.problem.dtype:
             return
-        work = self._work(problem.view_x(x), problem.view_out(out))
-        recording = None if self._wide else work.recorded(x, out)
-        self._recorded.append(None if recording is None else Recorded(recording, len(work)))
+        pieces = self.recordable(x, out)
+        whole = None if pieces is None else record(backends.load(self.backend), (out, x), pieces)
+        self._recorded.append(whole)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it ran before."""
+        return bool(self._works)
+
+    def recordable(self, x: NDArray, out: NDArray) -> list[Callable[[Backend], None]] | None:
+        """The pieces, for a recording with arrays that lie as these; None where they may differ
+        from run to run.
+        """
+        problem = self.problem
+        if self._wide or not algorithms.load(self.algorithm).repeats(problem):
+            return None
+        source, target = problem.view_x(x), problem.view_out(out)
+        work = self._work(source, target)
+        return [partial(work.run, source, target, number) for number in range(len(work))]
 
     @cached_property
     def weight_bytes(self) -> int:
@@ -212,11 +221,6 @@ def thread_count(pieces: int, worth: float, threads: int | None) -> int:
     """Threads that are allowed, of so many that have work and are worth their hand-over."""
     most = min(pieces, int(worth))
     return min(most, config.resolve_threads(threads)) if most > 1 else 1
-
-
-def _plain(array: NDArray) -> bool:
-    """Whether its items are aligned and in C order."""
-    return array.flags.c_contiguous and array.flags.aligned
 
 
 @lru_cache(maxsize=128)

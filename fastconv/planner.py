@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import algorithms, config, plan, validate, weight_gradient
+from . import algorithms, config, depthwise_gradient, plan, validate, weight_gradient
+from .depthwise_gradient import DepthwiseGradient
 from .plan import Candidate, Plan
 from .problem import Problem
 from .transposed import Transposed
@@ -41,7 +42,8 @@ WHOLE = frozenset((int,))
 NUMBERS = frozenset((bool, float, complex))
 
 
-Made = TypeVar("Made", Plan, Transposed, WeightGradient)
+Gradient = WeightGradient | DepthwiseGradient
+Made = TypeVar("Made", Plan, Transposed, Gradient)
 Asked = TypeVar("Asked")
 
 _plans: dict[Hashable, tuple[Any, int]] = {}
@@ -79,7 +81,7 @@ def make_weight_gradient(
     options: dict[str, Any],
     backend: str | None,
     threads: int | None,
-) -> WeightGradient:
+) -> Gradient:
     """The sums for ``ask(*arguments, **options)``."""
     return _remembered(_sum, ask, arguments, options, "auto", backend, threads)
 
@@ -206,9 +208,11 @@ def _transpose(
     return Transposed(asked.result, tuple(plans), tuple(strips), threads)
 
 
-def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> WeightGradient:
+def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> Gradient:
     if threads is not None:
         validate.thread_count(threads, f"{problem.name}: threads")
+    if depthwise_gradient.takes(problem):
+        return depthwise_gradient.make(problem, backend, threads)
     return weight_gradient.make(problem, backend, threads)
 
 

@@ -22,13 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import backends, config, parallel, scratch
-from .algorithms import Layout
 from .backends._protocol import Backend
 from .copies import Copy, copied_dilation
 from .problem import Axis, Problem
 from .work import row_axis
 
-__all__ = ["WeightGradient", "make"]
+__all__ = ["SLAB", "TASKS", "WeightGradient", "boxes", "make"]
 
 SLAB = 1 << 12
 """Outputs of a slab at most: so many products are summed one after the other."""
@@ -49,9 +48,7 @@ SHARED = 1 << 22
 CHANNELS = 8
 """Blocks hold multiples of so many channels in."""
 FILTERS = 32
-"""Blocks hold multiples of so many channels out, or of groups of one channel."""
-GROUPS = 8
-"""Groups of one channel that are summed side by side."""
+"""Blocks hold multiples of so many channels out."""
 
 Box = tuple[slice, ...]
 Empty = Callable[[tuple[int, ...], np.dtype], NDArray]
@@ -130,7 +127,7 @@ class Sums:
         """Fill ``out``, ``(G, K, C * taps)``, from ``x`` and ``gy``, both ``(images, G, …)``."""
         problem, (blocks, parts) = self.problem, self._cut
         taps = prod(problem.taps)
-        in_place = not (self._deep or problem.complex) and out.strides[1] == out.itemsize
+        in_place = not problem.complex and out.strides[1] == out.itemsize
         in_place = in_place and taps == 1
         outer = scratch.mark()
         apart: list[NDArray] = []
@@ -186,12 +183,6 @@ class Sums:
         return Block(*(slice(0, n) for n in lengths))
 
     @cached_property
-    def _deep(self) -> bool:
-        """Each group has one channel, and groups are neighbours."""
-        groups, *channels = self._weights[:3]
-        return channels == [1, 1] and groups >= GROUPS
-
-    @cached_property
     def _cut(self) -> tuple[list[Block], list[list[Box]]]:
         """Blocks of weights, and parts of the slabs.
 
@@ -207,7 +198,7 @@ class Sums:
         outs = (prod(problem.batch), *(axis.out for axis in problem.axes))
         parts = 1 << (max(min(tasks, ROOM // nbytes, prod(outs)), 1).bit_length() - 1)
 
-        groups = _spans(problem.groups, ceil(tasks / parts), FILTERS if self._deep else 1)
+        groups = _spans(problem.groups, ceil(tasks / parts), 1)
         needed = ceil(tasks / parts / len(groups))
         channels = _spans(problem.in_channels, needed, CHANNELS)
         filters = _spans(problem.out_channels, ceil(needed / len(channels)), FILTERS)
@@ -215,7 +206,7 @@ class Sums:
 
         some, c, k = (span.stop - span.start for span in blocks[0])
         copied = some * (c * prod(axis.stride for axis in problem.axes) + k) * problem.parts
-        slabs = _boxes(outs, max(min(SLAB, COPIED // copied, ceil(prod(outs) / parts)), 1))
+        slabs = boxes(outs, max(min(SLAB, COPIED // copied, ceil(prod(outs) / parts)), 1))
         return blocks, [slabs[span] for span in _spans(len(slabs), parts, 1)]
 
     def _real(self, channels: slice) -> slice:
@@ -226,9 +217,6 @@ class Sums:
         """Room for the sums of a block, ``(groups, filters, channels, *taps)``, as kernels want."""
         problem, last = self.problem, len(self.problem.taps)
         g, c, k = (span.stop - span.start for span in (groups, channels, filters))
-        if self._deep:
-            room = empty((*problem.taps, g), problem.compute)
-            return room.transpose(last, *range(last))[:, None, None]
         room = empty((g, c * problem.parts, *problem.taps, k * problem.parts), problem.compute)
         return room.transpose(0, last + 2, *range(1, last + 2))
 
@@ -256,26 +244,18 @@ class Sums:
         if row_axis(problem, gy, "channels") is None:
             gradients = self._neighbours(gradients)
         stride = tuple(axis.stride for axis in problem.axes)
-        layout: Layout = "channels" if self._deep else "planes"
-        if self._inside and row_axis(problem, x, layout) is not None:
+        if self._inside and row_axis(problem, x, "planes") is not None:
             reads = (a.reads(s.start, s.stop) for a, s in zip(problem.axes, region, strict=True))
             inside: Any = (..., *(slice(*ends) for ends in reads))
             samples = samples[inside]
             gaps = tuple(axis.dilation for axis in problem.axes)
         else:
             spans = tuple((span.start, span.stop) for span in region)
-            last = None if self._deep else len(region) - 1
+            last = len(region) - 1
             samples = _copied(problem, samples.shape[:3], spans, last).made(backend, samples)
             lengths = (span.stop - span.start for span in region)
             gaps = tuple(map(copied_dilation, problem.axes, lengths))
-        if not self._deep:
-            backend.contract_outputs(sums, samples, gradients, stride, gaps)
-            return
-        # Gradients filter the samples, and weights are what comes out.  Images are one more axis.
-        kernel = np.moveaxis(gradients[:, :, 0], 0, 1)
-        bias = np.zeros((len(kernel), 1), problem.compute)
-        across = np.moveaxis(samples, 0, 2)
-        backend.contract_taps(sums, across, kernel, bias, (1, *gaps), (1, *stride), False)
+        backend.contract_outputs(sums, samples, gradients, stride, gaps)
 
     @cached_property
     def _inside(self) -> bool:
@@ -320,12 +300,13 @@ def _spans(length: int, parts: int, step: int) -> list[slice]:
     return [slice(*edges[part : part + 2]) for part in range(parts)]
 
 
-def _boxes(lengths: tuple[int, ...], most: int) -> list[Box]:
-    """Boxes of at most so many items that together are everything, in order."""
+def boxes(lengths: tuple[int, ...], most: int) -> list[Box]:
+    """Boxes of about equally many items, at most so many, that are everything, in order."""
     steps = []
     for n in reversed(lengths):
-        steps.append(max(min(n, most), 1))
-        most //= steps[-1]
+        step = max(min(n, most), 1)
+        steps.append(ceil(n / ceil(n / step)))
+        most //= step
     spans = [
         [slice(start, min(start + step, n)) for start in range(0, n, step)]
         for n, step in zip(lengths, reversed(steps), strict=True)

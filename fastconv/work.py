@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import scratch
 from .algorithms import Algorithm, Layout
-from .backends._protocol import Backend, Recording
+from .backends._protocol import Backend
 from .pieces import Piece, Pieces
 from .problem import Problem
 
@@ -18,9 +18,6 @@ __all__ = ["Work", "row_axis"]
 
 KEPT = 1024
 """Pieces of a work that are remembered: making one costs more than starting it."""
-
-RECORDED = 64
-"""Pieces that are recorded at most: what is more costs more than its calls."""
 
 
 class Part(NamedTuple):
@@ -68,20 +65,6 @@ class Work:
                 self._store(backend, target, sums)
         finally:
             scratch.release(mark)
-
-    def recorded(self, x: NDArray, out: NDArray) -> Recording | None:
-        """All pieces as calls of kernels, for arrays that lie as these; nothing runs."""
-        if len(self) > RECORDED or not self.algorithm.repeats(self.problem):
-            return None
-        with scratch.apart() as room:
-            recording = self.backend.recording(out, x, room)
-            if recording is None:
-                return None
-            source, target = self.problem.view_x(x), self.problem.view_out(out)
-            for number in range(len(self)):
-                self.run(source, target, number, cast(Backend, recording))
-                recording.end_piece()
-        return recording if recording.end() else None
 
     def _part(self, number: int) -> Part:
         piece = self.pieces[number]

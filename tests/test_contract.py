@@ -226,6 +226,23 @@ def test_sums_of_many_terms(dtype, depth, length, kernels):
     outputs(kernels, channels_last((length, 1, 5, depth + 1), 1, dtype), gradient, (2,))
 
 
+@pytest.mark.parametrize("across", [3, 5])
+@pytest.mark.parametrize("gap", [1, 2, 3])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_few_sums_over_long_lines_of_taps(dtype, gap, across, kernels):
+    """As the gradient of weights asks for them, of every number of groups."""
+    for down, lines, length in product(range(1, 5), (1, 3), range(5, 10)):
+        shape = 41, 1, down + lines - 1, extent(across, length, 1, gap)
+        x = groups_last((1, *shape), 2, dtype, gap=length % 2)
+        w = weights_of_groups(41, (lines, length), dtype)
+        for groups in (7, 8, 16 + down, 20 + length, 41):
+            taps(kernels, x[:, :groups], w[:groups], None, (1, 1), (1, gap), gap=down % 2)
+    shape = 21, 1, extent(3, 40), extent(across, 50, 1, gap)
+    w = weights_of_groups(21, (40, 50), dtype)
+    for relu in (False, True):
+        taps(kernels, groups_last((1, *shape), 2, dtype), w, None, (1, 1), (1, gap), relu)
+
+
 def test_other_orders_of_weights_and_samples(kernels):
     x, gradient = whole((2, 1, 9, 6, 5), "float32"), channels_last((2, 1, 7, 5, 4), 2, "float32", 1)
     outputs(kernels, x, gradient, (2, 2))

@@ -60,7 +60,7 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    passes = max(1, sum(k > 1 for k in problem.taps) - FUSED + 1)
+    passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED)
     wide = problem.compute.itemsize / 4
     rows = sum(k.bit_length() for k in problem.taps) * prod(problem.canonical_out)
     additions = rows * wide * rates.of(backend).addition

@@ -8,7 +8,10 @@ from .. import rates
 from ..backends._protocol import Rates
 from ..problem import Problem
 
-__all__ = ["contraction_seconds", "seconds"]
+__all__ = ["contraction_seconds", "row_passes", "seconds"]
+
+PARTED = 4
+"""Passes over data whose channels are neighbours, for kernels that want rows."""
 
 
 def contraction_seconds(problem: Problem, rate: Rates, products: float, passes: int = 2) -> float:
@@ -16,6 +19,12 @@ def contraction_seconds(problem: Problem, rate: Rates, products: float, passes: 
     passes over the data: there and back, where it is laid out anew.
     """
     return _seconds(problem, rate, rate.contracted, products, passes)
+
+
+def row_passes(problem: Problem) -> int:
+    """Passes over the data of kernels that want rows."""
+    channels, last = problem.groups * problem.in_channels, problem.order[-1]
+    return PARTED if channels > 1 and last < max(problem.order) else 1
 
 
 def seconds(problem: Problem, backend: str, products: float, passes: int = 1) -> float:

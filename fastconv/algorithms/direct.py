@@ -37,8 +37,6 @@ ALONE = 1.5
 """Times that a product takes where rows of outputs read no rows together."""
 BEGUN_ALONE = 5
 """Times that beginning takes there."""
-PARTED = 4
-"""Passes over data whose channels are neighbours."""
 
 
 def refuses(problem: Problem) -> None:
@@ -66,10 +64,8 @@ def cost(problem: Problem, backend: str) -> float:
     if any(axis.taps > 1 and axis.dilation > axis.stride for axis in problem.axes[:-1]):
         apart *= ALONE
         starts *= BEGUN_ALONE
-    channels, last = problem.groups * problem.in_channels, problem.order[-1]
-    passes = PARTED if channels > 1 and last < max(problem.order) else 1
     begun = starts * START * rate.product
-    return costs.seconds(problem, backend, each * apart, passes) + begun
+    return costs.seconds(problem, backend, each * apart, costs.row_passes(problem)) + begun
 
 
 def prepare(

@@ -177,8 +177,8 @@ class Recording(Protocol):
     def end(self) -> bool:
         """Whether all that was called for can run again; nothing more will be."""
 
-    def on(self, out: object, x: object) -> Replay | None:
-        """What fills pieces of ``out`` from ``x``.
+    def on(self, out: object, *inputs: object) -> Replay | None:
+        """What fills pieces of ``out`` from one or two inputs.
 
         None where these are not plain arrays that lie as those it was recorded with, share memory,
         or are not to be written.
@@ -278,8 +278,9 @@ class Backend(Protocol):
     def store(self, out: NDArray, sums: NDArray) -> None:
         """Write sums into a result."""
 
-    def recording(self, out: NDArray, x: NDArray, room: NDArray) -> Recording | None:
-        """A recording of calls on these arrays, in C order and apart, and on room between steps.
+    def recording(self, arrays: tuple[NDArray, ...], room: NDArray) -> Recording | None:
+        """A recording of calls on a result and one or two inputs, in C order and apart, and on room
+        between steps.
 
         None where the backend has no recordings.
         """

@@ -21,9 +21,7 @@ cdef enum:
 
 cdef enum:
     OUT
-    X
-    ROOM
-    FIXED
+    FIXED = MOST_OPERANDS
 
 cdef enum:  # of `scratch.py`
     LINE = 64
@@ -194,20 +192,25 @@ cdef class Kernels:
 cdef class Recording(Kernels):
     """The steps of pieces, recorded with some arrays and run on others that lie alike.
 
-    `out` and `x` are in C order and apart, `room` is memory for what is between two steps; none of
-    it is touched before the recording runs.
+    A result and inputs are in C order and apart, `room` is memory for what is between two steps;
+    none of it is touched before the recording runs.
     """
     cdef Operands recorded_with
     cdef list kept, pieces
     cdef bytes geometry, steps
     cdef tuple formats
     cdef Py_ssize_t used
+    cdef int room
     cdef bint whole
 
-    def __cinit__(self, out, x, room):
-        self.recorded_with = Operands(out, x, room)
-        self.geometry = Operands(out, x).geometry()
-        self.formats = self.recorded_with.arrays[OUT].format, self.recorded_with.arrays[X].format
+    def __cinit__(self, tuple arrays, room):
+        cdef int i
+        self.room = len(arrays)
+        self.recorded_with = Operands(*arrays, room)
+        self.geometry = Operands(*arrays).geometry()
+        self.formats = tuple(
+            [<bytes> self.recorded_with.arrays[i].format for i in range(self.room)]
+        )
         self.kept, self.pieces = [], []
         self.steps = b""
         self.whole = True
@@ -236,10 +239,10 @@ cdef class Recording(Kernels):
         """Return where an array begins: in what changes from run to run, or where it always is."""
         cdef Py_ssize_t offset, stop
         cdef int memory, axis
-        for memory in range(FIXED):
+        for memory in range(self.room + 1):
             offset = <char *> array.buf - <char *> self.recorded_with.arrays[memory].buf
             if 0 <= offset < self.recorded_with.arrays[memory].len:
-                if memory == ROOM:
+                if memory == self.room:
                     stop = offset + array.itemsize
                     for axis in range(array.ndim):
                         stop += (array.shape[axis] - 1) * array.strides[axis]
@@ -263,33 +266,39 @@ cdef class Recording(Kernels):
         self.recorded_with = None
         return self.whole
 
-    def on(self, out, x):
-        """Return what fills a piece of `out` from `x`, by its number.
+    def on(self, *arrays):
+        """Return what fills a piece of the first array from the others, by its number.
 
         None where these are not plain arrays that lie as those it was recorded with, share memory,
         or are not to be written.
         """
         cdef Operands operands
-        if type(out) is not ndarray or type(x) is not ndarray:
-            return None
+        for array in arrays:
+            if type(array) is not ndarray:
+                return None
         try:
-            operands = Operands(out, x)
+            operands = Operands(*arrays)
         except (BufferError, ValueError):
             return None
         return Replay(self, operands) if self.fits(operands) else None
 
     cdef bint fits(self, Operands operands) except -1:
-        cdef const Py_buffer *out = &operands.arrays[OUT]
-        cdef const Py_buffer *x = &operands.arrays[X]
-        cdef uintptr_t a = <uintptr_t> out.buf, b = <uintptr_t> x.buf
-        return (
-            operands.geometry() == self.geometry
-            and strcmp(out.format, <const char *> <bytes> self.formats[OUT]) == 0
-            and strcmp(x.format, <const char *> <bytes> self.formats[X]) == 0
-            and a % <uintptr_t> out.itemsize == 0
-            and b % <uintptr_t> x.itemsize == 0
-            and (a + <uintptr_t> out.len <= b or b + <uintptr_t> x.len <= a)
-        )
+        cdef const Py_buffer *array
+        cdef uintptr_t a = <uintptr_t> operands.arrays[OUT].buf, b
+        cdef uintptr_t end = a + <uintptr_t> operands.arrays[OUT].len
+        cdef int i
+        if operands.geometry() != self.geometry:
+            return False
+        for i in range(operands.count):
+            array = &operands.arrays[i]
+            b = <uintptr_t> array.buf
+            if strcmp(array.format, <const char *> <bytes> self.formats[i]) != 0:
+                return False
+            if b % <uintptr_t> array.itemsize != 0:
+                return False
+            if i != OUT and a < b + <uintptr_t> array.len and b < end:
+                return False
+        return True
 
 
 cdef class Replay:
@@ -334,9 +343,9 @@ cdef class Replay:
         cdef Py_ssize_t i
         cdef int operand
         cdef bint count = True
-        memory[OUT] = <uintptr_t> self.operands.arrays[OUT].buf
-        memory[X] = <uintptr_t> self.operands.arrays[X].buf
-        memory[ROOM] = (<uintptr_t> room + LINE - 1) // LINE * LINE
+        for operand in range(self.operands.count):
+            memory[operand] = <uintptr_t> self.operands.arrays[operand].buf
+        memory[self.operands.count] = (<uintptr_t> room + LINE - 1) // LINE * LINE
         memory[FIXED] = 0
         with nogil:
             for i in range(n):

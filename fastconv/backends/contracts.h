@@ -29,6 +29,10 @@ typedef struct {
 #define GEMM_ROWS 6
 /* The most outputs of a line that share samples of depthwise sums. */
 #define LINE_OUTPUTS 7
+/* The least terms of a line whose depthwise sums stay in registers while they share samples. */
+#define LINE_TERMS 6
+/* Terms of a line that are added for all channels before the next ones. */
+#define NEAR_TERMS 28
 #define BLOCK_TERMS 512
 /* Items of as many rows of channels as are filtered at a time. */
 #define NEAR_ITEMS 8192

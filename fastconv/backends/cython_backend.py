@@ -189,8 +189,8 @@ def store(out: NDArray, sums: NDArray) -> None:
         numpy_backend.store(out, sums)
 
 
-def recording(out: NDArray, x: NDArray, room: NDArray) -> Recording:
-    made: Recording = _kernels().Recording(out, x, room)
+def recording(arrays: tuple[NDArray, ...], room: NDArray) -> Recording:
+    made: Recording = _kernels().Recording(arrays, room)
     return made
 
 

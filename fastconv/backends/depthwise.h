@@ -172,9 +172,124 @@ static NAMED(rows_t) *NAMED(rows_for)(const contract_t *n)
     return NAMED(some_rows);
 }
 
+/* Long sums of few rows: neighbouring terms for some lines of neighbouring rows, whose terms are as far
+ * apart as they are or twice as far.  Two terms share samples. */
+static ALWAYS_INLINE void NAMED(add_terms)(T *out, const T *x, const T *w, const T *bias,
+                                           const contract_t *n, const gemm_row_t *row,
+                                           const run_t *run, int64_t left, const int across,
+                                           const int stride, const int down)
+{
+    const int64_t tap_x = row[1].a - row[0].a, term_w = run[1].b - run[0].b;
+    VEC sum[3][5];
+    const int begun = run > n->run;
+    UNROLL
+    for (int r = 0; r < down; r++) {
+        UNROLL
+        for (int t = 0; t < across; t++)
+            sum[r][t] = *(const VEC *)(begun ? out + row[r * across + t].out : bias);
+    }
+    const T *from[3], *weights = w + run->b;
+    UNROLL
+    for (int r = 0; r < down; r++) from[r] = x + row[r * across].a + run->a;
+    for (; left > 1; left -= 2, weights += 2 * term_w) {
+        VEC first = *(const VEC *)weights, second = *(const VEC *)(weights + term_w);
+        LOADED_ONCE(first);
+        LOADED_ONCE(second);
+        UNROLL
+        for (int r = 0; r < down; r++) {
+            UNROLL
+            for (int place = 0; place < across + stride; place++) {
+                VEC sample = *(const VEC *)(from[r] + place * tap_x);
+                LOADED_ONCE(sample);
+                if (place < across) sum[r][place] += sample * first;
+                if (place >= stride) sum[r][place - stride] += sample * second;
+            }
+            from[r] += 2 * stride * tap_x;
+        }
+    }
+    if (left) {
+        VEC weight = *(const VEC *)weights;
+        UNROLL
+        for (int r = 0; r < down; r++) {
+            UNROLL
+            for (int t = 0; t < across; t++)
+                sum[r][t] += *(const VEC *)(from[r] + t * tap_x) * weight;
+        }
+    }
+    UNROLL
+    for (int r = 0; r < down; r++) {
+        UNROLL
+        for (int t = 0; t < across; t++) *(VEC *)(out + row[r * across + t].out) = sum[r][t];
+    }
+}
+
+/* Neighbouring terms for all rows, as many at a time as stay in registers. */
+static ALWAYS_INLINE void NAMED(some_terms)(T *out, const T *x, const T *w, const T *bias,
+                                            const contract_t *n, const run_t *run,
+                                            int64_t terms, const int across, const int stride,
+                                            const int down)
+{
+    const gemm_row_t *row = n->row, *last = n->row + n->rows;
+    for (; row + down * across <= last; row += down * across)
+        NAMED(add_terms)(out, x, w, bias, n, row, run, terms, across, stride, down);
+    for (; row < last; row += across)
+        NAMED(add_terms)(out, x, w, bias, n, row, run, terms, across, stride, 1);
+}
+
+#define TERMS(across, stride, down)                                                      \
+    static void NAMED(terms_##across##_##stride)(T *out, const T *x, const T *w, const T *bias, \
+                                                 const contract_t *n, const run_t *run,  \
+                                                 int64_t terms)                          \
+    {                                                                                    \
+        NAMED(some_terms)(out, x, w, bias, n, run, terms, across, stride, down);         \
+    }
+TERMS(3, 1, 3)
+TERMS(3, 2, 3)
+TERMS(5, 1, 2)
+TERMS(5, 2, 2)
+#undef TERMS
+
+typedef void NAMED(terms_t)(T *, const T *, const T *, const T *, const contract_t *, const run_t *,
+                            int64_t);
+
+/* What sums long lines of terms, or nothing where lines are short or rows do not share samples. */
+static NAMED(terms_t) *NAMED(terms_for)(const contract_t *n)
+{
+    if (n->line_taps < LINE_TERMS || n->cols < LANES || n->line < 2 || n->relu) return NULL;
+    const int64_t tap = n->row[1].a - n->row[0].a, step = n->run[1].a - n->run[0].a;
+    if (n->line == 3 && step == tap) return NAMED(terms_3_1);
+    if (n->line == 3 && step == 2 * tap) return NAMED(terms_3_2);
+    if (n->line == 5 && step == tap) return NAMED(terms_5_1);
+    if (n->line == 5 && step == 2 * tap) return NAMED(terms_5_2);
+    return NULL;
+}
+
+/* All terms, some of a line at a time, so that their samples stay near for all channels.  The last vector
+ * reaches back, and adds all of its terms again. */
+static void NAMED(terms_of_channels)(T *out, const T *x, const T *w, const T *bias,
+                                     const contract_t *n, NAMED(terms_t) *sum)
+{
+    const run_t *end = n->run + n->first_run[n->blocks];
+    const int64_t last = n->cols - LANES, line = n->line_taps;
+    for (int back = 0; back <= (n->cols % LANES != 0); back++) {
+        for (const run_t *run = n->run; run < end; run += line) {
+            for (int64_t done = 0; done < line; done += NEAR_TERMS) {
+                const int64_t some = line - done < NEAR_TERMS ? line - done : NEAR_TERMS;
+                for (int64_t col = back ? last : 0; col <= last; col += LANES)
+                    sum(out + col, x + col, w + col, bias + col, n, run + done, some);
+            }
+        }
+    }
+}
+
 /* All rows, some lines at a time, so that the samples of their taps stay near for all channels. */
 static void NAMED(taps_of_channels)(T *out, const T *x, const T *w, const T *bias, const contract_t *n)
 {
+    NAMED(terms_t) *sum_terms = NAMED(terms_for)(n);
+    if (sum_terms) {
+        NAMED(terms_of_channels)(out, x, w, bias, n, sum_terms);
+        return;
+    }
     NAMED(rows_t) *sum = NAMED(rows_for)(n);
     const int64_t unit = sum == NAMED(some_rows) ? GEMM_ROWS : n->line;
     int64_t some = NEAR_ITEMS / n->cols / unit * unit;

@@ -289,7 +289,7 @@ def store(out: NDArray, sums: NDArray) -> None:
     dtypes.store(out, sums)
 
 
-def recording(out: NDArray, x: NDArray, room: NDArray) -> None:
+def recording(arrays: tuple[NDArray, ...], room: NDArray) -> None:
     return None
 
 

@@ -26,8 +26,8 @@ RANK = 5
 SHORT = 64
 """Items of a row below which it is copied together with those that follow it."""
 BYTES = np.dtype("u1")
-ROOM = 2
-"""The number of the memory between steps; before it come the result and the samples."""
+ROOM = -1
+"""The number of the memory between steps; before it come the result and the inputs."""
 
 
 class Kernels:
@@ -210,13 +210,13 @@ class Step(NamedTuple):
 class Recording(Kernels):
     """The steps of pieces, recorded with some arrays and run on others that lie alike.
 
-    ``out`` and ``x`` are in C order and apart, ``room`` is memory for what is between two steps;
+    A result and inputs are in C order and apart, ``room`` is memory for what is between two steps;
     none of it is touched before the recording runs.
     """
 
-    def __init__(self, out: NDArray, x: NDArray, room: NDArray) -> None:
-        self._ranges = [(a.ctypes.data, a.nbytes) for a in (out, x, room)]
-        self._geometry = _geometry(out), _geometry(x)
+    def __init__(self, arrays: tuple[NDArray, ...], room: NDArray) -> None:
+        self._ranges = [(a.ctypes.data, a.nbytes) for a in (*arrays, room)]
+        self._geometry = [*map(_geometry, arrays)]
         self._pieces: list[list[Step]] = []
         self._steps: list[Step] = []
         self._used = 0
@@ -263,26 +263,26 @@ class Recording(Kernels):
     def end(self) -> bool:
         return self._whole
 
-    def on(self, out: object, x: object) -> Replay | None:
-        if type(out) is not np.ndarray or type(x) is not np.ndarray:
+    def on(self, *arrays: Any) -> Replay | None:
+        if any(type(array) is not np.ndarray for array in arrays):
             return None
-        if (_geometry(out), _geometry(x)) != self._geometry:
+        if [*map(_geometry, arrays)] != self._geometry:
             return None
-        flags = out.flags
-        if not (flags.writeable and flags.aligned and x.flags.aligned):
+        out, *inputs = arrays
+        if not (out.flags.writeable and all(array.flags.aligned for array in arrays)):
             return None
-        if np.may_share_memory(out, x):
+        if any(np.may_share_memory(out, array) for array in inputs):
             return None
-        return Replay(self._pieces, self._used, out, x)
+        return Replay(self._pieces, self._used, arrays)
 
 
 class Replay:
     """A recording, the arrays that it runs on, and the pieces whose results do not count."""
 
-    def __init__(self, pieces: list[list[Step]], used: int, out: NDArray, x: NDArray) -> None:
+    def __init__(self, pieces: list[list[Step]], used: int, arrays: tuple[NDArray, ...]) -> None:
         self._pieces = pieces
         self._used = used
-        self._arrays = out, x
+        self._arrays = arrays
         self.failed: list[int] = []
 
     def __call__(self, number: int) -> None:

@@ -1,0 +1,171 @@
+"""The gradient of the weights of a depthwise convolution: a long sum over outputs for each tap.
+
+Each group has one channel in and one out.  The gradients of the outputs are a kernel that filters
+the samples, and weights are what comes out, with groups as neighbours.  Outputs come in slabs, each
+of which has sums of its own; these are added in the order of the slabs.
+
+How outputs are cut depends on the problem alone: the bits are the same for any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import backends, config, parallel, scratch
+from .backends._protocol import Backend
+from .copies import Copy, copied_dilation
+from .pieces import evened
+from .problem import Problem
+from .recorded import Recorded, plain, record
+from .weight_gradient import SLAB, TASKS, boxes
+from .work import row_axis
+
+__all__ = ["DepthwiseGradient", "make", "takes"]
+
+GROUPS = 8
+"""Groups that fill a vector."""
+COPIED = 1 << 18
+"""Items that are copied for a slab."""
+PRODUCTS = 1 << 19
+"""Products of a slab at least."""
+ROOM = 1 << 21
+"""Bytes of sums that are kept apart at a time."""
+
+Box = tuple[slice, ...]
+Task = Callable[[int], None]
+_copied = lru_cache(maxsize=1024)(Copy.of)
+
+
+def takes(problem: Problem) -> bool:
+    """Whether groups are many, each with one real channel in and one out."""
+    channels = problem.in_channels, problem.out_channels, problem.parts
+    return channels == (1, 1, 1) and problem.groups >= GROUPS
+
+
+def make(problem: Problem, backend: str, threads: int | None) -> DepthwiseGradient:
+    """The sums for a problem that it takes."""
+    return DepthwiseGradient(problem, backends.load(backend), threads)
+
+
+@dataclass(eq=False)
+class DepthwiseGradient:
+    """The gradient of a depthwise convolution's weights: call it on samples and gradients."""
+
+    problem: Problem
+    backend: Backend
+    threads: int | None
+    weight_bytes = 0
+    """It keeps none."""
+    _begun: bool = field(default=False, init=False)
+    _recorded: list[Recorded | None] = field(default_factory=list, init=False)
+    """As a plan's, of all slabs."""
+
+    def __call__(self, x: NDArray, gy: NDArray) -> NDArray:
+        """For each weight, the sum over outputs of ``gy`` times the sample, ``(K, 1, *taps)``."""
+        problem, slabs = self.problem, len(self._slabs)
+        weights = np.zeros((problem.groups, 1, *problem.taps), problem.compute)
+        if not gy.size:
+            return weights
+        together = min(slabs, max(ROOM // weights.nbytes, 1))
+        sums = np.empty((together, *problem.taps, problem.groups), problem.compute)
+        task = self._again(sums, x, gy) or self._task(sums, x, gy)
+        threads = config.resolve_threads(self.threads)
+        total = np.zeros(sums.shape[1:], problem.compute)
+        for first in range(0, slabs, together):
+            some = range(first, min(first + together, slabs))
+            parallel.run(partial(_call, task, first), len(some), threads)
+            total += sums[: len(some)].sum(0)
+        self._begun = True
+        self.backend.store(weights[:, 0], np.moveaxis(total, -1, 0))
+        return weights
+
+    def _again(self, sums: NDArray, x: NDArray, gy: NDArray) -> Task | None:
+        """What sums a slab by its number from a recording, if there is one for such arrays."""
+        if self._begun and not self._recorded and plain(x) and plain(gy):
+            whole = None
+            if len(sums) == len(self._slabs):
+                whole = record(self.backend, (sums, x, gy), self._pieces(sums, x, gy))
+            self._recorded.append(whole)
+        recorded = self._recorded[0] if self._recorded else None
+        return recorded and recorded.recording.on(sums, x, gy)
+
+    def _task(self, sums: NDArray, x: NDArray, gy: NDArray) -> Task:
+        """What sums a slab by its number."""
+        pieces = self._pieces(sums, x, gy)
+        return lambda number: pieces[number](self.backend)
+
+    def _pieces(self, sums: NDArray, x: NDArray, gy: NDArray) -> list[Callable[[Backend], None]]:
+        problem = self.problem
+        batch, images, last = len(problem.batch), prod(problem.batch), len(problem.taps)
+        samples = problem.view_x(x).reshape(images, *problem.canonical_x[batch:])
+        gradients = problem.view_out(gy).reshape(images, *problem.canonical_out[batch:])
+        rows = sums.transpose(0, last + 1, *range(1, last + 1))[:, :, None, None]
+        return [
+            partial(self._add_slab, rows[number % len(sums)], slab, samples, gradients)
+            for number, slab in enumerate(self._slabs)
+        ]
+
+    @cached_property
+    def _slabs(self) -> list[Box]:
+        """Boxes of outputs: some for each thread, whose copies stay in its cache."""
+        problem = self.problem
+        outs = (prod(problem.batch), *(axis.out for axis in problem.axes))
+        outputs = prod(outs)
+        copied = outputs * problem.groups * (prod(axis.stride for axis in problem.axes) + 1)
+        products = outputs * problem.groups * prod(problem.taps)
+        least = max(ceil(copied / COPIED), ceil(outputs / SLAB), 1)
+        parts = evened(max(least, min(products // PRODUCTS, TASKS)))
+        return boxes(outs, max(ceil(outputs / parts), 1))
+
+    def _add_slab(
+        self, sums: NDArray, slab: Box, x: NDArray, gy: NDArray, backend: Backend
+    ) -> None:
+        """Fill ``sums``, ``(G, 1, 1, *taps)``, from the outputs of a slab."""
+        problem, (images, *region) = self.problem, slab
+        mark = scratch.mark()
+        try:
+            whole: Any = (images, slice(None), 0, *region)
+            gradients = gy[whole]
+            if row_axis(problem, gy, "channels") is None:
+                copy = scratch.empty(_last(gradients.shape), problem.compute)
+                backend.store(np.moveaxis(copy, -1, 1), gradients)
+                gradients = np.moveaxis(copy, -1, 1)
+            samples, gaps = self._samples(slab, x, backend)
+            bias = np.zeros((problem.groups, 1), problem.compute)
+            stride = tuple(axis.stride for axis in problem.axes)
+            # Images are one more axis, along which the kernel reaches over all of them.
+            across, kernel = np.moveaxis(samples, 0, 2), np.moveaxis(gradients, 0, 1)
+            backend.contract_taps(sums, across, kernel, bias, (1, *gaps), (1, *stride), False)
+        finally:
+            scratch.release(mark)
+
+    def _samples(self, slab: Box, x: NDArray, backend: Backend) -> tuple[NDArray, tuple[int, ...]]:
+        """What a slab reads, with groups as neighbours, and the distances of its taps."""
+        problem, (images, *region) = self.problem, slab
+        axes = problem.axes
+        inside = all(axis.interior == (0, axis.out) for axis in axes)
+        if inside and row_axis(problem, x, "channels") is not None:
+            reads = (a.reads(s.start, s.stop) for a, s in zip(axes, region, strict=True))
+            place: Any = (images, ..., *(slice(*ends) for ends in reads))
+            return x[place], tuple(axis.dilation for axis in axes)
+        spans = tuple((span.start, span.stop) for span in region)
+        lead = images.stop - images.start, problem.groups, 1
+        samples = _copied(problem, lead, spans, None).made(backend, x[images])
+        gaps = (copied_dilation(axis, b - a) for axis, (a, b) in zip(axes, spans, strict=True))
+        return samples, tuple(gaps)
+
+
+def _call(task: Task, first: int, number: int) -> None:
+    task(first + number)
+
+
+def _last(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """With groups as the last axis."""
+    return (shape[0], *shape[2:], shape[1])
