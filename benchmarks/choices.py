@@ -54,6 +54,10 @@ KERNELS = {
     "factors": lambda taps: tuple(map(gaussian, taps)),
     "gaussian": lambda taps: product(list(map(gaussian, taps))),
     "box": lambda taps: np.full(taps, 1 / np.prod(taps)),
+    "diagonal": lambda taps: np.eye(*taps) * weights(taps),
+    "ring": lambda taps: (np.abs(distances(taps) - taps[0] // 2) < 0.5) * weights(taps),
+    "cross": lambda taps: (distances(taps) % (taps[0] // 2 + 1) == 0) * weights(taps),
+    "few": lambda taps: (weights(taps, 1) < 0.1) * weights(taps),
     "sum of two products": lambda taps: product(list(map(gaussian, taps))) - 1 / np.prod(taps),
 }
 
