@@ -176,7 +176,14 @@ _ROWS: list[Case | LayerCase] = [
     *(_image(f"dense {k}x{k}", "dense", k) for k in (3, 5, 7, 9, 11)),
     *(_image(f"dense {k}x{k}", "fft", k) for k in (15, 31, 63)),
     _image("diagonal 31x31", "dense", 31, diagonal=True),
-    _image("uint8 diagonal 31x31", "dense", 31, diagonal=True, dtype="uint8"),
+    _image(
+        "uint8 diagonal 31x31",
+        "dense",
+        31,
+        diagonal=True,
+        dtype="uint8",
+        options={"dtype": "uint8"},
+    ),
     *(
         _image(f"{dtype} 5x5", "dtypes", 5, dtype=dtype, w_dtype=w_dtype, options={"dtype": dtype})
         for dtype, w_dtype in [
