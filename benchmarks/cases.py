@@ -42,6 +42,8 @@ class Case:
         The dtype of the kernel.
     separable : bool
         Pass the kernel as one vector an axis, with the lengths in `w`.
+    diagonal : bool
+        Let all weights of the kernel be zero but those of its diagonal.
     planned : bool
         Time a plan's call, not the function's.
     options : mapping
@@ -56,6 +58,7 @@ class Case:
     dtype: str = "float32"
     w_dtype: str = "float32"
     separable: bool = False
+    diagonal: bool = False
     planned: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,7 +70,8 @@ class Case:
             return (x,)
         if self.separable:
             return x, tuple(_weights(rng, (n,), self.w_dtype) for n in self.w)
-        return x, _weights(rng, self.w, self.w_dtype)
+        w = _weights(rng, self.w, self.w_dtype)
+        return x, np.diag(np.diag(w)) if self.diagonal else w
 
     def call(self, backend: str | None, threads: int | None = None) -> Call:
         """Return a function without arguments that makes the call on a backend."""
@@ -82,6 +86,7 @@ class Case:
     def operations(self) -> int:
         """Products and sums of real numbers that a direct sum takes, at stride 1 and if known."""
         taps = sum(self.w) if self.separable else np.prod(self.w)
+        taps = min(self.w) if self.diagonal else taps
         factor = 8 if self.dtype.startswith("complex") else 2
         return int(factor * taps * np.prod(self.x)) if self.function == "correlate" else 0
 
@@ -170,6 +175,15 @@ def _filter(name: str, group: str, dtype: str, **options: Any) -> Case:
 _ROWS: list[Case | LayerCase] = [
     *(_image(f"dense {k}x{k}", "dense", k) for k in (3, 5, 7, 9, 11)),
     *(_image(f"dense {k}x{k}", "fft", k) for k in (15, 31, 63)),
+    _image("diagonal 31x31", "dense", 31, diagonal=True),
+    _image(
+        "uint8 diagonal 31x31",
+        "dense",
+        31,
+        diagonal=True,
+        dtype="uint8",
+        options={"dtype": "uint8"},
+    ),
     *(
         _image(f"{dtype} 5x5", "dtypes", 5, dtype=dtype, w_dtype=w_dtype, options={"dtype": dtype})
         for dtype, w_dtype in [

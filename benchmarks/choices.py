@@ -7,6 +7,7 @@ rounds of the chosen algorithm's time as a multiple of the best one's, neighbour
 """
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -49,11 +50,29 @@ def product(rows: list[np.ndarray]) -> np.ndarray:
     return dense
 
 
+def random(taps: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Weights whose sum is about a half."""
+    return np.random.default_rng(seed).random(taps) / np.prod(taps)
+
+
+def only(taps: tuple[int, ...], kept: Callable[..., np.ndarray]) -> np.ndarray:
+    """Weights where the distances from the middle along each axis say so, and zeros."""
+    distances = np.meshgrid(*(np.arange(k) - k // 2 for k in taps), indexing="ij")
+    return random(taps) * kept(*distances)
+
+
 KERNELS = {
-    "random": lambda taps: np.random.default_rng(0).random(taps) / np.prod(taps),
+    "random": random,
     "factors": lambda taps: tuple(map(gaussian, taps)),
     "gaussian": lambda taps: product(list(map(gaussian, taps))),
     "box": lambda taps: np.full(taps, 1 / np.prod(taps)),
+    "diagonal": lambda taps: only(taps, lambda rows, columns: rows == columns),
+    "ring": lambda taps: only(
+        taps, lambda rows, columns: abs(np.hypot(rows, columns) - taps[0] // 2) < 0.5
+    ),
+    "cross": lambda taps: only(taps, lambda rows, columns: rows * columns == 0),
+    "every fourth": lambda taps: only(taps, lambda rows, columns: rows % 4 + columns % 4 == 0),
+    "a tenth": lambda taps: random(taps) * (random(taps, 1) < 0.1 * random(taps, 1).max()),
     "sum of two products": lambda taps: product(list(map(gaussian, taps))) - 1 / np.prod(taps),
 }
 
@@ -67,6 +86,15 @@ CASES = [
     *(Case((1024, 1024), "gaussian", (k, k)) for k in (3, 5, 7, 9, 15, 31, 63)),
     *(Case((1024, 1024), "box", (k, k)) for k in (3, 5, 9, 15, 31, 63)),
     *(Case((1024, 1024), "sum of two products", (k, k)) for k in (5, 9, 15, 31)),
+    *(
+        Case((n, n), kind, (k, k), dtype)
+        for n in (256, 1024)
+        for kind, k in [
+            *(("diagonal", 9), ("diagonal", 31), ("ring", 31)),
+            *(("cross", 5), ("a tenth", 15), ("every fourth", 17)),
+        ]
+        for dtype in ("float32", "uint8")
+    ),
     *(Case((1023, 769), "random", (9, 9), boundary=b) for b in ("mirror", "wrap")),
     *(Case((1023, 769), "factors", (9, 9), boundary=b) for b in ("nearest", "symmetric")),
     *(

@@ -53,6 +53,11 @@ def factored():
     return planned(fc.plan_correlate, (40, 500), np.float32, factors, **how)
 
 
+def sparse():
+    w, how = np.diag([1, 2, 0, 3, 4]), {"algorithm": "sparse", "boundary": "mirror"}
+    return planned(fc.plan_correlate, (40, 300), np.uint8, w, dtype=np.int16, **how)
+
+
 def layer(channels, filters, taps, size=9, **how):
     last = how.get("layout") == "NHWC"
     shape = (2, size, size + 2, channels) if last else (2, channels, size, size + 2)
@@ -76,6 +81,7 @@ PLANS = {
     "colours": filtered(shape=(20, 30, 3), axes=(0, 1), algorithm="direct"),
     "large": filtered(shape=(700, 611), boundary="mirror", threads=2, algorithm="direct"),
     "factors": factored,
+    "sparse": sparse,
     "nothing": filtered(shape=(0, 5), algorithm="direct"),
     "depthwise": layer(16, 16, 3, groups=16, padding=1, algorithm="depthwise"),
     "depthwise, last": layer(16, 16, 3, groups=16, layout="NHWC", algorithm="depthwise"),
@@ -259,7 +265,8 @@ def test_a_source_may_be_read_only(recorded, by_hand):
 
 def test_what_looks_at_its_values_is_not_recorded():
     x = oracle.samples((64, 64), np.float32)
-    for algorithm, w in (("fft", oracle.samples((9, 9), np.float32)), ("box", np.ones((3, 3)))):
+    dense, equal, diagonal = oracle.samples((9, 9), np.float32), np.ones((3, 3)), np.eye(5)
+    for algorithm, w in (("fft", dense), ("box", equal), ("sparse", diagonal)):
         plan = planned(fc.plan_correlate, x.shape, x.dtype, w, algorithm=algorithm)
         finite = [plan(x) for _ in range(3)]
         assert plan._recorded == [None]

@@ -69,12 +69,10 @@ def test_walks(shape, taps, how, dtype, backend, ran):
     assert_close(run(x, w, backend, ran, **how), oracle.correlate(x, w, **how).everywhere())
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
 def test_every_pixel_of_larger_arrays(boundary, dtype, backend, ran):
-    x, w = oracle.samples((500, 411), dtype), diagonal(31, "int64" if dtype == "int64" else float)
-    if dtype == "int64":
-        x >>= 40
+    x, w = oracle.samples((700, 611), dtype), diagonal(9)
     got = run(x, w, backend, ran, boundary=boundary, threads=2)
     assert_close(got, oracle.by_taps(x, w, boundary=boundary))
 

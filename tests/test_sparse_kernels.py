@@ -73,12 +73,12 @@ def test_batches_groups_filters_and_any_number_of_axes(dtype, shape, kernel):
         call(kernel, x, taps, some(taps, 2, 3), filters, relu=True)
 
 
-@pytest.mark.parametrize("columns", [1, 2, 7, 16, 27, 70])
+@pytest.mark.parametrize("columns", [1, 2, 7, 16, 27])
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nothing_is_written_around_out(dtype, steps, columns, kernel):
     x = whole((1, 1, 7, columns + 2), dtype)
-    out = Framed((1, 1, 5, columns), dtype, steps)
+    out = Framed((1, 1, 5, columns), dtype, STEPS[steps])
     call(kernel, x, (3, 3), some((3, 3), 4), out=out)
 
 

@@ -34,14 +34,10 @@ IN_PLACE = False
 """A copy is near while one tap after the other reads it; its look is, too."""
 MOST = 0.5
 """Share of the taps that may be other than zero."""
-ALONE = 1.45
-"""Times that a product takes, of that in a row of taps."""
-PASSES = 2
-"""Passes over the data, of which one is a copy."""
-LOOK = 1
-"""Passes more, where samples are looked at."""
+ALONE = 1.5
+"""Times that a product takes, of one in a row of taps."""
 WALKED = 4
-"""Calls more, which no recording repeats then."""
+"""Calls more, where no recording repeats them."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -67,10 +63,10 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 
 def cost(problem: Problem, backend: str) -> float:
-    """Seconds on one thread."""
+    """Seconds on one thread: a look is one more pass."""
     rate, looks = rates.of(backend), _looks(problem)
     slow_products = products(problem) * rate.one_row * ALONE
-    seconds = costs.seconds(problem, backend, slow_products, PASSES + LOOK * looks)
+    seconds = costs.seconds(problem, backend, slow_products, 1 + looks)
     return seconds + looks * WALKED * rate.call
 
 

@@ -71,7 +71,7 @@ def correlate(
         overlap `x`.
     dtype : dtype, optional
         Of the result.  Default: ``np.result_type(x, w)``, with bool counting as uint8.
-    algorithm : {"auto", "box", "separable", "fft", "direct"}
+    algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}
         "auto" takes the one that is expected to be fastest; `plan_correlate` tells which.
     backend : {"cython", "numba", "numpy"}, optional
         Default: see `get_backend`.
@@ -98,11 +98,12 @@ def correlate(
     kernel covers it and no others.
 
     For each output, "direct" takes a product for each tap; "separable" (kernels given as factors,
-    or found to be a product, or a sum of up to three) one for each tap of a factor; "box" (equal
-    weights) a few additions; "fft" (large kernels without a stride) about as much for any kernel.
-    The last three round otherwise than "direct": errors of "fft" are some eps of the largest
-    samples nearby, not of those that an output reads.  Integers are exact in all of them.  Beside
-    the result they take some MB a thread.  An interrupt (Ctrl-C) leaves `out` partly written.
+    or found to be a product, or a sum of up to three) one for each tap of a factor; "sparse" (half
+    of the taps or more are zero) one for each other tap; "box" (equal weights) a few additions;
+    "fft" (large kernels without a stride) about as much for any kernel.  They round otherwise than
+    "direct": errors of "fft" are some eps of the largest samples nearby, not of those that an
+    output reads.  Integers are exact in all of them.  Beside the result they take some MB a thread.
+    An interrupt (Ctrl-C) leaves `out` partly written.
 
     Examples
     --------

@@ -54,7 +54,7 @@ def gaussian(
     out : ndarray, optional
         Receives the result, in its own dtype.  It may be `image` itself, and otherwise must not
         overlap it.
-    algorithm : {"auto", "box", "separable", "fft", "direct"}
+    algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}
         "auto" takes the one that is expected to be fastest.
     backend : {"cython", "numba", "numpy"}, optional
         Default: see `fastconv.get_backend`.
@@ -226,8 +226,8 @@ def motion_blur(
     The line is centred on the pixel.  A point between pixels is shared out among the four around
     it by how near they are, so that lines of even length reach over one pixel more.
 
-    It costs ``length`` products for each pixel along rows or columns, and up to its square for
-    lines aslant.
+    It costs ``length`` products for each pixel along rows or columns, and up to four times as many
+    for long lines aslant.
 
     References
     ----------
