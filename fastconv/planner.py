@@ -22,7 +22,7 @@ from . import algorithms, config, depthwise_gradient, plan, validate, weight_gra
 from .depthwise_gradient import DepthwiseGradient
 from .plan import Candidate, Plan
 from .problem import Problem
-from .transposed import Transposed
+from .transposed import Transposed, wants_neighbours, with_neighbours
 from .weight_gradient import WeightGradient
 
 __all__ = ["make_plan", "make_transposed", "make_weight_gradient"]
@@ -198,14 +198,16 @@ if hasattr(os, "register_at_fork"):
 def _transpose(
     asked: validate.Transposition, algorithm: str, backend: str, threads: int | None
 ) -> Transposed:
+    turned = algorithm in ("auto", "depthwise") and wants_neighbours(asked)
     plans = (
-        (phase.out, _answer(phase.question, algorithm, backend, threads)) for phase in asked.phases
+        (phase.out, _answer(phase.question, algorithm, backend, threads))
+        for phase in (map(with_neighbours, asked.phases) if turned else asked.phases)
     )
     strips = (
         (_transpose(strip.transposition, algorithm, backend, threads), strip.runs)
         for strip in asked.strips
     )
-    return Transposed(asked.result, tuple(plans), tuple(strips), threads)
+    return Transposed(asked.result, tuple(plans), tuple(strips), threads, turned)
 
 
 def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> Gradient:

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apart", "empty", "empty_like", "mark", "release"]
+__all__ = ["KEPT", "apart", "empty", "empty_like", "mark", "release"]
 
 KEPT = 1 << 22
 """Bytes that a thread keeps at most."""

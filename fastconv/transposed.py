@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import backends, dtypes, parallel, validate
+from . import backends, dtypes, parallel, scratch, validate
+from .algorithms import depthwise
 from .backends._protocol import Replay
 from .plan import Plan, thread_count
 from .recorded import Recorded, plain, record
+from .validate.transposed import Phase
 
-__all__ = ["Transposed"]
+__all__ = ["Transposed", "wants_neighbours", "with_neighbours"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,8 @@ class Transposed:
     strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...]
     """Samples beyond the edges, and where each of them is added."""
     threads: int | None
+    turned: bool
+    """Phases read and fill copies whose channels are neighbours."""
     _recorded: list[Recorded | None] = field(default_factory=list, init=False)
     """As a plan's, of all phases."""
 
@@ -44,11 +49,40 @@ class Transposed:
             sums = np.empty(result.shape, result.sums)
         if result.rest is not None:
             np.moveaxis(sums, result.channel, -1)[...] = result.rest
-        self._run_phases(x, sums)
+        if self.turned:
+            self._run_turned(x, sums)
+        else:
+            self._run_phases(x, sums)
         channels_first = np.moveaxis(sums, result.channel, 0)
         for strip, runs in self.strips:
             _fold(channels_first, np.moveaxis(strip(x), result.channel, 0), runs)
         return dtypes.stored(sums, result.dtype, out)
+
+    def _run_turned(self, x: NDArray, sums: NDArray) -> None:
+        channel = self.result.channel
+        outer = scratch.mark()
+        try:
+            copies = [
+                scratch.empty(_moved(array.shape, channel), array.dtype) for array in (x, sums)
+            ]
+            self._copy(copies[0], np.moveaxis(x, channel, -1))
+            self._run_phases(*copies)
+            self._copy(np.moveaxis(sums, channel, -1), copies[1])
+        finally:
+            scratch.release(outer)
+
+    def _copy(self, to: NDArray, source: NDArray) -> None:
+        """Copy all items, each thread some samples of the first filtered axis."""
+        axis, (_, plan) = self.result.channel, self.plans[0]
+        store, n = backends.load(plan.backend).store, to.shape[axis]
+        pieces = thread_count(n, self._worth, self.threads)
+
+        def run(number: int) -> None:
+            some = slice(n * number // pieces, n * (number + 1) // pieces)
+            place = (*(slice(None),) * axis, some)
+            store(to[place], source[place])
+
+        parallel.run(run, pieces, pieces)
 
     def _run_phases(self, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""
@@ -101,6 +135,42 @@ class Transposed:
         """Bytes of all weights."""
         plans = sum(plan.weight_bytes for _, plan in self.plans)
         return plans + sum(strip.weight_bytes for strip, _ in self.strips)
+
+
+def wants_neighbours(asked: validate.Transposition) -> bool:
+    """Whether channels should be neighbours: each has a kernel of its own, phases would leave out
+    every second sample of a row, and copies stay in memory that is kept.
+    """
+    result, phases = asked.result, asked.phases
+    apart = any((phase.out[-1].step or 1) > 1 for phase in phases)
+    if not apart or result.channel == len(result.shape) - 1 or result.rest is not None:
+        return False
+    problem = phases[0].question.problem
+    items = prod(problem.x_shape) + prod(result.shape)
+    return (
+        depthwise.refuses(problem) is None
+        and problem.x_dtype == problem.compute == result.sums
+        and items * problem.compute.itemsize <= scratch.KEPT
+    )
+
+
+def with_neighbours(phase: Phase) -> Phase:
+    """The phase for arrays whose channels come last."""
+    question, problem = phase.question, phase.question.problem
+    channel = len(problem.batch)
+    n = len(problem.order)
+    moved = replace(
+        problem,
+        x_shape=_moved(problem.x_shape, channel),
+        out_shape=_moved(problem.out_shape, channel),
+        order=(*range(channel), n - 1, *range(channel, n - 1)),
+    )
+    return Phase(_moved(phase.out, channel), question._replace(problem=moved))
+
+
+def _moved(of_axes: tuple[Any, ...], channel: int) -> tuple[Any, ...]:
+    """What is said of each axis, with the channels last."""
+    return (*of_axes[:channel], *of_axes[channel + 1 :], of_axes[channel])
 
 
 def _fold(out: NDArray, strip: NDArray, tables: tuple[NDArray[np.int64], ...]) -> None:

@@ -146,6 +146,29 @@ def test_recordings_of_anything_have_the_bits_of_the_first_call(data):
     np.testing.assert_array_equal(plan(x), wanted)
 
 
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("groups", [1, 16])
+@pytest.mark.parametrize("boundary", ["constant", "mirror"])
+def test_phases_of_a_transposed_convolution_are_recorded(boundary, groups, layout, monkeypatch):
+    planner._plans.clear()
+    shape = (2, 16, 9, 11) if layout == "NCHW" else (2, 9, 11, 16)
+    gy, w = (
+        oracle.samples((2, 16, 5, 6), np.float32),
+        oracle.samples((16, 16 // groups, 3, 3), "f4"),
+    )
+    gy = gy if layout == "NCHW" else np.ascontiguousarray(np.moveaxis(gy, 1, -1))
+    how = {"stride": 2, "padding": 1, "groups": groups, "boundary": boundary, "layout": layout}
+
+    def gradient(gy):
+        return fc.nn.grad.conv2d_input(shape, w, gy, precision="strict", **how)
+
+    wanted, _ = gradient(gy), gradient(gy + 1)
+    with monkeypatch.context() as patch:
+        patch.delattr(Work, "run")
+        np.testing.assert_array_equal(gradient(gy), wanted)
+    np.testing.assert_array_equal(gradient(np.asfortranarray(gy)), wanted)
+
+
 # -- what a recording does not fit --------------------------------------------------------------
 
 X = oracle.samples((12, 16), np.float32)

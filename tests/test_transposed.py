@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv import planner
+from fastconv import planner, scratch
 
 CALLS = {1: fc.conv_transpose1d, 2: fc.conv_transpose2d, 3: fc.conv_transpose3d}
 CONVS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
@@ -88,6 +88,35 @@ def test_groups(channels, filters, groups, backend):
     x, w, bias = layer(2, channels, filters, groups)
     got = fc.conv_transpose2d(x, w, bias, 2, 1, 1, groups, backend=backend)
     assert_close(got, oracle.conv_transpose(x, w, bias, 2, 1, 1, groups).everywhere())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("channels", [8, 19])
+@pytest.mark.parametrize("rank", CALLS)
+def test_channels_with_kernels_of_their_own(rank, channels, dtype, backend):
+    x, w, bias = layer(rank, channels, channels, channels, dtype)
+    for stride in (2, (1,) * (rank - 1) + (3,)):
+        more = {"padding": 1, "groups": channels, "activation": "relu"}
+        got = CALLS[rank](x, w, bias, stride, backend=backend, **more)
+        wanted = oracle.conv_transpose(x, w, bias, stride, **more).everywhere()
+        assert_close(got, wanted)
+        last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+        again = CALLS[rank](last, w, bias, stride, layout=LAST[rank], backend=backend, **more)
+        assert_close(np.moveaxis(again, -1, 1), wanted)
+
+
+def test_phases_of_kept_copies_have_the_bits_of_phases_in_place(monkeypatch):
+    x, w = oracle.samples((2, 16, 9, 8), "float32"), oracle.samples((16, 1, 3, 3), "float32")
+    how = {"stride": 2, "padding": 1, "groups": 16, "algorithm": "depthwise", "backend": "cython"}
+    planner._plans.clear()
+    copied = [fc.conv_transpose2d(x, w, threads=threads, **how) for threads in (1, 2, 1)]
+    assert all(made.turned for made, _ in planner._plans.values())
+    monkeypatch.setattr(scratch, "KEPT", 0)
+    planner._plans.clear()
+    in_place = fc.conv_transpose2d(x, w, **how)
+    assert not any(made.turned for made, _ in planner._plans.values())
+    for found in copied:
+        np.testing.assert_array_equal(found, in_place)
 
 
 @pytest.mark.parametrize("rank", CALLS)

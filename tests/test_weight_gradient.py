@@ -10,7 +10,7 @@ import oracle
 import pytest
 
 import fastconv as fc
-from fastconv import planner, weight_gradient
+from fastconv import depthwise_gradient, planner, weight_gradient
 
 CUTS = {
     "one task": {},
@@ -60,7 +60,9 @@ def cut(monkeypatch):
     def set_limits(name):
         monkeypatch.setattr(planner, "_plans", {})
         for limit, value in CUTS[name].items():
-            monkeypatch.setattr(weight_gradient, limit, value)
+            for module in (weight_gradient, depthwise_gradient):
+                if hasattr(module, limit):
+                    monkeypatch.setattr(module, limit, value)
 
     return set_limits
 
@@ -98,6 +100,31 @@ def test_the_same_bits_for_any_number_of_threads(layer, name, backend, cut, monk
     )
     for other in others:
         np.testing.assert_array_equal(other, one)
+
+
+@pytest.mark.parametrize("name", CUTS)
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_repeated_calls_have_the_bits_of_the_first(layer, order, name, backend, cut):
+    rng = np.random.default_rng(0)
+    x, w, gy = layer.arrays("float32", rng)
+    x, gy = (rng.normal(size=a.shape).astype("float32", order) for a in (x, gy))
+    cut(name)
+    wanted = gradient(layer, x, w, gy, backend=backend)
+    gradient(layer, x + 1, w, gy + 1, backend=backend)
+    for _ in range(2):
+        np.testing.assert_array_equal(gradient(layer, x, w, gy, backend=backend), wanted)
+
+
+def test_slabs_of_groups_of_one_channel_are_recorded(cut):
+    layer = LAYERS["groups of one channel"]
+    x, w, gy = layer.arrays("float32", np.random.default_rng(0))
+    for name, slabs, kept in (("parts of the slabs", 64, True), ("blocks of weights", 64, False)):
+        cut(name)
+        for _ in range(2):
+            gradient(layer, x, w, gy, backend="cython")
+        (made,) = (found for found, _ in planner._plans.values())
+        assert (len(made._slabs), made._recorded[0] is not None) == (slabs, kept)
 
 
 def test_the_cuts_above_are_what_they_are_called(cut):
