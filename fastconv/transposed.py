@@ -74,13 +74,14 @@ class Transposed:
     def _copy(self, to: NDArray, source: NDArray) -> None:
         """Copy all items, each thread some samples of the first filtered axis."""
         axis, (_, plan) = self.result.channel, self.plans[0]
-        store, n = backends.load(plan.backend).store, to.shape[axis]
+        extend, n = backends.load(plan.backend).extend, to.shape[axis]
         pieces = thread_count(n, self._worth, self.threads)
+        channels = np.array([[0, to.shape[-1], 0, 1]])
 
         def run(number: int) -> None:
             some = slice(n * number // pieces, n * (number + 1) // pieces)
             place = (*(slice(None),) * axis, some)
-            store(to[place], source[place])
+            extend(to[place], source[place], (channels,), 0)
 
         parallel.run(run, pieces, pieces)
 

@@ -51,7 +51,7 @@ RATES = Rates(
     contracted=1.9e-10,
     byte=0.0,
     call=1.4e-4,
-    one_row=1.0,
+    one_row=0.45,
     operation=2.5e-10,
     addition=5.1e-10,
 )
