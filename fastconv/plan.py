@@ -199,6 +199,9 @@ class Plan:
             f"  backend    {self.backend} ({backends.load(self.backend).describe()})",
             f"  rates      {rates.describe()}",
         ]
+        tile = backends.load(self.backend).register_tile(problem.compute)
+        if tile is not None:
+            lines.insert(-1, f"  tiles      {_shape(tile)} outputs in registers")
         for candidate in self.candidates:
             chosen = "*" if candidate.algorithm == self.algorithm else " "
             if candidate.seconds is None:

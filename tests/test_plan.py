@@ -275,3 +275,11 @@ def test_benchmarked_steps_agree_on_all_backends(name, backend):
     wanted = case.call("numpy")()
     # No output is beyond the max |x| · Σ |w| that Winograd's error is promised to be small beside.
     assert np.abs(case.call(backend)() - wanted).max() <= 3e-5 * np.abs(wanted).max()
+
+
+def test_a_printed_plan_says_how_many_outputs_stay_in_registers(backend):
+    said = str(fc.plan_correlate((9, 9), "f4", np.ones((2, 2), "f4"), backend=backend))
+    tile = backends.load(backend).register_tile(np.dtype("f4"))
+    assert ("tiles " in said) == (backend != "numpy")
+    if tile is not None:
+        assert f"  tiles      {tile[0]}x{tile[1]} outputs in registers" in said

@@ -221,6 +221,9 @@ class Backend(Protocol):
     def panel(self, dtype: np.dtype) -> int:
         """Output channels of a panel of weights."""
 
+    def register_tile(self, dtype: np.dtype) -> tuple[int, int] | None:
+        """Rows and columns of outputs of a filter whose sums stay in registers, if any do."""
+
     def contract_channels(
         self,
         out: NDArray,

@@ -34,6 +34,7 @@ __all__ = [
     "filter_columns",
     "panel",
     "recording",
+    "register_tile",
     "store",
     "transform",
     "unavailable",
@@ -131,6 +132,12 @@ def correlate_sparse(
 
 def panel(dtype: np.dtype) -> int:
     return 2 * _kernels().VECTOR // dtype.itemsize or 2
+
+
+def register_tile(dtype: np.dtype) -> tuple[int, int]:
+    vectors = 4 if _kernels().VECTOR == 64 else 3
+    lanes = _kernels().VECTOR // dtype.itemsize if dtype.kind == "f" else 1
+    return 4, vectors * max(lanes, 1)
 
 
 def contract_channels(

@@ -36,6 +36,7 @@ __all__ = [
     "filter_columns",
     "panel",
     "recording",
+    "register_tile",
     "store",
     "transform",
     "unavailable",
@@ -173,6 +174,10 @@ def _product(a: NDArray, b: NDArray) -> NDArray:
 
 def panel(dtype: np.dtype) -> int:
     return PANEL
+
+
+def register_tile(dtype: np.dtype) -> None:
+    return None
 
 
 def contract_channels(

@@ -30,6 +30,7 @@ __all__ = [
     "filter_columns",
     "panel",
     "recording",
+    "register_tile",
     "store",
     "transform",
     "unavailable",
@@ -91,6 +92,13 @@ def panel(dtype: np.dtype) -> int:
     from .vectors import VECTOR_BYTES
 
     return VECTORS * VECTOR_BYTES // dtype.itemsize
+
+
+def register_tile(dtype: np.dtype) -> tuple[int, int]:
+    from .driver import ROWS, VECTORS
+    from .vectors import VECTOR_BYTES
+
+    return ROWS, VECTORS * VECTOR_BYTES // dtype.itemsize
 
 
 correlate = now.correlate
