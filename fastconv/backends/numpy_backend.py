@@ -52,6 +52,7 @@ RATES = Rates(
     byte=0.0,
     call=1.4e-4,
     one_row=1.0,
+    sparse=0.55,
     operation=2.5e-10,
     addition=5.1e-10,
 )
