@@ -89,6 +89,8 @@ def measured(backend: str) -> Rates:
         "3x3": _plan(backend, "direct", LARGE, taps=3),
         "15x15": _plan(backend, "direct", LARGE, taps=15),
         "15+15": _plan(backend, "separable", MEDIUM, taps=15),
+        "9 listed": _plan(backend, "sparse", MEDIUM, taps=9),
+        "31 listed": _plan(backend, "sparse", MEDIUM, taps=31),
         "transforms": _plan(backend, "fft", MEDIUM, taps=31),
         "box": _plan(backend, "box", LARGE, taps=15),
         "layer": _layer_plan(backend, "direct"),
@@ -107,6 +109,7 @@ def measured(backend: str) -> Rates:
     byte = max((best["3x3"] - call - 3 * 3 * tap * product) / bytes_moved, 0.0)
     passes = call + 2 * 8 * MEDIUM**2 * byte
     row_product = (best["15+15"] - passes) / (2 * 15 * MEDIUM**2)
+    listed_product = (best["31 listed"] - best["9 listed"]) / ((31 - 9) * MEDIUM**2)
     operations, rows = fft.work(plans["transforms"].problem)
     transforms = best["transforms"] - (1 + fft.WALKED * rows) * call - 2 * 4 * MEDIUM**2 * byte
     operation = transforms / operations
@@ -118,7 +121,8 @@ def measured(backend: str) -> Rates:
     started = call + 3 * 3 * CHANNELS * SMALL * direct.START * product
     summed = (best["layer"] - started - 4 * samples * byte) / products
     contracted = (best["gemm"] - call - 2 * 4 * samples * byte) / products
-    if min(product, summed, contracted, row_product, operation, addition) <= 0:
+    found = product, summed, contracted, row_product, listed_product, operation, addition
+    if min(found) <= 0:
         raise ArithmeticError("the machine is too busy to measure anything: try again")
     return Rates(
         product=product,
@@ -127,15 +131,20 @@ def measured(backend: str) -> Rates:
         byte=byte,
         call=call,
         one_row=row_product / product,
+        sparse=listed_product / product,
         operation=operation,
         addition=addition,
     )
 
 
 def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
-    """A plan for a kernel of taps² on an image of size², all ones in float32, on one thread."""
+    """A plan for a kernel of taps² on an image of size², all ones in float32, on one thread.
+
+    The kernel of "sparse" has its diagonal alone.
+    """
     factor = np.ones(taps, np.float32)
-    w = (factor, factor) if algorithm == "separable" else np.outer(factor, factor)
+    w: Any = np.diag(factor) if algorithm == "sparse" else np.outer(factor, factor)
+    w = (factor, factor) if algorithm == "separable" else w
     return fc.plan_correlate(
         (size, size), np.float32, w, algorithm=algorithm, backend=backend, threads=1
     )

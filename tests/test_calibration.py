@@ -55,6 +55,7 @@ ROWS_COST = Rates(
     byte=0.0,
     call=0.0,
     one_row=3.0,
+    sparse=3.0,
     operation=1e-6,
     addition=1e-6,
 )
@@ -184,6 +185,7 @@ TRUE = Rates(
     byte=5e-11,
     call=2e-5,
     one_row=1.7,
+    sparse=1.9,
     operation=3e-11,
     addition=1e-9,
 )

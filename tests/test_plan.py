@@ -12,7 +12,7 @@ import pytest
 
 import fastconv as fc
 from benchmarks.cases import CASES, Case, LayerCase
-from fastconv import boundary, planner
+from fastconv import backends, boundary, planner
 
 IMAGE = (37, 41)
 

@@ -34,8 +34,6 @@ IN_PLACE = False
 """A copy is near while one tap after the other reads it; its look is, too."""
 MOST = 0.5
 """Share of the taps that may be other than zero."""
-ALONE = 1.5
-"""Times that a product takes, of one in a row of taps."""
 WALKED = 4
 """Calls more, where no recording repeats them."""
 
@@ -65,7 +63,7 @@ def grain(problem: Problem) -> tuple[int, ...]:
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread: a look is one more pass."""
     rate, looks = rates.of(backend), _looks(problem)
-    slow_products = products(problem) * rate.one_row * ALONE
+    slow_products = products(problem) * rate.sparse
     seconds = costs.seconds(problem, backend, slow_products, 1 + looks)
     return seconds + looks * WALKED * rate.call
 

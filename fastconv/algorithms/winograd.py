@@ -46,9 +46,7 @@ PREPARED = 20
 """Products that making a weight at a point takes, once a plan, which is used once at least."""
 TURNS = 3
 """Passes that the transform of a component takes."""
-USUAL = Rates(
-    0.0, 0.0, contracted=2e-11, byte=2e-11, call=0.0, one_row=0.0, operation=0.0, addition=0.0
-)
+USUAL = Rates(*(0.0,) * len(Rates._fields))._replace(contracted=2e-11, byte=2e-11)
 """Rates that decide upon the size of tiles, which weights and pieces depend on."""
 ROOM = 1 << 21
 """Bytes of the tiles of a band, both of samples and of products."""

@@ -148,6 +148,8 @@ class Rates(NamedTuple):
     """Seconds before the first product."""
     one_row: float
     """Times as long for a product in passes of one row or column of taps."""
+    sparse: float
+    """Times as long for a product of a tap that is listed."""
     operation: float
     """Seconds for an operation of a Fourier transform, of which n samples count 5 n log2 n."""
     addition: float

@@ -51,6 +51,7 @@ RATES = Rates(
     byte=1.6e-11,
     call=6e-6,
     one_row=1.35,
+    sparse=2.0,
     operation=3.3e-11,
     addition=1.3e-10,
 )

@@ -53,6 +53,7 @@ RATES = Rates(
     byte=0.0,
     call=1.4e-4,
     one_row=0.45,
+    sparse=0.55,
     operation=2.5e-10,
     addition=5.1e-10,
 )

@@ -47,6 +47,7 @@ RATES = Rates(
     byte=2.4e-11,
     call=1.4e-5,
     one_row=1.6,
+    sparse=2.1,
     operation=5.2e-11,
     addition=1.85e-10,
 )
