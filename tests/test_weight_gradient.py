@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from conftest import require
 
 import fastconv as fc
 from fastconv import depthwise_gradient, planner, weight_gradient
@@ -122,7 +123,7 @@ def test_slabs_of_groups_of_one_channel_are_recorded(cut):
     for name, slabs, kept in (("parts of the slabs", 64, True), ("blocks of weights", 64, False)):
         cut(name)
         for _ in range(2):
-            gradient(layer, x, w, gy, backend="cython")
+            gradient(layer, x, w, gy, backend=require("cython"))
         (made,) = (found for found, _ in planner._plans.values())
         assert (len(made._slabs), made._recorded[0] is not None) == (slabs, kept)
 

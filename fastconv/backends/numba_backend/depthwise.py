@@ -21,6 +21,8 @@ from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
 __all__ = ["compiled"]
 
 ROWS = 6
+HEIGHTS = (ROWS, 3, 1)
+"""Rows of tiles: the gradient of 3x3 weights has nine rows."""
 VECTORS = 2
 NEAR_ITEMS = 4096
 """Items of as many rows of channels as are filtered at a time."""
@@ -45,17 +47,17 @@ def add_taps(
         out, x, w, bias = (builder.gep(start, [col]) for start in (out, x, w, bias))
         item = signature.args[0].dtype
         lanes = VECTOR_BYTES * 8 // item.bitwidth
-        tiles, rest = (divide(height, integer(ROWS)) for divide in (builder.udiv, builder.urem))
         for width, vectors in ((lanes, VECTORS), (lanes, 1), (1, 1)):
             emitter = Vectors(builder, context.get_value_type(item), width)
             tile = _Tile(emitter, vectors, out, x, w, bias, runs, taps, relu)
             with builder.if_then(builder.icmp_signed("==", columns, integer(width * vectors))):
-                at = builder.gep(rows, [builder.mul(row, integer(3))])
-                with loop(builder, tiles) as index:
-                    tile.emit(builder.gep(at, [builder.mul(index, integer(3 * ROWS))]), ROWS)
-                at = builder.gep(at, [builder.mul(tiles, integer(3 * ROWS))])
-                with loop(builder, rest) as index:
-                    tile.emit(builder.gep(at, [builder.mul(index, integer(3))]), 1)
+                at, left = builder.gep(rows, [builder.mul(row, integer(3))]), height
+                for tall in HEIGHTS:
+                    tiles = builder.udiv(left, integer(tall))
+                    with loop(builder, tiles) as index:
+                        tile.emit(builder.gep(at, [builder.mul(index, integer(3 * tall))]), tall)
+                    at = builder.gep(at, [builder.mul(tiles, integer(3 * tall))])
+                    left = builder.urem(left, integer(tall))
         return context.get_dummy_value()
 
     return signature, emit
