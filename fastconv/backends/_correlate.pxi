@@ -10,6 +10,7 @@ cdef extern from "tiles.h" nogil:
     ctypedef struct nest_t:
         int64_t rows, row_out, row_x, kh, tap_row_x, tap_row_w
         int64_t cols, col_out, col_x, kw, tap_col_x, tap_col_w
+        int64_t last_axis
         int64_t n_planes
         int relu
     void slab_float32(
@@ -49,7 +50,7 @@ cdef nest_t extents(const int64_t[::1] tile, Py_ssize_t planes, bint relu) noexc
     """Return the extents and steps of a tile as the C code reads them."""
     return nest_t(
         tile[0], tile[1], tile[2], tile[3], tile[4], tile[5],
-        tile[6], tile[7], tile[8], tile[9], tile[10], tile[11],
+        tile[6], tile[7], tile[8], tile[9], tile[10], tile[11], tile[12],
         planes, relu,
     )
 

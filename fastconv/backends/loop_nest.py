@@ -4,8 +4,8 @@ To a compiled kernel an array is a pointer to its first item, and every axis is 
 extent and a step in each operand.  Two loops become a tile (rows and columns, each with its
 taps); the others run around it.  What is summed beyond the taps of the tile, that is the channels
 and the taps of other axes, is a list of planes: pairs of offsets into ``x`` and ``w``.  Sums run
-over channels, then over the taps of each axis in turn (those of a kernel with one long axis may go
-in another order), and so do the bits of a result depend on the kernel alone.
+over channels, then over the taps of each axis in turn (those of a kernel that is long along the
+last axis alone may go in another order), and so do the bits of a result depend on the kernel alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,8 @@ class LoopNest(NamedTuple):
     planes: NDArray[np.int64]
     """``(n, 2)``: offsets into x and w."""
     tile: NDArray[np.int64]
-    """For rows, then for columns: extent, steps in out and x, taps, steps of a tap in x and w."""
+    """For rows, then for columns: extent, steps in out and x, taps, steps of a tap in x and w; and
+    whether columns are the last axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class _Loop:
     taps: int = 1
     tap_x: int = 0
     tap_w: int = 0
+    last: bool = False
 
 
 def flat(array: NDArray) -> NDArray:
@@ -115,7 +118,10 @@ def make_nest(
     for i in range(rank):
         at = batch + 2 + i
         step, tap = x[at] * stride[i], x[at] * dilation[i]
-        loops.append(_Loop(out_shape[at], out[at], step, taps=taps[i], tap_x=tap, tap_w=w[3 + i]))
+        last = i == rank - 1
+        loops.append(
+            _Loop(out_shape[at], out[at], step, 0, 0, taps[i], tap, tap_w=w[3 + i], last=last)
+        )
     loops = _merge([loop for loop in loops if loop.extent > 1 or loop.taps > 1], windows)
 
     columns, rows = _tile(loops)
@@ -139,7 +145,7 @@ def make_nest(
     return LoopNest(
         np.array(around, np.int64).reshape(-1, 5),
         np.stack([_offsets(reductions, 1), _offsets(reductions, 2)], axis=-1),
-        np.array(tile, np.int64).ravel(),
+        np.array([*chain(*tile), columns.last], np.int64),
     )
 
 

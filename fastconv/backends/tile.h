@@ -11,8 +11,8 @@
  * A tile is a few rows by a few vectors of outputs whose sums stay in registers.  Where rows of
  * outputs are as far apart as rows of taps, a vector that was loaded once serves every output row
  * that its samples reach.  Where taps are one row, those that are a whole vector apart share what they
- * load.  Each output is summed over planes, then rows of taps, then columns of taps (of a single row in
- * phases), whatever tile it falls into: its bits do not depend on where it stands.
+ * load.  Each output is summed over planes, then rows of taps, then columns of taps (of a single row along
+ * the last axis in phases), whatever tile it falls into: its bits do not depend on where it stands.
  */
 
 #if LANES > 1
@@ -134,7 +134,7 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
                                      const int vectors, const int apart)
 {
     const VEC zero = {0};
-    const int64_t phases = rows == 1 && kh == 1 && kw > PHASES ? PHASES : 1;
+    const int64_t phases = rows == 1 && kh == 1 && kw > PHASES && n->last_axis ? PHASES : 1;
     VEC sum[MOST_ROWS][MOST_VECTORS];
     UNROLL
     for (int r = 0; r < rows; r++) {
@@ -311,7 +311,8 @@ static void NAME(slab)(OPERANDS)
 #endif
     int64_t rows = 1, block = n->cols;
 #if FROZEN
-    if (n->kh == 1 && n->kw > PHASES && n->tap_col_x == 1) wide = NAME(shared_wide);
+    const int phased = n->kh == 1 && n->kw > PHASES && n->last_axis;
+    if (phased && n->tap_col_x == 1) wide = NAME(shared_wide);
 #endif
     if (n->rows >= 4 && n->kh > 1 && n->row_x == n->tap_row_x) {
         rows = 4;
@@ -341,7 +342,8 @@ static void NAME(slab)(OPERANDS)
         whole = n->col_x == 1 ? NAME(slab_3x3_near) : NAME(slab_3x3_apart);
     }
 #if FROZEN
-    if (n->kh == 1 && n->n_planes == 1 && n->tap_col_x == 1 && n->tap_col_w == 1 && n->col_x == 1) {
+    if (n->kh == 1 && n->n_planes == 1 && n->tap_col_x == 1 && n->tap_col_w == 1 && n->col_x == 1
+        && (phased || n->kw <= PHASES)) {
         if (n->kw == 3) whole = NAME(slab_few_3);
 #if LANES >= 4
         if (n->kw == 5) whole = NAME(slab_few_5);

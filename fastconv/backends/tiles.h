@@ -43,6 +43,7 @@
 typedef struct {
     int64_t rows, row_out, row_x, kh, tap_row_x, tap_row_w;
     int64_t cols, col_out, col_x, kw, tap_col_x, tap_col_w;
+    int64_t last_axis;
     int64_t n_planes;
     int relu;
 } nest_t;
