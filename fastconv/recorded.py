@@ -30,7 +30,8 @@ def record(
 ) -> Recorded | None:
     """What pieces do on a backend for a result and its inputs, if it can be recorded; nothing runs.
 
-    Pieces call the same kernels at every run, and look at no value.
+    Pieces call the same kernels at every run, and look at no value.  Arrays are apart: what an
+    operand belongs to is told by where it begins.
     """
     if len(pieces) > PIECES:
         return None

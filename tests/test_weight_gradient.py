@@ -167,3 +167,16 @@ def test_spans_are_everything_once(length, parts, step):
     assert [i for span in spans for i in range(length)[span]] == list(range(length))
     assert len(spans) <= parts
     assert all(span.start < span.stop and span.start % step == 0 for span in spans)
+
+
+def test_samples_may_be_the_gradients_too(backend):
+    x, gy = (oracle.samples((2, 16, 12, 12), np.float32, seed) for seed in (1, 2))
+
+    def gradient(samples, gradients):
+        how = {"groups": 16, "padding": 1, "backend": backend}
+        return fc.nn.grad.conv2d_weight(samples, (16, 1, 3, 3), gradients, **how)
+
+    wanted = gradient(x, gy)
+    for _ in range(3):
+        gradient(x, x)
+    np.testing.assert_array_equal(gradient(x, gy), wanted)
