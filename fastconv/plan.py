@@ -197,11 +197,11 @@ class Plan:
             f"  borders    {', '.join(axis.boundary for axis in problem.axes)}",
             f"  sums in    {problem.compute}{', as pairs' if problem.complex else ''}",
             f"  backend    {self.backend} ({backends.load(self.backend).describe()})",
-            f"  rates      {rates.describe()}",
         ]
         tile = backends.load(self.backend).register_tile(problem.compute)
         if tile is not None:
-            lines.insert(-1, f"  tiles      {_shape(tile)} outputs in registers")
+            lines.append(f"  tiles      {_shape(tile)} outputs in registers")
+        lines.append(f"  rates      {rates.describe()}")
         for candidate in self.candidates:
             chosen = "*" if candidate.algorithm == self.algorithm else " "
             if candidate.seconds is None:

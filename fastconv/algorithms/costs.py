@@ -8,8 +8,10 @@ from .. import rates
 from ..backends._protocol import Rates
 from ..problem import Problem
 
-__all__ = ["contraction_seconds", "row_passes", "seconds"]
+__all__ = ["WALKED", "contraction_seconds", "row_passes", "seconds"]
 
+WALKED = 4
+"""Calls that one costs which no recording repeats."""
 PARTED = 4
 """Passes over data whose channels are neighbours, for kernels that want rows."""
 

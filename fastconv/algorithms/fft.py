@@ -43,11 +43,9 @@ THIN = 8
 """A slab is filtered directly where so many like it would fit into a tile, side by side."""
 LAYOUT: Layout = "rows"
 IN_PLACE = False
-WALKED = 4
-"""Times that a call takes which no recording repeats."""
+"""Strips along the edges are too thin for tiles."""
 DEEP = 1.5
 """Times that transforms take where planes lie between the rows of a tile."""
-"""Strips along the edges are too thin for tiles."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -83,7 +81,7 @@ def cost(problem: Problem, backend: str) -> float:
     slabs = prod(problem.batch) * problem.groups
     operations, calls = work(problem)
     operations *= problem.compute.itemsize / 4
-    seconds = calls * WALKED * rate.call + operations * rate.operation
+    seconds = calls * costs.WALKED * rate.call + operations * rate.operation
     if len(problem.axes) > 2:
         seconds *= DEEP
     return costs.seconds(problem, backend, 0) + slabs * seconds

@@ -54,10 +54,11 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
+    rank = problem.form.rank or 1
     slow_products = products(problem) * rates.of(backend).one_row
-    passes = len(problem.axes) + (problem.form.rank or 1) - 1
-    if (problem.form.rank or 1) > 1:
+    if rank > 1:
         slow_products *= SUMMED
+    passes = len(problem.axes) + rank - 1
     seconds = costs.seconds(problem, backend, slow_products, passes)
     return seconds * DEEP if len(problem.axes) > 2 else seconds
 

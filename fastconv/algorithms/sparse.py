@@ -34,8 +34,6 @@ IN_PLACE = False
 """A copy is near while one tap after the other reads it; its look is, too."""
 MOST = 0.5
 """Share of the taps that may be other than zero."""
-WALKED = 4
-"""Calls more, where no recording repeats them."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -65,7 +63,7 @@ def cost(problem: Problem, backend: str) -> float:
     rate, looks = rates.of(backend), _looks(problem)
     slow_products = products(problem) * rate.sparse
     seconds = costs.seconds(problem, backend, slow_products, 1 + looks)
-    return seconds + looks * WALKED * rate.call
+    return seconds + looks * costs.WALKED * rate.call
 
 
 def prepare(

@@ -7,6 +7,9 @@ from .loop_nest import loop_nest
 from .sparse_nest import sparse_nest
 
 cdef extern from "tiles.h" nogil:
+    enum:
+        MOST_ROWS
+        VECTORS
     ctypedef struct nest_t:
         int64_t rows, row_out, row_x, kh, tap_row_x, tap_row_w
         int64_t cols, col_out, col_x, kw, tap_col_x, tap_col_w
@@ -25,6 +28,8 @@ cdef extern from "tiles.h" nogil:
         int64_t *out, const int64_t *x, const int64_t *w, int64_t bias, const int64_t *planes,
         const nest_t *n
     )
+
+TILE = MOST_ROWS, VECTORS  # rows and vectors of outputs whose sums stay in registers
 
 ctypedef fused item:
     float

@@ -136,9 +136,9 @@ def panel(dtype: np.dtype) -> int:
 
 
 def register_tile(dtype: np.dtype) -> tuple[int, int]:
-    vectors = 4 if _kernels().VECTOR == 64 else 3
+    rows, vectors = _kernels().TILE
     lanes = _kernels().VECTOR // dtype.itemsize if dtype.kind == "f" else 1
-    return 4, vectors * max(lanes, 1)
+    return rows, vectors * max(lanes, 1)
 
 
 def contract_channels(

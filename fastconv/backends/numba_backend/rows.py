@@ -18,11 +18,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .on_disk import compile_kept
+from .steps import RANK
 
-__all__ = ["RANK", "compiled"]
-
-RANK = 5
-"""Axes of the arrays that are copied."""
+__all__ = ["compiled"]
 
 LANES = 16
 """Neighbours that are converted at once."""
