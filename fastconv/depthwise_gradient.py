@@ -9,7 +9,6 @@ How outputs are cut depends on the problem alone: the bits are the same for any 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from math import ceil, prod
@@ -23,7 +22,7 @@ from .backends._protocol import Backend
 from .copies import Copy, copied_dilation
 from .pieces import evened
 from .problem import Problem
-from .recorded import Recorded, plain, record
+from .recorded import Piece, Recorded, plain, record
 from .weight_gradient import SLAB, TASKS, boxes
 from .work import row_axis
 
@@ -39,7 +38,6 @@ ROOM = 1 << 21
 """Bytes of sums that are kept apart at a time."""
 
 Box = tuple[slice, ...]
-Task = Callable[[int], None]
 _copied = lru_cache(maxsize=1024)(Copy.of)
 
 
@@ -75,19 +73,22 @@ class DepthwiseGradient:
             return weights
         together = min(slabs, max(ROOM // weights.nbytes, 1))
         sums = np.empty((together, *problem.taps, problem.groups), problem.compute)
-        task = self._again(sums, x, gy) or self._task(sums, x, gy)
         threads = config.resolve_threads(self.threads)
         total = np.zeros(sums.shape[1:], problem.compute)
-        for first in range(0, slabs, together):
-            some = range(first, min(first + together, slabs))
-            parallel.run(partial(_call, task, first), len(some), threads)
-            total += sums[: len(some)].sum(0)
-        self._begun = True
+        if self._run_recorded(threads, sums, x, gy):
+            total += sums.sum(0)
+        else:
+            pieces = self._pieces(sums, x, gy)
+            for first in range(0, slabs, together):
+                some = pieces[first : first + together]
+                parallel.run(partial(_call, some, self.backend), len(some), threads)
+                total += sums[: len(some)].sum(0)
+            self._begun = True
         self.backend.store(weights[:, 0], np.moveaxis(total, -1, 0))
         return weights
 
-    def _again(self, sums: NDArray, x: NDArray, gy: NDArray) -> Task | None:
-        """What sums a slab by its number from a recording, if there is one for such arrays."""
+    def _run_recorded(self, threads: int, sums: NDArray, x: NDArray, gy: NDArray) -> bool:
+        """Run the recording, and say whether there is one for such arrays."""
         lie = plain(x) and plain(gy) and not np.may_share_memory(x, gy)
         if self._begun and not self._recorded and lie:
             whole = None
@@ -95,14 +96,9 @@ class DepthwiseGradient:
                 whole = record(self.backend, (sums, x, gy), self._pieces(sums, x, gy))
             self._recorded.append(whole)
         recorded = self._recorded[0] if self._recorded else None
-        return recorded and recorded.recording.on(sums, x, gy)
+        return recorded is not None and recorded.recording.run(threads, sums, x, gy) is not None
 
-    def _task(self, sums: NDArray, x: NDArray, gy: NDArray) -> Task:
-        """What sums a slab by its number."""
-        pieces = self._pieces(sums, x, gy)
-        return lambda number: pieces[number](self.backend)
-
-    def _pieces(self, sums: NDArray, x: NDArray, gy: NDArray) -> list[Callable[[Backend], None]]:
+    def _pieces(self, sums: NDArray, x: NDArray, gy: NDArray) -> list[Piece]:
         problem = self.problem
         batch, images, last = len(problem.batch), prod(problem.batch), len(problem.taps)
         samples = problem.view_x(x).reshape(images, *problem.canonical_x[batch:])
@@ -163,8 +159,8 @@ class DepthwiseGradient:
         return samples, tuple(gaps)
 
 
-def _call(task: Task, first: int, number: int) -> None:
-    task(first + number)
+def _call(pieces: list[Piece], backend: Backend, number: int) -> None:
+    pieces[number](backend)
 
 
 def _last(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""One pool of threads for every backend.
+"""One pool of threads for every backend, and whatever calls Python.
 
 Work comes as numbered tasks.  The caller takes tasks from the front like every helper, so a call
 never waits for a busy pool, a nested call cannot lock up, and one thread is as good as many.  How
@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["available_cpus", "run"]
+__all__ = ["HAND_OVER", "available_cpus", "run"]
+
+HAND_OVER = 5e-5
+"""Seconds of work that a thread must save: some times what handing it over costs."""
 
 Task = Callable[[threading.RLock], None]
 _lock = threading.Lock()

@@ -13,6 +13,7 @@ from math import ceil, prod
 from typing import NamedTuple
 
 from .algorithms import Layout
+from .backends._protocol import Backend
 from .backends.loop_nest import LONG
 from .copies import Copy, copied_dilation, copied_length
 from .problem import Problem
@@ -24,7 +25,7 @@ EDGE = 25
 SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
 PRODUCTS = 1 << 22
-"""Products worth a piece of their own: some ten times what handing it over costs."""
+"""Products worth a piece of their own, however many there are."""
 FEW = 16
 """Pieces that are so few that one more or less keeps threads waiting."""
 PIECES = 512
@@ -184,38 +185,40 @@ class Pieces:
 
 
 def cut(
-    problem: Problem, products: int, grain: tuple[int, ...], strips: int, in_place: bool
+    problem: Problem, products: int, grain: tuple[int, ...], backend: Backend, in_place: bool
 ) -> Pieces:
     """The pieces of a problem that takes ``products`` an output.
 
-    ``grain`` counts the outputs along each axis that a piece should have at least, and ``strips``
-    the bytes that are copied sooner than an interior is set apart; ``in_place`` where kernels can
-    read ``x`` itself.
+    ``grain`` counts the outputs along each axis that a piece should have at least; ``in_place``
+    where kernels can read ``x`` itself.
     """
-    boxes = _boxes(problem, strips, in_place) if prod(problem.canonical_out) else ()
-    return Pieces([_split(problem, box, products, grain, inside) for box, inside in boxes])
+    boxes = _boxes(problem, backend.STRIPS, in_place) if prod(problem.canonical_out) else ()
+    return Pieces(
+        [_split(problem, box, products, grain, backend.PIECE, inside) for box, inside in boxes]
+    )
 
 
 def cut_layer(
     problem: Problem,
     products: int,
     grain: tuple[int, ...],
-    panel: int,
+    backend: Backend,
     layout: Layout,
     in_place: bool,
 ) -> Pieces:
     """The pieces of a problem that sums channels, ``products`` of them an output.
 
-    Pieces end at multiples of ``grain`` along filtered axes.  First they part outputs, as long as
-    enough are left for a matrix product, and then groups and channels, between panels: what is
-    copied or laid out of samples serves all output channels of a piece.
+    Pieces end at multiples of ``grain`` along filtered axes.  They part outputs, as long as enough
+    are left for a matrix product, and groups and channels, between panels: what is copied or laid
+    out of samples serves all output channels of a piece.
     """
     whole = tuple((0, axis.out) for axis in problem.axes)
     if not prod(problem.canonical_out):
         return Pieces([])
     inside = in_place and all(axis.interior == (0, axis.out) for axis in problem.axes)
     caches = 1 if inside else ceil(_box_bytes(problem, whole) / SCRATCH)
-    parts = max(_layer_parts(prod(problem.canonical_out) * products), caches)
+    parts = max(_layer_parts(prod(problem.canonical_out) * products, backend.PIECE), caches)
+    panel = backend.panel(problem.compute) if layout == "channels" else 1
 
     lengths = [ceil(axis.out / n) for axis, n in zip(problem.axes, grain, strict=True)]
     most = prod(problem.batch) * prod(lengths)
@@ -223,13 +226,15 @@ def cut_layer(
         parts = max(parts, ceil(most / ROWS))
         most = max(most // GRAINS, caches, 1)
     parts = evened(parts)
-    cuts, _ = _cuts([*problem.batch, *lengths], min(parts, most))
-    group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
     step = max(panel // problem.parts, 1)
     serving = problem.out_channels // CHANNELS
     if not inside:
         serving = problem.out_channels * prod(problem.taps) // SERVED
-    channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, max(serving, 1)))
+    serving = max(serving, 1)
+    rows = _row_parts(problem, parts, min(parts, most), serving)
+    cuts, _ = _cuts([*problem.batch, *lengths], rows)
+    group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
+    channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, serving))
 
     lead, region = cuts[: len(problem.batch)], cuts[len(problem.batch) :]
     spans = [Cut(0, n, count, 1) for n, count in zip(problem.batch, lead, strict=True)]
@@ -243,12 +248,21 @@ def cut_layer(
     return Pieces([Grid(problem, tuple(spans), inside, across, panel)])
 
 
-def _layer_parts(products: int) -> int:
+def _row_parts(problem: Problem, parts: int, most: int, serving: int) -> int:
+    """Into how many parts outputs are cut, so that a piece reads the fewest samples and weights, if
+    at most ``serving`` parts have the same samples.
+    """
+    outputs = prod(problem.batch) * prod(axis.out for axis in problem.axes)
+    choices = (min(ceil(parts / (1 << i)), most) for i in range(serving.bit_length()))
+    return min(choices, key=lambda n: outputs / n + problem.out_channels / ceil(parts / n))
+
+
+def _layer_parts(products: int, piece: int) -> int:
     """A power of two, as most numbers of threads are, near the square root of what may be worth it:
     pieces of large layers are many and large.
     """
     worth = products // PRODUCTS
-    return 1 << (worth.bit_length() + 1) // 2
+    return max(1 << (worth.bit_length() + 1) // 2, min(products // piece, 2))
 
 
 def evened(parts: int) -> int:
@@ -294,7 +308,9 @@ def _box_bytes(problem: Problem, box: Box) -> int:
     return _bytes(problem, lead, [stop - start for start, stop in box])
 
 
-def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], inside: bool) -> Grid:
+def _split(
+    problem: Problem, box: Box, products: int, grain: tuple[int, ...], piece: int, inside: bool
+) -> Grid:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
     Batch axes inside of the last filtered one (the colours of a pixel) come late and stay long:
@@ -303,7 +319,8 @@ def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], in
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
     caches = ceil(_box_bytes(problem, box) / SCRATCH)
-    parts = min(ceil(outputs * max(products, 16) / PRODUCTS), max(caches, PIECES))
+    work = outputs * max(products, 16)
+    parts = min(max(ceil(work / PRODUCTS), min(work // piece, FEW)), max(caches, PIECES))
     if max(grain) > 1:
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
@@ -324,7 +341,9 @@ def _split(problem: Problem, box: Box, products: int, grain: tuple[int, ...], in
     parts = evened(parts)
     lead_cuts, needed = _cuts(lead, parts)
     copies = ceil(copies / prod(lead_cuts))
-    channel_cuts, needed = _cuts([problem.out_channels], needed if copies == 1 else 1)
+    channel_cuts = [1]
+    if copies == 1:
+        channel_cuts, needed = _cuts([problem.out_channels], needed)
     order = sorted(range(len(lengths)), key=lambda axis: axis == across)
     coarse = [max(grain[axis], STEP) for axis in order]
     cuts, needed = _cuts(

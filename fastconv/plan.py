@@ -24,9 +24,6 @@ from .work import Work, row_axis
 
 __all__ = ["Candidate", "Plan", "make", "thread_count"]
 
-HAND_OVER = 5e-5
-"""Seconds of work that a thread must save: some times what handing it over costs."""
-
 
 class Candidate(NamedTuple):
     """What the planner thought of one algorithm."""
@@ -94,16 +91,12 @@ class Plan:
         recorded = self._recorded[0] if self._recorded else None
         if recorded is not None:
             result = np.empty(problem.out_shape, problem.dtype) if out is None else out
-            task = recorded.recording.on(result, x)
-            if task is not None:
-                pieces = recorded.pieces
-                if pieces == 1:
-                    task(0)
-                else:
-                    parallel.run(task, pieces, thread_count(pieces, self.worth, self.threads))
-                if task.failed:
+            threads = thread_count(recorded.pieces, self.worth, self.threads)
+            failed = recorded.recording.run(threads, result, x)
+            if failed is not None:
+                if failed:
                     by_hand, _ = self.tasks(validate.planned_array(problem, x), result)
-                    for number in task.failed:
+                    for number in failed:
                         by_hand(number)
                 return result
         samples = validate.planned_array(problem, x)
@@ -166,7 +159,9 @@ class Plan:
     def worth(self) -> float:
         """Threads whose hand-over is worth it."""
         chosen = (c.seconds for c in self.candidates if c.algorithm == self.algorithm)
-        return (next(chosen) or 0.0) / HAND_OVER
+        repeats = algorithms.load(self.algorithm).repeats(self.problem)
+        hand_over = backends.load(self.backend).HAND_OVER if repeats else parallel.HAND_OVER
+        return (next(chosen) or 0.0) / hand_over
 
     def _work(self, source: NDArray, target: NDArray) -> Work:
         """The work on arrays that lie as these."""
@@ -228,13 +223,12 @@ def thread_count(pieces: int, worth: float, threads: int | None) -> int:
 
 @lru_cache(maxsize=128)
 def _pieces(problem: Problem, backend: str, algorithm: str, in_place: bool) -> Pieces:
-    module = algorithms.load(algorithm)
+    module, kernels = algorithms.load(algorithm), backends.load(backend)
     in_place = in_place and module.IN_PLACE
     products, grain, layout = module.products(problem), module.grain(problem), module.LAYOUT
     if layout == "rows":
-        return cut(problem, products, grain, backends.load(backend).STRIPS, in_place)
-    panel = backends.load(backend).panel(problem.compute) if layout == "channels" else 1
-    return cut_layer(problem, products, grain, panel, layout, in_place)
+        return cut(problem, products, grain, kernels, in_place)
+    return cut_layer(problem, products, grain, kernels, layout, in_place)
 
 
 def _shape(lengths: tuple[int, ...]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from . import scratch
 from .backends._protocol import Backend, Recording
 
-__all__ = ["Recorded", "plain", "record"]
+__all__ = ["Piece", "Recorded", "plain", "record"]
 
 PIECES = 256
 """Pieces that are recorded at most: what is more costs more than its calls."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from . import backends, dtypes, parallel, scratch, validate
 from .algorithms import depthwise
-from .backends._protocol import Replay
 from .plan import Plan, thread_count
 from .recorded import Recorded, plain, record
 from .validate.transposed import Phase
@@ -87,21 +86,24 @@ class Transposed:
 
     def _run_phases(self, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""
-        again = self._again(x, sums)
-        run, pieces = again or self._tasks(x, sums)
-        parallel.run(run, pieces, thread_count(pieces, self._worth, self.threads))
-        if again is not None and again[0].failed:
+        failed = self._run_recorded(x, sums)
+        if failed is None:
+            run, pieces = self._tasks(x, sums)
+            parallel.run(run, pieces, thread_count(pieces, self._worth, self.threads))
+        elif failed:
             by_hand, _ = self._tasks(x, sums)
-            for number in again[0].failed:
+            for number in failed:
                 by_hand(number)
 
-    def _again(self, x: NDArray, sums: NDArray) -> tuple[Replay, int] | None:
-        """What a recording fills ``sums`` with, if there is one for such arrays."""
+    def _run_recorded(self, x: NDArray, sums: NDArray) -> list[int] | None:
+        """Run the recording, if there is one for such arrays, and name pieces that do not count."""
         if not self._recorded and plain(x) and plain(sums) and self._begun:
             self._recorded.append(self._record(x, sums))
         recorded = self._recorded[0] if self._recorded else None
-        run = None if recorded is None else recorded.recording.on(sums, x)
-        return None if recorded is None or run is None else (run, recorded.pieces)
+        if recorded is None:
+            return None
+        threads = thread_count(recorded.pieces, self._worth, self.threads)
+        return recorded.recording.run(threads, sums, x)
 
     def _record(self, x: NDArray, sums: NDArray) -> Recorded | None:
         pieces = []

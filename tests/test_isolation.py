@@ -203,11 +203,12 @@ def call(threads):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_convolves(backend):
+@pytest.mark.parametrize("calls", [1, 3], ids=["of a plan", "of a recording"])
+def test_a_forked_child_convolves(calls, backend):
     forked = f"""{LARGE}
 import warnings
 warnings.simplefilter("ignore")  # of Python 3.12: forks and threads do not mix in general
-wanted = call(2)
+wanted = [call(2) for _ in range({calls})][-1]
 for generation in range(2):
     child = os.fork()
     if child == 0:

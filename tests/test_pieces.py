@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from types import SimpleNamespace
 
 import numpy as np
 import oracle
@@ -39,7 +40,7 @@ def problems(draw):
 def cut_directly(problem, in_place):
     """The pieces of the algorithm ``direct`` on a compiled backend."""
     products, grain = direct.products(problem), direct.grain(problem)
-    return cut(problem, products, grain, cython_backend.STRIPS, in_place)
+    return cut(problem, products, grain, cython_backend, in_place)
 
 
 def volume(spans):
@@ -181,11 +182,12 @@ def layers(draw):
 def test_every_output_of_a_layer_belongs_to_one_piece(layer, in_place, width):
     algorithm, problem = layer
     panel = width if algorithm in (gemm, winograd) else 1
+    backend = SimpleNamespace(PIECE=cython_backend.PIECE, panel=lambda _: width)
     grain = algorithm.grain(problem)
     covered = np.zeros(problem.canonical_out, np.uint8)
     rank = len(problem.axes)
     for piece in cut_layer(
-        problem, algorithm.products(problem), grain, panel, algorithm.LAYOUT, in_place
+        problem, algorithm.products(problem), grain, backend, algorithm.LAYOUT, in_place
     ):
         covered[piece.out] += 1
         for axis, span, n in zip(problem.axes, piece.out[-rank:], grain, strict=True):

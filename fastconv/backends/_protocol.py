@@ -97,7 +97,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Backend", "Kernel", "Rates", "Recording", "Replay", "WindowSums"]
+__all__ = ["Backend", "Kernel", "Rates", "Recording", "WindowSums"]
 
 
 class Kernel(Protocol):
@@ -159,17 +159,6 @@ class Rates(NamedTuple):
     """
 
 
-class Replay(Protocol):
-    """A recording and the arrays that it runs on."""
-
-    @property
-    def failed(self) -> list[int]:
-        """Pieces whose results do not count: not all sums were finite."""
-
-    def __call__(self, number: int) -> None:
-        """Fill the piece of this number."""
-
-
 class Recording(Protocol):
     """Calls of kernels, which run again on other arrays; also takes these calls, as a backend."""
 
@@ -179,11 +168,12 @@ class Recording(Protocol):
     def end(self) -> bool:
         """Whether all that was called for can run again; nothing more will be."""
 
-    def on(self, out: object, *inputs: object) -> Replay | None:
-        """What fills pieces of ``out`` from one or two inputs.
+    def run(self, threads: int, out: object, *inputs: object) -> list[int] | None:
+        """Fill ``out`` from one or two inputs, on at most so many threads.
 
-        None where these are not plain arrays that lie as those it was recorded with, share memory,
-        or are not to be written.
+        The numbers of pieces whose results do not count, for not all sums were finite; or None, and
+        nothing is done, where these are not plain arrays that lie as those it was recorded with,
+        share memory, or are not to be written.
         """
 
 
@@ -193,6 +183,10 @@ class Backend(Protocol):
     RATES: Rates
     STRIPS: int
     """Bytes of an extended copy that take as long as to set the strips along edges apart."""
+    PIECE: int
+    """Products that are worth a piece of their own where pieces are few."""
+    HAND_OVER: float
+    """Seconds of work that a thread must save to be worth its part of a recording."""
 
     def unavailable(self) -> str | None:
         """Why this installation cannot run it and what would help, or None if it can."""

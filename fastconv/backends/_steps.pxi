@@ -1,16 +1,7 @@
 """Steps: calls of kernels that know everything but where their operands are.
 
-A call makes its step and runs it.  A recording keeps the steps of a whole plan, and runs them on
-any arrays that lie as those do that it was made with.
+A call makes its step and runs it.
 """
-
-from libc.stdint cimport uintptr_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport strcmp
-
-from numpy import dtype, ndarray
-
-from .. import scratch
 
 cdef enum:
     COPY
@@ -18,16 +9,6 @@ cdef enum:
     PRODUCT
     SAMPLES
     OUTPUTS
-
-cdef enum:
-    OUT
-    FIXED = MOST_OPERANDS
-
-cdef enum:  # of `scratch.py`
-    LINE = 64
-    SMALL = 32768
-
-BYTES = dtype("u1")
 
 ctypedef struct step_t:
     int kernel
@@ -39,14 +20,6 @@ ctypedef struct step_t:
     planes_t planes_and_tiles
     const int64_t *loops
     Py_ssize_t n_loops
-
-ctypedef struct place_t:
-    int memory
-    Py_ssize_t offset
-
-ctypedef struct placed_t:
-    step_t step
-    place_t places[MOST_OPERANDS]
 
 
 cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
@@ -187,174 +160,6 @@ cdef class Kernels:
         step.planes_and_tiles.bias_group = operands.arrays[2].strides[0] // sizeof(float)
         step.planes_and_tiles.relu = relu
         return self.add(operands, &step, None) != 0
-
-
-cdef class Recording(Kernels):
-    """The steps of pieces, recorded with some arrays and run on others that lie alike.
-
-    A result and inputs are in C order and apart, `room` is memory for what is between two steps;
-    none of it is touched before the recording runs.
-    """
-    cdef Operands recorded_with
-    cdef list kept, pieces
-    cdef bytes geometry, steps
-    cdef tuple formats
-    cdef Py_ssize_t used
-    cdef int room
-    cdef bint whole
-
-    def __cinit__(self, tuple arrays, room):
-        cdef int i
-        self.room = len(arrays)
-        self.recorded_with = Operands(*arrays, room)
-        self.geometry = Operands(*arrays).geometry()
-        self.formats = tuple(
-            [<bytes> self.recorded_with.arrays[i].format for i in range(self.room)]
-        )
-        self.kept, self.pieces = [], []
-        self.steps = b""
-        self.whole = True
-
-    cdef int add(self, Operands operands, const step_t *step, kept) except -1:
-        cdef placed_t placed
-        cdef bytes axes
-        cdef int i
-        placed.step = step[0]
-        self.kept.append(kept)
-        if step.kernel == COPY:
-            axes = (<const char *> step.walk.axes)[:(step.walk.last + 1) * sizeof(row_axis_t)]
-            placed.step.walk.axes = <const row_axis_t *> <const char *> axes
-            self.kept.append(axes)
-        for i in range(MOST_OPERANDS):
-            placed.places[i] = place_t(FIXED, 0)
-        for i in range(operands.count):
-            placed.places[i] = self.place(&operands.arrays[i])
-            if placed.places[i].memory == FIXED:
-                self.kept.append(<object> operands.arrays[i].obj)
-        self.whole &= placed.places[0].memory != FIXED
-        self.steps += (<const char *> &placed)[:sizeof(placed)]
-        return True
-
-    cdef place_t place(self, const Py_buffer *array) noexcept:
-        """Return where an array begins: in what changes from run to run, or where it always is."""
-        cdef Py_ssize_t offset, stop
-        cdef int memory, axis
-        for memory in range(self.room + 1):
-            offset = <char *> array.buf - <char *> self.recorded_with.arrays[memory].buf
-            if 0 <= offset < self.recorded_with.arrays[memory].len:
-                if memory == self.room:
-                    stop = offset + array.itemsize
-                    for axis in range(array.ndim):
-                        stop += (array.shape[axis] - 1) * array.strides[axis]
-                    self.used = max(self.used, stop)
-                return place_t(memory, offset)
-        return place_t(FIXED, <Py_ssize_t> array.buf)
-
-    def extend(self, copy, x, tuple runs, constant):
-        self.whole &= self.copy_items(copy, x, runs, constant)
-
-    def store(self, out, sums):
-        self.whole &= self.copy_items(out, sums, (), 0)
-
-    def end_piece(self):
-        """End a piece, and begin the next one."""
-        self.pieces.append(self.steps)
-        self.steps = b""
-
-    def end(self):
-        """End the last piece, and say whether all that was called for can run again."""
-        self.recorded_with = None
-        return self.whole
-
-    def on(self, *arrays):
-        """Return what fills a piece of the first array from the others, by its number.
-
-        None where these are not plain arrays that lie as those it was recorded with, share memory,
-        or are not to be written.
-        """
-        cdef Operands operands
-        for array in arrays:
-            if type(array) is not ndarray:
-                return None
-        try:
-            operands = Operands(*arrays)
-        except (BufferError, ValueError):
-            return None
-        return Replay(self, operands) if self.fits(operands) else None
-
-    cdef bint fits(self, Operands operands) except -1:
-        cdef const Py_buffer *array
-        cdef uintptr_t a = <uintptr_t> operands.arrays[OUT].buf, b
-        cdef uintptr_t end = a + <uintptr_t> operands.arrays[OUT].len
-        cdef int i
-        if operands.geometry() != self.geometry:
-            return False
-        for i in range(operands.count):
-            array = &operands.arrays[i]
-            b = <uintptr_t> array.buf
-            if strcmp(array.format, <const char *> <bytes> self.formats[i]) != 0:
-                return False
-            if b % <uintptr_t> array.itemsize != 0:
-                return False
-            if i != OUT and a < b + <uintptr_t> array.len and b < end:
-                return False
-        return True
-
-
-cdef class Replay:
-    """A recording, the arrays that it runs on, and the pieces whose results do not count."""
-    cdef Recording recording
-    cdef Operands operands
-    cdef readonly list failed
-
-    def __cinit__(self, Recording recording, Operands operands):
-        self.recording = recording
-        self.operands = operands
-        self.failed = []
-
-    def __call__(self, Py_ssize_t number):
-        cdef bytes steps = self.recording.pieces[number]
-        cdef Py_ssize_t used = self.recording.used
-        cdef unsigned char[::1] kept
-        cdef void *room
-        cdef bint count
-        if used > SMALL:
-            mark = scratch.mark()
-            try:
-                kept = scratch.empty((used + LINE,), BYTES)
-                count = self.run(steps, &kept[0])
-            finally:
-                scratch.release(mark)
-        else:
-            room = malloc(used + LINE)
-            if room == NULL:
-                raise MemoryError
-            count = self.run(steps, room)
-            free(room)
-        if not count:
-            self.failed.append(number)
-
-    cdef bint run(self, bytes steps, void *room) noexcept:
-        """Run all steps, and return whether their results count."""
-        cdef const placed_t *step = <const placed_t *> <const char *> steps
-        cdef Py_ssize_t n = len(steps) // sizeof(placed_t)
-        cdef uintptr_t memory[FIXED + 1]
-        cdef char *at[MOST_OPERANDS]
-        cdef Py_ssize_t i
-        cdef int operand
-        cdef bint count = True
-        for operand in range(self.operands.count):
-            memory[operand] = <uintptr_t> self.operands.arrays[operand].buf
-        memory[self.operands.count] = (<uintptr_t> room + LINE - 1) // LINE * LINE
-        memory[FIXED] = 0
-        with nogil:
-            for i in range(n):
-                for operand in range(MOST_OPERANDS):
-                    at[operand] = <char *> (
-                        memory[step[i].places[operand].memory] + step[i].places[operand].offset
-                    )
-                count &= run_step(&step[i].step, at)
-        return count
 
 
 now = Kernels()

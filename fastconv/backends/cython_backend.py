@@ -21,6 +21,8 @@ from .loop_nest import flat
 from .window_nest import window_nest
 
 __all__ = [
+    "HAND_OVER",
+    "PIECE",
     "RATES",
     "STRIPS",
     "contract_channels",
@@ -56,6 +58,8 @@ RATES = Rates(
     addition=1.3e-10,
 )
 STRIPS = 1 << 17
+PIECE = 1 << 16
+HAND_OVER = 1e-5
 BASELINE = "baseline"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "

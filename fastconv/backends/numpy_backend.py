@@ -17,12 +17,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .. import dtypes
+from .. import dtypes, parallel
 from ..boundary import MANY
 from . import fourier, points
 from ._protocol import Rates
 
 __all__ = [
+    "HAND_OVER",
+    "PIECE",
     "RATES",
     "STRIPS",
     "contract_channels",
@@ -58,6 +60,8 @@ RATES = Rates(
     addition=5.1e-10,
 )
 STRIPS = 1 << 19
+PIECE = 1 << 22
+HAND_OVER = parallel.HAND_OVER
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""

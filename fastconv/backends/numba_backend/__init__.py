@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import parallel
 from .. import fourier
 from .._protocol import Rates
 from ..loop_nest import flat
@@ -17,6 +18,8 @@ from .entry import entry
 from .steps import Recording, now
 
 __all__ = [
+    "HAND_OVER",
+    "PIECE",
     "RATES",
     "STRIPS",
     "contract_channels",
@@ -52,6 +55,8 @@ RATES = Rates(
     addition=1.85e-10,
 )
 STRIPS = 1 << 19
+PIECE = 1 << 22
+HAND_OVER = parallel.HAND_OVER
 _CURE = "pip install 'fastconv[numba]'"
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import scratch
+from ... import parallel, scratch
 from .. import contraction, numpy_backend
 from ..loop_nest import LoopNest, flat, loop_nest
 from ..sparse_nest import sparse_nest
@@ -263,7 +263,7 @@ class Recording(Kernels):
     def end(self) -> bool:
         return self._whole
 
-    def on(self, *arrays: Any) -> Replay | None:
+    def run(self, threads: int, *arrays: Any) -> list[int] | None:
         if any(type(array) is not np.ndarray for array in arrays):
             return None
         if [*map(_geometry, arrays)] != self._geometry:
@@ -273,23 +273,21 @@ class Recording(Kernels):
             return None
         if any(np.may_share_memory(out, array) for array in inputs):
             return None
-        return Replay(self._pieces, self._used, arrays)
+        failed: list[int] = []
 
+        def fill(number: int) -> None:
+            if not self._fill(number, arrays):
+                failed.append(number)
 
-class Replay:
-    """A recording, the arrays that it runs on, and the pieces whose results do not count."""
+        parallel.run(fill, len(self._pieces), threads)
+        return failed
 
-    def __init__(self, pieces: list[list[Step]], used: int, arrays: tuple[NDArray, ...]) -> None:
-        self._pieces = pieces
-        self._used = used
-        self._arrays = arrays
-        self.failed: list[int] = []
-
-    def __call__(self, number: int) -> None:
+    def _fill(self, number: int, arrays: tuple[NDArray, ...]) -> bool:
+        """Fill a piece, and say whether its results count."""
         mark = scratch.mark()
         counts = True
         try:
-            memory = *self._arrays, scratch.empty((self._used,), BYTES)
+            memory = *arrays, scratch.empty((self._used,), BYTES)
             for code, arguments, places in self._pieces[number]:
                 given = arguments.copy()
                 for argument, shape, dtype, of, offset, strides in places:
@@ -298,8 +296,7 @@ class Replay:
                     counts = False
         finally:
             scratch.release(mark)
-        if not counts:
-            self.failed.append(number)
+        return counts
 
 
 def _geometry(array: NDArray) -> tuple[Any, ...]:

@@ -1,0 +1,204 @@
+"""Recordings: the steps of a whole plan, run again on any arrays that lie as its own do."""
+
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport strcmp
+
+from numpy import array, dtype, int64, ndarray
+
+from .. import scratch
+
+cdef enum:
+    OUT
+    FIXED = MOST_OPERANDS
+
+cdef enum:  # of `scratch.py`
+    LINE = 64
+    SMALL = 32768
+
+BYTES = dtype("u1")
+
+ctypedef struct place_t:
+    int memory
+    Py_ssize_t offset
+
+ctypedef struct placed_t:
+    step_t step
+    place_t places[MOST_OPERANDS]
+
+ctypedef struct replay_t:
+    const placed_t *steps
+    const int64_t *stops
+    uintptr_t memory[FIXED + 1]
+    int room
+    char *failed
+
+
+cdef void fill_piece(const void *context, int64_t number, void *room) noexcept nogil:
+    """Run the steps of a piece, and note whether its results do not count."""
+    cdef const replay_t *replay = <const replay_t *> context
+    cdef const placed_t *step
+    cdef uintptr_t memory[FIXED + 1]
+    cdef char *at[MOST_OPERANDS]
+    cdef int64_t i
+    cdef int operand
+    cdef bint counts = True
+    for operand in range(FIXED + 1):
+        memory[operand] = replay.memory[operand]
+    memory[replay.room] = (<uintptr_t> room + LINE - 1) // LINE * LINE
+    for i in range(replay.stops[number], replay.stops[number + 1]):
+        step = &replay.steps[i]
+        for operand in range(MOST_OPERANDS):
+            at[operand] = <char *> (
+                memory[step.places[operand].memory] + step.places[operand].offset
+            )
+        counts &= run_step(&step.step, at)
+    replay.failed[number] = not counts
+
+
+cdef class Recording(Kernels):
+    """The steps of pieces, recorded with some arrays and run on others that lie alike.
+
+    A result and inputs are in C order and apart, `room` is memory for what is between two steps;
+    none of it is touched before the recording runs.
+    """
+    cdef Operands recorded_with
+    cdef list kept, parts, ends
+    cdef bytes geometry, steps
+    cdef tuple formats
+    cdef int64_t[::1] stops
+    cdef Py_ssize_t used
+    cdef int room
+    cdef bint whole
+
+    def __cinit__(self, tuple arrays, room):
+        cdef int i
+        self.room = len(arrays)
+        self.recorded_with = Operands(*arrays, room)
+        self.geometry = Operands(*arrays).geometry()
+        self.formats = tuple(
+            [<bytes> self.recorded_with.arrays[i].format for i in range(self.room)]
+        )
+        self.kept, self.parts, self.ends = [], [], [0]
+        self.whole = True
+
+    cdef int add(self, Operands operands, const step_t *step, kept) except -1:
+        cdef placed_t placed
+        cdef bytes axes
+        cdef int i
+        placed.step = step[0]
+        self.kept.append(kept)
+        if step.kernel == COPY:
+            axes = (<const char *> step.walk.axes)[:(step.walk.last + 1) * sizeof(row_axis_t)]
+            placed.step.walk.axes = <const row_axis_t *> <const char *> axes
+            self.kept.append(axes)
+        for i in range(MOST_OPERANDS):
+            placed.places[i] = place_t(FIXED, 0)
+        for i in range(operands.count):
+            placed.places[i] = self.place(&operands.arrays[i])
+            if placed.places[i].memory == FIXED:
+                self.kept.append(<object> operands.arrays[i].obj)
+        self.whole &= placed.places[0].memory != FIXED
+        self.parts.append((<const char *> &placed)[:sizeof(placed)])
+        return True
+
+    cdef place_t place(self, const Py_buffer *array) noexcept:
+        """Return where an array begins: in what changes from run to run, or where it always is."""
+        cdef Py_ssize_t offset, stop
+        cdef int memory, axis
+        for memory in range(self.room + 1):
+            offset = <char *> array.buf - <char *> self.recorded_with.arrays[memory].buf
+            if 0 <= offset < self.recorded_with.arrays[memory].len:
+                if memory == self.room:
+                    stop = offset + array.itemsize
+                    for axis in range(array.ndim):
+                        stop += (array.shape[axis] - 1) * array.strides[axis]
+                    self.used = max(self.used, stop)
+                return place_t(memory, offset)
+        return place_t(FIXED, <Py_ssize_t> array.buf)
+
+    def extend(self, copy, x, tuple runs, constant):
+        self.whole &= self.copy_items(copy, x, runs, constant)
+
+    def store(self, out, sums):
+        self.whole &= self.copy_items(out, sums, (), 0)
+
+    def end_piece(self):
+        """End a piece, and begin the next one."""
+        self.ends.append(len(self.parts))
+
+    def end(self):
+        """End the last piece, and say whether all that was called for can run again."""
+        self.recorded_with = None
+        self.steps, self.stops = b"".join(self.parts), array(self.ends, int64)
+        self.parts = self.ends = None
+        return self.whole
+
+    def run(self, int threads, *arrays):
+        """Fill the first array from the others, on at most so many threads.
+
+        Return the numbers of pieces whose results do not count; or None, and nothing is done, where
+        these are not plain arrays that lie as those it was recorded with, share memory, or are not
+        to be written.
+        """
+        cdef Operands operands
+        for array in arrays:
+            if type(array) is not ndarray:
+                return None
+        try:
+            operands = Operands(*arrays)
+        except (BufferError, ValueError):
+            return None
+        return self.fill(threads, operands) if self.fits(operands) else None
+
+    cdef bint fits(self, Operands operands) except -1:
+        cdef const Py_buffer *array
+        cdef uintptr_t a = <uintptr_t> operands.arrays[OUT].buf, b
+        cdef uintptr_t end = a + <uintptr_t> operands.arrays[OUT].len
+        cdef int i
+        if operands.geometry() != self.geometry:
+            return False
+        for i in range(operands.count):
+            array = &operands.arrays[i]
+            b = <uintptr_t> array.buf
+            if strcmp(array.format, <const char *> <bytes> self.formats[i]) != 0:
+                return False
+            if b % <uintptr_t> array.itemsize != 0:
+                return False
+            if i != OUT and a < b + <uintptr_t> array.len and b < end:
+                return False
+        return True
+
+    cdef list fill(self, int threads, Operands operands):
+        """Fill all pieces, and return the numbers of those whose results do not count."""
+        cdef Py_ssize_t pieces = self.stops.shape[0] - 1, number
+        cdef bytearray failed = bytearray(pieces)
+        cdef unsigned char[::1] kept
+        cdef replay_t replay
+        cdef job_t job
+        cdef void *room
+        cdef int operand
+        replay.steps = <const placed_t *> <const char *> self.steps
+        replay.stops = &self.stops[0]
+        replay.failed = <char *> failed
+        replay.room = operands.count
+        for operand in range(operands.count):
+            replay.memory[operand] = <uintptr_t> operands.arrays[operand].buf
+        replay.memory[FIXED] = 0
+        job.fill, job.context, job.pieces, job.room = fill_piece, &replay, pieces, self.used + LINE
+        if self.used > SMALL:
+            mark = scratch.mark()
+            try:
+                kept = scratch.empty((job.room,), BYTES)
+                share(&job, &kept[0], threads)
+            finally:
+                scratch.release(mark)
+        else:
+            room = malloc(job.room)
+            if room == NULL:
+                raise MemoryError
+            try:
+                share(&job, room, threads)
+            finally:
+                free(room)
+        return [number for number in range(pieces) if failed[number]] if 1 in failed else []
