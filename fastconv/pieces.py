@@ -68,7 +68,10 @@ class Piece:
 
 
 class Cut(NamedTuple):
-    """An axis of a box, in about equal parts that end at multiples of ``step``."""
+    """An axis of a box, in about equal parts that end at multiples of ``step``.
+
+    Longer parts come first, so that threads end together.
+    """
 
     start: int
     stop: int
@@ -80,7 +83,8 @@ class Cut(NamedTuple):
         return self._edge(number), self._edge(number + 1)
 
     def _edge(self, number: int) -> int:
-        return min(self.start + self._steps * number // self.parts * self.step, self.stop)
+        short, longer = divmod(self._steps, self.parts)
+        return min(self.start + (short * number + min(number, longer)) * self.step, self.stop)
 
     @property
     def _steps(self) -> int:
