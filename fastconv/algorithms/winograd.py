@@ -42,8 +42,8 @@ FEWEST = 16
 """Channels, in and out, that make the transforms worth it."""
 FROM_MEMORY = 3
 """Times that a byte of weights takes as long as one of samples, which are nearer."""
-PREPARED = 20
-"""Products that making a weight at a point takes, once a plan, which is used once at least."""
+PREPARED = 5
+"""Products that making a weight at a point takes: 20, once a plan, which is used some times."""
 TURNS = 3
 """Passes that the transform of a component takes."""
 USUAL = Rates(*(0.0,) * len(Rates._fields))._replace(contracted=2e-11, byte=2e-11)
