@@ -142,12 +142,9 @@ static void NAMED(pack)(T *packed, const T *b, const block_t *block, int64_t ste
 
 /* Columns are taken a tile at a time from panels, and from elsewhere as many as a few terms leave room
  * for. */
-static void NAMED(contract)(T *out, const T *a, const T *b, const T *bias, const contract_t *n)
+static void NAMED(contract_columns)(T *out, const T *a, const T *b, const T *bias,
+                                    const contract_t *n)
 {
-    if (n->col_a) {
-        NAMED(taps_of_channels)(out, a, b, bias, n);
-        return;
-    }
     T packed[BLOCK_TERMS * WIDTH], by_column[WIDTH];
     const int64_t most = n->panel_b ? 1 : n->most_tiles;
     for (int64_t left = 0; left < n->cols; left += most * WIDTH) {
@@ -170,6 +167,25 @@ static void NAMED(contract)(T *out, const T *a, const T *b, const T *bias, const
                 NAMED(contract_rows)(out + left + col, a, terms, bias, n, &block, by_column);
             }
         }
+    }
+}
+
+/* Rows whose terms and sums stay in a near cache while one panel after the other comes to them. */
+static void NAMED(contract)(T *out, const T *a, const T *b, const T *bias, const contract_t *n)
+{
+    if (n->col_a) {
+        NAMED(taps_of_channels)(out, a, b, bias, n);
+        return;
+    }
+    int64_t near = n->rows;
+    if (n->panel_b) {
+        near = ROWS_ITEMS / (n->cols + n->run->n);
+        near = near < LEAST_ROWS ? LEAST_ROWS : near;
+    }
+    contract_t some = *n;
+    for (int64_t left = n->rows; left; left -= some.rows, some.row += some.rows) {
+        some.rows = left < near ? left : near;
+        NAMED(contract_columns)(out, a, b, bias, &some);
     }
 }
 

@@ -34,6 +34,9 @@ typedef struct {
 /* Terms of a line that are added for all channels before the next ones. */
 #define NEAR_TERMS 28
 #define BLOCK_TERMS 512
+/* Terms and sums of as many rows as panels come to at a time, and these rows at least. */
+#define ROWS_ITEMS 65536
+#define LEAST_ROWS 192
 /* Items of as many rows of channels as are filtered at a time. */
 #define NEAR_ITEMS 8192
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
