@@ -40,6 +40,8 @@ CHANNELS = 128
 """Output channels of a piece, at least: its samples are laid out for all of them."""
 SERVED = 1024
 """Products that a sample of a copy must serve before channels are parted."""
+COPIED = 128
+"""Products of a sample below which copies of samples count: interiors are set apart."""
 STEP = 8
 """Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
 KEPT = 64
@@ -219,12 +221,31 @@ def cut_layer(
     whole = tuple((0, axis.out) for axis in problem.axes)
     if not prod(problem.canonical_out):
         return Pieces([])
-    inside = in_place and all(axis.interior == (0, axis.out) for axis in problem.axes)
-    caches = 1 if inside else ceil(_box_bytes(problem, whole) / SCRATCH)
-    parts = max(_layer_parts(prod(problem.canonical_out) * products, backend.PIECE), caches)
+    boxes = [(whole, in_place and all(axis.interior == (0, axis.out) for axis in problem.axes))]
+    if problem.out_channels * prod(problem.taps) < COPIED:
+        boxes = [*_boxes(problem, backend.STRIPS, in_place)]
+    return Pieces(
+        [_layer(problem, box, products, grain, backend, layout, inside) for box, inside in boxes]
+    )
+
+
+def _layer(
+    problem: Problem,
+    box: Box,
+    products: int,
+    grain: tuple[int, ...],
+    backend: Backend,
+    layout: Layout,
+    inside: bool,
+) -> Grid:
+    """Cut a box of a problem that sums channels."""
+    outputs = prod(problem.batch) * _outputs(box)
+    caches = 1 if inside else ceil(_box_bytes(problem, box) / SCRATCH)
+    made = outputs * problem.groups * problem.out_channels * products
+    parts = max(_layer_parts(made, backend.PIECE), caches)
     panel = backend.panel(problem.compute) if layout == "channels" else 1
 
-    lengths = [ceil(axis.out / n) for axis, n in zip(problem.axes, grain, strict=True)]
+    lengths = [ceil((stop - start) / n) for (start, stop), n in zip(box, grain, strict=True)]
     most = prod(problem.batch) * prod(lengths)
     if layout == "channels":
         parts = max(parts, ceil(most / ROWS))
@@ -235,7 +256,7 @@ def cut_layer(
     if not inside:
         serving = problem.out_channels * prod(problem.taps) // SERVED
     serving = max(serving, 1)
-    rows = _row_parts(problem, parts, min(parts, most), serving)
+    rows = _row_parts(outputs, problem.out_channels, parts, min(parts, most), serving)
     cuts, _ = _cuts([*problem.batch, *lengths], rows)
     group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
     channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, serving))
@@ -243,22 +264,18 @@ def cut_layer(
     lead, region = cuts[: len(problem.batch)], cuts[len(problem.batch) :]
     spans = [Cut(0, n, count, 1) for n, count in zip(problem.batch, lead, strict=True)]
     spans.append(Cut(0, problem.groups, group_cuts[0], 1))
-    spans += [
-        Cut(0, axis.out, count, n)
-        for axis, count, n in zip(problem.axes, region, grain, strict=True)
-    ]
+    spans += [Cut(*ends, count, n) for ends, count, n in zip(box, region, grain, strict=True)]
     spans.append(Cut(0, problem.out_channels, channel_cuts[0], step))
     across = None if layout == "channels" else len(lengths) - 1
-    return Pieces([Grid(problem, tuple(spans), inside, across, panel)])
+    return Grid(problem, tuple(spans), inside, across, panel)
 
 
-def _row_parts(problem: Problem, parts: int, most: int, serving: int) -> int:
+def _row_parts(outputs: int, channels: int, parts: int, most: int, serving: int) -> int:
     """Into how many parts outputs are cut, so that a piece reads the fewest samples and weights, if
     at most ``serving`` parts have the same samples.
     """
-    outputs = prod(problem.batch) * prod(axis.out for axis in problem.axes)
     choices = (min(ceil(parts / (1 << i)), most) for i in range(serving.bit_length()))
-    return min(choices, key=lambda n: outputs / n + problem.out_channels / ceil(parts / n))
+    return min(choices, key=lambda n: outputs / n + channels / ceil(parts / n))
 
 
 def _layer_parts(products: int, piece: int) -> int:

@@ -182,7 +182,8 @@ def layers(draw):
 def test_every_output_of_a_layer_belongs_to_one_piece(layer, in_place, width):
     algorithm, problem = layer
     panel = width if algorithm in (gemm, winograd) else 1
-    backend = SimpleNamespace(PIECE=cython_backend.PIECE, panel=lambda _: width)
+    strips, piece = cython_backend.STRIPS, cython_backend.PIECE
+    backend = SimpleNamespace(STRIPS=strips, PIECE=piece, panel=lambda _: width)
     grain = algorithm.grain(problem)
     covered = np.zeros(problem.canonical_out, np.uint8)
     rank = len(problem.axes)

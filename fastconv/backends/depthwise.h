@@ -124,7 +124,8 @@ static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const 
     }
 }
 
-/* Some lines, some vectors of channels after the others.  The last outputs of a line reach back, too. */
+/* Some lines, one after the other: samples are read in the order of memory, if the axis that follows
+ * channels is the last one.  The last outputs and vectors reach back over others. */
 static ALWAYS_INLINE void NAMED(some_lines)(T *out, const T *x, const T *w, const T *bias,
                                             const contract_t *n, const gemm_row_t *row,
                                             const int64_t rows, const int taps, const int stride,
@@ -132,11 +133,11 @@ static ALWAYS_INLINE void NAMED(some_lines)(T *out, const T *x, const T *w, cons
 {
     const int64_t step_out = row[1].out - row[0].out, tap_x = (row[1].a - row[0].a) / stride;
     const int64_t last_col = n->cols - vectors * LANES, last_output = n->line - outputs;
-    for (int64_t next = 0; next < n->cols; next += vectors * LANES) {
-        const int64_t col = next < last_col ? next : last_col;
-        for (const gemm_row_t *line = row; line < row + rows; line += n->line) {
-            for (int64_t after = 0; after < n->line; after += outputs) {
-                const gemm_row_t *first = line + (after < last_output ? after : last_output);
+    for (const gemm_row_t *line = row; line < row + rows; line += n->line) {
+        for (int64_t after = 0; after < n->line; after += outputs) {
+            const gemm_row_t *first = line + (after < last_output ? after : last_output);
+            for (int64_t next = 0; next < n->cols; next += vectors * LANES) {
+                const int64_t col = next < last_col ? next : last_col;
                 NAMED(add_line)(out + first->out + col, step_out, x + first->a + col, tap_x, w + col,
                                 bias + col, n, taps, stride, outputs, vectors);
             }
@@ -282,7 +283,8 @@ static void NAMED(terms_of_channels)(T *out, const T *x, const T *w, const T *bi
     }
 }
 
-/* All rows, some lines at a time, so that the samples of their taps stay near for all channels. */
+/* All rows, some at a time that share no samples, so that those of their taps stay near for all channels.
+ */
 static void NAMED(taps_of_channels)(T *out, const T *x, const T *w, const T *bias, const contract_t *n)
 {
     NAMED(terms_t) *sum_terms = NAMED(terms_for)(n);
@@ -291,9 +293,11 @@ static void NAMED(taps_of_channels)(T *out, const T *x, const T *w, const T *bia
         return;
     }
     NAMED(rows_t) *sum = NAMED(rows_for)(n);
-    const int64_t unit = sum == NAMED(some_rows) ? GEMM_ROWS : n->line;
-    int64_t some = NEAR_ITEMS / n->cols / unit * unit;
-    if (some < unit) some = unit;
+    int64_t some = n->rows;
+    if (sum == NAMED(some_rows)) {
+        some = NEAR_ITEMS / n->cols / GEMM_ROWS * GEMM_ROWS;
+        if (some < GEMM_ROWS) some = GEMM_ROWS;
+    }
     for (int64_t row = 0; row < n->rows; row += some)
         sum(out, x, w, bias, n, n->row + row, n->rows - row < some ? n->rows - row : some);
 }
