@@ -32,8 +32,12 @@ KEPT = 128
 KEPT_BYTES = 1 << 26
 """Bytes of all their weights, as they came and as they are kept (spectra, maybe): but for the last
 plan, older ones go first."""
-LARGEST = 1 << 20
+LARGEST = 1 << 24
 """Bytes of the largest kernel whose plans are remembered."""
+LARGE = 1 << 20
+"""Bytes of a kernel above which only what comes a second time is remembered: weights in training
+never do, and to keep them costs a copy.
+"""
 SAMPLED = 1 << 12
 """Bytes of which as many are hashed at most: all are compared, which is ten times as fast."""
 ITSELF = frozenset((type(None), int, str))
@@ -48,6 +52,8 @@ Asked = TypeVar("Asked")
 
 _plans: dict[Hashable, tuple[Any, int]] = {}
 _choices: dict[tuple[Any, ...], tuple[tuple[Any, ...], Hashable]] = {}
+_large: dict[int, bool] = {}
+"""Hashes of calls with a large kernel."""
 _lock = Lock()
 
 
@@ -106,14 +112,26 @@ def _remembered(
     if remembered is not None:
         return remembered[0]  # type: ignore[no-any-return]
     made = answer(ask(*arguments, **options), algorithm, chosen, threads)
-    _keep(said)
     asked = sum(value.nbytes for value in arguments if isinstance(value, np.ndarray))
+    if asked > LARGE and not _seen_before(hash(said)):
+        return made
+    _keep(said)
     with _lock:
         _plans[said] = made, asked + made.weight_bytes
         kept = sum(nbytes for _, nbytes in _plans.values())
         while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
             kept -= _plans.pop(next(iter(_plans)))[1]
     return made
+
+
+def _seen_before(call: int) -> bool:
+    """Whether a call was made lately, by its hash."""
+    with _lock:
+        seen = _large.pop(call, False)
+        _large[call] = True
+        if len(_large) > KEPT:
+            del _large[next(iter(_large))]
+    return seen
 
 
 def _said(value: Any) -> Hashable:
@@ -140,7 +158,8 @@ class _Bits:
 
     def __init__(self, array: NDArray) -> None:
         self._bytes = array.reshape(-1).view(np.uint8)
-        self._hash = hash(self._bytes[:: array.nbytes // SAMPLED].tobytes())
+        each = array.nbytes // SAMPLED | 1  # odd: all bytes of items have their turn
+        self._hash = hash(self._bytes[::each].tobytes())
 
     def keep(self) -> None:
         """Stay as they are now, whatever becomes of the array."""

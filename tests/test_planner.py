@@ -91,6 +91,21 @@ def test_large_kernels_are_not_kept():
     assert not planner._plans
 
 
+def test_large_weights_are_remembered_when_they_come_again():
+    w = np.arange(planner.LARGE // 8 + 1.0)
+    plans = [fc.plan_correlate(X.shape, X.dtype, w[None]) for _ in range(4)]
+    assert plans[0] is not plans[1]
+    assert plans[1] is plans[2] is plans[3]
+
+
+def test_large_weights_that_change_are_not_copied():
+    w = np.arange(planner.LARGE // 8 + 1.0)
+    for _ in range(3):
+        w += 1
+        fc.plan_correlate(X.shape, X.dtype, w[None])
+    assert not planner._plans
+
+
 def test_the_oldest_plans_are_forgotten():
     first = fc.plan_correlate(X.shape, X.dtype, W)
     for n in range(planner.KEPT):

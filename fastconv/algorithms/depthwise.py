@@ -59,7 +59,7 @@ def grain(problem: Problem) -> tuple[int, ...]:
 
 
 def cost(problem: Problem, backend: str) -> float:
-    """Seconds on one thread: samples are laid out anew, there and back, if groups are no neighbours."""
+    """Seconds on one thread; samples are laid out anew where groups are not neighbours."""
     rate, slow_products = rates.of(backend), products(problem) * SLOWER
     last = problem.order[len(problem.batch)] == max(problem.order)
     passes = 1 if last else TURNED
