@@ -9,7 +9,7 @@ How outputs are cut depends on the problem alone: the bits are the same for any 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from math import ceil, prod
 from typing import Any
@@ -22,7 +22,7 @@ from .backends._protocol import Backend
 from .copies import Copy, copied_dilation
 from .pieces import evened
 from .problem import Problem
-from .recorded import Piece, Recorded, plain, record
+from .recorded import Piece, Repeated
 from .weight_gradient import SLAB, TASKS, boxes
 from .work import row_axis
 
@@ -61,9 +61,6 @@ class DepthwiseGradient:
     threads: int | None
     weight_bytes = 0
     """It keeps none."""
-    _begun: bool = field(default=False, init=False)
-    _recorded: list[Recorded | None] = field(default_factory=list, init=False)
-    """As a plan's, of all slabs."""
 
     def __call__(self, x: NDArray, gy: NDArray) -> NDArray:
         """For each weight, the sum over outputs of ``gy`` times the sample, ``(K, 1, *taps)``."""
@@ -75,28 +72,22 @@ class DepthwiseGradient:
         sums = np.empty((together, *problem.taps, problem.groups), problem.compute)
         threads = config.resolve_threads(self.threads)
         total = np.zeros(sums.shape[1:], problem.compute)
-        if self._run_recorded(threads, sums, x, gy):
+        make = partial(self._pieces, sums, x, gy)
+        apart = make if together == slabs else lambda: None
+        if self._repeated.run(lambda _: threads, (sums, x, gy), apart) is not None:
             total += sums.sum(0)
         else:
-            pieces = self._pieces(sums, x, gy)
+            pieces = make()
             for first in range(0, slabs, together):
                 some = pieces[first : first + together]
                 parallel.run(partial(_call, some, self.backend), len(some), threads)
                 total += sums[: len(some)].sum(0)
-            self._begun = True
         self.backend.store(weights[:, 0], np.moveaxis(total, -1, 0))
         return weights
 
-    def _run_recorded(self, threads: int, sums: NDArray, x: NDArray, gy: NDArray) -> bool:
-        """Run the recording, and say whether there is one for such arrays."""
-        lie = plain(x) and plain(gy) and not np.may_share_memory(x, gy)
-        if self._begun and not self._recorded and lie:
-            whole = None
-            if len(sums) == len(self._slabs):
-                whole = record(self.backend, (sums, x, gy), self._pieces(sums, x, gy))
-            self._recorded.append(whole)
-        recorded = self._recorded[0] if self._recorded else None
-        return recorded is not None and recorded.recording.run(threads, sums, x, gy) is not None
+    @cached_property
+    def _repeated(self) -> Repeated:
+        return Repeated(self.backend)
 
     def _pieces(self, sums: NDArray, x: NDArray, gy: NDArray) -> list[Piece]:
         problem = self.problem

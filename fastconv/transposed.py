@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from . import backends, dtypes, parallel, scratch, validate
 from .algorithms import depthwise
 from .plan import Plan, thread_count
-from .recorded import Recorded, plain, record
+from .recorded import Piece, Repeated
 from .validate.transposed import Phase
 
 __all__ = ["Transposed", "wants_neighbours", "with_neighbours"]
@@ -33,8 +33,6 @@ class Transposed:
     threads: int | None
     turned: bool
     """Phases read and fill copies whose channels are neighbours."""
-    _recorded: list[Recorded | None] = field(default_factory=list, init=False)
-    """As a plan's, of all phases."""
 
     def __call__(self, x: NDArray, out: NDArray | None = None) -> NDArray:
         """The result for ``x``, which has the shape and dtype that the plans were made for."""
@@ -86,33 +84,32 @@ class Transposed:
 
     def _run_phases(self, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""
-        failed = self._run_recorded(x, sums)
+        if not self.plans:
+            return
+        threads = partial(thread_count, worth=self._worth, threads=self.threads)
+        failed = self._repeated.run(threads, (sums, x), partial(self._pieces, x, sums))
         if failed is None:
             run, pieces = self._tasks(x, sums)
-            parallel.run(run, pieces, thread_count(pieces, self._worth, self.threads))
+            parallel.run(run, pieces, threads(pieces))
         elif failed:
             by_hand, _ = self._tasks(x, sums)
             for number in failed:
                 by_hand(number)
 
-    def _run_recorded(self, x: NDArray, sums: NDArray) -> list[int] | None:
-        """Run the recording, if there is one for such arrays, and name pieces that do not count."""
-        if not self._recorded and plain(x) and plain(sums) and self._begun:
-            self._recorded.append(self._record(x, sums))
-        recorded = self._recorded[0] if self._recorded else None
-        if recorded is None:
-            return None
-        threads = thread_count(recorded.pieces, self._worth, self.threads)
-        return recorded.recording.run(threads, sums, x)
+    @cached_property
+    def _repeated(self) -> Repeated:
+        _, plan = self.plans[0]
+        return Repeated(backends.load(plan.backend))
 
-    def _record(self, x: NDArray, sums: NDArray) -> Recorded | None:
-        pieces = []
+    def _pieces(self, x: NDArray, sums: NDArray) -> list[Piece] | None:
+        """Those of all phases, unless one of them cannot be recorded."""
+        pieces: list[Piece] = []
         for place, plan in self.plans:
             some = plan.recordable(x, sums[place])
             if some is None:
                 return None
             pieces += some
-        return record(backends.load(plan.backend), (sums, x), pieces)
+        return pieces
 
     def _tasks(self, x: NDArray, sums: NDArray) -> tuple[Callable[[int], None], int]:
         phases = (plan.tasks(x, sums[place]) for place, plan in self.plans)
@@ -123,11 +120,6 @@ class Transposed:
             fill(piece)
 
         return run, len(calls)
-
-    @property
-    def _begun(self) -> bool:
-        """It ran before."""
-        return any(plan.begun for _, plan in self.plans)
 
     @cached_property
     def _worth(self) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import product
 from math import ceil, prod
 from typing import Any, NamedTuple
@@ -21,10 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import backends, config, parallel, scratch
+from . import backends, parallel, scratch
 from .backends._protocol import Backend
 from .copies import Copy, copied_dilation
+from .plan import thread_count
 from .problem import Axis, Problem
+from .recorded import Piece, Repeated
 from .work import row_axis
 
 __all__ = ["SLAB", "TASKS", "WeightGradient", "boxes", "make"]
@@ -35,6 +37,8 @@ COPIED = 1 << 18
 """Items that are copied for a slab."""
 ROOM = 1 << 21
 """Bytes of sums that are kept apart at a time."""
+LONG = 256
+"""Outputs of a part at least: its sums must be worth that they are added to others."""
 NEAR = 1 << 21
 """Bytes of the sums of a block."""
 PRODUCTS = 1 << 24
@@ -43,8 +47,6 @@ FEW = 8
 """Tasks that are enough for the threads of small machines."""
 TASKS = 64
 """Tasks that are enough for any number of threads."""
-SHARED = 1 << 22
-"""Products from which on threads share the work."""
 CHANNELS = 8
 """Blocks hold multiples of so many channels in."""
 FILTERS = 32
@@ -82,23 +84,43 @@ class WeightGradient:
         It is ``(K, C // groups, *taps)``, in the numbers that the problem is calculated in.
         """
         problem = self.problem
+        dtype = np.result_type(problem.compute, *([np.complex64] if problem.complex else []))
+        shape = problem.groups, problem.out_channels, problem.in_channels * prod(problem.taps)
+        weights = np.zeros(shape, dtype) if not gy.size else np.empty(shape, dtype)
+        if gy.size:
+            apart = self.sums.apart()
+            pieces = partial(self._pieces, weights, apart, x, gy)
+            target = weights if apart is None else np.moveaxis(apart, 2, -1)  # as it lies
+            threads = partial(thread_count, worth=self.sums.worth, threads=self.threads)
+            recordable = pieces if self.sums.repeats else lambda: None
+            if self._repeated.run(threads, (target, x, gy), recordable) is None:
+                run = [partial(piece, self.sums.backend) for piece in pieces()]
+                parallel.run(lambda number: run[number](), len(run), threads(len(run)))
+            if apart is not None:
+                self.sums.store(self._target(weights), apart)
+            if self.swapped and problem.complex:
+                np.conjugate(weights, out=weights)
+        return weights.reshape(-1, problem.in_channels, *problem.taps)
+
+    @cached_property
+    def _repeated(self) -> Repeated:
+        return Repeated(self.sums.backend)
+
+    def _target(self, weights: NDArray) -> NDArray:
+        """The weights as the sums have them."""
+        return weights.swapaxes(1, 2) if self.swapped else weights
+
+    def _pieces(
+        self, weights: NDArray, apart: NDArray | None, x: NDArray, gy: NDArray
+    ) -> list[Piece]:
+        problem = self.problem
         batch, images = len(problem.batch), prod(problem.batch)
         samples = problem.view_x(x).reshape(images, *problem.canonical_x[batch:])
         gradients = problem.view_out(gy).reshape(images, *problem.canonical_out[batch:])
-        dtype = np.result_type(problem.compute, *([np.complex64] if problem.complex else []))
-        shape = problem.groups, problem.out_channels, problem.in_channels * prod(problem.taps)
-        if not gradients.size:
-            weights = np.zeros(shape, dtype)
-        else:
-            weights = np.empty(shape, dtype)
-            if self.swapped:
-                read: Any = (..., *(slice(*a.reads(0, a.out), a.stride) for a in problem.axes))
-                self.sums.fill(weights.swapaxes(1, 2), gradients, samples[read], self.threads)
-                if problem.complex:
-                    np.conjugate(weights, out=weights)
-            else:
-                self.sums.fill(weights, samples, gradients, self.threads)
-        return weights.reshape(-1, problem.in_channels, *problem.taps)
+        if self.swapped:
+            read: Any = (..., *(slice(*a.reads(0, a.out), a.stride) for a in problem.axes))
+            samples, gradients = gradients, samples[read]
+        return self.sums.pieces(self._target(weights), apart, samples, gradients)
 
 
 def make(problem: Problem, backend: str, threads: int | None) -> WeightGradient:
@@ -123,45 +145,68 @@ class Sums:
     problem: Problem
     backend: Backend
 
-    def fill(self, out: NDArray, x: NDArray, gy: NDArray, threads: int | None) -> None:
-        """Fill ``out``, ``(G, K, C * taps)``, from ``x`` and ``gy``, both ``(images, G, …)``."""
-        problem, (blocks, parts) = self.problem, self._cut
-        taps = prod(problem.taps)
-        in_place = not problem.complex and out.strides[1] == out.itemsize
-        in_place = in_place and taps == 1
-        outer = scratch.mark()
-        apart: list[NDArray] = []
-        if len(parts) > 1:
-            apart = [self._room(*self._whole, scratch.empty) for _ in parts]
+    def apart(self) -> NDArray | None:
+        """Room for the sums of each part of the outputs, if there are several."""
+        _, parts = self._cut
+        return self._room(*self._whole, np.empty, (len(parts),)) if len(parts) > 1 else None
 
-        def run(number: int) -> None:
-            which, part = divmod(number, len(parts))
-            groups, channels, filters = block = blocks[which]
-            mark = scratch.mark()
-            try:
-                target = out[groups, filters, channels.start * taps : channels.stop * taps]
-                if apart:
-                    sums = apart[part][groups, self._real(filters), self._real(channels)]
-                elif in_place:
-                    sums = target.reshape(*target.shape, *problem.taps)
-                else:
-                    sums = self._room(*block, scratch.empty)
-                self._add(sums, block, parts[part], x, gy)
-                if not apart and not in_place:
-                    self._store(target, sums)
-            finally:
-                scratch.release(mark)
+    def pieces(self, out: NDArray, apart: NDArray | None, x: NDArray, gy: NDArray) -> list[Piece]:
+        """What fills ``out``, ``(G, K, C * taps)``, or its parts apart, from ``x`` and ``gy``, both
+        ``(images, G, …)``.
+        """
+        blocks, parts = self._cut
+        if apart is None:
+            return [partial(self._fill, out, block, parts[0], x, gy) for block in blocks]
+        made: list[Piece] = []
+        for block, (sums, part) in product(blocks, zip(apart, parts, strict=True)):
+            groups, channels, filters = block
+            some = sums[groups, self._real(filters), self._real(channels)]
+            made.append(partial(self._add, some, block, part, x, gy))
+        return made
 
-        shared = self._products > SHARED
-        tasks = len(blocks) * len(parts)
+    def _fill(
+        self,
+        out: NDArray,
+        block: Block,
+        slabs: Sequence[Box],
+        x: NDArray,
+        gy: NDArray,
+        backend: Backend,
+    ) -> None:
+        """Fill a block of ``out``."""
+        taps = prod(self.problem.taps)
+        groups, channels, filters = block
+        target = out[groups, filters, channels.start * taps : channels.stop * taps]
+        if taps == 1 and not self.problem.complex and out.strides[1] == out.itemsize:
+            self._add(
+                target.reshape(*target.shape, *self.problem.taps), block, slabs, x, gy, backend
+            )
+            return
+        mark = scratch.mark()
         try:
-            parallel.run(run, tasks, config.resolve_threads(threads) if shared else 1)
-            if apart:
-                for sums in apart[1:]:
-                    apart[0] += sums
-                self._store(out, apart[0])
+            sums = self._room(*block, scratch.empty)
+            self._add(sums, block, slabs, x, gy, backend)
+            self._store(target, sums, backend)
         finally:
-            scratch.release(outer)
+            scratch.release(mark)
+
+    def store(self, out: NDArray, apart: NDArray) -> None:
+        """Add what the parts came to, in their order, and store it."""
+        for sums in apart[1:]:
+            apart[0] += sums
+        self._store(out, apart[0], self.backend)
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Pieces are calls of kernels and nothing else."""
+        _, parts = self._cut
+        return not self.problem.complex and all(len(slabs) == 1 for slabs in parts)
+
+    @cached_property
+    def worth(self) -> float:
+        """Threads whose hand-over is worth it."""
+        hand_over = self.backend.HAND_OVER if self.repeats else parallel.HAND_OVER
+        return self._products * self.backend.RATES.contracted / hand_over
 
     @cached_property
     def _products(self) -> int:
@@ -193,10 +238,11 @@ class Sums:
         problem = self.problem
         nbytes = prod(self._weights) * problem.compute.itemsize
         worth = self._products // PRODUCTS
-        tasks = max(min(worth, FEW), min(worth // FEW, TASKS), 1)
+        few = min(self._products // (FEW * self.backend.PIECE), 2)
+        tasks = max(min(worth, FEW), min(worth // FEW, TASKS), few, 1)
         tasks = max(1 << (tasks - 1).bit_length(), ceil(nbytes / NEAR))
         outs = (prod(problem.batch), *(axis.out for axis in problem.axes))
-        parts = 1 << (max(min(tasks, ROOM // nbytes, prod(outs)), 1).bit_length() - 1)
+        parts = 1 << (max(min(tasks, ROOM // nbytes, prod(outs) // LONG), 1).bit_length() - 1)
 
         groups = _spans(problem.groups, ceil(tasks / parts), 1)
         needed = ceil(tasks / parts / len(groups))
@@ -213,36 +259,52 @@ class Sums:
         parts = self.problem.parts
         return slice(channels.start * parts, channels.stop * parts)
 
-    def _room(self, groups: slice, channels: slice, filters: slice, empty: Empty) -> NDArray:
-        """Room for the sums of a block, ``(groups, filters, channels, *taps)``, as kernels want."""
-        problem, last = self.problem, len(self.problem.taps)
+    def _room(
+        self,
+        groups: slice,
+        channels: slice,
+        filters: slice,
+        empty: Empty,
+        parts: tuple[int, ...] = (),
+    ) -> NDArray:
+        """Room for the sums of a block, ``(*parts, groups, filters, channels, *taps)``, as kernels
+        want.
+        """
+        problem = self.problem
         g, c, k = (span.stop - span.start for span in (groups, channels, filters))
-        room = empty((g, c * problem.parts, *problem.taps, k * problem.parts), problem.compute)
-        return room.transpose(0, last + 2, *range(1, last + 2))
+        shape = (*parts, g, c * problem.parts, *problem.taps, k * problem.parts)
+        return np.moveaxis(empty(shape, problem.compute), -1, len(parts) + 1)
 
     def _add(
-        self, sums: NDArray, block: Block, slabs: Sequence[Box], x: NDArray, gy: NDArray
+        self,
+        sums: NDArray,
+        block: Block,
+        slabs: Sequence[Box],
+        x: NDArray,
+        gy: NDArray,
+        backend: Backend,
     ) -> None:
         """Sum some slabs, one after the other."""
         for number, slab in enumerate(slabs):
             mark = scratch.mark()
             try:
                 more = self._room(*block, scratch.empty) if number else sums
-                more[...] = 0
-                self._add_slab(more, block, slab, x, gy)
+                self._sum_slab(more, block, slab, x, gy, backend)
                 if number:
                     sums += more
             finally:
                 scratch.release(mark)
 
-    def _add_slab(self, sums: NDArray, block: Block, slab: Box, x: NDArray, gy: NDArray) -> None:
-        problem, backend = self.problem, self.backend
+    def _sum_slab(
+        self, sums: NDArray, block: Block, slab: Box, x: NDArray, gy: NDArray, backend: Backend
+    ) -> None:
+        problem = self.problem
         groups, channels, filters = block
         images, *region = slab
         gradients = gy[(images, groups, filters, *region)]
         samples = x[images, groups, channels]
         if row_axis(problem, gy, "channels") is None:
-            gradients = self._neighbours(gradients)
+            gradients = self._neighbours(gradients, backend)
         stride = tuple(axis.stride for axis in problem.axes)
         if self._inside and row_axis(problem, x, "planes") is not None:
             reads = (a.reads(s.start, s.stop) for a, s in zip(problem.axes, region, strict=True))
@@ -262,9 +324,9 @@ class Sums:
         """All samples that are read lie in the array."""
         return all(axis.interior == (0, axis.out) for axis in self.problem.axes)
 
-    def _neighbours(self, values: NDArray) -> NDArray:
+    def _neighbours(self, values: NDArray, backend: Backend) -> NDArray:
         """A copy with channels as neighbours, or groups of one channel."""
-        problem, backend = self.problem, self.backend
+        problem = self.problem
         images, groups, channels, *lengths = values.shape
         last = len(lengths) + 1
         shape = (images, *lengths, groups, channels, problem.parts)
@@ -275,14 +337,14 @@ class Sums:
             backend.store(copy[:, :, :, 1], values.imag)
         return copy.reshape(images, groups, channels * problem.parts, *lengths)
 
-    def _store(self, out: NDArray, sums: NDArray) -> None:
+    def _store(self, out: NDArray, sums: NDArray, backend: Backend) -> None:
         """Store sums in their place, ``(groups, filters, channels * taps)``."""
         problem = self.problem
         if not problem.complex:
             sums = sums.reshape(out.shape)
             for start in range(0, out.shape[1], FILTERS):  # as many rows as a cache keeps apart
                 some = slice(start, start + FILTERS)
-                self.backend.store(out[:, some], sums[:, some])
+                backend.store(out[:, some], sums[:, some])
             return
         g, k, rows = out.shape
         taps = prod(problem.taps)

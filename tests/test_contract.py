@@ -133,11 +133,9 @@ def outputs(kernels, x, gradient, taps, stride=None, dilation=None, gap=0):
     stride, dilation = stride or (1,) * rank, dilation or (1,) * rank
     sums = sums_over_outputs(x, gradient, taps, stride, dilation)
     out = framed(sums.shape, [0, *range(2, 3 + rank), 1], x.dtype, gap)
-    before = whole(sums.shape, x.dtype, 5)
-    out.array[...] = before
     kernels.contract_outputs(out.array, x, gradient, stride, dilation)
     out.assert_intact()
-    np.testing.assert_array_equal(out.array, before + sums)
+    np.testing.assert_array_equal(out.array, sums)
 
 
 def extent(outputs, taps, stride=1, dilation=1):
@@ -420,7 +418,7 @@ for dtype, end in [(d, e) for d in ("float32", "float64") for e in (True, False)
         out, x, gradient = ones(1, rows, 2, cols), ones(1, rows, 4), ones(3, 1, cols)
         view = out.transpose(0, 3, 1, 2), x, gradient.transpose(1, 2, 0)
         backend.contract_outputs(*view, (1,), (1,))
-        assert (out == 4).all()
+        assert (out == 3).all()
 print("done")
 """
 

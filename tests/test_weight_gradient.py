@@ -15,9 +15,17 @@ from fastconv import depthwise_gradient, planner, weight_gradient
 
 CUTS = {
     "one task": {},
-    "parts of the slabs": {"SLAB": 5, "PRODUCTS": 1, "FEW": 4},
+    "parts of the slabs": {"SLAB": 5, "PRODUCTS": 1, "FEW": 4, "LONG": 1},
     "blocks of weights": {"NEAR": 64, "ROOM": 1, "CHANNELS": 2, "FILTERS": 3, "PRODUCTS": 1},
-    "both": {"NEAR": 256, "ROOM": 4096, "CHANNELS": 2, "FILTERS": 4, "COPIED": 64, "PRODUCTS": 1},
+    "both": {
+        "NEAR": 256,
+        "ROOM": 4096,
+        "CHANNELS": 2,
+        "FILTERS": 4,
+        "COPIED": 64,
+        "PRODUCTS": 1,
+        "LONG": 1,
+    },
 }
 
 
@@ -95,7 +103,7 @@ def test_the_same_bits_for_any_number_of_threads(layer, name, backend, cut, monk
     x, w, gy = layer.arrays("float32", rng)
     x, gy = (rng.normal(size=a.shape).astype("float32") for a in (x, gy))
     cut(name)
-    monkeypatch.setattr(weight_gradient, "SHARED", 0)
+    monkeypatch.setattr(weight_gradient.Sums, "worth", 100.0)
     one, *others = (
         gradient(layer, x, w, gy, backend=backend, threads=threads) for threads in (1, 2, 3)
     )
@@ -125,7 +133,28 @@ def test_slabs_of_groups_of_one_channel_are_recorded(cut):
         for _ in range(2):
             gradient(layer, x, w, gy, backend=require("cython"))
         (made,) = (found for found, _ in planner._plans.values())
-        assert (len(made._slabs), made._recorded[0] is not None) == (slabs, kept)
+        assert (len(made._slabs), made._repeated._recorded[0] is not None) == (slabs, kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "kept"),
+    [
+        ("one task", "float32", True),
+        ("one task", "complex64", False),
+        ("parts of the slabs", "float64", False),
+        ("blocks of weights", "float32", True),
+    ],
+)
+def test_sums_of_one_slab_are_recorded(name, dtype, kept, cut):
+    layer = LAYERS["dense"]
+    x, w, gy = layer.arrays(dtype, np.random.default_rng(0))
+    cut(name)
+    for _ in range(3):
+        got = gradient(layer, x, w, gy, backend=require("cython"))
+    _, wanted = oracle.conv_gradients(x, w, gy, **layer.options)
+    np.testing.assert_array_equal(got, wanted.values)
+    (made,) = (found for found, _ in planner._plans.values())
+    assert (made._repeated._recorded[0] is not None) == kept
 
 
 def test_the_cuts_above_are_what_they_are_called(cut):

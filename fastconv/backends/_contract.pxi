@@ -17,7 +17,7 @@ cdef extern from "contracts.h" nogil:
         const int64_t *first_run
         int64_t rows, cols, blocks, step_a, step_b, panel_b
         int64_t bias_col, col_a, most_tiles, line, line_taps
-        int accumulate, relu
+        int relu
     void contract_float32(
         float *out, const float *a, const float *b, const float *bias, const contract_t *n
     )

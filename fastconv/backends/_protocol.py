@@ -42,10 +42,9 @@ holds of them, but for these:
       ``x``, ``out``, ``bias`` and ``w``, which is ``(G, *T)``;
     - in ``contract_planes`` kernels have one tap and outputs are neighbours: ``x`` is
       ``(*B, G, C, P)``, ``w`` is ``(G, K, C)`` and ``out`` is ``(*B, G, K, P)``;
-    - ``contract_outputs`` adds to ``out``, which is ``(G, K, C, *T)``, the sum over batch and
-      outputs of ``gradient * x``; ``gradient`` is ``(*B, G, K, *O)``, and its channels are
-      neighbours, as they are in ``out``.  Its bits depend on the order in which slabs are added,
-      too.
+    - in ``contract_outputs``, ``out``, ``(G, K, C, *T)``, becomes the sum over batch and outputs of
+      ``gradient * x``; ``gradient`` is ``(*B, G, K, *O)``, and its channels are neighbours, as they
+      are in ``out``.
 
 The Winograd kernels are for float32, and for 16 channels or more, which are neighbours.  ``tiles``
 is ``(points, G, B, down, across, channels)``: 36 points of tiles of 4x4 outputs, or 16 of 2x2;

@@ -3,6 +3,8 @@
 A call makes its step and runs it.
 """
 
+from numpy import dtype, zeros
+
 cdef enum:
     COPY
     NEST
@@ -20,6 +22,10 @@ ctypedef struct step_t:
     planes_t planes_and_tiles
     const int64_t *loops
     Py_ssize_t n_loops
+
+
+ZEROS = {dtype(kind): zeros(1, kind) for kind in ("f4", "f8")}
+"""What sums start from that have no bias."""
 
 
 cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
@@ -115,12 +121,14 @@ cdef class Kernels:
 
     def contract_outputs(self, out, x, gradient, tuple stride, tuple dilation):
         arrays = out, x, gradient
-        self.contract(contraction.outputs, arrays, (stride, dilation), Operands(*arrays), False)
+        extra = stride, dilation
+        operands = Operands(*arrays, ZEROS[out.dtype])
+        self.contract(contraction.outputs, arrays, extra, operands, False)
 
     cdef int contract(
         self, build, tuple arrays, tuple extra, Operands operands, bint relu
     ) except -1:
-        """Take a product of rows and columns; without a bias, it is added to what is there."""
+        """Take a product of rows and columns."""
         cdef Contraction found = product_of(operands, build, arrays, extra)
         cdef step_t step
         step.kernel = PRODUCT
@@ -129,7 +137,6 @@ cdef class Kernels:
         step.n_loops = found.loops.shape[0]
         step.product = found.product
         step.product.relu = relu
-        step.product.accumulate = operands.count < MOST_OPERANDS
         return self.add(operands, &step, found)
 
     def copy_items(self, to, source, tuple runs, constant):

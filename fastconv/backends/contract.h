@@ -151,7 +151,7 @@ static void NAMED(contract_columns)(T *out, const T *a, const T *b, const T *bia
         const int64_t columns = n->cols - left < most * WIDTH ? n->cols - left : most * WIDTH;
         for (int64_t i = 0; i < n->blocks; i++) {
             block_t block = {n->run + n->first_run[i], n->run + n->first_run[i + 1]};
-            block.start = i || n->accumulate ? FROM_OUT : n->bias_col ? FROM_COLUMNS : FROM_ROWS;
+            block.start = i ? FROM_OUT : n->bias_col ? FROM_COLUMNS : FROM_ROWS;
             block.relu = n->relu && i == n->blocks - 1;
             const T *terms = b + left / WIDTH * n->panel_b + block.run->b;
             const int64_t size = BLOCK_TERMS / most * WIDTH;

@@ -17,7 +17,7 @@ typedef struct {
     int64_t rows, cols, blocks, step_a, step_b, panel_b, bias_col, col_a;
     int64_t most_tiles; /* of columns, whose terms fit a block */
     int64_t line, line_taps; /* rows and runs of an innermost axis */
-    int accumulate, relu;
+    int relu;
 } contract_t;
 /* Some terms for some columns, and what their sums start from. */
 typedef struct {

@@ -250,7 +250,7 @@ def contract_outputs(
             seen = x[(..., *_reads(tap, dilation, stride, lengths))]
             by_outputs = np.moveaxis(seen, (-rank - 2, -rank - 1), (0, 1))
             samples = by_outputs.reshape(*by_outputs.shape[:2], -1)
-            out[(..., *tap)] += _product(samples, factors).swapaxes(1, 2)
+            out[(..., *tap)] = _product(samples, factors).swapaxes(1, 2)
 
 
 def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> None:

@@ -263,8 +263,8 @@ def pack(
     return types.void(room, b, INT, runs, INT, INT, INT, INT, INT), emit
 
 
-def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, adds, relu):  # type: ignore[no-untyped-def]
-    """Run the loops, and the product inside the last one; it ``adds`` to what ``out`` holds."""
+def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, relu):  # type: ignore[no-untyped-def]
+    """Run the loops, and the product inside the last one."""
     cols, step_b, panel, bias_col = numbers[0], numbers[2], numbers[3], numbers[4]
     width = VECTORS * VECTOR_BYTES // out.itemsize
     tiles, last = 1 if panel else numbers[5], len(blocks) - 2
@@ -284,7 +284,7 @@ def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, adds, relu):  
                 if panel == 0:
                     pack(room, b, j + left, runs, run, end, step_b, right - left, size)
                     terms = 0
-                fresh = block == 0 and not adds
+                fresh = block == 0
                 for col in range(left, right, width):
                     columns = min(width, right - col)
                     if bias_col and fresh:
@@ -305,6 +305,6 @@ def compiled(dtype: np.dtype) -> Callable[..., Any]:
     operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
     signature = types.void(
         array(items, 1, readonly=False), operand, operand, operand, table, table, table, numbers,
-        numbers, types.boolean, types.boolean,
+        numbers, types.boolean,
     )  # fmt: skip
     return compile_kept(contract, signature)

@@ -7,7 +7,7 @@ any arrays that lie as those do that it was made with.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,13 +94,13 @@ class Kernels:
     ) -> None:
         arrays = out, x, w, bias
         product = contraction.contraction(contraction.channels, arrays, stride, dilation)
-        self._contract(arrays, product, False, relu)
+        self._contract(arrays, product, relu)
 
     def contract_planes(
         self, out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool
     ) -> None:
         product = contraction.contraction(contraction.planes, (out, x, w, bias))
-        self._contract((out, w, x, bias), product, False, relu)
+        self._contract((out, w, x, bias), product, relu)
 
     def contract_outputs(
         self,
@@ -112,7 +112,7 @@ class Kernels:
     ) -> None:
         arrays = out, x, gradient
         product = contraction.contraction(contraction.outputs, arrays, stride, dilation)
-        self._contract((*arrays, out), product, True, False)
+        self._contract((*arrays, _zero(out.dtype)), product, False)
 
     def contract_taps(
         self,
@@ -133,12 +133,9 @@ class Kernels:
         self,
         arrays: tuple[NDArray, ...],
         product: contraction.Contraction,
-        adds: bool,
         relu: bool,
     ) -> None:
-        self.add(
-            entry("contract", arrays[0].dtype), tuple(map(self.start, arrays)), *product, adds, relu
-        )
+        self.add(entry("contract", arrays[0].dtype), tuple(map(self.start, arrays)), *product, relu)
 
     def extend(
         self, copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
@@ -314,6 +311,12 @@ def _follow(array: NDArray, n: int) -> bool:
     """Whether rows of so many neighbours follow each other."""
     item = array.itemsize
     return array.strides[-2:] == (n * item, item)
+
+
+@cache
+def _zero(dtype: np.dtype) -> NDArray:
+    """What sums start from that have no bias."""
+    return np.zeros(1, dtype)
 
 
 @lru_cache(maxsize=4096)
