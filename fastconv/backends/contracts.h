@@ -2,6 +2,12 @@
 
 #include <string.h>
 
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(at) __builtin_prefetch(at)
+#else
+#define PREFETCH(at) ((void) 0)
+#endif
+
 /* What `contraction.py` makes: an output row, with where it, its factors and its bias begin; a run of
  * terms, with where they begin in `a` and `b`, and how many they are. */
 typedef struct {
@@ -37,6 +43,8 @@ typedef struct {
 /* Terms and sums of as many rows as panels come to at a time, and these rows at least. */
 #define ROWS_ITEMS 65536
 #define LEAST_ROWS 192
+/* Samples of a product that come from memory, for a last cache has no room for all products like it. */
+#define FAR_ITEMS 1048576
 /* Items of as many rows of channels as are filtered at a time. */
 #define NEAR_ITEMS 8192
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };

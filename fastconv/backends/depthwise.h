@@ -124,6 +124,18 @@ static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const 
     }
 }
 
+/* Items that are fetched ahead with each tile of so many outputs and channels: what the next line reads
+ * and one does not, where samples come from memory.  All of them at once would keep others waiting. */
+static int64_t NAMED(fetched)(const contract_t *n, int64_t outputs, int64_t channels)
+{
+    const int64_t line = 64 / sizeof(T);
+    if (n->rows <= n->line) return 0;
+    const int64_t step = n->row[n->line].a - n->row[0].a;
+    if (step < 0 || n->rows / n->line * step < FAR_ITEMS) return 0;
+    const int64_t tiles = (n->line + outputs - 1) / outputs * ((n->cols + channels - 1) / channels);
+    return (step / tiles + line - 1) / line * line;
+}
+
 /* Some lines, one after the other: samples are read in the order of memory, if the axis that follows
  * channels is the last one.  The last outputs and vectors reach back over others. */
 static ALWAYS_INLINE void NAMED(some_lines)(T *out, const T *x, const T *w, const T *bias,
@@ -133,11 +145,16 @@ static ALWAYS_INLINE void NAMED(some_lines)(T *out, const T *x, const T *w, cons
 {
     const int64_t step_out = row[1].out - row[0].out, tap_x = (row[1].a - row[0].a) / stride;
     const int64_t last_col = n->cols - vectors * LANES, last_output = n->line - outputs;
+    const int64_t last_tap = n->run[n->first_run[n->blocks] - 1].a;
+    const int64_t fetched = NAMED(fetched)(n, outputs, vectors * LANES);
     for (const gemm_row_t *line = row; line < row + rows; line += n->line) {
+        const T *ahead = x + line[n->line - 1].a + last_tap + n->cols;
         for (int64_t after = 0; after < n->line; after += outputs) {
             const gemm_row_t *first = line + (after < last_output ? after : last_output);
             for (int64_t next = 0; next < n->cols; next += vectors * LANES) {
                 const int64_t col = next < last_col ? next : last_col;
+                for (int64_t i = 0; i < fetched; i += 64 / sizeof(T)) PREFETCH(ahead + i);
+                ahead += fetched;
                 NAMED(add_line)(out + first->out + col, step_out, x + first->a + col, tap_x, w + col,
                                 bias + col, n, taps, stride, outputs, vectors);
             }
