@@ -58,8 +58,8 @@ def cost(problem: Problem, backend: str) -> float:
     channels of a pixel have to be parted.
     """
     rate, each = rates.of(backend), products(problem)
-    starts = prod(problem.canonical_out[:-1]) * prod(problem.taps)
     stride = problem.axes[-1].stride
+    starts = prod(problem.canonical_out[:-1]) * prod(problem.taps) * min(stride, 2)
     apart: float = 1 if stride == 1 else APART if stride == 2 else ONE_BY_ONE
     if any(axis.taps > 1 and axis.dilation > axis.stride for axis in problem.axes[:-1]):
         apart *= ALONE

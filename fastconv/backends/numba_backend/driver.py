@@ -27,15 +27,19 @@ VECTORS = 4 if VECTOR_BYTES == 64 else 3
 
 
 def make_slab(
-    vector_bytes: int, height: int, vectors: int, taps: tuple[int, int] | None = None
+    vector_bytes: int,
+    height: int,
+    vectors: int,
+    taps: tuple[int, int] | None = None,
+    step: int = 1,
 ) -> Any:
     """A function for Numba that fills a slab with tiles of ``height`` rows.
 
     The slab has at least these rows and the columns of one vector.  The last tiles of a row and of
     a column reach back over outputs that are already right, and write the same again.
     """
-    wide = make_tile(vector_bytes, height, vectors, taps)
-    one = make_tile(vector_bytes, height, 1, taps)
+    wide = make_tile(vector_bytes, height, vectors, taps, step)
+    one = make_tile(vector_bytes, height, 1, taps, step)
 
     @numba.njit(nogil=True)
     def slab(out, o, x, i, w, j, bias, planes, nest, relu):  # type: ignore[no-untyped-def]
@@ -62,11 +66,13 @@ wide_lone = make_slab(VECTOR_BYTES, 1, 8, (1, 1))
 # Two rows at a time, for small kernels wait for memory: the lines of more rows would evict each
 # other from a cache of eight ways where rows are a power of two long.
 wide_3x3 = make_slab(VECTOR_BYTES, 2, 4, (3, 3))
+wide_even = make_slab(VECTOR_BYTES, 1, 4, step=2)
 slab_3x3 = make_slab_3x3(VECTOR_BYTES)
 slab_1x3, slab_1x5, slab_1x7, slab_1x9 = (make_slab_few(VECTOR_BYTES, n) for n in (3, 5, 7, 9))
 wide_5x5 = make_slab(VECTOR_BYTES, 2, 5, (5, 5))
 narrow_tall = make_slab(NARROW_BYTES, ROWS, 1)
 narrow_flat = make_slab(NARROW_BYTES, 1, 1)
+narrow_even = make_slab(NARROW_BYTES, 1, 1, step=2)
 single_tall = make_slab(0, ROWS, VECTORS)
 single_flat = make_slab(0, 1, 8)
 
@@ -77,6 +83,7 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
     cols, col_out, col_x = nest[6], nest[7], nest[8]
     kw, tap_col_x, tap_col_w = nest[9], nest[10], nest[11]
     row_bytes = cols * out.itemsize if col_out == 1 and col_x == 1 else 0
+    even_bytes = cols * out.itemsize if col_out == 1 and col_x == 2 else 0
     tall = rows >= ROWS and kh > 1 and row_x == tap_row_x
     few = kh == 1 and len(planes) == 1 and tap_col_x == 1 and tap_col_w == 1
     if kw > VECTOR_BYTES // out.itemsize + 1:
@@ -105,6 +112,10 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
                 wide_lone(out, o, x, i, w, j, bias[b], planes, nest, relu)
             else:
                 wide_flat(out, o, x, i, w, j, bias[b], planes, nest, relu)
+        elif even_bytes >= VECTOR_BYTES:
+            wide_even(out, o, x, i, w, j, bias[b], planes, nest, relu)
+        elif even_bytes >= NARROW_BYTES:
+            narrow_even(out, o, x, i, w, j, bias[b], planes, nest, relu)
         elif row_bytes >= NARROW_BYTES:
             if tall:
                 narrow_tall(out, o, x, i, w, j, bias[b], planes, nest, relu)

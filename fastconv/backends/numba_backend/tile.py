@@ -21,20 +21,20 @@ __all__ = ["Operands", "Slab", "lanes_of", "make_slab_3x3", "make_tile", "on_ope
 
 
 def make_tile(
-    vector_bytes: int, rows: int, vectors: int, taps: tuple[int, int] | None = None
+    vector_bytes: int, rows: int, vectors: int, taps: tuple[int, int] | None = None, step: int = 1
 ) -> Any:
     """A function for Numba that computes one tile.
 
-    With ``vector_bytes=0`` a vector is one item, and columns may be any steps apart.  With ``taps``
-    (rows and columns, which lie side by side) there are no loops over them.
+    With ``vector_bytes=0`` a vector is one item, and columns may be any steps apart; else outputs
+    are neighbours, and samples one or two items apart, as ``step`` says.  With ``taps`` (rows and
+    columns, which lie side by side) there are no loops over them.
     """
 
     @on_operands
     def tile(builder: ir.IRBuilder, operands: Operands) -> None:
         item = operands.bias.type
-        _Emitter(builder, item, lanes_of(vector_bytes, item), rows, vectors, operands.nest).emit(
-            operands, taps
-        )
+        lanes = lanes_of(vector_bytes, item)
+        _Emitter(builder, item, lanes, rows, vectors, step, operands.nest).emit(operands, taps)
 
     return tile
 
@@ -130,11 +130,13 @@ class _Emitter(Vectors):
         lanes: int,
         rows: int,
         vectors: int,
+        step: int,
         nest: list[ir.Value],
     ) -> None:
         super().__init__(builder, item, lanes)
         self.rows = rows
         self.vectors = vectors
+        self.step = step
         (_, self.row_out, _, self.kh, self.tap_row_x, self.tap_row_w,
          _, self.col_out, self.col_x, self.kw, self.tap_col_x, self.tap_col_w) = nest  # fmt: skip
 
@@ -212,7 +214,9 @@ class _Emitter(Vectors):
     def add_tap(self, x: ir.Value, rows_of_taps: list[ir.Value], col: ir.Value, first: int) -> None:
         builder = self.builder
         x = builder.gep(x, [builder.mul(col, self.tap_col_x)])
-        samples = [self.load(self.at(x, 0, integer(0), v, self.col_x)) for v in range(self.vectors)]
+        load = self.load if self.step == 1 else self.load_even
+        places = (self.at(x, 0, integer(0), self.step * v, self.col_x) for v in range(self.vectors))
+        samples = [load(place) for place in places]
         at = builder.mul(col, self.tap_col_w)
         for r, taps in enumerate(rows_of_taps, first):
             weight = self.splat(builder.load(builder.gep(taps, [at])))

@@ -34,6 +34,17 @@ class Vectors:
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
         return self.builder.load(pointer, align=self.bytes)
 
+    def load_even(self, pointer: ir.Value) -> ir.Value:
+        """A vector of every other item, the last one of which is the last that is read."""
+        lanes = self.lanes
+        first, second = (
+            self.load(pointer),
+            self.load(self.builder.gep(pointer, [integer(lanes - 1)])),
+        )
+        places = [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)]
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), places)
+        return self.builder.shuffle_vector(first, second, mask)
+
     def store(self, value: ir.Value, pointer: ir.Value) -> None:
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
         self.builder.store(value, pointer, align=self.bytes)
