@@ -217,8 +217,9 @@ class Plan:
 
 def thread_count(pieces: int, worth: float, threads: int | None) -> int:
     """Threads that are allowed, of so many that have work and are worth their hand-over."""
-    most = min(pieces, int(worth))
-    return min(most, config.resolve_threads(threads)) if most > 1 else 1
+    if pieces == 1 or worth < 2:
+        return 1
+    return min(pieces, int(worth), config.resolve_threads(threads))
 
 
 @lru_cache(maxsize=128)

@@ -15,7 +15,9 @@ from .backends._protocol import Backend, Recording
 __all__ = ["Piece", "Recorded", "Repeated", "plain", "record"]
 
 PIECES = 256
-"""Pieces that are recorded at most: what is more costs more than its calls."""
+"""Pieces that are recorded at most: what is more costs more than its calls, and kernels keep a list
+of what came of them.
+"""
 
 Piece = Callable[[Backend], None]
 

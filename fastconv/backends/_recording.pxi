@@ -16,6 +16,9 @@ cdef enum:  # of `scratch.py`
     LINE = 64
     SMALL = 32768
 
+cdef enum:  # of `recorded.py`
+    MOST_PIECES = 256
+
 BYTES = dtype("u1")
 
 ctypedef struct place_t:
@@ -172,7 +175,7 @@ cdef class Recording(Kernels):
     cdef list fill(self, int threads, Operands operands):
         """Fill all pieces, and return the numbers of those whose results do not count."""
         cdef Py_ssize_t pieces = self.stops.shape[0] - 1, number
-        cdef bytearray failed = bytearray(pieces)
+        cdef char failed[MOST_PIECES]
         cdef unsigned char[::1] kept
         cdef replay_t replay
         cdef job_t job
@@ -180,7 +183,7 @@ cdef class Recording(Kernels):
         cdef int operand
         replay.steps = <const placed_t *> <const char *> self.steps
         replay.stops = &self.stops[0]
-        replay.failed = <char *> failed
+        replay.failed = failed
         replay.room = operands.count
         for operand in range(operands.count):
             replay.memory[operand] = <uintptr_t> operands.arrays[operand].buf
@@ -201,4 +204,4 @@ cdef class Recording(Kernels):
                 share(&job, room, threads)
             finally:
                 free(room)
-        return [number for number in range(pieces) if failed[number]] if 1 in failed else []
+        return [number for number in range(pieces) if failed[number]]
