@@ -2,11 +2,13 @@
 
     python -m benchmarks.gradients --batch 8
 
-Each call is made as training makes it, without a plan, and PyTorch's with channels first.  They
-take turns in one process, in bursts with pauses between them.
+Calls are made without a plan, and PyTorch's with channels first.  They take turns in one process,
+in bursts with pauses between them.  With ``--new-weights`` ours never see the same weights twice,
+as from step to step of training: nothing that they remember of weights is of use.
 """
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ import fastconv
 from fastconv.bench import circumstances
 from fastconv.peers import check
 
-from .cases import LayerCase, StepName
+from .cases import Call, LayerCase, StepName
 from .frameworks import pytorch_step
 from .networks import KINDS
 from .peers import bursts
@@ -22,7 +24,20 @@ from .peers import bursts
 STEPS: tuple[StepName, ...] = ("forward", "input", "weight")
 
 
-def row(kind: str, batch: int, backends: list[str], rounds: int, seconds: float) -> list[float]:
+def renewed(call: Call) -> Call:
+    """Change the weights before each call."""
+    _, weights, *_ = call.args  # type: ignore[attr-defined]
+
+    def renew_and_call() -> Any:
+        weights.flat[0] = np.nextafter(weights.flat[0], weights.dtype.type(np.inf))
+        return call()
+
+    return renew_and_call
+
+
+def row(
+    kind: str, batch: int, backends: list[str], rounds: int, seconds: float, new_weights: bool
+) -> list[float]:
     """Print the cells of a layer, and return how much less time each backend takes in all."""
     layer = KINDS[kind]
     times: dict[str, list[float]] = {name: [] for name in (*backends, "PyTorch")}
@@ -31,6 +46,8 @@ def row(kind: str, batch: int, backends: list[str], rounds: int, seconds: float)
         calls = {backend: case.call(backend, batch=batch) for backend in backends}
         calls["PyTorch"] = pytorch_step(layer, step, batch)
         check(calls)
+        if new_weights and step != "weight":
+            calls |= {backend: renewed(calls[backend]) for backend in backends}
         for name, found in bursts(calls, rounds, seconds / len(STEPS)).items():
             times[name].append(found)
     totals = {name: sum(found) for name, found in times.items()}
@@ -48,6 +65,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1, help="images; default: %(default)s")
     parser.add_argument("--backends", nargs="+", default=[*fastconv.available_backends()][:2])
     parser.add_argument("--rounds", type=int, default=4, help="default: %(default)s")
+    parser.add_argument("--new-weights", action="store_true", help="before each call")
     parser.add_argument("--seconds", type=float, default=3.0, help="a row; default: %(default)s")
     arguments = parser.parse_args()
     backends = arguments.backends
@@ -55,7 +73,7 @@ def main() -> None:
     print("Medians of milliseconds: forward / gradient of the input / of the weights.", end="\n\n")
     header = ["layer", *backends, "PyTorch", *(f"PyTorch / {b}" for b in backends), "GFLOP/s"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
-    limits = arguments.rounds, arguments.seconds
+    limits = arguments.rounds, arguments.seconds, arguments.new_weights
     ratios = [row(kind, arguments.batch, backends, *limits) for kind in KINDS]
     means = np.exp(np.log(ratios).mean(axis=0))
     print()

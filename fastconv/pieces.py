@@ -26,6 +26,10 @@ SCRATCH = 1 << 20
 """Bytes of an extended copy that still fits a core's cache."""
 PRODUCTS = 1 << 22
 """Products worth a piece of their own, however many there are."""
+SMALL = 8
+"""Pieces of a problem that is worth less than two of these, at most."""
+LEAST = 16
+"""Products of an output that take as long as to read and write it."""
 FEW = 16
 """Pieces that are so few that one more or less keeps threads waiting."""
 PIECES = 512
@@ -241,7 +245,7 @@ def _layer(
     """Cut a box of a problem that sums channels."""
     outputs = prod(problem.batch) * _outputs(box)
     caches = 1 if inside else ceil(_box_bytes(problem, box) / SCRATCH)
-    made = outputs * problem.groups * problem.out_channels * products
+    made = outputs * problem.groups * problem.out_channels * max(products, LEAST)
     parts = max(_layer_parts(made, backend.PIECE), caches)
     panel = backend.panel(problem.compute) if layout == "channels" else 1
 
@@ -340,8 +344,8 @@ def _split(
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
     caches = ceil(_box_bytes(problem, box) / SCRATCH)
-    work = outputs * max(products, 16)
-    parts = min(max(ceil(work / PRODUCTS), min(work // piece, FEW)), max(caches, PIECES))
+    work = outputs * max(products, LEAST)
+    parts = min(max(ceil(work / PRODUCTS), min(work // piece, SMALL)), max(caches, PIECES))
     if max(grain) > 1:
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches

@@ -109,7 +109,8 @@ class Plan:
         if self.begun and not self._recorded and plain(samples) and plain(result):
             self._record(samples, result)
         run, pieces = self.tasks(samples, result)
-        parallel.run(run, pieces, thread_count(pieces, self.worth, self.threads))
+        worth = self.worth * self._hand_over / parallel.HAND_OVER
+        parallel.run(run, pieces, thread_count(pieces, worth, self.threads))
         if out is None:
             return result
         if in_the_way:
@@ -159,9 +160,13 @@ class Plan:
     def worth(self) -> float:
         """Threads whose hand-over is worth it."""
         chosen = (c.seconds for c in self.candidates if c.algorithm == self.algorithm)
+        return (next(chosen) or 0.0) / self._hand_over
+
+    @cached_property
+    def _hand_over(self) -> float:
+        """Seconds of work that a thread must save, once the work is recorded."""
         repeats = algorithms.load(self.algorithm).repeats(self.problem)
-        hand_over = backends.load(self.backend).HAND_OVER if repeats else parallel.HAND_OVER
-        return (next(chosen) or 0.0) / hand_over
+        return backends.load(self.backend).HAND_OVER if repeats else parallel.HAND_OVER
 
     def _work(self, source: NDArray, target: NDArray) -> Work:
         """The work on arrays that lie as these."""

@@ -34,7 +34,7 @@ KEPT_BYTES = 1 << 26
 plan, older ones go first."""
 LARGEST = 1 << 24
 """Bytes of the largest kernel whose plans are remembered."""
-LARGE = 1 << 20
+LARGE = 1 << 16
 """Bytes of a kernel above which only what comes a second time is remembered: weights in training
 never do, and to keep them costs a copy.
 """
@@ -50,7 +50,10 @@ Gradient = WeightGradient | DepthwiseGradient
 Made = TypeVar("Made", Plan, Transposed, Gradient)
 Asked = TypeVar("Asked")
 
-_plans: dict[Hashable, tuple[Any, int]] = {}
+_plans: dict[int, tuple[Any, int, Hashable]] = {}
+"""By the hash of what was said, or the next number: weights that differ so little that hashes do
+not tell are compared with two others at most.
+"""
 _choices: dict[tuple[Any, ...], tuple[tuple[Any, ...], Hashable]] = {}
 _large: dict[int, bool] = {}
 """Hashes of calls with a large kernel."""
@@ -108,17 +111,24 @@ def _remembered(
         said = (_choices_said(choices), *map(_said, arguments))
     except TypeError:
         return answer(ask(*arguments, **options), algorithm, chosen, threads)
-    remembered = _plans.get(said)
+    place = hash(said)
+    remembered = _plans.get(place)
     if remembered is not None:
-        return remembered[0]  # type: ignore[no-any-return]
+        if remembered[2] == said:
+            return remembered[0]  # type: ignore[no-any-return]
+        place += 1
+        remembered = _plans.get(place)
+        if remembered is not None and remembered[2] == said:
+            return remembered[0]  # type: ignore[no-any-return]
     made = answer(ask(*arguments, **options), algorithm, chosen, threads)
     asked = sum(value.nbytes for value in arguments if isinstance(value, np.ndarray))
-    if asked > LARGE and not _seen_before(hash(said)):
+    if asked > LARGE and not _seen_before(place):
         return made
     _keep(said)
     with _lock:
-        _plans[said] = made, asked + made.weight_bytes
-        kept = sum(nbytes for _, nbytes in _plans.values())
+        _plans.pop(place, None)
+        _plans[place] = made, asked + made.weight_bytes, said
+        kept = sum(nbytes for _, nbytes, _ in _plans.values())
         while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
             kept -= _plans.pop(next(iter(_plans)))[1]
     return made

@@ -25,7 +25,7 @@ def test_the_same_call_gets_the_same_plan():
     first = fc.plan_correlate(X.shape, X.dtype, W)
     assert fc.plan_correlate(X.shape, X.dtype, W.copy()) is first
     fc.correlate(X, W)
-    assert [plan for plan, _ in planner._plans.values()] == [first]
+    assert [plan for plan, *_ in planner._plans.values()] == [first]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_weights_of_remembered_plans_are_limited(monkeypatch):
     assert len(planner._plans) == 2
     monkeypatch.setattr(planner, "KEPT_BYTES", 1)
     last = fc.plan_correlate(X.shape, X.dtype, W)
-    assert [plan for plan, _ in planner._plans.values()] == [last]
+    assert [plan for plan, *_ in planner._plans.values()] == [last]
 
 
 def test_large_weights_are_told_apart_by_every_byte():

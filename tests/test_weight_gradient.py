@@ -132,7 +132,7 @@ def test_slabs_of_groups_of_one_channel_are_recorded(cut):
         cut(name)
         for _ in range(2):
             gradient(layer, x, w, gy, backend=require("cython"))
-        (made,) = (found for found, _ in planner._plans.values())
+        (made,) = (found for found, *_ in planner._plans.values())
         assert (len(made._slabs), made._repeated._recorded[0] is not None) == (slabs, kept)
 
 
@@ -155,7 +155,7 @@ def test_sums_of_one_slab_are_recorded(name, dtype, slab, kept, cut, monkeypatch
         got = gradient(layer, x, w, gy, backend=require("cython"))
     _, wanted = oracle.conv_gradients(x, w, gy, **layer.options)
     np.testing.assert_array_equal(got, wanted.values)
-    (made,) = (found for found, _ in planner._plans.values())
+    (made,) = (found for found, *_ in planner._plans.values())
     assert (made._repeated._recorded[0] is not None) == kept
 
 
@@ -165,7 +165,7 @@ def test_the_cuts_above_are_what_they_are_called(cut):
         x, w, gy = LAYERS["dense"].arrays("float32", np.random.default_rng(0))
         cut(name)
         gradient(LAYERS["dense"], x, w, gy)
-        ((found, _),) = planner._plans.values()
+        ((found, *_),) = planner._plans.values()
         blocks, parts = found.sums._cut
         seen[name] = len(blocks) > 1, len(parts) > 1
     assert seen == {

@@ -58,7 +58,7 @@ RATES = Rates(
     addition=1.3e-10,
 )
 STRIPS = 1 << 17
-PIECE = 1 << 16
+PIECE = 1 << 17
 HAND_OVER = 1e-5
 BASELINE = "baseline"
 _NOT_BUILT = (
