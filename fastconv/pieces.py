@@ -195,17 +195,20 @@ class Pieces:
 
 
 def cut(
-    problem: Problem, products: int, grain: tuple[int, ...], backend: Backend, in_place: bool
+    problem: Problem,
+    products: int,
+    grain: tuple[int, ...],
+    backend: Backend,
+    finest: int,
+    in_place: bool,
 ) -> Pieces:
     """The pieces of a problem that takes ``products`` an output.
 
-    ``grain`` counts the outputs along each axis that a piece should have at least; ``in_place``
-    where kernels can read ``x`` itself.
+    ``grain`` counts the outputs along each axis that a piece should have at least, and ``finest``
+    its products where pieces are few; ``in_place`` where kernels can read ``x`` itself.
     """
     boxes = _boxes(problem, backend.STRIPS, in_place) if prod(problem.canonical_out) else ()
-    return Pieces(
-        [_split(problem, box, products, grain, backend.PIECE, inside) for box, inside in boxes]
-    )
+    return Pieces([_split(problem, box, products, grain, finest, inside) for box, inside in boxes])
 
 
 def cut_layer(
@@ -213,6 +216,7 @@ def cut_layer(
     products: int,
     grain: tuple[int, ...],
     backend: Backend,
+    finest: int,
     layout: Layout,
     in_place: bool,
 ) -> Pieces:
@@ -228,8 +232,13 @@ def cut_layer(
     boxes = [(whole, in_place and all(axis.interior == (0, axis.out) for axis in problem.axes))]
     if problem.out_channels * prod(problem.taps) < COPIED:
         boxes = [*_boxes(problem, backend.STRIPS, in_place)]
+    panel = backend.panel(problem.compute) if layout == "channels" else 1
+    across = None if layout == "channels" else len(whole) - 1
     return Pieces(
-        [_layer(problem, box, products, grain, backend, layout, inside) for box, inside in boxes]
+        [
+            _layer(problem, box, products, grain, panel, finest, across, inside)
+            for box, inside in boxes
+        ]
     )
 
 
@@ -238,20 +247,20 @@ def _layer(
     box: Box,
     products: int,
     grain: tuple[int, ...],
-    backend: Backend,
-    layout: Layout,
+    panel: int,
+    finest: int,
+    across: int | None,
     inside: bool,
 ) -> Grid:
     """Cut a box of a problem that sums channels."""
     outputs = prod(problem.batch) * _outputs(box)
     caches = 1 if inside else ceil(_box_bytes(problem, box) / SCRATCH)
     made = outputs * problem.groups * problem.out_channels * max(products, LEAST)
-    parts = max(_layer_parts(made, backend.PIECE), caches)
-    panel = backend.panel(problem.compute) if layout == "channels" else 1
+    parts = max(_layer_parts(made, finest), caches)
 
     lengths = [ceil((stop - start) / n) for (start, stop), n in zip(box, grain, strict=True)]
     most = prod(problem.batch) * prod(lengths)
-    if layout == "channels":
+    if across is None:
         parts = max(parts, ceil(most / ROWS))
         most = max(most // GRAINS, caches, 1)
     parts = evened(parts)
@@ -270,7 +279,6 @@ def _layer(
     spans.append(Cut(0, problem.groups, group_cuts[0], 1))
     spans += [Cut(*ends, count, n) for ends, count, n in zip(box, region, grain, strict=True)]
     spans.append(Cut(0, problem.out_channels, channel_cuts[0], step))
-    across = None if layout == "channels" else len(lengths) - 1
     return Grid(problem, tuple(spans), inside, across, panel)
 
 
@@ -282,12 +290,12 @@ def _row_parts(outputs: int, channels: int, parts: int, most: int, serving: int)
     return min(choices, key=lambda n: outputs / n + channels / ceil(parts / n))
 
 
-def _layer_parts(products: int, piece: int) -> int:
+def _layer_parts(products: int, finest: int) -> int:
     """A power of two, as most numbers of threads are, near the square root of what may be worth it:
     pieces of large layers are many and large.
     """
     worth = products // PRODUCTS
-    return max(1 << (worth.bit_length() + 1) // 2, min(products // piece, 2))
+    return max(1 << (worth.bit_length() + 1) // 2, min(products // finest, 2))
 
 
 def evened(parts: int) -> int:
@@ -334,7 +342,7 @@ def _box_bytes(problem: Problem, box: Box) -> int:
 
 
 def _split(
-    problem: Problem, box: Box, products: int, grain: tuple[int, ...], piece: int, inside: bool
+    problem: Problem, box: Box, products: int, grain: tuple[int, ...], finest: int, inside: bool
 ) -> Grid:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
@@ -345,7 +353,7 @@ def _split(
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
     caches = ceil(_box_bytes(problem, box) / SCRATCH)
     work = outputs * max(products, LEAST)
-    parts = min(max(ceil(work / PRODUCTS), min(work // piece, SMALL)), max(caches, PIECES))
+    parts = min(max(ceil(work / PRODUCTS), min(work // finest, SMALL)), max(caches, PIECES))
     if max(grain) > 1:
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
@@ -369,6 +377,8 @@ def _split(
     channel_cuts = [1]
     if copies == 1:
         channel_cuts, needed = _cuts([problem.out_channels], needed)
+    elif max(grain) > 1:
+        needed = 1  # there are as many copies as fit a cache: more would do work twice
     order = sorted(range(len(lengths)), key=lambda axis: axis == across)
     coarse = [max(grain[axis], STEP) for axis in order]
     cuts, needed = _cuts(

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import algorithms, backends, config, dtypes, parallel, rates, validate
 from .backends._protocol import Backend
-from .pieces import Pieces, cut, cut_layer
+from .pieces import PRODUCTS, Pieces, cut, cut_layer
 from .problem import Form, Problem
 from .recorded import Recorded, plain, record
 from .work import Work, row_axis
@@ -232,9 +232,10 @@ def _pieces(problem: Problem, backend: str, algorithm: str, in_place: bool) -> P
     module, kernels = algorithms.load(algorithm), backends.load(backend)
     in_place = in_place and module.IN_PLACE
     products, grain, layout = module.products(problem), module.grain(problem), module.LAYOUT
+    finest = kernels.PIECE if module.repeats(problem) else PRODUCTS
     if layout == "rows":
-        return cut(problem, products, grain, kernels, in_place)
-    return cut_layer(problem, products, grain, kernels, layout, in_place)
+        return cut(problem, products, grain, kernels, finest, in_place)
+    return cut_layer(problem, products, grain, kernels, finest, layout, in_place)
 
 
 def _shape(lengths: tuple[int, ...]) -> str:

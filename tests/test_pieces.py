@@ -40,7 +40,7 @@ def problems(draw):
 def cut_directly(problem, in_place):
     """The pieces of the algorithm ``direct`` on a compiled backend."""
     products, grain = direct.products(problem), direct.grain(problem)
-    return cut(problem, products, grain, cython_backend, in_place)
+    return cut(problem, products, grain, cython_backend, cython_backend.PIECE, in_place)
 
 
 def volume(spans):
@@ -182,13 +182,13 @@ def layers(draw):
 def test_every_output_of_a_layer_belongs_to_one_piece(layer, in_place, width):
     algorithm, problem = layer
     panel = width if algorithm in (gemm, winograd) else 1
-    strips, piece = cython_backend.STRIPS, cython_backend.PIECE
-    backend = SimpleNamespace(STRIPS=strips, PIECE=piece, panel=lambda _: width)
+    backend = SimpleNamespace(STRIPS=cython_backend.STRIPS, panel=lambda _: width)
+    finest = cython_backend.PIECE
     grain = algorithm.grain(problem)
     covered = np.zeros(problem.canonical_out, np.uint8)
     rank = len(problem.axes)
     for piece in cut_layer(
-        problem, algorithm.products(problem), grain, backend, algorithm.LAYOUT, in_place
+        problem, algorithm.products(problem), grain, backend, finest, algorithm.LAYOUT, in_place
     ):
         covered[piece.out] += 1
         for axis, span, n in zip(problem.axes, piece.out[-rank:], grain, strict=True):

@@ -57,7 +57,7 @@ static double seconds(void)
 #define MOST_HELPERS 255
 #define ROOM_KEPT (1 << 22) /* bytes that a helper keeps at most */
 #define LOOK_OUT 1e-4       /* seconds that a helper looks out for an offer */
-#define GLANCES 32          /* between two looks at the clock */
+#define GLANCES 32          /* between two looks at the clock and at other threads */
 
 typedef struct {
     void (*fill)(const void *context, int64_t piece, void *room);
@@ -102,6 +102,7 @@ static job_t *next_job(helper_t *me)
                     return (job_t *) (intptr_t) state;
                 RELAX();
             }
+            GIVE_WAY(); /* to whoever else wants this processor, the caller maybe */
         } while (seconds() < until);
         if (REPLACE(&me->state, LOOKS, SLEEPS))
             PyThread_acquire_lock(me->bell, WAIT_LOCK);
