@@ -57,6 +57,7 @@ static double seconds(void)
 #define MOST_HELPERS 255
 #define ROOM_KEPT (1 << 22) /* bytes that a helper keeps at most */
 #define LOOK_OUT 1e-4       /* seconds that a helper looks out for an offer */
+#define CROWDED 2e-5        /* seconds that say that another thread had the processor */
 #define GLANCES 32          /* between two looks at the clock and at other threads */
 
 typedef struct {
@@ -94,7 +95,7 @@ static int fill_pieces(job_t *job, void *room, double until)
 static job_t *next_job(helper_t *me)
 {
     for (;;) {
-        double until = seconds() + LOOK_OUT;
+        double now = seconds(), until = now + LOOK_OUT, before;
         do {
             for (int i = 0; i < GLANCES; i++) {
                 int64_t state = LOAD(&me->state);
@@ -102,8 +103,12 @@ static job_t *next_job(helper_t *me)
                     return (job_t *) (intptr_t) state;
                 RELAX();
             }
-            GIVE_WAY(); /* to whoever else wants this processor, the caller maybe */
-        } while (seconds() < until);
+            /* To whoever else wants this processor, the caller maybe.  Threads that were asleep are
+             * let in sooner than those that gave way. */
+            before = now;
+            GIVE_WAY();
+            now = seconds();
+        } while (now < until && now - before < CROWDED);
         if (REPLACE(&me->state, LOOKS, SLEEPS))
             PyThread_acquire_lock(me->bell, WAIT_LOCK);
     }
