@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import backends, config, parallel, scratch
+from . import backends, config, scratch
 from .backends._protocol import Backend
 from .copies import Copy, copied_dilation
 from .pieces import evened
 from .problem import Problem
-from .recorded import Piece, Repeated
+from .recorded import Piece, Repeated, run_by_hand
 from .weight_gradient import SLAB, TASKS, boxes
 from .work import row_axis
 
@@ -80,7 +80,7 @@ class DepthwiseGradient:
             pieces = make()
             for first in range(0, slabs, together):
                 some = pieces[first : first + together]
-                parallel.run(partial(_call, some, self.backend), len(some), threads)
+                run_by_hand(some, self.backend, threads)
                 total += sums[: len(some)].sum(0)
         self.backend.store(weights[:, 0], np.moveaxis(total, -1, 0))
         return weights
@@ -148,10 +148,6 @@ class DepthwiseGradient:
         samples = _copied(problem, lead, spans, None).made(backend, x[images])
         gaps = (copied_dilation(axis, b - a) for axis, (a, b) in zip(axes, spans, strict=True))
         return samples, tuple(gaps)
-
-
-def _call(pieces: list[Piece], backend: Backend, number: int) -> None:
-    pieces[number](backend)
 
 
 def _last(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ SCRATCH = 1 << 20
 PRODUCTS = 1 << 22
 """Products worth a piece of their own, however many there are."""
 SMALL = 8
-"""Pieces of a problem that is worth less than two of these, at most."""
+"""Pieces that a small problem is cut into at most, however fine they may be."""
 LEAST = 16
 """Products of an output that take as long as to read and write it."""
 FEW = 16

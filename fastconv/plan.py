@@ -109,8 +109,8 @@ class Plan:
         if self.begun and not self._recorded and plain(samples) and plain(result):
             self._record(samples, result)
         run, pieces = self.tasks(samples, result)
-        worth = self.worth * self._hand_over / parallel.HAND_OVER
-        parallel.run(run, pieces, thread_count(pieces, worth, self.threads))
+        threads = thread_count(pieces, self.seconds / parallel.HAND_OVER, self.threads)
+        parallel.run(run, pieces, threads)
         if out is None:
             return result
         if in_the_way:
@@ -157,16 +157,17 @@ class Plan:
         return sum(w.nbytes for w in self._weights)
 
     @cached_property
-    def worth(self) -> float:
-        """Threads whose hand-over is worth it."""
+    def seconds(self) -> float:
+        """Predicted for one thread."""
         chosen = (c.seconds for c in self.candidates if c.algorithm == self.algorithm)
-        return (next(chosen) or 0.0) / self._hand_over
+        return next(chosen) or 0.0
 
     @cached_property
-    def _hand_over(self) -> float:
-        """Seconds of work that a thread must save, once the work is recorded."""
+    def worth(self) -> float:
+        """Threads whose hand-over is worth it, once the work is recorded, if it can be."""
         repeats = algorithms.load(self.algorithm).repeats(self.problem)
-        return backends.load(self.backend).HAND_OVER if repeats else parallel.HAND_OVER
+        hand_over = backends.load(self.backend).HAND_OVER if repeats else parallel.HAND_OVER
+        return self.seconds / hand_over
 
     def _work(self, source: NDArray, target: NDArray) -> Work:
         """The work on arrays that lie as these."""

@@ -111,14 +111,12 @@ def _remembered(
         said = (_choices_said(choices), *map(_said, arguments))
     except TypeError:
         return answer(ask(*arguments, **options), algorithm, chosen, threads)
-    place = hash(said)
-    remembered = _plans.get(place)
-    if remembered is not None:
-        if remembered[2] == said:
-            return remembered[0]  # type: ignore[no-any-return]
-        place += 1
+    first = hash(said)
+    for place in (first, first + 1):
         remembered = _plans.get(place)
-        if remembered is not None and remembered[2] == said:
+        if remembered is None:
+            break
+        if remembered[2] == said:
             return remembered[0]  # type: ignore[no-any-return]
     made = answer(ask(*arguments, **options), algorithm, chosen, threads)
     asked = sum(value.nbytes for value in arguments if isinstance(value, np.ndarray))

@@ -9,10 +9,10 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import scratch
+from . import parallel, scratch
 from .backends._protocol import Backend, Recording
 
-__all__ = ["Piece", "Recorded", "Repeated", "plain", "record"]
+__all__ = ["Piece", "Recorded", "Repeated", "plain", "record", "run_by_hand"]
 
 PIECES = 256
 """Pieces that are recorded at most: what is more costs more than its calls, and kernels keep a list
@@ -75,6 +75,11 @@ class Repeated:
         if recorded is None:
             return None
         return recorded.recording.run(threads(recorded.pieces), *arrays)
+
+
+def run_by_hand(pieces: Sequence[Piece], backend: Backend, threads: int) -> None:
+    """Run pieces on a backend, on at most so many threads."""
+    parallel.run(lambda number: pieces[number](backend), len(pieces), threads)
 
 
 def _lie_apart(arrays: tuple[NDArray, ...]) -> bool:

@@ -72,7 +72,7 @@ class Transposed:
         """Copy all items, each thread some samples of the first filtered axis."""
         axis, (_, plan) = self.result.channel, self.plans[0]
         extend, n = backends.load(plan.backend).extend, to.shape[axis]
-        pieces = thread_count(n, self._worth, self.threads)
+        pieces = self._threads_by_hand(n)
         channels = np.array([[0, to.shape[-1], 0, 1]])
 
         def run(number: int) -> None:
@@ -90,7 +90,7 @@ class Transposed:
         failed = self._repeated.run(threads, (sums, x), partial(self._pieces, x, sums))
         if failed is None:
             run, pieces = self._tasks(x, sums)
-            parallel.run(run, pieces, threads(pieces))
+            parallel.run(run, pieces, self._threads_by_hand(pieces))
         elif failed:
             by_hand, _ = self._tasks(x, sums)
             for number in failed:
@@ -120,6 +120,14 @@ class Transposed:
             fill(piece)
 
         return run, len(calls)
+
+    def _threads_by_hand(self, pieces: int) -> int:
+        """Threads for so many pieces that are not recorded."""
+        return thread_count(pieces, self._seconds / parallel.HAND_OVER, self.threads)
+
+    @cached_property
+    def _seconds(self) -> float:
+        return sum(plan.seconds for _, plan in self.plans)
 
     @cached_property
     def _worth(self) -> float:

@@ -26,7 +26,7 @@ from .backends._protocol import Backend
 from .copies import Copy, copied_dilation
 from .plan import thread_count
 from .problem import Axis, Problem
-from .recorded import Piece, Repeated
+from .recorded import Piece, Repeated, run_by_hand
 from .work import row_axis
 
 __all__ = ["SLAB", "TASKS", "WeightGradient", "boxes", "make"]
@@ -65,6 +65,15 @@ class Block(NamedTuple):
     filters: slice
 
 
+class Terms(NamedTuple):
+    """What a piece sums: products of samples and gradients, for some weights and some outputs."""
+
+    block: Block
+    slabs: Sequence[Box]
+    x: NDArray
+    gy: NDArray
+
+
 @dataclass(frozen=True, eq=False)
 class WeightGradient:
     """The gradient of a convolution's weights, decided: call it on samples and gradients."""
@@ -91,11 +100,13 @@ class WeightGradient:
             apart = self.sums.apart()
             pieces = partial(self._pieces, weights, apart, x, gy)
             target = weights if apart is None else np.moveaxis(apart, 2, -1)  # as it lies
-            threads = partial(thread_count, worth=self.sums.worth, threads=self.threads)
+            seconds, backend = self.sums.seconds, self.sums.backend
+            worth = seconds / backend.HAND_OVER
+            threads = partial(thread_count, worth=worth, threads=self.threads)
             recordable = pieces if self.sums.repeats else lambda: None
             if self._repeated.run(threads, (target, x, gy), recordable) is None:
-                run = [partial(piece, self.sums.backend) for piece in pieces()]
-                parallel.run(lambda number: run[number](), len(run), threads(len(run)))
+                made, worth = pieces(), seconds / parallel.HAND_OVER
+                run_by_hand(made, backend, thread_count(len(made), worth, self.threads))
             if apart is not None:
                 self.sums.store(self._target(weights), apart)
             if self.swapped and problem.complex:
@@ -156,36 +167,26 @@ class Sums:
         """
         blocks, parts = self._cut
         if apart is None:
-            return [partial(self._fill, out, block, parts[0], x, gy) for block in blocks]
+            return [partial(self._fill, out, Terms(block, parts[0], x, gy)) for block in blocks]
         made: list[Piece] = []
         for block, (sums, part) in product(blocks, zip(apart, parts, strict=True)):
             groups, channels, filters = block
             some = sums[groups, self._real(filters), self._real(channels)]
-            made.append(partial(self._add, some, block, part, x, gy))
+            made.append(partial(self._add, some, Terms(block, part, x, gy)))
         return made
 
-    def _fill(
-        self,
-        out: NDArray,
-        block: Block,
-        slabs: Sequence[Box],
-        x: NDArray,
-        gy: NDArray,
-        backend: Backend,
-    ) -> None:
+    def _fill(self, out: NDArray, terms: Terms, backend: Backend) -> None:
         """Fill a block of ``out``."""
         taps = prod(self.problem.taps)
-        groups, channels, filters = block
+        groups, channels, filters = terms.block
         target = out[groups, filters, channels.start * taps : channels.stop * taps]
         if taps == 1 and not self.problem.complex and out.strides[1] == out.itemsize:
-            self._add(
-                target.reshape(*target.shape, *self.problem.taps), block, slabs, x, gy, backend
-            )
+            self._add(target.reshape(*target.shape, *self.problem.taps), terms, backend)
             return
         mark = scratch.mark()
         try:
-            sums = self._room(*block, scratch.empty)
-            self._add(sums, block, slabs, x, gy, backend)
+            sums = self._room(*terms.block, scratch.empty)
+            self._add(sums, terms, backend)
             self._store(target, sums, backend)
         finally:
             scratch.release(mark)
@@ -202,11 +203,10 @@ class Sums:
         _, parts = self._cut
         return not self.problem.complex and all(len(slabs) == 1 for slabs in parts)
 
-    @cached_property
-    def worth(self) -> float:
-        """Threads whose hand-over is worth it."""
-        hand_over = self.backend.HAND_OVER if self.repeats else parallel.HAND_OVER
-        return self._products * self.backend.RATES.contracted / hand_over
+    @property
+    def seconds(self) -> float:
+        """Predicted for one thread."""
+        return self._products * self.backend.RATES.contracted
 
     @cached_property
     def _products(self) -> int:
@@ -275,31 +275,21 @@ class Sums:
         shape = (*parts, g, c * problem.parts, *problem.taps, k * problem.parts)
         return np.moveaxis(empty(shape, problem.compute), -1, len(parts) + 1)
 
-    def _add(
-        self,
-        sums: NDArray,
-        block: Block,
-        slabs: Sequence[Box],
-        x: NDArray,
-        gy: NDArray,
-        backend: Backend,
-    ) -> None:
+    def _add(self, sums: NDArray, terms: Terms, backend: Backend) -> None:
         """Sum some slabs, one after the other."""
-        for number, slab in enumerate(slabs):
+        for number, slab in enumerate(terms.slabs):
             mark = scratch.mark()
             try:
-                more = self._room(*block, scratch.empty) if number else sums
-                self._sum_slab(more, block, slab, x, gy, backend)
+                more = self._room(*terms.block, scratch.empty) if number else sums
+                self._sum_slab(more, terms, slab, backend)
                 if number:
                     sums += more
             finally:
                 scratch.release(mark)
 
-    def _sum_slab(
-        self, sums: NDArray, block: Block, slab: Box, x: NDArray, gy: NDArray, backend: Backend
-    ) -> None:
+    def _sum_slab(self, sums: NDArray, terms: Terms, slab: Box, backend: Backend) -> None:
+        (groups, channels, filters), _, x, gy = terms
         problem = self.problem
-        groups, channels, filters = block
         images, *region = slab
         gradients = gy[(images, groups, filters, *region)]
         samples = x[images, groups, channels]

@@ -8,7 +8,7 @@ from .. import rates
 from ..backends._protocol import Rates
 from ..problem import Problem
 
-__all__ = ["WALKED", "contraction_seconds", "row_passes", "seconds"]
+__all__ = ["WALKED", "contraction_seconds", "ends_with_rows", "row_passes", "seconds"]
 
 WALKED = 4
 """Calls that one costs which no recording repeats."""
@@ -25,8 +25,13 @@ def contraction_seconds(problem: Problem, rate: Rates, products: float, passes: 
 
 def row_passes(problem: Problem) -> int:
     """Passes over the data of kernels that want rows."""
-    channels, last = problem.groups * problem.in_channels, problem.order[-1]
-    return PARTED if channels > 1 and last < max(problem.order) else 1
+    channels = problem.groups * problem.in_channels
+    return PARTED if channels > 1 and not ends_with_rows(problem) else 1
+
+
+def ends_with_rows(problem: Problem) -> bool:
+    """Whether the last filtered axis is the last one of the array, and no channels follow it."""
+    return problem.order[-1] == max(problem.order)
 
 
 def seconds(problem: Problem, backend: str, products: float, passes: int = 1) -> float:

@@ -34,7 +34,6 @@ FEWEST = 8
 """Channels that fill a vector."""
 SLOWER = 1.7
 """Times that a product takes as long as where a sample serves several vectors."""
-
 TURNED = 3
 """Passes over data whose groups are not neighbours."""
 
@@ -61,8 +60,7 @@ def grain(problem: Problem) -> tuple[int, ...]:
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread; samples are laid out anew where groups are not neighbours."""
     rate, slow_products = rates.of(backend), products(problem) * SLOWER
-    last = problem.order[len(problem.batch)] == max(problem.order)
-    passes = 1 if last else TURNED
+    passes = TURNED if costs.ends_with_rows(problem) else 1
     return costs.contraction_seconds(problem, rate, slow_products, passes) + rate.call
 
 

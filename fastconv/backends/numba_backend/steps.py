@@ -130,10 +130,7 @@ class Kernels:
         self.add(entry("depthwise", out.dtype), tuple(map(self.start, arrays)), *tables, relu)
 
     def _contract(
-        self,
-        arrays: tuple[NDArray, ...],
-        product: contraction.Contraction,
-        relu: bool,
+        self, arrays: tuple[NDArray, ...], product: contraction.Contraction, relu: bool
     ) -> None:
         self.add(entry("contract", arrays[0].dtype), tuple(map(self.start, arrays)), *product, relu)
 
