@@ -7,7 +7,7 @@ that touch a border, run the kernel, store the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
@@ -19,10 +19,13 @@ from . import algorithms, backends, config, dtypes, parallel, rates, validate
 from .backends._protocol import Backend
 from .pieces import PRODUCTS, Pieces, cut, cut_layer
 from .problem import Form, Problem
-from .recorded import Recorded, plain, record
-from .work import Work, row_axis
+from .recorded import Repeated
+from .work import Numbers, Work, row_axis
 
-__all__ = ["Candidate", "Plan", "make", "thread_count"]
+__all__ = ["Candidate", "Given", "Plan", "make", "thread_count"]
+
+Given = tuple[NDArray, NDArray | None]
+"""Weights and bias of a question, as the caller has them."""
 
 
 class Candidate(NamedTuple):
@@ -57,13 +60,12 @@ class Plan:
     candidates: tuple[Candidate, ...]
     _wide: validate.Question | None
     """The question in Python's integers, which NumPy alone has, where 64 bits may not do."""
-    _weights: tuple[NDArray, ...]
-    _bias: NDArray
+    _numbers: Numbers
     threads: int | None
     """As the call that made it said."""
-    _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict, init=False)
-    _recorded: list[Recorded | None] = field(default_factory=list, init=False)
-    """Nothing before the second call on plain arrays, and None where it cannot be recorded."""
+    _repeated: Repeated
+    _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict)
+    """By the axes of neighbouring items in ``x`` and ``out``."""
 
     def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
         """Run the plan.
@@ -88,7 +90,7 @@ class Plan:
             An ``x`` or ``out`` that the plan was not made for.
         """
         problem = self.problem
-        recorded = self._recorded[0] if self._recorded else None
+        recorded = self._repeated.recorded()
         if recorded is not None:
             result = np.empty(problem.out_shape, problem.dtype) if out is None else out
             threads = thread_count(recorded.pieces, self.worth, self.threads)
@@ -106,8 +108,8 @@ class Plan:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
             result = np.empty(problem.out_shape, out.dtype) if in_the_way else out.view(np.ndarray)
-        if self.begun and not self._recorded and plain(samples) and plain(result):
-            self._record(samples, result)
+        if result.dtype == problem.dtype:
+            self._repeated.begin((result, samples), partial(self.recordable, samples, result))
         run, pieces = self.tasks(samples, result)
         threads = thread_count(pieces, self.seconds / parallel.HAND_OVER, self.threads)
         parallel.run(run, pieces, threads)
@@ -125,20 +127,19 @@ class Plan:
             plan = make(self._wide, "numpy", self.algorithm, self.candidates, self.threads)
         source, target = problem.view_x(samples), problem.view_out(result)
         work = plan._work(source, target)
-        return partial(work.run, source, target), len(work)
+        return partial(work.run, source, target, plan._numbers), len(work)
 
-    def _record(self, x: NDArray, out: NDArray) -> None:
-        """Record the work on arrays that lie as these, if it can be."""
-        if out.dtype != self.problem.dtype:
-            return
-        pieces = self.recordable(x, out)
-        whole = None if pieces is None else record(backends.load(self.backend), (out, x), pieces)
-        self._recorded.append(whole)
+    def again(self, weights: Iterator[Given]) -> Plan:
+        """The plan for the next weights, which differ in their values only."""
+        w, bias = next(weights)
+        numbers = _prepared(self.problem, (w,), bias, self.algorithm, self.backend, self.threads)
+        repeated = self._repeated.again(numbers.arrays)
+        return replace(self, _numbers=numbers, _repeated=repeated)
 
-    @property
-    def begun(self) -> bool:
-        """Whether it ran before."""
-        return bool(self._works)
+    def bare(self) -> Plan:
+        """The plan without weights, to be made again with some."""
+        repeated, numbers = self._repeated.again(()), Numbers((), np.empty(0))
+        return replace(self, _numbers=numbers, _repeated=repeated)
 
     def recordable(self, x: NDArray, out: NDArray) -> list[Callable[[Backend], None]] | None:
         """The pieces, for a recording with arrays that lie as these; None where they may differ
@@ -149,12 +150,18 @@ class Plan:
             return None
         source, target = problem.view_x(x), problem.view_out(out)
         work = self._work(source, target)
-        return [partial(work.run, source, target, number) for number in range(len(work))]
+        fill = partial(work.run, source, target, self._numbers)
+        return [partial(fill, number) for number in range(len(work))]
+
+    @property
+    def weights(self) -> tuple[NDArray, ...]:
+        """All numbers that it keeps."""
+        return self._numbers.arrays
 
     @cached_property
     def weight_bytes(self) -> int:
         """Bytes of the weights as the algorithm wants them."""
-        return sum(w.nbytes for w in self._weights)
+        return sum(w.nbytes for w in self._numbers.weights)
 
     @cached_property
     def seconds(self) -> float:
@@ -182,8 +189,6 @@ class Plan:
                 _pieces(self.problem, self.backend, self.algorithm, x_row is not None),
                 backends.load(self.backend),
                 algorithm,
-                self._weights,
-                self._bias,
                 x_row,
                 out_row,
             )
@@ -262,25 +267,31 @@ def make(
         w = tuple(factor.copy() for factor in question.w)
         bias = None if question.bias is None else question.bias.copy()
         wide = validate.Question(integers, w, bias)
-    most = config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
-    with np.errstate(all="ignore"):
-        weights, offset = _prepare(question, algorithms.load(algorithm), backend, most)
-    return Plan(problem, backend, algorithm, candidates, wide, weights, offset, threads)
+    numbers = _prepared(problem, question.w, question.bias, algorithm, backend, threads)
+    repeated = Repeated(backends.load(backend), numbers.arrays)
+    return Plan(problem, backend, algorithm, candidates, wide, numbers, threads, repeated)
 
 
-def _prepare(
-    question: validate.Question, module: algorithms.Algorithm, backend: str, threads: int
-) -> tuple[tuple[NDArray, ...], NDArray]:
+@np.errstate(all="ignore")
+def _prepared(
+    problem: Problem,
+    given: tuple[NDArray, ...],
+    bias: NDArray | None,
+    algorithm: str,
+    backend: str,
+    threads: int | None,
+) -> Numbers:
     """Weights and bias in real numbers of the compute dtype, and in memory of their own."""
-    problem, dtype = question.problem, question.problem.compute
+    most = config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
+    dtype, module = problem.compute, algorithms.load(algorithm)
     if problem.complex:
         dtype = np.result_type(dtype, np.complex64)
-    w = tuple(factor.astype(dtype, copy=False) for factor in question.w)
-    bias = np.zeros((problem.groups, problem.out_channels), dtype)
-    if question.bias is not None:
-        bias[...] = question.bias
+    w = tuple(factor.astype(dtype, copy=False) for factor in given)
+    offset = np.zeros((problem.groups, problem.out_channels), dtype)
+    if bias is not None:
+        offset[...] = bias
     weights = (
-        kept.copy("K") if any(np.may_share_memory(kept, given) for given in question.w) else kept
-        for kept in module.prepare(problem, w, backends.load(backend), threads)
+        kept.copy("K") if any(np.may_share_memory(kept, each) for each in given) else kept
+        for kept in module.prepare(problem, w, backends.load(backend), most)
     )
-    return tuple(weights), bias.view(problem.compute)
+    return Numbers(tuple(weights), offset.view(problem.compute))

@@ -2,7 +2,8 @@
 
 *Can it* (``refuses``) and *should it* (``cost``) are asked of every algorithm, in order; what each
 answered stays with the plan, for people to read.  A call that says the same as an earlier one, to
-the last bit of its weights, gets the earlier one's plan.
+the last bit of its weights, gets the earlier one's plan; one with other weights shares what does
+not depend on them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import algorithms, config, depthwise_gradient, plan, validate, weight_gradient
+from . import algorithms, alike, config, depthwise_gradient, plan, validate, weight_gradient
+from .alike import Alike
 from .depthwise_gradient import DepthwiseGradient
 from .plan import Candidate, Plan
 from .problem import Problem
@@ -48,7 +50,7 @@ NUMBERS = frozenset((bool, float, complex))
 
 Gradient = WeightGradient | DepthwiseGradient
 Made = TypeVar("Made", Plan, Transposed, Gradient)
-Asked = TypeVar("Asked")
+Asked = TypeVar("Asked", validate.Question, validate.Transposition, Problem)
 
 _plans: dict[int, tuple[Any, int, Hashable]] = {}
 """By the hash of what was said, or the next number: weights that differ so little that hashes do
@@ -57,6 +59,8 @@ not tell are compared with two others at most.
 _choices: dict[tuple[Any, ...], tuple[tuple[Any, ...], Hashable]] = {}
 _large: dict[int, bool] = {}
 """Hashes of calls with a large kernel."""
+_alike: dict[Hashable, Alike] = {}
+"""By what was said, but for the values of arrays."""
 _lock = Lock()
 
 
@@ -108,7 +112,7 @@ def _remembered(
     chosen = config.resolve_backend(backend)
     choices = (ask.__name__, *options.values(), algorithm, chosen, threads)
     try:
-        said = (_choices_said(choices), *map(_said, arguments))
+        said: tuple[Hashable, ...] = (_choices_said(choices), *map(_said, arguments))
     except TypeError:
         return answer(ask(*arguments, **options), algorithm, chosen, threads)
     first = hash(said)
@@ -118,18 +122,40 @@ def _remembered(
             break
         if remembered[2] == said:
             return remembered[0]  # type: ignore[no-any-return]
-    made = answer(ask(*arguments, **options), algorithm, chosen, threads)
-    asked = sum(value.nbytes for value in arguments if isinstance(value, np.ndarray))
-    if asked > LARGE and not _seen_before(place):
-        return made
+    shapes = (said[0], *map(_shape_said, arguments, said[1:]))
+    known = _alike.get(shapes)
+    made: Any = None if known is None else known.again(arguments)
+    if made is None:
+        asked = ask(*arguments, **options)
+        made = answer(asked, algorithm, chosen, threads)
+        _keep_alike(shapes, alike.find(made, asked, arguments))
+    nbytes = sum(value.nbytes for value in arguments if type(value) is np.ndarray)
+    if nbytes > LARGE and not _seen_before(place):
+        return made  # type: ignore[no-any-return]
     _keep(said)
     with _lock:
         _plans.pop(place, None)
-        _plans[place] = made, asked + made.weight_bytes, said
+        _plans[place] = made, nbytes + made.weight_bytes, said
         kept = sum(nbytes for _, nbytes, _ in _plans.values())
         while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
             kept -= _plans.pop(next(iter(_plans)))[1]
-    return made
+    return made  # type: ignore[no-any-return]
+
+
+def _shape_said(value: Any, said: Hashable) -> Hashable:
+    """What was said of an argument, but for its values."""
+    if type(value) is np.ndarray:
+        return value.shape, value.dtype, value.flags.c_contiguous
+    return said
+
+
+def _keep_alike(shapes: Hashable, found: Alike | None) -> None:
+    if found is None:
+        return
+    with _lock:
+        _alike[shapes] = found
+        if len(_alike) > KEPT:
+            del _alike[next(iter(_alike))]
 
 
 def _seen_before(call: int) -> bool:
@@ -234,7 +260,7 @@ def _transpose(
         (_transpose(strip.transposition, algorithm, backend, threads), strip.runs)
         for strip in asked.strips
     )
-    return Transposed(asked.result, tuple(plans), tuple(strips), threads, turned)
+    return Transposed.of(asked.result, tuple(plans), tuple(strips), threads, turned)
 
 
 def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> Gradient:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from . import backends, dtypes, parallel, scratch, validate
 from .algorithms import depthwise
-from .plan import Plan, thread_count
+from .plan import Given, Plan, thread_count
 from .recorded import Piece, Repeated
 from .validate.transposed import Phase
 
@@ -33,6 +33,36 @@ class Transposed:
     threads: int | None
     turned: bool
     """Phases read and fill copies whose channels are neighbours."""
+    _repeated: Repeated | None
+
+    @classmethod
+    def of(
+        cls,
+        result: validate.Result,
+        plans: tuple[tuple[tuple[slice, ...], Plan], ...],
+        strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...],
+        threads: int | None,
+        turned: bool,
+    ) -> Transposed:
+        """What these plans make, from the first time on."""
+        repeated = None
+        if plans:
+            repeated = Repeated(backends.load(plans[0][1].backend), _weights(plans))
+        return cls(result, plans, strips, threads, turned, repeated)
+
+    def again(self, weights: Iterator[Given]) -> Transposed:
+        """The same for the next weights, which differ in their values only."""
+        plans = tuple([(place, plan.again(weights)) for place, plan in self.plans])
+        strips = tuple([(strip.again(weights), runs) for strip, runs in self.strips])
+        repeated = self._repeated and self._repeated.again(_weights(plans))
+        return replace(self, plans=plans, strips=strips, _repeated=repeated)
+
+    def bare(self) -> Transposed:
+        """The same without weights, to be made again with some."""
+        plans = tuple((place, plan.bare()) for place, plan in self.plans)
+        strips = tuple((strip.bare(), runs) for strip, runs in self.strips)
+        repeated = self._repeated and self._repeated.again(())
+        return replace(self, plans=plans, strips=strips, _repeated=repeated)
 
     def __call__(self, x: NDArray, out: NDArray | None = None) -> NDArray:
         """The result for ``x``, which has the shape and dtype that the plans were made for."""
@@ -84,7 +114,7 @@ class Transposed:
 
     def _run_phases(self, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""
-        if not self.plans:
+        if self._repeated is None:
             return
         threads = partial(thread_count, worth=self._worth, threads=self.threads)
         failed = self._repeated.run(threads, (sums, x), partial(self._pieces, x, sums))
@@ -95,11 +125,6 @@ class Transposed:
             by_hand, _ = self._tasks(x, sums)
             for number in failed:
                 by_hand(number)
-
-    @cached_property
-    def _repeated(self) -> Repeated:
-        _, plan = self.plans[0]
-        return Repeated(backends.load(plan.backend))
 
     def _pieces(self, x: NDArray, sums: NDArray) -> list[Piece] | None:
         """Those of all phases, unless one of them cannot be recorded."""
@@ -138,6 +163,10 @@ class Transposed:
         """Bytes of all weights."""
         plans = sum(plan.weight_bytes for _, plan in self.plans)
         return plans + sum(strip.weight_bytes for strip, _ in self.strips)
+
+
+def _weights(plans: tuple[tuple[tuple[slice, ...], Plan], ...]) -> tuple[NDArray, ...]:
+    return tuple([array for _, plan in plans for array in plan.weights])
 
 
 def wants_neighbours(asked: validate.Transposition) -> bool:

@@ -14,18 +14,30 @@ from .backends._protocol import Backend
 from .pieces import Piece, Pieces
 from .problem import Problem
 
-__all__ = ["Work", "row_axis"]
+__all__ = ["Numbers", "Work", "row_axis"]
 
 KEPT = 1024
 """Pieces of a work that are remembered: making one costs more than starting it."""
 
 
+class Numbers(NamedTuple):
+    """Weights as an algorithm wants them, and the bias, in memory of their own."""
+
+    weights: tuple[NDArray, ...]
+    """Groups first, then output channels or panels of them."""
+    bias: NDArray
+    """``(groups, channels out)``, in real numbers."""
+
+    @property
+    def arrays(self) -> tuple[NDArray, ...]:
+        """All of them."""
+        return *self.weights, self.bias
+
+
 class Part(NamedTuple):
-    """A piece with its weights."""
+    """A piece, and where its sums go."""
 
     piece: Piece
-    weights: tuple[NDArray, ...]
-    bias: NDArray
     writes: bool
     """The sums go to the result itself, which is of their dtype and lies as the source."""
 
@@ -38,8 +50,6 @@ class Work:
     pieces: Pieces
     backend: Backend
     algorithm: Algorithm
-    weights: tuple[NDArray, ...]
-    bias: NDArray
     x_row: int | None
     """The axis of neighbouring items in ``x``, where kernels can read it."""
     out_row: int | None
@@ -49,10 +59,19 @@ class Work:
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def run(self, x: NDArray, out: NDArray, number: int, recorder: Backend | None = None) -> None:
+    def run(
+        self,
+        x: NDArray,
+        out: NDArray,
+        numbers: Numbers,
+        number: int,
+        recorder: Backend | None = None,
+    ) -> None:
         """Fill a piece of ``out`` from ``x``, both with canonical axes; or have it recorded."""
         problem, backend = self.problem, recorder or self.backend
-        piece, weights, bias, writes = self._parts.get(number) or self._part(number)
+        piece, writes = self._parts.get(number) or self._part(number)
+        weights = tuple([w[piece.weights] for w in numbers.weights])
+        bias = numbers.bias[piece.bias]
         source, target = x[piece.reads], out[piece.out]
         mark = scratch.mark()
         try:
@@ -71,8 +90,6 @@ class Work:
         source_row = self.x_row if piece.copy is None else piece.copy.row_axis
         part = Part(
             piece,
-            tuple(w[piece.weights] for w in self.weights),
-            self.bias[piece.bias],
             writes=self.out_row is not None and self.out_row == source_row,
         )
         if number < KEPT:

@@ -139,7 +139,7 @@ def test_recordings_of_anything_have_the_bits_of_the_first_call(data):
     x, other = (oracle.samples(shape, dtype, seed) for seed in (1, 2))
     plan = planned(fc.plan_correlate, shape, dtype, w, **how)
     wanted, _ = plan(x), plan(other)
-    assert plan._recorded[0] is not None
+    assert plan._repeated.recorded() is not None
     out = np.empty_like(wanted)
     assert plan(x, out) is out
     np.testing.assert_array_equal(out, wanted)
@@ -179,7 +179,7 @@ W = oracle.samples((3, 3), np.float32)
 def recorded():
     plan = planned(fc.plan_correlate, X.shape, X.dtype, W, algorithm="direct")
     plan(X), plan(X)
-    assert plan._recorded[0] is not None
+    assert plan._repeated.recorded() is not None
     return plan
 
 
@@ -292,7 +292,7 @@ def test_what_looks_at_its_values_is_not_recorded():
     for algorithm, w in (("fft", dense), ("box", equal), ("sparse", diagonal)):
         plan = planned(fc.plan_correlate, x.shape, x.dtype, w, algorithm=algorithm)
         finite = [plan(x) for _ in range(3)]
-        assert plan._recorded == [None]
+        assert plan._repeated.shared.recorded == [None]
         x[40, 50] = np.nan
         assert np.isnan(plan(x)).sum() == w.size
         x[40, 50] = 0
@@ -326,7 +326,7 @@ def test_wide_integers_are_not_recorded():
     saturated = [2**62, 2**63 - 1, 8]
     for values, wanted in ((x, saturated), (x % 7, [4, 13, 8]), (x, saturated)):
         assert plan(values).tolist() == wanted
-    assert plan._recorded == [None]
+    assert plan._repeated.shared.recorded == [None]
 
 
 def test_what_is_recorded_is_a_second_call_on_plain_arrays():
@@ -335,9 +335,9 @@ def test_what_is_recorded_is_a_second_call_on_plain_arrays():
     for _ in range(2):
         plan(np.asfortranarray(X))
         plan(X, np.empty(X.shape))
-        assert not plan._recorded
+        assert not plan._repeated.shared.recorded
     plan(X)
-    assert plan._recorded[0] is not None
+    assert plan._repeated.recorded() is not None
 
 
 def test_a_recording_keeps_no_array_of_the_caller():

@@ -133,7 +133,7 @@ def test_slabs_of_groups_of_one_channel_are_recorded(cut):
         for _ in range(2):
             gradient(layer, x, w, gy, backend=require("cython"))
         (made,) = (found for found, *_ in planner._plans.values())
-        assert (len(made._slabs), made._repeated._recorded[0] is not None) == (slabs, kept)
+        assert (len(made._slabs), made._repeated.recorded() is not None) == (slabs, kept)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_sums_of_one_slab_are_recorded(name, dtype, slab, kept, cut, monkeypatch
     _, wanted = oracle.conv_gradients(x, w, gy, **layer.options)
     np.testing.assert_array_equal(got, wanted.values)
     (made,) = (found for found, *_ in planner._plans.values())
-    assert (made._repeated._recorded[0] is not None) == kept
+    assert (made._repeated.recorded() is not None) == kept
 
 
 def test_the_cuts_above_are_what_they_are_called(cut):

@@ -76,7 +76,7 @@ def prepare(
     used = (dense != 0).any(axis=(0, 1, 2))
     places = np.argwhere(used)
     listed = np.ascontiguousarray(dense[..., used][:, :, 0])
-    everywhere = np.broadcast_to(places, (problem.groups, 1, *places.shape))
+    everywhere = np.tile(places, (problem.groups, 1, 1, 1))
     if not _looks(problem):
         return listed, everywhere
     return listed, everywhere, np.ascontiguousarray(dense)

@@ -167,6 +167,9 @@ class Recording(Protocol):
     def end(self) -> bool:
         """Whether all that was called for can run again; nothing more will be."""
 
+    def with_weights(self, *weights: NDArray) -> Recording:
+        """The same recording for weights that lie as those it was recorded with, to be run."""
+
     def run(self, threads: int, out: object, *inputs: object) -> list[int] | None:
         """Fill ``out`` from one or two inputs, on at most so many threads.
 
@@ -276,9 +279,11 @@ class Backend(Protocol):
     def store(self, out: NDArray, sums: NDArray) -> None:
         """Write sums into a result."""
 
-    def recording(self, arrays: tuple[NDArray, ...], room: NDArray) -> Recording | None:
-        """A recording of calls on a result and one or two inputs, in C order and apart, and on room
-        between steps.
+    def recording(
+        self, arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray
+    ) -> Recording | None:
+        """A recording of calls on a result and one or two inputs, in C order, on weights, and on
+        room between steps, all of them apart.
 
         None where the backend has no recordings.
         """

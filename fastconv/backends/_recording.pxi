@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport strcmp
+from libc.string cimport memcpy, strcmp
 
 from numpy import array, dtype, int64, ndarray
 
@@ -10,7 +10,7 @@ from .. import scratch
 
 cdef enum:
     OUT
-    FIXED = MOST_OPERANDS
+    MOST_MEMORIES = 64
 
 cdef enum:  # of `scratch.py`
     LINE = 64
@@ -20,6 +20,10 @@ cdef enum:  # of `recorded.py`
     MOST_PIECES = 256
 
 BYTES = dtype("u1")
+
+ctypedef struct memory_t:
+    uintptr_t start
+    Py_ssize_t size
 
 ctypedef struct place_t:
     int memory
@@ -32,7 +36,7 @@ ctypedef struct placed_t:
 ctypedef struct replay_t:
     const placed_t *steps
     const int64_t *stops
-    uintptr_t memory[FIXED + 1]
+    uintptr_t starts[MOST_MEMORIES]
     int room
     char *failed
 
@@ -41,49 +45,74 @@ cdef void fill_piece(const void *context, int64_t number, void *room) noexcept n
     """Run the steps of a piece, and note whether its results do not count."""
     cdef const replay_t *replay = <const replay_t *> context
     cdef const placed_t *step
-    cdef uintptr_t memory[FIXED + 1]
+    cdef uintptr_t starts[MOST_MEMORIES]
     cdef char *at[MOST_OPERANDS]
     cdef int64_t i
     cdef int operand
     cdef bint counts = True
-    for operand in range(FIXED + 1):
-        memory[operand] = replay.memory[operand]
-    memory[replay.room] = (<uintptr_t> room + LINE - 1) // LINE * LINE
+    memcpy(starts, replay.starts, (replay.room + 2) * sizeof(starts[0]))
+    starts[replay.room] = (<uintptr_t> room + LINE - 1) // LINE * LINE
     for i in range(replay.stops[number], replay.stops[number + 1]):
         step = &replay.steps[i]
         for operand in range(MOST_OPERANDS):
             at[operand] = <char *> (
-                memory[step.places[operand].memory] + step.places[operand].offset
+                starts[step.places[operand].memory] + step.places[operand].offset
             )
         counts &= run_step(&step.step, at)
     replay.failed[number] = not counts
 
 
+cdef memory_t memory_of(array) except *:
+    """Return where the items of an array lie, from the first one on."""
+    cdef Py_buffer view
+    cdef memory_t memory
+    cdef int axis
+    PyObject_GetBuffer(array, &view, PyBUF_STRIDES)
+    memory = memory_t(<uintptr_t> view.buf, view.itemsize if view.len else 0)
+    for axis in range(view.ndim):
+        memory.size += (view.shape[axis] - 1) * view.strides[axis] if view.len else 0
+    PyBuffer_Release(&view)
+    return memory
+
+
 cdef class Recording(Kernels):
     """The steps of pieces, recorded with some arrays and run on others that lie alike.
 
-    A result and inputs are in C order and apart, `room` is memory for what is between two steps;
-    none of it is touched before the recording runs.
+    A result and inputs are in C order, weights at least in a row, all of them are apart, and `room`
+    is memory for what is between two steps; none of it is touched before the recording runs.
     """
-    cdef Operands recorded_with
+    cdef memory_t memories[MOST_MEMORIES]
     cdef list kept, parts, ends
     cdef bytes geometry, steps
-    cdef tuple formats
+    cdef tuple formats, weights
     cdef int64_t[::1] stops
     cdef Py_ssize_t used
     cdef int room
     cdef bint whole
 
-    def __cinit__(self, tuple arrays, room):
+    def __init__(self, tuple arrays, tuple weights, room):
+        cdef Operands operands = Operands(*arrays)
         cdef int i
-        self.room = len(arrays)
-        self.recorded_with = Operands(*arrays, room)
-        self.geometry = Operands(*arrays).geometry()
-        self.formats = tuple(
-            [<bytes> self.recorded_with.arrays[i].format for i in range(self.room)]
-        )
+        memories = *arrays, *weights, room
+        self.whole = len(memories) < MOST_MEMORIES
+        if self.whole:
+            self.room = len(memories) - 1
+            for i in range(self.room + 1):
+                self.memories[i] = memory_of(memories[i])
+        self.geometry = operands.geometry()
+        self.formats = tuple([<bytes> operands.arrays[i].format for i in range(operands.count)])
         self.kept, self.parts, self.ends = [], [], [0]
-        self.whole = True
+
+    def with_weights(self, *weights):
+        """Return the same recording for weights that lie as its own."""
+        cdef Recording other = Recording.__new__(Recording)
+        cdef int i, first = self.room - len(weights)
+        other.kept, other.steps, other.stops = self.kept, self.steps, self.stops
+        other.geometry, other.formats = self.geometry, self.formats
+        other.weights, other.room, other.used = weights, self.room, self.used
+        for i in range(len(weights)):
+            other.memories[first + i] = memory_of(weights[i])
+        return other
 
     cdef int add(self, Operands operands, const step_t *step, kept) except -1:
         cdef placed_t placed
@@ -96,12 +125,12 @@ cdef class Recording(Kernels):
             placed.step.walk.axes = <const row_axis_t *> <const char *> axes
             self.kept.append(axes)
         for i in range(MOST_OPERANDS):
-            placed.places[i] = place_t(FIXED, 0)
+            placed.places[i] = place_t(self.room + 1, 0)
         for i in range(operands.count):
             placed.places[i] = self.place(&operands.arrays[i])
-            if placed.places[i].memory == FIXED:
+            if placed.places[i].memory > self.room:
                 self.kept.append(<object> operands.arrays[i].obj)
-        self.whole &= placed.places[0].memory != FIXED
+        self.whole &= placed.places[0].memory <= self.room
         self.parts.append((<const char *> &placed)[:sizeof(placed)])
         return True
 
@@ -110,15 +139,15 @@ cdef class Recording(Kernels):
         cdef Py_ssize_t offset, stop
         cdef int memory, axis
         for memory in range(self.room + 1):
-            offset = <char *> array.buf - <char *> self.recorded_with.arrays[memory].buf
-            if 0 <= offset < self.recorded_with.arrays[memory].len:
+            offset = <uintptr_t> array.buf - self.memories[memory].start
+            if 0 <= offset < self.memories[memory].size:
                 if memory == self.room:
                     stop = offset + array.itemsize
                     for axis in range(array.ndim):
                         stop += (array.shape[axis] - 1) * array.strides[axis]
                     self.used = max(self.used, stop)
                 return place_t(memory, offset)
-        return place_t(FIXED, <Py_ssize_t> array.buf)
+        return place_t(self.room + 1, <Py_ssize_t> array.buf)
 
     def extend(self, copy, x, tuple runs, constant):
         self.whole &= self.copy_items(copy, x, runs, constant)
@@ -132,7 +161,6 @@ cdef class Recording(Kernels):
 
     def end(self):
         """End the last piece, and say whether all that was called for can run again."""
-        self.recorded_with = None
         self.steps, self.stops = b"".join(self.parts), array(self.ends, int64)
         self.parts = self.ends = None
         return self.whole
@@ -184,10 +212,12 @@ cdef class Recording(Kernels):
         replay.steps = <const placed_t *> <const char *> self.steps
         replay.stops = &self.stops[0]
         replay.failed = failed
-        replay.room = operands.count
+        replay.room = self.room
+        for operand in range(self.room):
+            replay.starts[operand] = self.memories[operand].start
         for operand in range(operands.count):
-            replay.memory[operand] = <uintptr_t> operands.arrays[operand].buf
-        replay.memory[FIXED] = 0
+            replay.starts[operand] = <uintptr_t> operands.arrays[operand].buf
+        replay.starts[self.room + 1] = 0
         job.fill, job.context, job.pieces, job.room = fill_piece, &replay, pieces, self.used + LINE
         if self.used > SMALL:
             mark = scratch.mark()

@@ -201,8 +201,10 @@ def store(out: NDArray, sums: NDArray) -> None:
         numpy_backend.store(out, sums)
 
 
-def recording(arrays: tuple[NDArray, ...], room: NDArray) -> Recording:
-    made: Recording = _kernels().Recording(arrays, room)
+def recording(
+    arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray
+) -> Recording:
+    made: Recording = _kernels().Recording(arrays, weights, room)
     return made
 
 

@@ -299,7 +299,7 @@ def store(out: NDArray, sums: NDArray) -> None:
     dtypes.store(out, sums)
 
 
-def recording(arrays: tuple[NDArray, ...], room: NDArray) -> None:
+def recording(arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray) -> None:
     return None
 
 

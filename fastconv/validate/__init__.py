@@ -21,6 +21,7 @@ from .arguments import (
 )
 from .arrays import check_output, check_receiver, overlaps, planned_array
 from .filters import correlation
+from .form import has_no_form, no_form
 from .gradients import bias_gradient, input_gradient, weight_gradient
 from .images import Image, derived_axis, image, real, real_samples, reals, receiver, rgb
 from .layers import convolution
@@ -69,10 +70,12 @@ __all__ = [
     "generator",
     "gradient",
     "group_count",
+    "has_no_form",
     "image",
     "input_gradient",
     "instances",
     "integer",
+    "no_form",
     "not_refused",
     "output_dtype",
     "overlaps",

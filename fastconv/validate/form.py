@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .. import lowrank
 from ..problem import Form
 
-__all__ = ["form"]
+__all__ = ["form", "has_no_form", "no_form"]
 
 LEAST = 4
 """Taps along each of two axes from which on a product of factors may be the shorter sum."""
@@ -25,11 +25,27 @@ def form(
     integers stay exact: there it is one product of integers, or none.
     """
     if w[0].shape[1:3] != (1, 1):
-        return Form(factors=False, rank=None, uniform=False, nonzero=None)
+        return no_form(w[0])
     uniform = all(bool(np.all(part == _first(part))) for part in w)
     nonzero = prod(int(np.count_nonzero((part != 0).any(axis=0))) for part in w)
     rank = 1 if factors else _rank(w[0], x_dtype, compute, most)
     return Form(factors, rank, uniform, nonzero)
+
+
+def no_form(w: NDArray) -> Form:
+    """What is said of a kernel whose weights allow nothing."""
+    taps = prod(w.shape[3:])
+    apart = w.shape[1:3] == (1, 1)
+    return Form(False, None, uniform=apart and taps == 1, nonzero=taps if apart else None)
+
+
+def has_no_form(w: NDArray, x_dtype: np.dtype, compute: np.dtype) -> bool:
+    """Whether `form` is sure to say so, whatever it looks for; False may mean that nobody knows."""
+    if w.shape[1:3] != (1, 1):
+        return True
+    if prod(w.shape[3:]) > 1 and np.array_equal(_first(w), _first(np.flip(w))[::-1]):
+        return False
+    return bool(w.all()) and _rank(w[:1], x_dtype, compute, lowrank.MOST) is None
 
 
 def _first(w: NDArray) -> NDArray:

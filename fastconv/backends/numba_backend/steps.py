@@ -7,6 +7,7 @@ any arrays that lie as those do that it was made with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ SHORT = 64
 """Items of a row below which it is copied together with those that follow it."""
 BYTES = np.dtype("u1")
 ROOM = -1
-"""The number of the memory between steps; before it come the result and the inputs."""
+"""The number of the memory between steps; the result, the inputs and weights count from 0."""
 
 
 class Kernels:
@@ -148,8 +149,8 @@ class Kernels:
         self, out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
     ) -> bool:
         """Copy all items, and say whether these arrays can be done."""
-        copy = entry("rows", x.dtype, out.dtype)
-        if copy is None or len(runs) > RANK:
+        code = entry("rows", x.dtype, out.dtype)
+        if code is None or len(runs) > RANK:
             return False
         if out.ndim > RANK:
             return all(self._copy_items(*parts, runs, cval) for parts in zip(out, x, strict=True))
@@ -171,7 +172,7 @@ class Kernels:
         if whole and _follow(out, n) and _follow(x, n) and (tables[-2][:, 3] == 1).all():
             tables = [_all(1), *tables[:-2], tables[-2] * (n, n, n, 1)]
             out, x = (a.reshape(1, *a.shape[:-2], a.shape[-2] * n) for a in (out, x))
-        self.add(copy, (out, x), tuple(tables), cval)
+        self.add(code, (out, x), tuple(tables), cval)
         return True
 
     def winograd_samples(self, tiles: NDArray, x: NDArray) -> None:
@@ -192,6 +193,10 @@ class Place(NamedTuple):
     """In bytes."""
     strides: tuple[int, ...]
 
+    def view(self, memory: NDArray) -> NDArray:
+        """The operand in a memory."""
+        return np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+
 
 class Step(NamedTuple):
     """Machine code and its arguments, of which those with a place change from run to run."""
@@ -200,16 +205,29 @@ class Step(NamedTuple):
     arguments: list[Any]
     places: list[Place]
 
+    def placed(self, memories: dict[int, NDArray]) -> Step:
+        """The step with the operands that begin in these memories."""
+        arguments = self.arguments.copy()
+        for place in self.places:
+            if place.memory in memories:
+                arguments[place.argument] = place.view(memories[place.memory])
+        others = [place for place in self.places if place.memory not in memories]
+        return Step(self.code, arguments, others)
+
 
 class Recording(Kernels):
     """The steps of pieces, recorded with some arrays and run on others that lie alike.
 
-    A result and inputs are in C order and apart, ``room`` is memory for what is between two steps;
-    none of it is touched before the recording runs.
+    A result and inputs are in C order, weights at least in a row, all of them are apart, and
+    ``room`` is memory for what is between two steps; none of it is touched before the recording
+    runs.
     """
 
-    def __init__(self, arrays: tuple[NDArray, ...], room: NDArray) -> None:
-        self._ranges = [(a.ctypes.data, a.nbytes) for a in (*arrays, room)]
+    def __init__(
+        self, arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray
+    ) -> None:
+        memories = *arrays, *map(_memory, weights), room
+        self._ranges = [(a.ctypes.data, a.nbytes) for a in memories]
         self._geometry = [*map(_geometry, arrays)]
         self._pieces: list[list[Step]] = []
         self._steps: list[Step] = []
@@ -231,9 +249,11 @@ class Recording(Kernels):
     def _place(self, argument: int, array: NDArray) -> Place | None:
         """Where an operand begins in what changes from run to run, if it does."""
         shape, strides = array.shape, array.strides
+        room = len(self._ranges) + ROOM
         for memory, (start, nbytes) in enumerate(self._ranges):
             offset = array.ctypes.data - start
             if 0 <= offset < nbytes:
+                memory = ROOM if memory == room else memory
                 return Place(argument, shape, array.dtype, memory, offset, strides)
         return None
 
@@ -256,6 +276,14 @@ class Recording(Kernels):
 
     def end(self) -> bool:
         return self._whole
+
+    def with_weights(self, *weights: NDArray) -> Recording:
+        """The same recording for weights that lie as its own."""
+        first = len(self._geometry)
+        memories = dict(enumerate(map(_memory, weights), first))
+        other = copy(self)
+        other._pieces = [[step.placed(memories) for step in steps] for steps in self._pieces]
+        return other
 
     def run(self, threads: int, *arrays: Any) -> list[int] | None:
         if any(type(array) is not np.ndarray for array in arrays):
@@ -284,13 +312,20 @@ class Recording(Kernels):
             memory = *arrays, scratch.empty((self._used,), BYTES)
             for code, arguments, places in self._pieces[number]:
                 given = arguments.copy()
-                for argument, shape, dtype, of, offset, strides in places:
-                    given[argument] = np.ndarray(shape, dtype, memory[of], offset, strides)
+                for place in places:
+                    given[place.argument] = place.view(memory[place.memory])
                 if code(*given) is False:
                     counts = False
         finally:
             scratch.release(mark)
         return counts
+
+
+def _memory(array: NDArray) -> NDArray:
+    """All items of an array, as they follow each other."""
+    if array.flags.c_contiguous:
+        return array
+    return array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
 
 
 def _geometry(array: NDArray) -> tuple[Any, ...]:
