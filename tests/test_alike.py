@@ -196,13 +196,13 @@ def test_options_tell_calls_apart():
         fc.conv2d(x, w, bias)
 
 
-def test_threads_share_what_calls_have_in_common():
+def test_threads_share_what_calls_have_in_common(backend):
     from concurrent.futures import ThreadPoolExecutor
 
     x = oracle.samples((1, 16, 9, 11), np.float32)
     several = [weights("gemm", seed) for seed in range(20)]
     with ThreadPoolExecutor(4) as pool:
-        got = list(pool.map(lambda pair: fc.conv2d(x, *pair), several))
+        got = list(pool.map(lambda pair: fc.conv2d(x, *pair, backend=backend), several))
     for pair, result in zip(several, got, strict=True):
         forget()
         np.testing.assert_array_equal(result, fc.conv2d(x, *pair))
