@@ -19,7 +19,7 @@ from . import algorithms, backends, config, dtypes, parallel, rates, validate
 from .backends._protocol import Backend
 from .pieces import PRODUCTS, Pieces, cut, cut_layer
 from .problem import Form, Problem
-from .recorded import Repeated
+from .recorded import Repeated, run_by_hand
 from .work import Numbers, Work, row_axis
 
 __all__ = ["Candidate", "Given", "Plan", "make", "thread_count"]
@@ -64,6 +64,7 @@ class Plan:
     threads: int | None
     """As the call that made it said."""
     _repeated: Repeated
+    _preparation: Repeated
     _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict)
     """By the axes of neighbouring items in ``x`` and ``out``."""
 
@@ -132,7 +133,9 @@ class Plan:
     def again(self, weights: Iterator[Given]) -> Plan:
         """The plan for the next weights, which differ in their values only."""
         w, bias = next(weights)
-        numbers = _prepared(self.problem, (w,), bias, self.algorithm, self.backend, self.threads)
+        numbers = _prepared(
+            self.problem, (w,), bias, self.algorithm, self.backend, self.threads, self._preparation
+        )
         repeated = self._repeated.again(numbers.arrays)
         return replace(self, _numbers=numbers, _repeated=repeated)
 
@@ -267,9 +270,12 @@ def make(
         w = tuple(factor.copy() for factor in question.w)
         bias = None if question.bias is None else question.bias.copy()
         wide = validate.Question(integers, w, bias)
-    numbers = _prepared(problem, question.w, question.bias, algorithm, backend, threads)
-    repeated = Repeated(backends.load(backend), numbers.arrays)
-    return Plan(problem, backend, algorithm, candidates, wide, numbers, threads, repeated)
+    kernels = backends.load(backend)
+    given = question.w, question.bias
+    preparation = Repeated(kernels)
+    numbers = _prepared(problem, *given, algorithm, backend, threads, preparation)
+    work = Repeated(kernels, numbers.arrays)
+    return Plan(problem, backend, algorithm, candidates, wide, numbers, threads, work, preparation)
 
 
 @np.errstate(all="ignore")
@@ -280,9 +286,10 @@ def _prepared(
     algorithm: str,
     backend: str,
     threads: int | None,
+    preparation: Repeated,
 ) -> Numbers:
     """Weights and bias in real numbers of the compute dtype, and in memory of their own."""
-    most = config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
+    config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
     dtype, module = problem.compute, algorithms.load(algorithm)
     if problem.complex:
         dtype = np.result_type(dtype, np.complex64)
@@ -290,8 +297,18 @@ def _prepared(
     offset = np.zeros((problem.groups, problem.out_channels), dtype)
     if bias is not None:
         offset[...] = bias
-    weights = (
+    kernels = backends.load(backend)
+    prepared = module.prepare(problem, w, kernels)
+    weights, pieces = prepared.weights, prepared.pieces
+    if pieces:
+        seconds = 2 * sum(array.nbytes for array in weights) * rates.of(backend).byte
+        worth = partial(thread_count, worth=seconds / kernels.HAND_OVER, threads=threads)
+        work = preparation.again(prepared.source)
+        if work.run(worth, weights, lambda: pieces) is None:
+            by_hand = thread_count(len(pieces), seconds / parallel.HAND_OVER, threads)
+            run_by_hand(pieces, kernels, by_hand)
+    apart = (
         kept.copy("K") if any(np.may_share_memory(kept, each) for each in given) else kept
-        for kept in module.prepare(problem, w, backends.load(backend), most)
+        for kept in weights
     )
-    return Numbers(tuple(weights), offset.view(problem.compute))
+    return Numbers(tuple(apart), offset.view(problem.compute))

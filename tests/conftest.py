@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 import fastconv as fc
 from fastconv import algorithms, backends, config, planner
-from fastconv.plan import Plan
+from fastconv.recorded import Repeated
 
 # Drawn examples are the same at every run; a backend is the same for all examples of a test.
 settings.register_profile(
@@ -73,6 +73,12 @@ def built_in_rates() -> Iterator[None]:
         yield
 
 
+def forget() -> None:
+    """Forget all calls, and what others would share with them."""
+    planner._plans.clear()
+    planner._alike.clear()
+
+
 class Ran:
     """The backends and algorithms that did any work since the last look."""
 
@@ -89,8 +95,8 @@ class Ran:
 
     def watch(self, patch: pytest.MonkeyPatch, backends: list[str], algorithms: list[str]) -> None:
         """Note each call of a kernel, and of an algorithm's work on a slab, with none recorded."""
-        patch.setattr(Plan, "_record", lambda *_: None)
-        planner._plans.clear()
+        patch.setattr(Repeated, "begin", lambda *_: None)
+        forget()
         for name in backends:
             module = import_module(f"fastconv.backends.{name}_backend")
             for kernel in KERNELS:

@@ -10,12 +10,12 @@ import weakref
 import numpy as np
 import oracle
 import pytest
-from conftest import require
+from conftest import forget, require
 from hypothesis import given
 from hypothesis import strategies as st
 
 import fastconv as fc
-from fastconv import planner, validate
+from fastconv import validate
 from fastconv.work import Work
 
 conv, turned = fc.conv2d, fc.conv_transpose2d
@@ -24,11 +24,6 @@ conv, turned = fc.conv2d, fc.conv_transpose2d
 def input_gradient(gy, w, bias, **how):
     sizes = {"NCHW": (2, 16, 9, 11), "NHWC": (2, 9, 11, 16)}
     return fc.nn.grad.conv2d_input(sizes[how.get("layout", "NCHW")], w, gy, **how)
-
-
-def forget():
-    planner._plans.clear()
-    planner._alike.clear()
 
 
 CALLS = {

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import conftest
 import numpy as np
 import pytest
 from command import Terminal, fails, run
@@ -23,7 +24,7 @@ def forget():
     """Forget what was read and what was planned with it, as a new process does."""
     rates._calibration.cache_clear()
     planner._candidates.cache_clear()
-    planner._plans.clear()
+    conftest.forget()
 
 
 @pytest.fixture

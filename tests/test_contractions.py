@@ -230,7 +230,7 @@ def test_weights_are_laid_out_on_threads(algorithm, groups, backend, monkeypatch
         assert not shares
         several = fc.plan_conv2d(shape, "float32", kernel, threads=3, **how)
         assert max(shares) >= (2, 3)
-        for mine, theirs in zip(one._weights, several._weights, strict=True):
+        for mine, theirs in zip(one.weights, several.weights, strict=True):
             np.testing.assert_array_equal(mine, theirs)
         x = rng.standard_normal(shape).astype(np.float32)
         np.testing.assert_array_equal(one(x), several(x))

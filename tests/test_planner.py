@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from conftest import forget
 
 import fastconv as fc
 from fastconv import planner
@@ -18,7 +19,7 @@ W = np.array([[1.0, 2.0], [3.0, 5.0]])
 
 @pytest.fixture(autouse=True)
 def empty():
-    planner._plans.clear()
+    forget()
 
 
 def test_the_same_call_gets_the_same_plan():
@@ -151,7 +152,7 @@ def test_the_choice_of_the_backend_is_part_of_the_call():
 def test_many_threads_at_once():
     kernels = [W * n for n in range(7)]
     wanted = [fc.correlate(X, w) for w in kernels]
-    planner._plans.clear()
+    forget()
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda n: fc.correlate(X, kernels[n % 7]), range(200)))
     for n, result in enumerate(results):

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import oracle
 import pytest
-from conftest import require
+from conftest import forget, require
 from hypothesis import given
 from hypothesis import strategies as st
 
 import fastconv as fc
-from fastconv import planner, scratch
+from fastconv import scratch
 from fastconv.work import Work
 
 
@@ -28,7 +28,7 @@ def backend(request):
 
 def planned(plan, *arguments, **how):
     """A plan that was never called."""
-    planner._plans.clear()
+    forget()
     return plan(*arguments, **how)
 
 
@@ -150,7 +150,7 @@ def test_recordings_of_anything_have_the_bits_of_the_first_call(data):
 @pytest.mark.parametrize("groups", [1, 16])
 @pytest.mark.parametrize("boundary", ["constant", "mirror"])
 def test_phases_of_a_transposed_convolution_are_recorded(boundary, groups, layout, monkeypatch):
-    planner._plans.clear()
+    forget()
     shape = (2, 16, 9, 11) if layout == "NCHW" else (2, 9, 11, 16)
     gy, w = (
         oracle.samples((2, 16, 5, 6), np.float32),

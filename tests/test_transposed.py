@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import oracle
 import pytest
-from conftest import require
+from conftest import forget, require
 from hypothesis import given
 from hypothesis import strategies as st
 from tolerance import assert_close
@@ -110,11 +110,11 @@ def test_phases_of_kept_copies_have_the_bits_of_phases_in_place(monkeypatch):
     x, w = oracle.samples((2, 16, 9, 8), "float32"), oracle.samples((16, 1, 3, 3), "float32")
     how = {"stride": 2, "padding": 1, "groups": 16, "algorithm": "depthwise"}
     how["backend"] = require("cython")
-    planner._plans.clear()
+    forget()
     copied = [fc.conv_transpose2d(x, w, threads=threads, **how) for threads in (1, 2, 1)]
     assert all(made.turned for made, *_ in planner._plans.values())
     monkeypatch.setattr(scratch, "KEPT", 0)
-    planner._plans.clear()
+    forget()
     in_place = fc.conv_transpose2d(x, w, **how)
     assert not any(made.turned for made, *_ in planner._plans.values())
     for found in copied:
@@ -267,7 +267,7 @@ def test_no_zeros_are_inserted(backend):
 
 
 def test_calls_that_say_the_same_are_remembered():
-    planner._plans.clear()
+    forget()
     x, w, bias = layer(2, dtype="int32")
     x %= 100
     first = fc.conv_transpose2d(x, w, bias, 2)

@@ -32,6 +32,7 @@ def side(request, monkeypatch):
     monkeypatch.setattr(winograd, "_tiles", noted)
     monkeypatch.setattr(winograd, "_side", lambda problem: request.param)
     monkeypatch.setattr(planner, "_plans", {})
+    monkeypatch.setattr(planner, "_alike", {})
     plan._pieces.cache_clear()
     yield request.param
     plan._pieces.cache_clear()

@@ -15,10 +15,9 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
     outputs along each filtered axis that a piece of work should have at least;
 ``cost(problem, backend)``
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
-``prepare(problem, w, backend, threads)``
+``prepare(problem, w, backend)``
     the weights, which come as the caller has them, as ``run`` wants them, in real numbers, once a
-    plan, on so many threads: groups first, then output channels or, with the layout "channels",
-    panels of them;
+    plan: groups first, then output channels or, with the layout "channels", panels of them;
 ``repeats(problem)``
     whether every run makes the same calls of kernels that recordings take, and does nothing else
     as long as all sums are finite, so that they can be recorded;
@@ -30,16 +29,18 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import Literal, Protocol, cast
+from typing import Literal, NamedTuple, Protocol, cast
 
 from numpy.typing import NDArray
 
 from ..backends._protocol import Backend
 from ..problem import Problem
+from ..recorded import Piece
 
-__all__ = ["ORDER", "Algorithm", "Layout", "load"]
+__all__ = ["ORDER", "Algorithm", "Layout", "Prepared", "load"]
 
 Layout = Literal["rows", "planes", "channels"]
 ORDER = (
@@ -53,6 +54,16 @@ ORDER = (
     "gemm",
     "direct",
 )
+
+
+class Prepared(NamedTuple):
+    """Weights as an algorithm wants them."""
+
+    weights: tuple[NDArray, ...]
+    pieces: Sequence[Piece] = ()
+    """What fills them, if that is still to be done, by kernels that recordings take."""
+    source: tuple[NDArray, ...] = ()
+    """What pieces read; their items come in ascending order of memory along each axis."""
 
 
 class Algorithm(Protocol):
@@ -69,9 +80,7 @@ class Algorithm(Protocol):
 
     def cost(self, problem: Problem, backend: str) -> float: ...
 
-    def prepare(
-        self, problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-    ) -> tuple[NDArray, ...]: ...
+    def prepare(self, problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared: ...
 
     def repeats(self, problem: Problem) -> bool: ...
 

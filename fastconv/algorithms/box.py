@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs
+from . import Layout, Prepared, costs
 
 __all__ = [
     "IN_PLACE",
@@ -67,12 +67,10 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, 0, passes) + additions
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """The weight of each group, the product of the first weights of its factors."""
     first = (factor.reshape(len(factor), 1, -1)[..., 0] for factor in w)
-    return (np.ascontiguousarray(reduce(np.multiply, first)),)
+    return Prepared((np.ascontiguousarray(reduce(np.multiply, first)),))
 
 
 def repeats(problem: Problem) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs
+from . import Layout, Prepared, costs
 
 __all__ = [
     "IN_PLACE",
@@ -64,12 +64,10 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.contraction_seconds(problem, rate, slow_products, passes) + rate.call
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """One dense kernel, ``(groups, 1, *taps)``, in which groups are neighbours."""
     dense = reduce(np.multiply, w)[:, :, 0]
-    return (np.moveaxis(np.ascontiguousarray(np.moveaxis(dense, 0, -1)), -1, 0),)
+    return Prepared((np.moveaxis(np.ascontiguousarray(np.moveaxis(dense, 0, -1)), -1, 0),))
 
 
 def repeats(problem: Problem) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs, pairs
+from . import Layout, Prepared, costs, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -68,11 +68,9 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.seconds(problem, backend, each * apart, costs.row_passes(problem)) + begun
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """One dense kernel; factors are multiplied out."""
-    return (np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w))),)
+    return Prepared((np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w))),))
 
 
 def repeats(problem: Problem) -> bool:

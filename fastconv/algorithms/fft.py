@@ -26,7 +26,7 @@ from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..backends.fourier import LENGTHS, order
 from ..problem import Problem
-from . import Layout, costs, pairs
+from . import Layout, Prepared, costs, pairs
 
 __all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run", "work"]
 
@@ -123,16 +123,14 @@ def _tiles(problem: Problem) -> list[int]:
     return [ceil(axis.out / n) for n, axis in zip(_fresh(problem), problem.axes, strict=True)]
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """The dense kernel, and its spectrum as ``(G, K, C, planes, last axis, *other axes)``."""
     dense = reduce(np.multiply, w)
     tile = _tile(problem)
     if not problem.complex:
-        return np.ascontiguousarray(dense), _spectrum(dense, tile)
+        return Prepared((np.ascontiguousarray(dense), _spectrum(dense, tile)))
     spectrum = _spectrum(dense.real, tile) + 1j * _spectrum(dense.imag, tile)
-    return pairs.as_real(dense), pairs.as_real(spectrum)
+    return Prepared((pairs.as_real(dense), pairs.as_real(spectrum)))
 
 
 def _spectrum(dense: NDArray, tile: tuple[int, ...]) -> NDArray:

@@ -7,25 +7,24 @@ output channels, and the terms of a sum are taps and channels; weights are laid 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
+from itertools import pairwise
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import parallel, rates
+from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs, pairs
+from . import Layout, Prepared, costs, pairs
 
 __all__ = [
     "IN_PLACE",
     "LAYOUT",
-    "by_spans",
+    "Panels",
     "cost",
     "grain",
-    "pack",
     "prepare",
     "products",
     "refuses",
@@ -37,8 +36,8 @@ LAYOUT: Layout = "channels"
 IN_PLACE = True
 VECTOR = 8
 """Output channels that are computed together, needed or not."""
-SPAN = 1 << 18
-"""Bytes of weights that are worth a thread."""
+SPAN = 1 << 16
+"""Bytes of weights that are worth a piece."""
 RUN = 100
 """Products that it takes to get from one stretch of neighbouring samples to the next."""
 
@@ -72,41 +71,46 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.contraction_seconds(problem, rates.of(backend), slow_products)
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """One dense kernel in panels, ``(groups, panels, *taps, channels in, channels of a panel)``."""
-    return (pack(pairs.as_real(reduce(np.multiply, w)), backend, threads),)
+    panels = Panels(pairs.as_real(reduce(np.multiply, w)), backend)
+    pieces = [partial(panels.fill, span) for span in panels.spans]
+    return Prepared((panels.packed,), pieces, (panels.w,))
 
 
-def pack(w: NDArray, backend: Backend, threads: int) -> NDArray:
+class Panels:
     """Weights ``(groups, channels out, channels in, *taps)`` in panels, the last one padded."""
-    groups, out_channels, in_channels, *taps = w.shape
-    width = backend.panel(w.dtype)
-    whole, rest = divmod(out_channels, width)
-    packed = np.empty((groups, whole + bool(rest), *taps, in_channels, width), w.dtype)
-    by_panel = np.moveaxis(packed, (-1, -2), (2, 3))
-    for axis in range(-len(taps), 0):
-        if w.strides[axis] < 0:  # taps that are flipped are read as they lie
-            w, by_panel = np.flip(w, axis), np.flip(by_panel, axis)
-    if whole:
-        full = w[:, : whole * width].reshape(groups, whole, width, in_channels, *taps)
-        by_spans(lambda span: backend.store(by_panel[:, span], full[:, span]), full, threads)
-    if rest:
-        by_panel[:, whole, :rest] = w[:, whole * width :]
-        by_panel[:, whole, rest:] = 0
-    return packed
 
+    def __init__(self, w: NDArray, backend: Backend) -> None:
+        groups, out_channels, in_channels, *taps = w.shape
+        self._width = backend.panel(w.dtype)
+        self._count = -(-out_channels // self._width)
+        self.packed = np.empty((groups, self._count, *taps, in_channels, self._width), w.dtype)
+        by_panel = np.moveaxis(self.packed, (-1, -2), (2, 3))
+        backwards = tuple(axis for axis in range(-len(taps), 0) if w.strides[axis] < 0)
+        self.w, self._by_panel = np.flip(w, backwards), np.flip(by_panel, backwards)
 
-def by_spans(task: Callable[[slice], None], panels: NDArray, threads: int) -> None:
-    """Call ``task`` for spans of panels, on threads where that is worth it."""
-    count = panels.shape[1]
-    parts = min(panels.nbytes // SPAN, count) if threads > 1 else 1
-    if parts <= 1:
-        task(slice(0, count))
-        return
-    edges = [count * number // parts for number in range(parts + 1)]
-    parallel.run(lambda number: task(slice(edges[number], edges[number + 1])), parts, threads)
+    @property
+    def spans(self) -> list[slice]:
+        """Panels that are worth a piece."""
+        parts = max(min(self.packed.nbytes // SPAN, self._count), 1)
+        edges = [self._count * number // parts for number in range(parts + 1)]
+        return [slice(*edge) for edge in pairwise(edges)]
+
+    def fill(self, span: slice, backend: Backend) -> None:
+        """Fill some panels."""
+        width, (groups, out_channels, *others) = self._width, self.w.shape
+        whole = min(span.stop, out_channels // width)
+        if span.start < whole:
+            some = self.w[:, span.start * width : whole * width]
+            parted = some.reshape(groups, whole - span.start, width, *others)
+            backend.store(self._by_panel[:, span.start : whole], parted)
+        rest = out_channels - whole * width
+        if whole < span.stop and rest:
+            # Rest and padding are two runs of the last axis.
+            runs = np.array([[0, rest, 0, 1], [rest, width - rest, -1, 1]])
+            last = np.moveaxis(self.w[:, whole * width :], 1, -1)
+            backend.extend(np.moveaxis(self._by_panel[:, whole], 1, -1), last, (runs,), 0)
 
 
 def repeats(problem: Problem) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs, gemm, pairs
+from . import Layout, Prepared, costs, gemm, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -64,12 +64,10 @@ def cost(problem: Problem, backend: str) -> float:
     return costs.contraction_seconds(problem, rate, products(problem) * filled, passes=1)
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """The weights as a matrix, ``(groups, channels out, channels in)``."""
     dense = np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w)))
-    return (dense.reshape(dense.shape[:3]),)
+    return Prepared((dense.reshape(dense.shape[:3]),))
 
 
 def repeats(problem: Problem) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import lowrank, rates, scratch
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs, pairs
+from . import Layout, Prepared, costs, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -63,16 +63,14 @@ def cost(problem: Problem, backend: str) -> float:
     return seconds * DEEP if len(problem.axes) > 2 else seconds
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """The factors as they were given; or those that are found.
 
     Several products are two factors and the dense kernel.  The second factor is
     ``(groups, 1, products, *taps)`` there, for plans cut weights along their channels out.
     """
     if problem.form.factors:
-        return tuple(np.ascontiguousarray(pairs.as_real(factor)) for factor in w)
+        return Prepared(tuple(np.ascontiguousarray(pairs.as_real(factor)) for factor in w))
     rank = problem.form.rank or 1
     found = [lowrank.factors(kernel, rank) or [] for kernel in w[0]]
     tapped = [axis for axis, k in enumerate(problem.taps) if k > 1]
@@ -87,7 +85,7 @@ def prepare(
                     factor[group, 0, number] = product[tapped.index(axis)].reshape(shape)
         stacked.append(factor)
     kernels = stacked if rank == 1 else (*stacked, w[0])
-    return tuple(map(pairs.as_real, kernels))
+    return Prepared(tuple(map(pairs.as_real, kernels)))
 
 
 def repeats(problem: Problem) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
-from . import Layout, costs
+from . import Layout, Prepared, costs
 
 __all__ = [
     "IN_PLACE",
@@ -66,9 +66,7 @@ def cost(problem: Problem, backend: str) -> float:
     return seconds + looks * costs.WALKED * rate.call
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """The weights other than zero of each group, ``(G, 1, taps)``, and their places, ``(G, 1, taps,
     axes)``; where samples are looked at, the dense kernel, too.
     """
@@ -78,8 +76,8 @@ def prepare(
     listed = np.ascontiguousarray(dense[..., used][:, :, 0])
     everywhere = np.tile(places, (problem.groups, 1, 1, 1))
     if not _looks(problem):
-        return listed, everywhere
-    return listed, everywhere, np.ascontiguousarray(dense)
+        return Prepared((listed, everywhere))
+    return Prepared((listed, everywhere, np.ascontiguousarray(dense)))
 
 
 def _looks(problem: Problem) -> bool:

@@ -12,7 +12,7 @@ overflows it does so too early: those outputs are summed directly.
 
 from __future__ import annotations
 
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from math import ceil, isqrt, prod
 
 import numpy as np
@@ -22,7 +22,7 @@ from .. import rates, scratch
 from ..backends._protocol import Backend, Rates
 from ..backends.points import WEIGHTS
 from ..problem import Problem
-from . import Layout, costs, gemm
+from . import Layout, Prepared, costs, gemm
 
 __all__ = [
     "IN_PLACE",
@@ -104,27 +104,31 @@ def _cost(problem: Problem, rate: Rates, m: int) -> float:
     )
 
 
-def prepare(
-    problem: Problem, w: tuple[NDArray, ...], backend: Backend, threads: int
-) -> tuple[NDArray, ...]:
+def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """The weights at the points of a tile, and as they are, both in panels.
 
     The former are ``(groups, panels, points, channels in, channels of a panel)``.
     """
-    dense = reduce(np.multiply, w)
-    matrix = WEIGHTS[_side(problem)]
-    both = np.kron(matrix, matrix).astype(np.float32)
-    packed = gemm.pack(dense, backend, threads)
-    groups, panels, _, _, *inside = packed.shape
-    taps = packed.reshape(groups, panels, 1, 9, -1)
-    values = np.empty((groups, panels, 1, len(both), taps.shape[-1]), np.float32)
+    panels = gemm.Panels(reduce(np.multiply, w), backend)
+    both = _at_points(_side(problem))
+    groups, count, _, _, *inside = panels.packed.shape
+    values = np.empty((groups, count, len(both), *inside), np.float32)
+    taps = panels.packed.reshape(groups, count, 1, 9, -1)
+    sums = values.reshape(groups, count, 1, len(both), -1)
 
-    def evaluate(span: slice) -> None:
+    def fill(span: slice, backend: Backend) -> None:
+        panels.fill(span, backend)
         zeros = _zeros(1, len(both))
-        backend.contract_planes(values[:, span], taps[:, span], both[None], zeros, False)
+        backend.contract_planes(sums[:, span], taps[:, span], both[None], zeros, False)
 
-    gemm.by_spans(evaluate, values, threads)
-    return values.reshape(groups, panels, len(both), *inside), packed
+    pieces = [partial(fill, span) for span in panels.spans]
+    return Prepared((values, panels.packed), pieces, (panels.w,))
+
+
+@lru_cache
+def _at_points(m: int) -> NDArray:
+    """What evaluates nine weights at all points of a tile."""
+    return np.kron(WEIGHTS[m], WEIGHTS[m]).astype(np.float32)
 
 
 def repeats(problem: Problem) -> bool:

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from ... import parallel, scratch
@@ -322,10 +323,12 @@ class Recording(Kernels):
 
 
 def _memory(array: NDArray) -> NDArray:
-    """All items of an array, as they follow each other."""
+    """All memory from the first item of an array to its last one."""
     if array.flags.c_contiguous:
         return array
-    return array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
+    axes = zip(array.shape, array.strides, strict=True)
+    items = 1 + sum((n - 1) * step for n, step in axes) // array.itemsize
+    return as_strided(array, (items,), (array.itemsize,))
 
 
 def _geometry(array: NDArray) -> tuple[Any, ...]:
