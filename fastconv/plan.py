@@ -136,13 +136,14 @@ class Plan:
         numbers = _prepared(
             self.problem, (w,), bias, self.algorithm, self.backend, self.threads, self._preparation
         )
-        repeated = self._repeated.again(numbers.arrays)
-        return replace(self, _numbers=numbers, _repeated=repeated)
+        return self._with(numbers)
 
     def bare(self) -> Plan:
         """The plan without weights, to be made again with some."""
-        repeated, numbers = self._repeated.again(()), Numbers((), np.empty(0))
-        return replace(self, _numbers=numbers, _repeated=repeated)
+        return self._with(Numbers((), np.empty(0)))
+
+    def _with(self, numbers: Numbers) -> Plan:
+        return replace(self, _numbers=numbers, _repeated=self._repeated.again(numbers.arrays))
 
     def recordable(self, x: NDArray, out: NDArray) -> list[Callable[[Backend], None]] | None:
         """The pieces, for a recording with arrays that lie as these; None where they may differ
@@ -298,17 +299,14 @@ def _prepared(
     if bias is not None:
         offset[...] = bias
     kernels = backends.load(backend)
-    prepared = module.prepare(problem, w, kernels)
-    weights, pieces = prepared.weights, prepared.pieces
-    if pieces:
+    weights, pieces, source = module.prepare(problem, w, kernels)
+    if pieces is not None:
         seconds = 2 * sum(array.nbytes for array in weights) * rates.of(backend).byte
         worth = partial(thread_count, worth=seconds / kernels.HAND_OVER, threads=threads)
-        work = preparation.again(prepared.source)
-        if work.run(worth, weights, lambda: pieces) is None:
-            by_hand = thread_count(len(pieces), seconds / parallel.HAND_OVER, threads)
-            run_by_hand(pieces, kernels, by_hand)
-    apart = (
-        kept.copy("K") if any(np.may_share_memory(kept, each) for each in given) else kept
-        for kept in weights
-    )
-    return Numbers(tuple(apart), offset.view(problem.compute))
+        if preparation.again(source).run(worth, weights, pieces) is None:
+            by_hand = pieces()
+            worth = partial(thread_count, worth=seconds / parallel.HAND_OVER, threads=threads)
+            run_by_hand(by_hand, kernels, worth(len(by_hand)))
+    elif any(np.may_share_memory(kept, each) for kept in weights for each in given):
+        weights = tuple(kept.copy("K") for kept in weights)
+    return Numbers(weights, offset.view(problem.compute))

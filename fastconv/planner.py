@@ -40,8 +40,10 @@ LARGE = 1 << 16
 """Bytes of a kernel above which only what comes a second time is remembered: weights in training
 never do, and to keep them costs a copy.
 """
-SAMPLED = 1 << 12
-"""Bytes of which as many are hashed at most: all are compared, which is ten times as fast."""
+HASHED = 1 << 12
+"""Bytes that are hashed at most: all are compared, which is ten times as fast."""
+SAMPLES = 1 << 9
+"""Bytes that are hashed of more: each may have to come from far."""
 ITSELF = frozenset((type(None), int, str))
 """Types whose values equal none of another type that is said as it is."""
 WHOLE = frozenset((int,))
@@ -174,7 +176,7 @@ def _said(value: Any) -> Hashable:
     if kind in ITSELF or (kind is tuple and WHOLE.issuperset(map(type, value))):
         return value  # type: ignore[no-any-return]
     if kind is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
-        large = value.nbytes > SAMPLED and value.flags.c_contiguous
+        large = value.nbytes > HASHED and value.flags.c_contiguous
         return value.shape, value.dtype, _Bits(value) if large else value.tobytes()
     if isinstance(value, np.dtype):
         return value
@@ -192,7 +194,7 @@ class _Bits:
 
     def __init__(self, array: NDArray) -> None:
         self._bytes = array.reshape(-1).view(np.uint8)
-        each = array.nbytes // SAMPLED | 1  # odd: all bytes of items have their turn
+        each = array.nbytes // SAMPLES | 1  # odd: all bytes of items have their turn
         self._hash = hash(self._bytes[::each].tobytes())
 
     def keep(self) -> None:

@@ -7,18 +7,30 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import backends, dtypes, parallel, scratch, validate
 from .algorithms import depthwise
+from .backends._protocol import Backend
 from .plan import Given, Plan, thread_count
-from .recorded import Piece, Repeated
+from .recorded import Piece, Repeated, run_by_hand
 from .validate.transposed import Phase
 
 __all__ = ["Transposed", "wants_neighbours", "with_neighbours"]
+
+
+COPIES = 8
+"""Pieces of a copy."""
+
+
+class Turn(NamedTuple):
+    """Copies whose channels are neighbours."""
+
+    samples: Repeated
+    sums: Repeated
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +43,9 @@ class Transposed:
     strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...]
     """Samples beyond the edges, and where each of them is added."""
     threads: int | None
-    turned: bool
-    """Phases read and fill copies whose channels are neighbours."""
     _repeated: Repeated | None
+    _turn: Turn | None
+    """For phases that read and fill copies whose channels are neighbours."""
 
     @classmethod
     def of(
@@ -45,10 +57,12 @@ class Transposed:
         turned: bool,
     ) -> Transposed:
         """What these plans make, from the first time on."""
-        repeated = None
+        repeated = turn = None
         if plans:
-            repeated = Repeated(backends.load(plans[0][1].backend), _weights(plans))
-        return cls(result, plans, strips, threads, turned, repeated)
+            backend = backends.load(plans[0][1].backend)
+            repeated = Repeated(backend, _weights(plans))
+            turn = Turn(Repeated(backend), Repeated(backend)) if turned else None
+        return cls(result, plans, strips, threads, repeated, turn)
 
     def again(self, weights: Iterator[Given]) -> Transposed:
         """The same for the next weights, which differ in their values only."""
@@ -76,8 +90,8 @@ class Transposed:
             sums = np.empty(result.shape, result.sums)
         if result.rest is not None:
             np.moveaxis(sums, result.channel, -1)[...] = result.rest
-        if self.turned:
-            self._run_turned(x, sums)
+        if self._turn is not None:
+            self._run_turned(self._turn, x, sums)
         else:
             self._run_phases(x, sums)
         channels_first = np.moveaxis(sums, result.channel, 0)
@@ -85,32 +99,38 @@ class Transposed:
             _fold(channels_first, np.moveaxis(strip(x), result.channel, 0), runs)
         return dtypes.stored(sums, result.dtype, out)
 
-    def _run_turned(self, x: NDArray, sums: NDArray) -> None:
+    def _run_turned(self, turn: Turn, x: NDArray, sums: NDArray) -> None:
         channel = self.result.channel
         outer = scratch.mark()
         try:
-            copies = [
+            samples, filled = (
                 scratch.empty(_moved(array.shape, channel), array.dtype) for array in (x, sums)
-            ]
-            self._copy(copies[0], np.moveaxis(x, channel, -1))
-            self._run_phases(*copies)
-            self._copy(np.moveaxis(sums, channel, -1), copies[1])
+            )
+            turned, target = np.moveaxis(x, channel, -1), np.moveaxis(sums, channel, -1)
+            self._copy(turn.samples, (samples, x), samples, turned)
+            self._run_phases(samples, filled)
+            self._copy(turn.sums, (sums, filled), target, filled)
         finally:
             scratch.release(outer)
 
-    def _copy(self, to: NDArray, source: NDArray) -> None:
-        """Copy all items, each thread some samples of the first filtered axis."""
-        axis, (_, plan) = self.result.channel, self.plans[0]
-        extend, n = backends.load(plan.backend).extend, to.shape[axis]
-        pieces = self._threads_by_hand(n)
+    def _copy(
+        self, work: Repeated, arrays: tuple[NDArray, ...], to: NDArray, source: NDArray
+    ) -> None:
+        """Copy all items, which have an order of their own in these arrays."""
+        axis, n = self.result.channel, to.shape[self.result.channel]
         channels = np.array([[0, to.shape[-1], 0, 1]])
+        parts = min(n, COPIES)
 
-        def run(number: int) -> None:
-            some = slice(n * number // pieces, n * (number + 1) // pieces)
+        def copy(number: int, backend: Backend) -> None:
+            some = slice(n * number // parts, n * (number + 1) // parts)
             place = (*(slice(None),) * axis, some)
-            extend(to[place], source[place], (channels,), 0)
+            backend.extend(to[place], source[place], (channels,), 0)
 
-        parallel.run(run, pieces, pieces)
+        pieces = [partial(copy, number) for number in range(parts)]
+        threads = partial(thread_count, worth=self._worth, threads=self.threads)
+        if work.run(threads, arrays, lambda: pieces) is None:
+            backend = backends.load(self.plans[0][1].backend)
+            run_by_hand(pieces, backend, self._threads_by_hand(parts))
 
     def _run_phases(self, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""

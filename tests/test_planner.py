@@ -174,7 +174,7 @@ def test_weights_of_remembered_plans_are_limited(monkeypatch):
 
 def test_large_weights_are_told_apart_by_every_byte():
     x, w = np.ones((1, 64, 3, 3), np.float32), np.ones((64, 64, 1, 1), np.float32)
-    assert planner.SAMPLED < w.nbytes < planner.LARGEST
+    assert planner.HASHED < w.nbytes < planner.LARGEST
     first = fc.plan_conv2d(x.shape, x.dtype, w)
     assert fc.plan_conv2d(x.shape, x.dtype, w.copy()) is first
     for place in (0, 1, 2047, 4094, 4095):
@@ -186,7 +186,7 @@ def test_large_weights_are_told_apart_by_every_byte():
 def test_large_weights_are_remembered_as_they_were():
     w = np.ones((64, 64, 1, 1), np.float32)
     factors = np.ones(1500), np.ones(3)
-    assert min(w.nbytes, factors[0].nbytes) > planner.SAMPLED
+    assert min(w.nbytes, factors[0].nbytes) > planner.HASHED
     asks = [
         lambda: fc.plan_conv2d((1, 64, 3, 3), w.dtype, w),
         lambda: fc.plan_correlate((2000, 8), factors[0].dtype, factors),

@@ -29,7 +29,7 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Literal, NamedTuple, Protocol, cast
@@ -60,7 +60,7 @@ class Prepared(NamedTuple):
     """Weights as an algorithm wants them."""
 
     weights: tuple[NDArray, ...]
-    pieces: Sequence[Piece] = ()
+    pieces: Callable[[], Sequence[Piece]] | None = None
     """What fills them, if that is still to be done, by kernels that recordings take."""
     source: tuple[NDArray, ...] = ()
     """What pieces read; their items come in ascending order of memory along each axis."""

@@ -67,7 +67,9 @@ def cost(problem: Problem, backend: str) -> float:
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """One dense kernel, ``(groups, 1, *taps)``, in which groups are neighbours."""
     dense = reduce(np.multiply, w)[:, :, 0]
-    return Prepared((np.moveaxis(np.ascontiguousarray(np.moveaxis(dense, 0, -1)), -1, 0),))
+    last = dense.ndim - 1
+    neighbours = np.ascontiguousarray(dense.transpose(*range(1, last + 1), 0))
+    return Prepared((neighbours.transpose(last, *range(last)),))
 
 
 def repeats(problem: Problem) -> bool:

@@ -7,7 +7,8 @@ output channels, and the terms of a sum are taps and channels; weights are laid 
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from collections.abc import Callable
+from functools import cached_property, partial, reduce
 from itertools import pairwise
 from math import prod
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem
+from ..recorded import Piece
 from . import Layout, Prepared, costs, pairs
 
 __all__ = [
@@ -74,8 +76,7 @@ def cost(problem: Problem, backend: str) -> float:
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """One dense kernel in panels, ``(groups, panels, *taps, channels in, channels of a panel)``."""
     panels = Panels(pairs.as_real(reduce(np.multiply, w)), backend)
-    pieces = [partial(panels.fill, span) for span in panels.spans]
-    return Prepared((panels.packed,), pieces, (panels.w,))
+    return Prepared((panels.packed,), lambda: panels.pieces(panels.fill), (panels.w,))
 
 
 class Panels:
@@ -84,18 +85,22 @@ class Panels:
     def __init__(self, w: NDArray, backend: Backend) -> None:
         groups, out_channels, in_channels, *taps = w.shape
         self._width = backend.panel(w.dtype)
-        self._count = -(-out_channels // self._width)
-        self.packed = np.empty((groups, self._count, *taps, in_channels, self._width), w.dtype)
-        by_panel = np.moveaxis(self.packed, (-1, -2), (2, 3))
-        backwards = tuple(axis for axis in range(-len(taps), 0) if w.strides[axis] < 0)
-        self.w, self._by_panel = np.flip(w, backwards), np.flip(by_panel, backwards)
+        self.count = -(-out_channels // self._width)
+        self.packed = np.empty((groups, self.count, *taps, in_channels, self._width), w.dtype)
+        self._backwards = tuple([axis for axis in range(-len(taps), 0) if w.strides[axis] < 0])
+        self.w = np.flip(w, self._backwards) if self._backwards else w
 
-    @property
-    def spans(self) -> list[slice]:
-        """Panels that are worth a piece."""
-        parts = max(min(self.packed.nbytes // SPAN, self._count), 1)
-        edges = [self._count * number // parts for number in range(parts + 1)]
-        return [slice(*edge) for edge in pairwise(edges)]
+    @cached_property
+    def _by_panel(self) -> NDArray:
+        """What is filled, with its axes in the order of `w`, but for the parted second one."""
+        by_panel = np.moveaxis(self.packed, (-1, -2), (2, 3))
+        return np.flip(by_panel, self._backwards)
+
+    def pieces(self, fill: Callable[[slice, Backend], None]) -> list[Piece]:
+        """What calls `fill` for all panels, some at a time."""
+        parts = max(min(self.packed.nbytes // SPAN, self.count), 1)
+        edges = [self.count * number // parts for number in range(parts + 1)]
+        return [partial(fill, slice(*edge)) for edge in pairwise(edges)]
 
     def fill(self, span: slice, backend: Backend) -> None:
         """Fill some panels."""

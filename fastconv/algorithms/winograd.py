@@ -12,7 +12,7 @@ overflows it does so too early: those outputs are summed directly.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial, reduce
+from functools import lru_cache, reduce
 from math import ceil, isqrt, prod
 
 import numpy as np
@@ -113,16 +113,14 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepa
     both = _at_points(_side(problem))
     groups, count, _, _, *inside = panels.packed.shape
     values = np.empty((groups, count, len(both), *inside), np.float32)
-    taps = panels.packed.reshape(groups, count, 1, 9, -1)
-    sums = values.reshape(groups, count, 1, len(both), -1)
 
     def fill(span: slice, backend: Backend) -> None:
         panels.fill(span, backend)
-        zeros = _zeros(1, len(both))
-        backend.contract_planes(sums[:, span], taps[:, span], both[None], zeros, False)
+        taps = panels.packed.reshape(groups, count, 1, 9, -1)[:, span]
+        sums = values.reshape(groups, count, 1, len(both), -1)[:, span]
+        backend.contract_planes(sums, taps, both[None], _zeros(1, len(both)), False)
 
-    pieces = [partial(fill, span) for span in panels.spans]
-    return Prepared((values, panels.packed), pieces, (panels.w,))
+    return Prepared((values, panels.packed), lambda: panels.pieces(fill), (panels.w,))
 
 
 @lru_cache
