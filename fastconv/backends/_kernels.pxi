@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 
 include "_operands.pxi"
 include "_rows.pxi"
+include "_lengths.pxi"
 include "_correlate.pxi"
 include "_box.pxi"
 include "_contract.pxi"

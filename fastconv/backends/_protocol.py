@@ -60,6 +60,10 @@ it; beyond the edges stands ``cval``.  ``store`` writes sums into a result of th
 rules of `dtypes.store`, and may overwrite the sums.  Both take arrays of any strides and alignment,
 let go of the GIL, and touch nothing but the array that they fill.
 
+``lengths`` fills ``out`` with the root of the sum of the squares of ``parts``, one array for each
+component: floats, all of one shape and dtype, of which ``out`` may be one.  Where squares leave the
+range of floats, lengths do not.
+
 A ``recording`` takes calls of ``correlate`` and ``correlate_sparse``, of the ``contract`` and
 Winograd kernels, ``extend`` and ``store``, and runs none of them (sums count as finite); later it
 runs them piece by piece, as often as it is asked to, on other arrays that lie alike, on any thread,
@@ -91,6 +95,7 @@ the BLAS of NumPy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -278,6 +283,9 @@ class Backend(Protocol):
 
     def store(self, out: NDArray, sums: NDArray) -> None:
         """Write sums into a result."""
+
+    def lengths(self, out: NDArray, parts: Sequence[NDArray]) -> None:
+        """The lengths of vectors from their components."""
 
     def recording(
         self, arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray

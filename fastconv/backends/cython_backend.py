@@ -8,6 +8,7 @@ imported, and no other, for importing code that the processor cannot run kills t
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -34,6 +35,7 @@ __all__ = [
     "describe",
     "extend",
     "filter_columns",
+    "lengths",
     "panel",
     "recording",
     "register_tile",
@@ -199,6 +201,13 @@ def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray, ...], cval: float) ->
 def store(out: NDArray, sums: NDArray) -> None:
     if not _kernels().now.copy_items(out, sums, (), 0):
         numpy_backend.store(out, sums)
+
+
+def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
+    if numpy_backend.are_plain_pairs(out, parts):
+        _kernels().lengths(*(array.reshape(-1) for array in (out, *parts)))
+    else:
+        numpy_backend.lengths(out, parts)
 
 
 def recording(

@@ -8,7 +8,8 @@ summed, one matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import product
 from math import prod
 from typing import Any
@@ -36,6 +37,7 @@ __all__ = [
     "describe",
     "extend",
     "filter_columns",
+    "lengths",
     "panel",
     "recording",
     "register_tile",
@@ -297,6 +299,23 @@ def _take(x: NDArray, of: tuple[slice | NDArray[np.int64], ...]) -> NDArray:
 
 def store(out: NDArray, sums: NDArray) -> None:
     dtypes.store(out, sums)
+
+
+def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
+    squares: NDArray = np.square(parts[0])
+    for part in parts[1:]:
+        squares += np.square(part)
+    floats = np.finfo(squares.dtype)
+    if floats.tiny / floats.eps**2 < squares.max() < np.inf:
+        np.sqrt(squares, out=out)
+    else:
+        np.copyto(out, reduce(np.hypot, parts, np.zeros_like(squares)))
+
+
+def are_plain_pairs(out: NDArray, parts: Sequence[NDArray]) -> bool:
+    """Whether compiled code can take the components of vectors."""
+    plain = all(a.flags.c_contiguous and a.flags.aligned for a in (out, *parts))
+    return plain and len(parts) == 2 and out.dtype.char in "fd"
 
 
 def recording(arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray) -> None:

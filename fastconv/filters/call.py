@@ -96,13 +96,17 @@ class Call:
     def combine(
         self, function: Callable[..., NDArray], parts: Sequence[NDArray], dtype: np.dtype
     ) -> NDArray:
-        """``function(*parts)``, a new array sample by sample; the first of ``parts`` is lost."""
+        """``function(*parts)``, sample by sample, new or in the place of the first of ``parts``,
+        which is lost.
+        """
         result = self.out
         if result is None:
             result = parts[0] if parts[0].dtype == dtype else np.empty(parts[0].shape, dtype)
 
         def store(target: NDArray, *blocks: NDArray) -> None:
-            dtypes.store(target, function(*blocks))
+            made = function(*blocks)
+            if not (made is blocks[0] and result is parts[0]):
+                dtypes.store(target, made)
 
         blockwise(store, (result, *parts), self.threads)
         return result

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import kernels, validate
+from .. import backends, config, kernels, validate
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
 from . import factors
@@ -322,16 +320,10 @@ def _magnitude(
     """The root of the sum of the squares of what operators give."""
     validate.real_samples(call.name, call.samples, where)
     slopes = [call.correlate(operator, call.sums) for operator in operators]
-    return call.combine(_root_of_squares, slopes, call.derived)
+    lengths = backends.load(config.resolve_backend(call.backend)).lengths
 
+    def length(*components: NDArray) -> NDArray:
+        lengths(components[0], components)
+        return components[0]
 
-def _root_of_squares(*slopes: NDArray) -> NDArray:
-    """The length of vectors; where squares leave the range of floats, a slower way."""
-    squares: NDArray = np.square(slopes[0])
-    for slope in slopes[1:]:
-        squares += np.square(slope)
-    floats = np.finfo(squares.dtype)
-    if floats.tiny / floats.eps**2 < squares.max() < np.inf:
-        np.sqrt(squares, out=squares)
-        return squares
-    return reduce(np.hypot, slopes, np.zeros_like(squares))
+    return call.combine(length, slopes, call.derived)

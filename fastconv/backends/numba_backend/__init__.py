@@ -6,11 +6,13 @@ first seen, and the machine code is kept on disk for the next process.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import parallel
-from .. import fourier
+from .. import fourier, numpy_backend
 from .._protocol import Rates
 from ..loop_nest import flat
 from ..window_nest import window_nest
@@ -31,6 +33,7 @@ __all__ = [
     "describe",
     "extend",
     "filter_columns",
+    "lengths",
     "panel",
     "recording",
     "register_tile",
@@ -57,6 +60,8 @@ RATES = Rates(
 STRIPS = 1 << 19
 PIECE = 1 << 22
 HAND_OVER = parallel.HAND_OVER
+BLOCK = 1024
+"""Items whose squares stay in the nearest cache."""
 _CURE = "pip install 'fastconv[numba]'"
 
 
@@ -86,6 +91,7 @@ def warmup() -> None:
     for dtype in map(np.dtype, ("float32", "float64")):
         entry("contract", dtype)
         entry("depthwise", dtype)
+        entry("roots", dtype)
     entry("winograd", "samples")
     entry("winograd", "outputs")
     single, byte = np.dtype("float32"), np.dtype("uint8")
@@ -117,6 +123,20 @@ extend = now.extend
 store = now.store
 winograd_samples = now.winograd_samples
 winograd_outputs = now.winograd_outputs
+
+
+def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
+    if not numpy_backend.are_plain_pairs(out, parts):
+        numpy_backend.lengths(out, parts)
+        return
+    result, x, y = (array.reshape(-1) for array in (out, *parts))
+    whole, floats = f"i{out.itemsize}", np.finfo(out.dtype)
+    room, limits = np.empty(BLOCK, out.dtype), np.array([floats.tiny / floats.eps**2, np.inf])
+    least, infinite = limits.astype(out.dtype).view(whole)
+    bits = (array.view(whole) for array in (room, x, y))
+    entry("roots", out.dtype)(result, x, y, room, *bits, least, infinite)
+
+
 recording = Recording
 
 
