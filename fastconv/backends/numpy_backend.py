@@ -301,12 +301,13 @@ def store(out: NDArray, sums: NDArray) -> None:
     dtypes.store(out, sums)
 
 
+@np.errstate(all="ignore")
 def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
     squares: NDArray = np.square(parts[0])
     for part in parts[1:]:
         squares += np.square(part)
     floats = np.finfo(squares.dtype)
-    if floats.tiny / floats.eps**2 < squares.max() < np.inf:
+    if floats.tiny / floats.eps**2 < squares.max(initial=0) < np.inf:
         np.sqrt(squares, out=out)
     else:
         np.copyto(out, reduce(np.hypot, parts, np.zeros_like(squares)))
