@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import algorithms, backends, config, dtypes, parallel, rates, validate
+from . import algorithms, backends, config, dtypes, parallel, rates, scratch, validate
 from .backends._protocol import Backend
 from .pieces import PRODUCTS, Pieces, cut, cut_layer
 from .problem import Form, Problem
@@ -93,7 +94,7 @@ class Plan:
         problem = self.problem
         recorded = self._repeated.recorded()
         if recorded is not None:
-            result = np.empty(problem.out_shape, problem.dtype) if out is None else out
+            result = self._allocate(problem.out_shape, problem.dtype) if out is None else out
             threads = thread_count(recorded.pieces, self.worth, self.threads)
             failed = recorded.recording.run(threads, result, x)
             if failed is not None:
@@ -104,7 +105,7 @@ class Plan:
                 return result
         samples = validate.planned_array(problem, x)
         if out is None:
-            result = np.empty(problem.out_shape, problem.dtype)
+            result = self._allocate(problem.out_shape, problem.dtype)
         else:
             validate.check_output(problem, samples, out)
             in_the_way = validate.overlaps(samples, out)
@@ -161,6 +162,12 @@ class Plan:
     def weights(self) -> tuple[NDArray, ...]:
         """All numbers that it keeps."""
         return self._numbers.arrays
+
+    @cached_property
+    def _allocate(self) -> Callable[[tuple[int, ...], np.dtype], NDArray]:
+        """What makes a new result."""
+        nbytes = prod(self.problem.out_shape) * self.problem.dtype.itemsize
+        return np.empty if nbytes < scratch.SMALL else scratch.lined_up
 
     @cached_property
     def weight_bytes(self) -> int:

@@ -14,14 +14,24 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KEPT", "apart", "empty", "empty_like", "mark", "release"]
+__all__ = ["KEPT", "SMALL", "apart", "empty", "empty_like", "lined_up", "mark", "release"]
 
 KEPT = 1 << 22
 """Bytes that a thread keeps at most."""
 SMALL = 1 << 15
-"""Bytes that the system has at hand faster."""
+"""Bytes that the system has at hand faster, and whose lines do not matter."""
 LINE = 64
 """Bytes of a line of a cache."""
+
+
+def lined_up(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+    """A new array in C order that begins where a line of a cache does.
+
+    Where neighbours are written at other times, a line that both of them reach comes from memory
+    twice.
+    """
+    memory = np.empty(prod(shape) * dtype.itemsize + LINE, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LINE)
 
 
 class _Stack(threading.local):
