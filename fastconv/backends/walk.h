@@ -84,6 +84,9 @@ static void walk_run(const walk_t *w, int depth, char *to, const char *from, int
         w->row(to, from, n * row->n, row->to, row->from);
     } else if (depth == w->last - 1 && w->turn && step == w->item && row->to == w->item) {
         w->turn(to, from, n, axis->to, row->n, row->from);
+    } else if (depth == w->last - 1) {
+        for (int64_t i = 0; i < n; i++)
+            w->row(to + i * axis->to, from + i * step, row->n, row->to, row->from);
     } else {
         for (int64_t i = 0; i < n; i++) walk(w, depth + 1, to + i * axis->to, from + i * step);
     }
