@@ -29,6 +29,10 @@ Given = tuple[NDArray, NDArray | None]
 """Weights and bias of a question, as the caller has them."""
 
 
+FAR = 1 << 20
+"""Bytes of a result that does not stay in the nearer caches."""
+
+
 class Candidate(NamedTuple):
     """What the planner thought of one algorithm."""
 
@@ -165,9 +169,12 @@ class Plan:
 
     @cached_property
     def _allocate(self) -> Callable[[tuple[int, ...], np.dtype], NDArray]:
-        """What makes a new result."""
+        """What makes a new result: where channels are neighbours, panels of them fill lines of
+        memory in turns.
+        """
         nbytes = prod(self.problem.out_shape) * self.problem.dtype.itemsize
-        return np.empty if nbytes < scratch.SMALL else scratch.lined_up
+        by_panel = algorithms.load(self.algorithm).LAYOUT == "channels"
+        return scratch.lined_up if by_panel and nbytes >= FAR else np.empty
 
     @cached_property
     def weight_bytes(self) -> int:

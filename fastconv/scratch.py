@@ -14,12 +14,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KEPT", "SMALL", "apart", "empty", "empty_like", "lined_up", "mark", "release"]
+__all__ = ["KEPT", "apart", "empty", "empty_like", "lined_up", "mark", "release"]
 
 KEPT = 1 << 22
 """Bytes that a thread keeps at most."""
 SMALL = 1 << 15
-"""Bytes that the system has at hand faster, and whose lines do not matter."""
+"""Bytes that the system has at hand faster."""
 LINE = 64
 """Bytes of a line of a cache."""
 

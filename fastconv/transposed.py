@@ -87,7 +87,7 @@ class Transposed:
             )
         sums = out
         if sums is None or sums.dtype != result.sums or validate.overlaps(x, sums):
-            sums = scratch.lined_up(result.shape, result.sums)
+            sums = np.empty(result.shape, result.sums)
         if result.rest is not None:
             np.moveaxis(sums, result.channel, -1)[...] = result.rest
         if self._turn is not None:

@@ -95,7 +95,7 @@ class WeightGradient:
         problem = self.problem
         dtype = np.result_type(problem.compute, *([np.complex64] if problem.complex else []))
         shape = problem.groups, problem.out_channels, problem.in_channels * prod(problem.taps)
-        weights = scratch.lined_up(shape, dtype) if gy.size else np.zeros(shape, dtype)
+        weights = np.zeros(shape, dtype) if not gy.size else np.empty(shape, dtype)
         if gy.size:
             apart = self.sums.apart()
             pieces = partial(self._pieces, weights, apart, x, gy)

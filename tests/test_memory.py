@@ -256,3 +256,13 @@ def test_an_out_of_the_wrong_shape_is_left_alone(out):
     with pytest.raises(ValueError, match="out"):
         fc.correlate(np.zeros((4, 4)), np.ones((2, 2)), out=out)
     assert np.all(out == 7)
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("NHWC", 1), ("NCHW", 3)])
+def test_large_results_of_layers_begin_where_a_line_does(layout, channels, backend):
+    x = oracle.samples((1, 60, 61, 16) if channels == 1 else (1, 16, 60, 61), np.float32)
+    w = oracle.samples((96, 16, channels, channels), np.float32)
+    how = {"layout": layout, "backend": backend, "algorithm": "gemm"}
+    results = [fc.conv2d(x, w, **how) for _ in range(4)]
+    assert [result.ctypes.data % 64 for result in results] == [0] * 4
+    assert all(result.flags.c_contiguous and result.flags.writeable for result in results)
