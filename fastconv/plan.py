@@ -148,19 +148,41 @@ class Plan:
         return self._with(Numbers((), np.empty(0)))
 
     def _with(self, numbers: Numbers) -> Plan:
-        return replace(self, _numbers=numbers, _repeated=self._repeated.again(numbers.arrays))
+        """The same plan with other numbers, and all that was found out of it: by hand, for
+        `dataclasses.replace` takes as long as a small layer.
+        """
+        plan = object.__new__(Plan)
+        own = {"_numbers": numbers, "_repeated": self._repeated.again(numbers.arrays)}
+        plan.__dict__.update(self.__dict__, **own)
+        return plan
 
     def recordable(self, x: NDArray, out: NDArray) -> list[Callable[[Backend], None]] | None:
         """The pieces, for a recording with arrays that lie as these; None where they may differ
         from run to run.
         """
         problem = self.problem
-        if self._wide or not algorithms.load(self.algorithm).repeats(problem):
+        if not self.repeats:
             return None
         source, target = problem.view_x(x), problem.view_out(out)
         work = self._work(source, target)
         fill = partial(work.run, source, target, self._numbers)
         return [partial(fill, number) for number in range(len(work))]
+
+    def fill_groups(
+        self, samples: NDArray, result: NDArray, groups: slice, backend: Backend
+    ) -> None:
+        """Fill ``result`` by the weights of some groups, of which there are more than in the
+        problem, on one thread; or have it recorded.
+        """
+        source, target = self.problem.view_x(samples), self.problem.view_out(result)
+        work, numbers = self._work(source, target), self._numbers.of(groups)
+        for number in range(len(work)):
+            work.run(source, target, numbers, number, backend)
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether it makes the same calls at each run, as recordings want it."""
+        return self._wide is None and algorithms.load(self.algorithm).repeats(self.problem)
 
     @property
     def weights(self) -> tuple[NDArray, ...]:
@@ -190,8 +212,7 @@ class Plan:
     @cached_property
     def worth(self) -> float:
         """Threads whose hand-over is worth it, once the work is recorded, if it can be."""
-        repeats = algorithms.load(self.algorithm).repeats(self.problem)
-        hand_over = backends.load(self.backend).HAND_OVER if repeats else parallel.HAND_OVER
+        hand_over = backends.load(self.backend).HAND_OVER if self.repeats else parallel.HAND_OVER
         return self.seconds / hand_over
 
     def _work(self, source: NDArray, target: NDArray) -> Work:
@@ -309,7 +330,7 @@ def _prepared(
     if problem.complex:
         dtype = np.result_type(dtype, np.complex64)
     w = tuple(factor.astype(dtype, copy=False) for factor in given)
-    offset = np.zeros((problem.groups, problem.out_channels), dtype)
+    offset = np.zeros(given[0].shape[:2], dtype)
     if bias is not None:
         offset[...] = bias
     kernels = backends.load(backend)

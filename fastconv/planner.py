@@ -24,7 +24,7 @@ from .alike import Alike
 from .depthwise_gradient import DepthwiseGradient
 from .plan import Candidate, Plan
 from .problem import Problem
-from .transposed import Transposed, wants_neighbours, with_neighbours
+from .transposed import Transposed, neighbours, with_neighbours
 from .weight_gradient import WeightGradient
 
 __all__ = ["make_plan", "make_transposed", "make_weight_gradient"]
@@ -253,16 +253,16 @@ if hasattr(os, "register_at_fork"):
 def _transpose(
     asked: validate.Transposition, algorithm: str, backend: str, threads: int | None
 ) -> Transposed:
-    turned = algorithm in ("auto", "depthwise") and wants_neighbours(asked)
-    plans = (
-        (phase.out, _answer(phase.question, algorithm, backend, threads))
-        for phase in (map(with_neighbours, asked.phases) if turned else asked.phases)
-    )
+    block = neighbours(asked) if algorithm in ("auto", "depthwise") else None
+    phases = asked.phases
+    if block is not None:
+        phases = tuple(with_neighbours(phase, block) for phase in phases)
+    plans = ((phase.out, _answer(phase.question, algorithm, backend, threads)) for phase in phases)
     strips = (
         (_transpose(strip.transposition, algorithm, backend, threads), strip.runs)
         for strip in asked.strips
     )
-    return Transposed.of(asked.result, tuple(plans), tuple(strips), threads, turned)
+    return Transposed.of(asked.result, tuple(plans), tuple(strips), threads, block)
 
 
 def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> Gradient:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +16,16 @@ from . import backends, dtypes, parallel, scratch, validate
 from .algorithms import depthwise
 from .backends._protocol import Backend
 from .plan import Given, Plan, thread_count
-from .recorded import Piece, Repeated, run_by_hand
+from .recorded import Piece, Repeated
 from .validate.transposed import Phase
 
-__all__ = ["Transposed", "wants_neighbours", "with_neighbours"]
+__all__ = ["Transposed", "neighbours", "with_neighbours"]
 
 
-COPIES = 8
-"""Pieces of a copy."""
-
-
-class Turn(NamedTuple):
-    """Copies whose channels are neighbours."""
-
-    samples: Repeated
-    sums: Repeated
+BLOCK = 3 << 17
+"""Bytes of copies that stay in a cache of a processor's own."""
+VECTOR = 8
+"""Channels that fill a vector."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +38,11 @@ class Transposed:
     strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...]
     """Samples beyond the edges, and where each of them is added."""
     threads: int | None
+    block: int | None
+    """Channels that phases read and fill together, in copies where they are neighbours; None where
+    phases read and fill arrays themselves.
+    """
     _repeated: Repeated | None
-    _turn: Turn | None
-    """For phases that read and fill copies whose channels are neighbours."""
 
     @classmethod
     def of(
@@ -54,15 +51,13 @@ class Transposed:
         plans: tuple[tuple[tuple[slice, ...], Plan], ...],
         strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...],
         threads: int | None,
-        turned: bool,
+        block: int | None,
     ) -> Transposed:
         """What these plans make, from the first time on."""
-        repeated = turn = None
+        repeated = None
         if plans:
-            backend = backends.load(plans[0][1].backend)
-            repeated = Repeated(backend, _weights(plans))
-            turn = Turn(Repeated(backend), Repeated(backend)) if turned else None
-        return cls(result, plans, strips, threads, repeated, turn)
+            repeated = Repeated(backends.load(plans[0][1].backend), _weights(plans))
+        return cls(result, plans, strips, threads, block, repeated)
 
     def again(self, weights: Iterator[Given]) -> Transposed:
         """The same for the next weights, which differ in their values only."""
@@ -90,64 +85,31 @@ class Transposed:
             sums = np.empty(result.shape, result.sums)
         if result.rest is not None:
             np.moveaxis(sums, result.channel, -1)[...] = result.rest
-        if self._turn is not None:
-            self._run_turned(self._turn, x, sums)
-        else:
-            self._run_phases(x, sums)
+        if self._repeated is not None:
+            self._run(self._repeated, x, sums)
         channels_first = np.moveaxis(sums, result.channel, 0)
         for strip, runs in self.strips:
             _fold(channels_first, np.moveaxis(strip(x), result.channel, 0), runs)
         return dtypes.stored(sums, result.dtype, out)
 
-    def _run_turned(self, turn: Turn, x: NDArray, sums: NDArray) -> None:
-        channel = self.result.channel
-        outer = scratch.mark()
-        try:
-            samples, filled = (
-                scratch.empty(_moved(array.shape, channel), array.dtype) for array in (x, sums)
-            )
-            turned, target = np.moveaxis(x, channel, -1), np.moveaxis(sums, channel, -1)
-            self._copy(turn.samples, (samples, x), samples, turned)
-            self._run_phases(samples, filled)
-            self._copy(turn.sums, (sums, filled), target, filled)
-        finally:
-            scratch.release(outer)
-
-    def _copy(
-        self, work: Repeated, arrays: tuple[NDArray, ...], to: NDArray, source: NDArray
-    ) -> None:
-        """Copy all items, which have an order of their own in these arrays."""
-        axis, n = self.result.channel, to.shape[self.result.channel]
-        channels = np.array([[0, to.shape[-1], 0, 1]])
-        parts = min(n, COPIES)
-
-        def copy(number: int, backend: Backend) -> None:
-            some = slice(n * number // parts, n * (number + 1) // parts)
-            place = (*(slice(None),) * axis, some)
-            backend.extend(to[place], source[place], (channels,), 0)
-
-        pieces = [partial(copy, number) for number in range(parts)]
-        threads = partial(thread_count, worth=self._worth, threads=self.threads)
-        if work.run(threads, arrays, lambda: pieces) is None:
-            backend = backends.load(self.plans[0][1].backend)
-            run_by_hand(pieces, backend, self._threads_by_hand(parts))
-
-    def _run_phases(self, x: NDArray, sums: NDArray) -> None:
+    def _run(self, work: Repeated, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""
-        if self._repeated is None:
-            return
         threads = partial(thread_count, worth=self._worth, threads=self.threads)
-        failed = self._repeated.run(threads, (sums, x), partial(self._pieces, x, sums))
+        failed = work.run(threads, (sums, x), partial(self._recordable, x, sums))
         if failed is None:
             run, pieces = self._tasks(x, sums)
-            parallel.run(run, pieces, self._threads_by_hand(pieces))
+            worth = self._seconds / parallel.HAND_OVER
+            parallel.run(run, pieces, thread_count(pieces, worth, self.threads))
         elif failed:
             by_hand, _ = self._tasks(x, sums)
             for number in failed:
                 by_hand(number)
 
-    def _pieces(self, x: NDArray, sums: NDArray) -> list[Piece] | None:
-        """Those of all phases, unless one of them cannot be recorded."""
+    def _recordable(self, x: NDArray, sums: NDArray) -> list[Piece] | None:
+        """All pieces, unless one of them cannot be recorded."""
+        if self.block is not None:
+            repeat = all(plan.repeats for _, plan in self.plans)
+            return self._blocks(self.block, x, sums) if repeat else None
         pieces: list[Piece] = []
         for place, plan in self.plans:
             some = plan.recordable(x, sums[place])
@@ -157,6 +119,10 @@ class Transposed:
         return pieces
 
     def _tasks(self, x: NDArray, sums: NDArray) -> tuple[Callable[[int], None], int]:
+        if self.block is not None:
+            blocks = self._blocks(self.block, x, sums)
+            backend = backends.load(self.plans[0][1].backend)
+            return (lambda number: blocks[number](backend)), len(blocks)
         phases = (plan.tasks(x, sums[place]) for place, plan in self.plans)
         calls = [(fill, piece) for fill, pieces in phases for piece in range(pieces)]
 
@@ -166,17 +132,43 @@ class Transposed:
 
         return run, len(calls)
 
-    def _threads_by_hand(self, pieces: int) -> int:
-        """Threads for so many pieces that are not recorded."""
-        return thread_count(pieces, self._seconds / parallel.HAND_OVER, self.threads)
+    def _blocks(self, block: int, x: NDArray, sums: NDArray) -> list[Piece]:
+        """What fills some channels of an image, for all of them."""
+        channel = self.result.channel
+        starts = range(0, x.shape[channel], block)
+        return [
+            partial(self._fill_block, x[image], sums[image], slice(start, start + block))
+            for image in np.ndindex(x.shape[:channel])
+            for start in starts
+        ]
+
+    def _fill_block(self, x: NDArray, sums: NDArray, channels: slice, backend: Backend) -> None:
+        """Fill some channels of an image, by way of copies in which they are neighbours."""
+        source, target = (np.moveaxis(array[channels], 0, -1) for array in (x, sums))
+        outer = scratch.mark()
+        try:
+            samples, filled = (scratch.empty(a.shape, a.dtype) for a in (source, target))
+            backend.extend(samples, source, (), 0)
+            for place, plan in self.plans:
+                plan.fill_groups(samples, filled[place], channels, backend)
+            backend.store(target, filled)
+        finally:
+            scratch.release(outer)
 
     @cached_property
     def _seconds(self) -> float:
-        return sum(plan.seconds for _, plan in self.plans)
+        return self._times * sum(plan.seconds for _, plan in self.plans)
 
     @cached_property
     def _worth(self) -> float:
-        return sum(plan.worth for _, plan in self.plans)
+        return self._times * sum(plan.worth for _, plan in self.plans)
+
+    @property
+    def _times(self) -> float:
+        """How often each plan runs."""
+        if self.block is None:
+            return 1
+        return prod(self.result.shape[: self.result.channel + 1]) / self.block
 
     @cached_property
     def weight_bytes(self) -> int:
@@ -189,40 +181,39 @@ def _weights(plans: tuple[tuple[tuple[slice, ...], Plan], ...]) -> tuple[NDArray
     return tuple([array for _, plan in plans for array in plan.weights])
 
 
-def wants_neighbours(asked: validate.Transposition) -> bool:
-    """Whether channels should be neighbours: each has a kernel of its own, phases would leave out
-    every second sample of a row, and copies stay in memory that is kept.
+def neighbours(asked: validate.Transposition) -> int | None:
+    """How many channels should be neighbours in copies: each has a kernel of its own, and phases
+    would leave out every second sample of a row.  None where that is not so.
     """
     result, phases = asked.result, asked.phases
     apart = any((phase.out[-1].step or 1) > 1 for phase in phases)
     if not apart or result.channel == len(result.shape) - 1 or result.rest is not None:
-        return False
+        return None
     problem = phases[0].question.problem
-    items = prod(problem.x_shape) + prod(result.shape)
-    return (
-        depthwise.refuses(problem) is None
-        and problem.x_dtype == problem.compute == result.sums
-        and items * problem.compute.itemsize <= scratch.KEPT
-    )
+    if depthwise.refuses(problem) or not problem.x_dtype == problem.compute == result.sums:
+        return None
+    sizes = problem.x_shape[result.channel + 1 :], result.shape[result.channel + 1 :]
+    each = sum(map(prod, sizes)) * problem.compute.itemsize
+    n = problem.groups
+    able = [m for m in range(VECTOR, n, VECTOR) if n % m == 0] or [n]
+    block = max((m for m in able if m * each <= BLOCK), default=able[0])
+    return block if block * each <= scratch.KEPT else None
 
 
-def with_neighbours(phase: Phase) -> Phase:
-    """The phase for arrays whose channels come last."""
+def with_neighbours(phase: Phase, block: int) -> Phase:
+    """The phase for so many channels of an image, which come last; it has the weights of all."""
     question, problem = phase.question, phase.question.problem
     channel = len(problem.batch)
-    n = len(problem.order)
+    rank = len(problem.axes)
     moved = replace(
         problem,
-        x_shape=_moved(problem.x_shape, channel),
-        out_shape=_moved(problem.out_shape, channel),
-        order=(*range(channel), n - 1, *range(channel, n - 1)),
+        x_shape=(*problem.x_shape[channel + 1 :], block),
+        out_shape=(*problem.out_shape[channel + 1 :], block),
+        order=(rank, *range(rank)),
+        batch=(),
+        groups=block,
     )
-    return Phase(_moved(phase.out, channel), question._replace(problem=moved))
-
-
-def _moved(of_axes: tuple[Any, ...], channel: int) -> tuple[Any, ...]:
-    """What is said of each axis, with the channels last."""
-    return (*of_axes[:channel], *of_axes[channel + 1 :], of_axes[channel])
+    return Phase((*phase.out[channel + 1 :], slice(None)), question._replace(problem=moved))
 
 
 def _fold(out: NDArray, strip: NDArray, tables: tuple[NDArray[np.int64], ...]) -> None:

@@ -28,6 +28,10 @@ class Numbers(NamedTuple):
     bias: NDArray
     """``(groups, channels out)``, in real numbers."""
 
+    def of(self, groups: slice) -> Numbers:
+        """Those of some groups."""
+        return Numbers(tuple([w[groups] for w in self.weights]), self.bias[groups])
+
     @property
     def arrays(self) -> tuple[NDArray, ...]:
         """All of them."""

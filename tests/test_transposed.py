@@ -112,11 +112,11 @@ def test_phases_of_kept_copies_have_the_bits_of_phases_in_place(monkeypatch):
     how["backend"] = require("cython")
     forget()
     copied = [fc.conv_transpose2d(x, w, threads=threads, **how) for threads in (1, 2, 1)]
-    assert all(made._turn for made, *_ in planner._plans.values())
+    assert all(made.block for made, *_ in planner._plans.values())
     monkeypatch.setattr(scratch, "KEPT", 0)
     forget()
     in_place = fc.conv_transpose2d(x, w, **how)
-    assert not any(made._turn for made, *_ in planner._plans.values())
+    assert not any(made.block for made, *_ in planner._plans.values())
     for found in copied:
         np.testing.assert_array_equal(found, in_place)
 

@@ -259,8 +259,8 @@ def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval:
     if any((table[:, 2] < 0).any() for table in runs):
         copy[...] = cval
     for combination in product(*map(_selections, runs)):
-        to, of = zip(*combination, strict=True)
-        copy[(..., *to)] = _take(x, of)
+        to: Any = (..., *(places for places, _ in combination))
+        copy[to] = _take(x, tuple(samples for _, samples in combination))
 
 
 Selection = tuple[slice, slice | NDArray[np.int64]]
