@@ -19,7 +19,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import algorithms, alike, config, depthwise_gradient, plan, validate, weight_gradient
+from . import (
+    algorithms,
+    alike,
+    backends,
+    config,
+    depthwise_gradient,
+    plan,
+    validate,
+    weight_gradient,
+)
 from .alike import Alike
 from .depthwise_gradient import DepthwiseGradient
 from .plan import Candidate, Plan
@@ -253,7 +262,9 @@ if hasattr(os, "register_at_fork"):
 def _transpose(
     asked: validate.Transposition, algorithm: str, backend: str, threads: int | None
 ) -> Transposed:
-    block = neighbours(asked) if algorithm in ("auto", "depthwise") else None
+    block = (
+        neighbours(asked, backends.load(backend)) if algorithm in ("auto", "depthwise") else None
+    )
     phases = asked.phases
     if block is not None:
         phases = tuple(with_neighbours(phase, block) for phase in phases)

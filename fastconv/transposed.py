@@ -181,9 +181,11 @@ def _weights(plans: tuple[tuple[tuple[slice, ...], Plan], ...]) -> tuple[NDArray
     return tuple([array for _, plan in plans for array in plan.weights])
 
 
-def neighbours(asked: validate.Transposition) -> int | None:
+def neighbours(asked: validate.Transposition, backend: Backend) -> int | None:
     """How many channels should be neighbours in copies: each has a kernel of its own, and phases
     would leave out every second sample of a row.  None where that is not so.
+
+    As many as stay in a near cache, or more where pieces would have too few products.
     """
     result, phases = asked.result, asked.phases
     apart = any((phase.out[-1].step or 1) > 1 for phase in phases)
@@ -194,9 +196,15 @@ def neighbours(asked: validate.Transposition) -> int | None:
         return None
     sizes = problem.x_shape[result.channel + 1 :], result.shape[result.channel + 1 :]
     each = sum(map(prod, sizes)) * problem.compute.itemsize
-    n = problem.groups
+    n, images = problem.groups, prod(problem.batch)
+    products = sum(
+        prod(phase.question.problem.out_shape) * prod(phase.question.problem.taps)
+        for phase in phases
+    )
+    most = max(products // backend.PIECE, 2) / max(images, 1)
     able = [m for m in range(VECTOR, n, VECTOR) if n % m == 0] or [n]
-    block = max((m for m in able if m * each <= BLOCK), default=able[0])
+    near = max((m for m in able if m * each <= BLOCK), default=able[0])
+    block = next((m for m in able if m >= near and n / m <= most), able[-1])
     return block if block * each <= scratch.KEPT else None
 
 
