@@ -141,16 +141,20 @@ def _remembered(
         made = answer(asked, algorithm, chosen, threads)
         _keep_alike(shapes, alike.find(made, asked, arguments))
     nbytes = sum(value.nbytes for value in arguments if type(value) is np.ndarray)
-    if nbytes > LARGE and not _seen_before(place):
-        return made  # type: ignore[no-any-return]
+    if nbytes <= LARGE or _seen_before(place):
+        _keep_plan(place, made, nbytes + made.weight_bytes, said)
+    return made  # type: ignore[no-any-return]
+
+
+def _keep_plan(place: int, made: Any, nbytes: int, said: tuple[Hashable, ...]) -> None:
+    """Remember a plan, and forget older ones that there is no room for."""
     _keep(said)
     with _lock:
         _plans.pop(place, None)
-        _plans[place] = made, nbytes + made.weight_bytes, said
+        _plans[place] = made, nbytes, said
         kept = sum(nbytes for _, nbytes, _ in _plans.values())
         while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
             kept -= _plans.pop(next(iter(_plans)))[1]
-    return made  # type: ignore[no-any-return]
 
 
 def _shape_said(value: Any, said: Hashable) -> Hashable:
@@ -262,10 +266,9 @@ if hasattr(os, "register_at_fork"):
 def _transpose(
     asked: validate.Transposition, algorithm: str, backend: str, threads: int | None
 ) -> Transposed:
-    block = (
-        neighbours(asked, backends.load(backend)) if algorithm in ("auto", "depthwise") else None
-    )
-    phases = asked.phases
+    block, phases = None, asked.phases
+    if algorithm in ("auto", "depthwise"):
+        block = neighbours(asked, backends.load(backend))
     if block is not None:
         phases = tuple(with_neighbours(phase, block) for phase in phases)
     plans = ((phase.out, _answer(phase.question, algorithm, backend, threads)) for phase in phases)
