@@ -27,8 +27,6 @@ __all__ = ["Candidate", "Given", "Plan", "make", "thread_count"]
 
 Given = tuple[NDArray, NDArray | None]
 """Weights and bias of a question, as the caller has them."""
-
-
 FAR = 1 << 20
 """Bytes of a result that does not stay in the nearer caches."""
 
@@ -69,7 +67,9 @@ class Plan:
     threads: int | None
     """As the call that made it said."""
     _repeated: Repeated
+    """The work of all pieces."""
     _preparation: Repeated
+    """Laying weights out."""
     _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict)
     """By the axes of neighbouring items in ``x`` and ``out``."""
 
