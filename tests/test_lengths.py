@@ -65,6 +65,15 @@ def test_what_is_not_finite_stays_where_it_is(value, dtype, backend):
         assert close(got[others], exact(x, y)[others])
 
 
+@pytest.mark.parametrize("n", [1, 6, 17, 1024, 1030])
+def test_infinity_counts_more_than_what_is_no_number(n, backend):
+    x, y = np.ones((2, n), np.float32)
+    for place in range(max(n - 9, 0), n):
+        some, other = x.copy(), y.copy()
+        some[place], other[place] = np.nan, np.inf
+        assert lengths(backend, some, other)[place] == np.inf
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_it_may_take_the_place_of_a_component(which, backend):
     parts = [*np.random.default_rng(2).normal(size=(2, 40, 77)).astype(np.float32)]

@@ -18,15 +18,16 @@
 #define ROOTS_double(v) (nd)_mm_sqrt_pd((__m128d)(v))
 #endif
 
-/* Defines the function for item type T, in vectors V of LANES, whose bits B are vectors of integers I.
+/* Defines the function for item type T, in vectors V of LANES, whose bits B are vectors of integers I, the
+ * `greatest` of which has all bits but that of the sign.
  * Squares are never below zero, so their bits are ordered as they are; NaN is beyond all of them. */
 #if defined(ROOTS_float)
-#define SUMS_OF_SQUARES(T, V, B, I, LANES)                                             \
+#define SUMS_OF_SQUARES(T, V, B, I, LANES, greatest)                                   \
     B most_bits = {0}, all_bits = {0};                                                 \
     for (; i + LANES <= some; i += LANES) {                                            \
         const V a = *(const V *)(x + i), b = *(const V *)(y + i);                      \
         const V square = a * a + b * b;                                                \
-        const B bits = BITS(B, square) & ~((I)1 << (8 * sizeof(I) - 1));               \
+        const B bits = BITS(B, square) & greatest;                                     \
         *(V *)(squares + i) = square;                                                  \
         all_bits |= BITS(B, a) | BITS(B, b);                                           \
         const B more = bits > most_bits;                                               \
@@ -36,17 +37,17 @@
         T each;                                                                        \
         const I bits = most_bits[lane];                                                \
         memcpy(&each, &bits, sizeof(T));                                               \
-        if (!(each <= most)) most = each;                                              \
-        zeros &= (all_bits[lane] & ~((I)1 << (8 * sizeof(I) - 1))) == 0;                              \
+        if (most == most && !(each <= most)) most = each;                              \
+        zeros &= (all_bits[lane] & greatest) == 0;                                     \
     }
 #define ROOTS_OF_VECTORS(T, V, LANES)                                                  \
     for (; i + LANES <= some; i += LANES)                                              \
         *(V *)(out + i) = ROOTS_##T(*(const V *)(squares + i));
 #else
-#define SUMS_OF_SQUARES(T, V, B, I, LANES)
+#define SUMS_OF_SQUARES(T, V, B, I, LANES, greatest)
 #define ROOTS_OF_VECTORS(T, V, LANES)
 #endif
-#define LENGTHS(T, V, B, I, LANES, root, length, least, infinite)                      \
+#define LENGTHS(T, V, B, I, LANES, greatest, root, length, least)                      \
     static void lengths_##T(T *out, const T *x, const T *y, int64_t n)                 \
     {                                                                                  \
         T squares[LENGTHS_BLOCK];                                                      \
@@ -55,16 +56,16 @@
             int zeros = 1;                                                             \
             int64_t i = 0;                                                             \
             some = n < LENGTHS_BLOCK ? n : LENGTHS_BLOCK;                              \
-            SUMS_OF_SQUARES(T, V, B, I, LANES)                                         \
+            SUMS_OF_SQUARES(T, V, B, I, LANES, greatest)                               \
             for (; i < some; i++) {                                                    \
                 squares[i] = x[i] * x[i] + y[i] * y[i];                                \
-                if (!(squares[i] <= most)) most = squares[i];                          \
+                if (most == most && !(squares[i] <= most)) most = squares[i];          \
                 zeros &= x[i] == 0 && y[i] == 0;                                       \
             }                                                                          \
             i = 0;                                                                     \
             if (zeros) {                                                               \
                 memset(out, 0, some * sizeof(T));                                      \
-            } else if (most > least && most < infinite) {                                     \
+            } else if (most > least && most < INFINITY) {                              \
                 ROOTS_OF_VECTORS(T, V, LANES)                                          \
                 for (; i < some; i++) out[i] = root(squares[i]);                       \
             } else {                                                                   \
@@ -73,5 +74,7 @@
         }                                                                              \
     }
 
-LENGTHS(float, wf, wi, int32_t, W, sqrtf, hypotf, FLT_MIN / (FLT_EPSILON * FLT_EPSILON), INFINITY)
-LENGTHS(double, nd, nq, int64_t, N, sqrt, hypot, DBL_MIN / (DBL_EPSILON * DBL_EPSILON), INFINITY)
+LENGTHS(float, wf, wi, int32_t, W, INT32_MAX, sqrtf, hypotf,
+        FLT_MIN / (FLT_EPSILON * FLT_EPSILON))
+LENGTHS(double, nd, nq, int64_t, N, INT64_MAX, sqrt, hypot,
+        DBL_MIN / (DBL_EPSILON * DBL_EPSILON))
