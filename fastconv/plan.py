@@ -148,8 +148,8 @@ class Plan:
         return self._with(Numbers((), np.empty(0)))
 
     def _with(self, numbers: Numbers) -> Plan:
-        """The same plan with other numbers, and all that was found out of it: by hand, for
-        `dataclasses.replace` takes as long as a small layer.
+        """The same plan with other numbers, and all that was found out of it, which
+        `dataclasses.replace` would forget: 8 of the 60 µs that new weights cost.
         """
         plan = object.__new__(Plan)
         own = {"_numbers": numbers, "_repeated": self._repeated.again(numbers.arrays)}

@@ -7,7 +7,9 @@
 
 #define LENGTHS_BLOCK 1024
 
-#if defined(__AVX512F__)
+#if !defined(__GNUC__) && !defined(__clang__)
+/* There are no vectors in rows.h. */
+#elif defined(__AVX512F__)
 #define ROOTS_float(v) (wf)_mm512_sqrt_ps((__m512)(v))
 #define ROOTS_double(v) (nd)_mm512_sqrt_pd((__m512d)(v))
 #elif defined(__AVX__)
