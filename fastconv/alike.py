@@ -50,15 +50,15 @@ class Alike(NamedTuple):
     sources: tuple[Source, ...]
     """Of all questions, in their order."""
 
-    def again(self, arguments: tuple[Any, ...]) -> Plan | Transposed | None:
-        """What would be made for the arguments of another call with the same shapes and dtypes;
-        None where that needs another look at its weights.
+    def again(self, arguments: tuple[Any, ...], lasting: bool) -> Plan | Transposed | None:
+        """What would be made for the arguments of another call with the same shapes and dtypes, for
+        that call alone if it is not lasting; None where that needs another look at its weights.
         """
         kernels = [w.of(arguments) for _, w, _ in self.sources]
         if not all(map(_allows_nothing, self.sources, kernels)):
             return None
         offsets = (bias and bias.of(arguments) for _, _, bias in self.sources)
-        return self.made.again(iter(zip(kernels, offsets, strict=True)))
+        return self.made.again(iter(zip(kernels, offsets, strict=True)), lasting)
 
 
 def find(

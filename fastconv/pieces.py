@@ -269,6 +269,8 @@ def _layer(
     if not inside:
         serving = problem.out_channels * prod(problem.taps) // SERVED
     serving = max(serving, 1)
+    if most == 1 and across is not None:
+        serving = parts  # or else there is one piece
     rows = _row_parts(outputs, problem.out_channels, parts, min(parts, most), serving)
     cuts, _ = _cuts([*problem.batch, *lengths], rows)
     group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))

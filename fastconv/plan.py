@@ -135,16 +135,30 @@ class Plan:
         work = plan._work(source, target)
         return partial(work.run, source, target, plan._numbers), len(work)
 
-    def again(self, weights: Iterator[Given]) -> Plan:
-        """The plan for the next weights, which differ in their values only."""
-        w, bias = next(weights)
-        numbers = _prepared(
-            self.problem, (w,), bias, self.algorithm, self.backend, self.threads, self._preparation
-        )
-        return self._with(numbers)
+    def again(self, weights: Iterator[Given], lasting: bool) -> Plan:
+        """The plan for the next weights, which differ in their values only; they stay the caller's
+        where the plan is not lasting.
+        """
+        plan, (w, bias) = self if lasting else self._for_once, next(weights)
+        how = plan.algorithm, plan.backend, plan.threads, plan._preparation, lasting
+        return plan._with(_prepared(plan.problem, (w,), bias, *how))
+
+    @cached_property
+    def _for_once(self) -> Plan:
+        """The plan of the same sums, to the bit, that takes least where weights come once."""
+        problem, kernels, name = self.problem, backends.load(self.backend), "pointwise"
+        seconds = {candidate.algorithm: candidate.seconds for candidate in self.candidates}[name]
+        if self.algorithm != "gemm" or seconds is None or not kernels.IN_ORDER:
+            return self
+        weights = problem.groups * problem.out_channels * problem.in_channels
+        laid_out = 2 * weights * problem.compute.itemsize * rates.of(self.backend).byte
+        if problem.complex or seconds > self.seconds + laid_out + kernels.HAND_OVER:
+            return self
+        return replace(self, algorithm=name, _repeated=Repeated(kernels), _works={}).bare()
 
     def bare(self) -> Plan:
         """The plan without weights, to be made again with some."""
+        self.worth, self._allocate  # found out once, for all of them
         return self._with(Numbers((), np.empty(0)))
 
     def _with(self, numbers: Numbers) -> Plan:
@@ -306,10 +320,11 @@ def make(
         w = tuple(factor.copy() for factor in question.w)
         bias = None if question.bias is None else question.bias.copy()
         wide = validate.Question(integers, w, bias)
+    config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
     kernels = backends.load(backend)
     given = question.w, question.bias
     preparation = Repeated(kernels)
-    numbers = _prepared(problem, *given, algorithm, backend, threads, preparation)
+    numbers = _prepared(problem, *given, algorithm, backend, threads, preparation, lasting=True)
     work = Repeated(kernels, numbers.arrays)
     return Plan(problem, backend, algorithm, candidates, wide, numbers, threads, work, preparation)
 
@@ -323,9 +338,11 @@ def _prepared(
     backend: str,
     threads: int | None,
     preparation: Repeated,
+    lasting: bool,
 ) -> Numbers:
-    """Weights and bias in real numbers of the compute dtype, and in memory of their own."""
-    config.resolve_threads(threads)  # a wrong environment is told at once, needed or not
+    """Weights and bias in real numbers of the compute dtype; in memory of their own, if they are to
+    last.
+    """
     dtype, module = problem.compute, algorithms.load(algorithm)
     if problem.complex:
         dtype = np.result_type(dtype, np.complex64)
@@ -334,14 +351,19 @@ def _prepared(
     if bias is not None:
         offset[...] = bias
     kernels = backends.load(backend)
-    weights, pieces, source = module.prepare(problem, w, kernels)
+    weights, pieces, filled, source = module.prepare(problem, w, kernels)
     if pieces is not None:
-        seconds = 2 * sum(array.nbytes for array in weights) * rates.of(backend).byte
+        seconds = 2 * sum(array.nbytes for array in filled) * rates.of(backend).byte
         worth = partial(thread_count, worth=seconds / kernels.HAND_OVER, threads=threads)
-        if preparation.again(source).run(worth, weights, pieces) is None:
+        if preparation.again(source).run(worth, filled, pieces) is None:
             by_hand = pieces()
             worth = partial(thread_count, worth=seconds / parallel.HAND_OVER, threads=threads)
             run_by_hand(by_hand, kernels, worth(len(by_hand)))
-    elif any(np.may_share_memory(kept, each) for kept in weights for each in given):
-        weights = tuple(kept.copy("K") for kept in weights)
+    if lasting:
+        weights = tuple([_owned(array, given) for array in weights])
     return Numbers(weights, offset.view(problem.compute))
+
+
+def _owned(array: NDArray, given: tuple[NDArray, ...]) -> NDArray:
+    """The array, or a copy of it where that is the caller's."""
+    return array.copy("K") if any(np.may_share_memory(array, each) for each in given) else array

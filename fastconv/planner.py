@@ -12,7 +12,7 @@ import marshal
 import os
 from collections.abc import Callable, Hashable
 from functools import lru_cache
-from operator import is_
+from operator import is_, itemgetter
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -133,15 +133,16 @@ def _remembered(
             break
         if remembered[2] == said:
             return remembered[0]  # type: ignore[no-any-return]
+    nbytes = sum([value.nbytes for value in arguments if type(value) is np.ndarray])
+    lasting = nbytes <= LARGE or _seen_before(place)
     shapes = (said[0], *map(_shape_said, arguments, said[1:]))
     known = _alike.get(shapes)
-    made: Any = None if known is None else known.again(arguments)
+    made: Any = None if known is None else known.again(arguments, lasting)
     if made is None:
         asked = ask(*arguments, **options)
         made = answer(asked, algorithm, chosen, threads)
         _keep_alike(shapes, alike.find(made, asked, arguments))
-    nbytes = sum(value.nbytes for value in arguments if type(value) is np.ndarray)
-    if nbytes <= LARGE or _seen_before(place):
+    if lasting:
         _keep_plan(place, made, nbytes + made.weight_bytes, said)
     return made  # type: ignore[no-any-return]
 
@@ -152,7 +153,7 @@ def _keep_plan(place: int, made: Any, nbytes: int, said: tuple[Hashable, ...]) -
     with _lock:
         _plans.pop(place, None)
         _plans[place] = made, nbytes, said
-        kept = sum(nbytes for _, nbytes, _ in _plans.values())
+        kept = sum(map(itemgetter(1), _plans.values()))
         while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
             kept -= _plans.pop(next(iter(_plans)))[1]
 

@@ -59,10 +59,12 @@ class Transposed:
             repeated = Repeated(backends.load(plans[0][1].backend), _weights(plans))
         return cls(result, plans, strips, threads, block, repeated)
 
-    def again(self, weights: Iterator[Given]) -> Transposed:
-        """The same for the next weights, which differ in their values only."""
-        plans = tuple([(place, plan.again(weights)) for place, plan in self.plans])
-        strips = tuple([(strip.again(weights), runs) for strip, runs in self.strips])
+    def again(self, weights: Iterator[Given], lasting: bool) -> Transposed:
+        """The same for the next weights, which differ in their values only; they stay the caller's
+        where it is not lasting.
+        """
+        plans = tuple([(place, plan.again(weights, lasting)) for place, plan in self.plans])
+        strips = tuple([(strip.again(weights, lasting), runs) for strip, runs in self.strips])
         repeated = self._repeated and self._repeated.again(_weights(plans))
         return replace(self, plans=plans, strips=strips, _repeated=repeated)
 

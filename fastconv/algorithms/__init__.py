@@ -62,8 +62,10 @@ class Prepared(NamedTuple):
     weights: tuple[NDArray, ...]
     pieces: Callable[[], Sequence[Piece]] | None = None
     """What fills them, if that is still to be done, by kernels that recordings take."""
+    filled: tuple[NDArray, ...] = ()
+    """Memory that pieces fill, in C order."""
     source: tuple[NDArray, ...] = ()
-    """What pieces read; their items come in ascending order of memory along each axis."""
+    """What pieces read."""
 
 
 class Algorithm(Protocol):

@@ -32,6 +32,7 @@ __all__ = [
     "refuses",
     "repeats",
     "run",
+    "spans",
 ]
 
 LAYOUT: Layout = "channels"
@@ -76,7 +77,17 @@ def cost(problem: Problem, backend: str) -> float:
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """One dense kernel in panels, ``(groups, panels, *taps, channels in, channels of a panel)``."""
     panels = Panels(pairs.as_real(reduce(np.multiply, w)), backend)
-    return Prepared((panels.packed,), lambda: panels.pieces(panels.fill), (panels.w,))
+    packed = (panels.packed,)
+    return Prepared(
+        packed, lambda: spans(panels.fill, panels.count, panels.packed.nbytes), packed, (panels.w,)
+    )
+
+
+def spans(fill: Callable[[slice, Backend], None], count: int, nbytes: int) -> list[Piece]:
+    """What calls `fill` for all panels, which have so many bytes, some at a time."""
+    parts = max(min(nbytes // SPAN, count), 1)
+    edges = [count * number // parts for number in range(parts + 1)]
+    return [partial(fill, slice(*edge)) for edge in pairwise(edges)]
 
 
 class Panels:
@@ -95,12 +106,6 @@ class Panels:
         """What is filled, with its axes in the order of `w`, but for the parted second one."""
         by_panel = np.moveaxis(self.packed, (-1, -2), (2, 3))
         return np.flip(by_panel, self._backwards)
-
-    def pieces(self, fill: Callable[[slice, Backend], None]) -> list[Piece]:
-        """What calls `fill` for all panels, some at a time."""
-        parts = max(min(self.packed.nbytes // SPAN, self.count), 1)
-        edges = [self.count * number // parts for number in range(parts + 1)]
-        return [partial(fill, slice(*edge)) for edge in pairwise(edges)]
 
     def fill(self, span: slice, backend: Backend) -> None:
         """Fill some panels."""

@@ -66,7 +66,7 @@ def cost(problem: Problem, backend: str) -> float:
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
     """The weights as a matrix, ``(groups, channels out, channels in)``."""
-    dense = np.ascontiguousarray(pairs.as_real(reduce(np.multiply, w)))
+    dense = pairs.as_real(reduce(np.multiply, w))
     return Prepared((dense.reshape(dense.shape[:3]),))
 
 

@@ -22,6 +22,7 @@ from .. import rates, scratch
 from ..backends._protocol import Backend, Rates
 from ..backends.points import WEIGHTS
 from ..problem import Problem
+from ..recorded import Piece
 from . import Layout, Prepared, costs, gemm
 
 __all__ = [
@@ -105,28 +106,29 @@ def _cost(problem: Problem, rate: Rates, m: int) -> float:
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
-    """The weights at the points of a tile, and as they are, both in panels.
-
-    The former are ``(groups, panels, points, channels in, channels of a panel)``.
+    """The weights at the points of a tile, ``(groups, panels, points, channels in, channels of a
+    panel)``, and as they are, for sums that are not finite.
     """
-    panels = gemm.Panels(reduce(np.multiply, w), backend)
-    both = _at_points(_side(problem))
-    groups, count, _, _, *inside = panels.packed.shape
-    values = np.empty((groups, count, len(both), *inside), np.float32)
+    dense = reduce(np.multiply, w)
+    groups, out_channels, in_channels, *taps = dense.shape
+    width = backend.panel(dense.dtype)
+    count, points = ceil(out_channels / width), (_side(problem) + 2) ** 2
+    if count * width > out_channels:
+        padded = np.zeros((groups, count * width, in_channels, *taps), dense.dtype)
+        padded[:, :out_channels] = dense
+        dense = padded
+    kernels = dense.reshape(groups, count, width, in_channels, *taps)
+    each = in_channels * width
+    room = np.empty((groups, count, points, each + PAD), dense.dtype)
+    values = room[..., :each].reshape(groups, count, points, in_channels, width)
 
     def fill(span: slice, backend: Backend) -> None:
-        panels.fill(span, backend)
-        taps = panels.packed.reshape(groups, count, 1, 9, -1)[:, span]
-        sums = values.reshape(groups, count, 1, len(both), -1)[:, span]
-        backend.contract_planes(sums, taps, both[None], _zeros(1, len(both)), False)
+        backend.winograd_weights(values[:, span], kernels[:, span])
 
-    return Prepared((values, panels.packed), lambda: panels.pieces(fill), (panels.w,))
+    def pieces() -> list[Piece]:
+        return gemm.spans(fill, count, room.nbytes)
 
-
-@lru_cache
-def _at_points(m: int) -> NDArray:
-    """What evaluates nine weights at all points of a tile."""
-    return np.kron(WEIGHTS[m], WEIGHTS[m]).astype(np.float32)
+    return Prepared((values, kernels), pieces, (room,), (kernels,))
 
 
 def repeats(problem: Problem) -> bool:
@@ -145,7 +147,7 @@ def run(
     relu: bool,
 ) -> None:
     """Sum one slab, in bands whose tiles take little room; directly where that is not finite."""
-    at_points, dense = weights
+    at_points, kernels = weights
     outs, xs = _batch(out), _batch(x)
     height = _band(outs.shape, xs.shape[2], at_points.shape[2])
     finite = True
@@ -156,7 +158,9 @@ def run(
         scratch.release(mark)
     if not finite:
         plain = scratch.empty_like(out, out.shape)
-        backend.contract_channels(plain, x, dense, bias, stride, dilation, relu)
+        panels = gemm.Panels(kernels.reshape(kernels.shape[0], -1, *kernels.shape[3:]), backend)
+        panels.fill(slice(0, panels.count), backend)
+        backend.contract_channels(plain, x, panels.packed, bias, stride, dilation, relu)
         np.copyto(out, plain, where=~np.isfinite(out))
 
 

@@ -49,6 +49,8 @@ holds of them, but for these:
 The Winograd kernels are for float32, and for 16 channels or more, which are neighbours.  ``tiles``
 is ``(points, G, B, down, across, channels)``: 36 points of tiles of 4x4 outputs, or 16 of 2x2;
 `points.py` has the matrices.  The caller promises no more tiles than have outputs.
+    - ``winograd_weights`` evaluates kernels ``w``, ``(G, panels, width, C, 3, 3)``, at the points:
+      ``values`` is ``(G, panels, points, C, width)``, as ``contract_channels`` has its panels;
     - ``winograd_samples`` evaluates ``x``, ``(B, G, C, H, W)``, at the points of each tile; samples
       beyond its last row and column count as zeros;
     - ``winograd_outputs`` makes ``out``, ``(B, G, K, H, W)``, of products at the points, adds
@@ -194,6 +196,9 @@ class Backend(Protocol):
     """Products that are worth a piece of their own where pieces are few."""
     HAND_OVER: float
     """Seconds of work that a thread must save to be worth its part of a recording."""
+    IN_ORDER: bool
+    """Whether ``contract_channels`` and ``contract_planes`` sum channels in the same order: the same
+    samples and weights give the same bits."""
 
     def unavailable(self) -> str | None:
         """Why this installation cannot run it and what would help, or None if it can."""
@@ -265,6 +270,9 @@ class Backend(Protocol):
         dilation: tuple[int, ...],
     ) -> None:
         """Sums over outputs: the gradient of weights."""
+
+    def winograd_weights(self, values: NDArray, w: NDArray) -> None:
+        """Kernels at their points."""
 
     def winograd_samples(self, tiles: NDArray, x: NDArray) -> None:
         """Tiles of samples at their points."""

@@ -63,14 +63,17 @@ cdef void fill_piece(const void *context, int64_t number, void *room) noexcept n
 
 
 cdef memory_t memory_of(array) except *:
-    """Return where the items of an array lie, from the first one on."""
+    """Return where the items of an array lie."""
     cdef Py_buffer view
     cdef memory_t memory
+    cdef Py_ssize_t length
     cdef int axis
     PyObject_GetBuffer(array, &view, PyBUF_STRIDES)
     memory = memory_t(<uintptr_t> view.buf, view.itemsize if view.len else 0)
     for axis in range(view.ndim):
-        memory.size += (view.shape[axis] - 1) * view.strides[axis] if view.len else 0
+        length = (view.shape[axis] - 1) * view.strides[axis] if view.len else 0
+        memory.size += abs(length)
+        memory.start += min(length, 0)
     PyBuffer_Release(&view)
     return memory
 

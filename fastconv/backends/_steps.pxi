@@ -9,6 +9,7 @@ cdef enum:
     COPY
     NEST
     PRODUCT
+    WEIGHTS
     SAMPLES
     OUTPUTS
 
@@ -19,6 +20,7 @@ ctypedef struct step_t:
     nest_t tile
     const int64_t *planes
     contract_t product
+    panels_t panels
     planes_t planes_and_tiles
     const int64_t *loops
     Py_ssize_t n_loops
@@ -32,6 +34,8 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
     """Run a step whose operands begin at some places, and return whether its results count."""
     if s.kernel == COPY:
         walk(&s.walk, 0, at[0], at[1])
+    elif s.kernel == WEIGHTS:
+        run_weights(<float *> at[0], <const float *> at[1], &s.panels)
     elif s.kernel == SAMPLES:
         run_samples(<float *> at[0], <const float *> at[1], &s.planes_and_tiles)
     elif s.kernel == OUTPUTS:
@@ -151,6 +155,13 @@ cdef class Kernels:
             return False
         self.add(operands, &step, runs)
         return True
+
+    def winograd_weights(self, values, w):
+        cdef Operands operands = Operands(values, w)
+        cdef step_t step
+        step.kernel = WEIGHTS
+        step.panels = panels_of(&operands.arrays[0], &operands.arrays[1])
+        self.add(operands, &step, None)
 
     def winograd_samples(self, tiles, x):
         cdef Operands operands = Operands(tiles, x)

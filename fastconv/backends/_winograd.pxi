@@ -5,6 +5,10 @@ cdef extern from "winograd.h" nogil:
         int64_t rows, cols, row, col
         int64_t tiles_down, tiles_across, tile, component
         int64_t channels
+    ctypedef struct kernels_t:
+        int64_t channels_in, out, row, col
+        int64_t inward "in"
+        int64_t component, at_points_in
     void winograd_samples_4(float *out, const float *x, const tiles_t *n)
     void winograd_samples_2(float *out, const float *x, const tiles_t *n)
     bint winograd_outputs_4(
@@ -13,6 +17,14 @@ cdef extern from "winograd.h" nogil:
     bint winograd_outputs_2(
         float *out, const float *tiles, const float *bias, const tiles_t *n, int relu
     )
+    void winograd_weights_4(float *out, const float *w, const kernels_t *n)
+    void winograd_weights_2(float *out, const float *w, const kernels_t *n)
+
+
+ctypedef struct panels_t:
+    kernels_t kernels
+    Py_ssize_t components, groups, panels
+    Py_ssize_t group, panel, at_points_group, at_points_panel
 
 
 ctypedef struct planes_t:
@@ -71,3 +83,35 @@ cdef bint run_outputs(
             else:
                 finite &= winograd_outputs_2(to, of, bias + group * n.bias_group, &n.tiles, n.relu)
     return finite
+
+
+cdef panels_t panels_of(const Py_buffer *values, const Py_buffer *w) noexcept:
+    """Return extents and steps of kernels at points, `(G, panels, points, channels in, channels
+    out)`, and as they lie, `(G, panels, channels out, channels in, 3, 3)`.
+    """
+    cdef Py_ssize_t item = sizeof(float)
+    cdef panels_t n
+    n.kernels.channels_in = w.shape[3]
+    n.kernels.out, n.kernels.inward = w.strides[2] // item, w.strides[3] // item
+    n.kernels.row, n.kernels.col = w.strides[4] // item, w.strides[5] // item
+    n.kernels.component, n.kernels.at_points_in = (
+        values.strides[2] // item, values.strides[3] // item
+    )
+    n.components, n.groups, n.panels = values.shape[2], values.shape[0], values.shape[1]
+    n.group, n.panel = w.strides[0] // item, w.strides[1] // item
+    n.at_points_group, n.at_points_panel = values.strides[0] // item, values.strides[1] // item
+    return n
+
+
+cdef void run_weights(float *values, const float *w, const panels_t *n) noexcept nogil:
+    cdef Py_ssize_t group, panel
+    cdef float *to
+    cdef const float *of
+    for group in range(n.groups):
+        for panel in range(n.panels):
+            to = values + group * n.at_points_group + panel * n.at_points_panel
+            of = w + group * n.group + panel * n.panel
+            if n.components == 36:
+                winograd_weights_4(to, of, &n.kernels)
+            else:
+                winograd_weights_2(to, of, &n.kernels)

@@ -23,6 +23,7 @@ from .window_nest import window_nest
 
 __all__ = [
     "HAND_OVER",
+    "IN_ORDER",
     "PIECE",
     "RATES",
     "STRIPS",
@@ -46,6 +47,7 @@ __all__ = [
     "window_sums",
     "winograd_outputs",
     "winograd_samples",
+    "winograd_weights",
 ]
 
 RATES = Rates(
@@ -61,6 +63,7 @@ RATES = Rates(
 )
 STRIPS = 1 << 17
 PIECE = 1 << 17
+IN_ORDER = True
 HAND_OVER = 1e-5
 BASELINE = "baseline"
 _NOT_BUILT = (
@@ -231,6 +234,10 @@ def _fourier(
 ) -> None:
     twiddles, scratch = fourier.twiddles(n, x.dtype.name), fourier.scratch(n, x.dtype)
     _kernels().fourier(out, x, spectrum, twiddles, scratch, n, forward, inverse)
+
+
+def winograd_weights(values: NDArray, w: NDArray) -> None:
+    _kernels().now.winograd_weights(values, w)
 
 
 def winograd_samples(tiles: NDArray, x: NDArray) -> None:

@@ -25,6 +25,7 @@ from ._protocol import Rates
 
 __all__ = [
     "HAND_OVER",
+    "IN_ORDER",
     "PIECE",
     "RATES",
     "STRIPS",
@@ -48,6 +49,7 @@ __all__ = [
     "window_sums",
     "winograd_outputs",
     "winograd_samples",
+    "winograd_weights",
 ]
 
 RATES = Rates(
@@ -63,6 +65,7 @@ RATES = Rates(
 )
 STRIPS = 1 << 19
 PIECE = 1 << 22
+IN_ORDER = False
 HAND_OVER = parallel.HAND_OVER
 
 SERIAL = 1 << 18
@@ -400,6 +403,14 @@ def _part(x: NDArray, axis: int, start: int, length: int) -> NDArray:
     where: list[Any] = [..., slice(start, start + length), *(slice(None),) * (-1 - axis)]
     part: NDArray = x[tuple(where)]
     return part
+
+
+def winograd_weights(values: NDArray, w: NDArray) -> None:
+    matrix = points.WEIGHTS[int(values.shape[2] ** 0.5) - 2]
+    both = np.kron(matrix, matrix).astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        at_points = w.reshape(*w.shape[:4], -1) @ both.T
+    values[...] = at_points.transpose(0, 1, 4, 3, 2)
 
 
 def winograd_samples(tiles: NDArray, x: NDArray) -> None:

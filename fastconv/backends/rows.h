@@ -4,6 +4,8 @@
  * even neighbour, what lies beyond the type is its extreme.
  */
 
+#pragma once
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,8 +1,11 @@
 /* Transforms of Winograd's convolution with 3x3 taps for the compiled backend, in float32: tiles of
- * 4x4 or 2x2 outputs, and the 6x6 or 4x4 samples that they read.  Channels are neighbours, and a vector
- * of them goes through a tile at a time; the last vector reaches back over channels that are done.
+ * 4x4 or 2x2 outputs, the 6x6 or 4x4 samples that they read, and kernels.  Channels are neighbours, and
+ * a vector of them goes through a tile at a time; the last vector reaches back over channels that are
+ * done.
  *
  * The points are 0, 1, -1 (and 2, -2) and infinity; `points.py` has the matrices. */
+
+#include "rows.h"
 
 #if VECTOR_BYTES
 #define CHANNELS (VECTOR_BYTES / 4)
@@ -15,6 +18,10 @@ typedef float wino_t;
 #define POSITIVE(sum) ((sum) < 0 ? 0 : (sum))
 #endif
 #define SIDE 6
+#define TAPS 9
+#define PANEL (2 * CHANNELS)
+/* Channels in whose weights stay in the nearest cache for all output channels of a panel. */
+#define NEAR_CHANNELS 8
 
 /* A plane of samples or outputs with channels last, and its tiles: steps in items. */
 typedef struct {
@@ -22,6 +29,14 @@ typedef struct {
     int64_t tiles_down, tiles_across, tile, component;
     int64_t channels;
 } tiles_t;
+
+/* A panel of kernels as they lie and at the points: steps in items.  At the points, output channels
+ * are neighbours. */
+typedef struct {
+    int64_t channels_in;
+    int64_t out, in, row, col;
+    int64_t component, at_points_in;
+} kernels_t;
 
 static ALWAYS_INLINE void samples_4(wino_t *d, const int step)
 {
@@ -156,5 +171,90 @@ static int winograd_outputs_2(float *out, const float *products, const float *bi
     return winograd_outputs(out, products, bias, n, relu, 2);
 }
 
+static ALWAYS_INLINE void weights_4(wino_t *to, const int step, wino_t a, wino_t b, wino_t c)
+{
+    const wino_t sum = a + c, far = a * (1 / 24.f) + c * (1 / 6.f), half = b * (1 / 12.f);
+    to[0] = a * (1 / 4.f);
+    to[step] = (sum + b) * (-1 / 6.f);
+    to[2 * step] = (sum - b) * (-1 / 6.f);
+    to[3 * step] = far + half;
+    to[4 * step] = far - half;
+    to[5 * step] = c;
+}
+
+static ALWAYS_INLINE void weights_2(wino_t *to, const int step, wino_t a, wino_t b, wino_t c)
+{
+    const wino_t sum = a + c;
+    to[0] = a;
+    to[step] = (sum + b) * (1 / 2.f);
+    to[2 * step] = (sum - b) * (1 / 2.f);
+    to[3 * step] = c;
+}
+
+/* Weights of a panel for some channels in, taps in the order of memory if they are neighbours: a row of
+ * output channels for each. */
+static void taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_t channels)
+{
+    turn_t *turn = turn_for('f', 'f');
+    const int64_t size = sizeof(float);
+    if (turn && n->row == 3 * n->col && n->col * n->col == 1) {
+        const float *first = n->col < 0 ? w - (TAPS - 1) : w;
+        const int64_t together = n->in == TAPS ? channels : 1;
+        for (int64_t c = 0; c < channels; c += together)
+            turn((char *)(taps + c * TAPS * PANEL), (const char *)(first + c * n->in),
+                 together * TAPS, PANEL * size, PANEL, n->out * size);
+        return;
+    }
+    for (int64_t c = 0; c < channels; c++)
+        for (int t = 0; t < TAPS; t++, taps += PANEL)
+            for (int k = 0; k < PANEL; k++)
+                taps[k] = w[c * n->in + t / 3 * n->row + t % 3 * n->col + k * n->out];
+}
+
+static ALWAYS_INLINE void winograd_weights(float *out, const float *w, const kernels_t *n, const int m)
+{
+    const int side = m + 2, backwards = n->row == -3 && n->col == -1 && turn_for('f', 'f');
+    float taps[NEAR_CHANNELS * TAPS * PANEL];
+    for (int64_t done = 0; done < n->channels_in; done += NEAR_CHANNELS) {
+        const int64_t left = n->channels_in - done;
+        const int64_t some = left < NEAR_CHANNELS ? left : NEAR_CHANNELS;
+        taps_of_panel(taps, w + done * n->in, n, some);
+        for (int64_t next = 0; next < 2 * some; next++) {
+            const int64_t place = next / 2 * TAPS * PANEL + next % 2 * CHANNELS;
+            float *to = out + (done + next / 2) * n->at_points_in + next % 2 * CHANNELS;
+            wino_t tap[TAPS], d[SIDE * 3];
+            UNROLL
+            for (int t = 0; t < TAPS; t++)
+                tap[t] = *(const wino_t *)(taps + place + (backwards ? TAPS - 1 - t : t) * PANEL);
+            UNROLL
+            for (int j = 0; j < 3; j++) {
+                if (m == 4) weights_4(d + j, 3, tap[j], tap[3 + j], tap[6 + j]);
+                else weights_2(d + j, 3, tap[j], tap[3 + j], tap[6 + j]);
+            }
+            UNROLL
+            for (int i = 0; i < side; i++) {
+                wino_t row[SIDE];
+                if (m == 4) weights_4(row, 1, d[3 * i], d[3 * i + 1], d[3 * i + 2]);
+                else weights_2(row, 1, d[3 * i], d[3 * i + 1], d[3 * i + 2]);
+                UNROLL
+                for (int j = 0; j < side; j++)
+                    *(wino_t *)(to + (i * side + j) * n->component) = row[j];
+            }
+        }
+    }
+}
+
+static void winograd_weights_4(float *out, const float *w, const kernels_t *n)
+{
+    winograd_weights(out, w, n, 4);
+}
+
+static void winograd_weights_2(float *out, const float *w, const kernels_t *n)
+{
+    winograd_weights(out, w, n, 2);
+}
+
 #undef POSITIVE
 #undef CHANNELS
+#undef PANEL
+#undef TAPS

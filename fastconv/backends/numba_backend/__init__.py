@@ -21,6 +21,7 @@ from .steps import Recording, now
 
 __all__ = [
     "HAND_OVER",
+    "IN_ORDER",
     "PIECE",
     "RATES",
     "STRIPS",
@@ -44,6 +45,7 @@ __all__ = [
     "window_sums",
     "winograd_outputs",
     "winograd_samples",
+    "winograd_weights",
 ]
 
 RATES = Rates(
@@ -59,6 +61,7 @@ RATES = Rates(
 )
 STRIPS = 1 << 19
 PIECE = 1 << 22
+IN_ORDER = True
 HAND_OVER = parallel.HAND_OVER
 BLOCK = 1024
 """Items whose squares stay in the nearest cache."""
@@ -92,6 +95,7 @@ def warmup() -> None:
         entry("contract", dtype)
         entry("depthwise", dtype)
         entry("roots", dtype)
+    entry("winograd", "weights")
     entry("winograd", "samples")
     entry("winograd", "outputs")
     single, byte = np.dtype("float32"), np.dtype("uint8")
@@ -121,6 +125,7 @@ contract_planes = now.contract_planes
 contract_taps = now.contract_taps
 extend = now.extend
 store = now.store
+winograd_weights = now.winograd_weights
 winograd_samples = now.winograd_samples
 winograd_outputs = now.winograd_outputs
 

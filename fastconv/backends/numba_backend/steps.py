@@ -176,6 +176,9 @@ class Kernels:
         self.add(code, (out, x), tuple(tables), cval)
         return True
 
+    def winograd_weights(self, values: NDArray, w: NDArray) -> None:
+        self.add(entry("winograd", "weights"), (values, w))
+
     def winograd_samples(self, tiles: NDArray, x: NDArray) -> None:
         self.add(entry("winograd", "samples"), (tiles, x))
 
@@ -323,9 +326,10 @@ class Recording(Kernels):
 
 
 def _memory(array: NDArray) -> NDArray:
-    """All memory from the first item of an array to its last one."""
+    """All memory of an array, from the lowest address on."""
     if array.flags.c_contiguous:
         return array
+    array = array[tuple([slice(None, None, -1 if step < 0 else 1) for step in array.strides])]
     axes = zip(array.shape, array.strides, strict=True)
     items = 1 + sum((n - 1) * step for n, step in axes) // array.itemsize
     return as_strided(array, (items,), (array.itemsize,))

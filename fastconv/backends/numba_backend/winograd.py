@@ -1,7 +1,8 @@
 """The transforms of Winograd's convolution, written in the vectors of LLVM.
 
-A vector of neighbouring channels goes through a tile at a time; the last vector reaches back over
-channels that are done, and writes the same again.  The instructions follow from `points.py`.
+A vector of neighbouring channels goes through a tile or a kernel at a time; the last vector of a
+tile reaches back over channels that are done, and writes the same again.  The instructions follow
+from `points.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ..points import OUTPUTS, SAMPLES
+from ..points import OUTPUTS, SAMPLES, WEIGHTS
 from .on_disk import compile_kept
 from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
 
@@ -28,7 +29,28 @@ INT = types.intp
 ITEM = types.float32
 
 
-class _Tile(Vectors):
+class _Transform(Vectors):
+    """Products of small matrices and vectors."""
+
+    def times(self, matrix: NDArray, values: list[ir.Value]) -> list[ir.Value]:
+        """The product of a matrix and a column of vectors."""
+        return [self.dot(row, values) for row in matrix.tolist()]
+
+    def dot(self, factors: list[float], values: list[ir.Value]) -> ir.Value:
+        """A sum of products; those by one come first, where LLVM leaves them out."""
+        terms = [term for term in zip(factors, values, strict=True) if term[0]]
+        terms.sort(key=lambda term: term[0] != 1)
+        (factor, value), *others = terms
+        total = self.builder.fmul(value, self.constant(factor))
+        for factor, value in others:
+            total = self.multiply_add(value, self.constant(factor), total)
+        return total
+
+    def constant(self, value: float) -> ir.Constant:
+        return ir.Constant(self.vector, [value] * LANES)
+
+
+class _Tile(_Transform):
     """The vectors of a tile, at its points and in a plane, into a builder.
 
     ``points`` are memory, where the tile begins there, and the step to the next point; ``plane`` is
@@ -83,23 +105,6 @@ class _Tile(Vectors):
         place = builder.gep(pixel, [builder.add(self.corner, self.channel)])
         return builder.select(self.inside[i][j], place, self.beyond) if self.at_edge else place
 
-    def times(self, matrix: NDArray, values: list[ir.Value]) -> list[ir.Value]:
-        """The product of a matrix and a column of vectors."""
-        return [self.dot(row, values) for row in matrix.tolist()]
-
-    def dot(self, factors: list[float], values: list[ir.Value]) -> ir.Value:
-        """A sum of products; those by one come first, where LLVM leaves them out."""
-        terms = [term for term in zip(factors, values, strict=True) if term[0]]
-        terms.sort(key=lambda term: term[0] != 1)
-        (factor, value), *others = terms
-        total = self.builder.fmul(value, self.constant(factor))
-        for factor, value in others:
-            total = self.multiply_add(value, self.constant(factor), total)
-        return total
-
-    def constant(self, value: float) -> ir.Constant:
-        return ir.Constant(self.vector, [value] * LANES)
-
     def mixed(self, values: list[ir.Value]) -> list[ir.Value]:
         """Sums and differences of what belongs to two points that differ in their sign."""
         builder = self.builder
@@ -151,6 +156,29 @@ def _evaluate(tile: _Tile, matrix: NDArray) -> None:
 
 
 @intrinsic
+def evaluate_kernels(
+    typing_context: Any, points: Any, at: Any, step: Any, taps: Any, m: Any
+) -> Any:
+    """Evaluate kernels at their points: a vector of them, whose taps follow each other."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        points, taps = data(context, builder, signature, args, (0, 3))
+        _, at, step, _, size = args
+        transform = _Transform(builder, ir.FloatType(), LANES)
+        weights = [transform.load(builder.gep(taps, [integer(t * LANES)])) for t in range(9)]
+        for m, matrix in WEIGHTS.items():
+            with builder.if_then(builder.icmp_signed("==", size, integer(m))):
+                rows = [transform.times(matrix, weights[r : r + 3]) for r in (0, 3, 6)]
+                cols = [transform.times(matrix, list(col)) for col in zip(*rows, strict=True)]
+                for place, value in enumerate(value for row in zip(*cols, strict=True) for value in row):
+                    offset = builder.add(at, builder.mul(integer(place), step))
+                    transform.store(value, builder.gep(points, [offset]))
+        return context.get_dummy_value()
+
+    return types.void(points, INT, INT, taps, INT), emit
+
+
+@intrinsic
 def interpolate(
     typing_context: Any,
     points: Any, tile: Any, step: Any, out: Any, corner: Any, row: Any, col: Any, down: Any,
@@ -199,6 +227,21 @@ def _interpolate(
     tile.store(builder.load(finite), zeros)
 
 
+def winograd_weights(values, w):  # type: ignore[no-untyped-def]
+    groups, panels, points, channels, width = values.shape
+    m, item = 4 if points == 36 else 2, values.itemsize
+    step = values.strides[2] // item
+    taps = np.empty(9 * LANES, w.dtype)
+    for g, p, first in np.ndindex(groups, panels, width // LANES):
+        at = (g * values.strides[0] + p * values.strides[1]) // item + first * LANES
+        for c in range(channels):
+            for k in range(LANES):
+                for t in range(9):
+                    taps[t * LANES + k] = w[g, p, first * LANES + k, c, t // 3, t % 3]
+            evaluate_kernels(values, at, step, taps, m)
+            at += values.strides[3] // item
+
+
 def winograd_samples(tiles, x):  # type: ignore[no-untyped-def]
     points, groups, batch, tiles_down, tiles_across, channels = tiles.shape
     m, item = 4 if points == 36 else 2, x.itemsize
@@ -240,6 +283,9 @@ def compiled(kernel: str) -> Callable[..., Any]:
         types.Array(ITEM, ndim, "A", readonly=readonly)
         for ndim, readonly in ((6, False), (6, True), (5, False), (5, True), (2, True))
     )
+    if kernel == "weights":
+        values, w = (types.Array(ITEM, ndim, "A", readonly=ndim == 6) for ndim in (5, 6))
+        return compile_kept(winograd_weights, types.void(values, w))
     if kernel == "samples":
         return compile_kept(winograd_samples, types.void(tiles, plane_read))
     signature = types.boolean(plane, tiles_read, bias, types.boolean)
