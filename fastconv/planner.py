@@ -46,8 +46,9 @@ plan, older ones go first."""
 LARGEST = 1 << 24
 """Bytes of the largest kernel whose plans are remembered."""
 LARGE = 1 << 16
-"""Bytes of a kernel above which only what comes a second time is remembered: weights in training
-never do, and to keep them costs a copy.
+"""Bytes of a kernel above which only what comes a second time is remembered, as well as kernels of
+calls that others were like but for the weights: those of training never do, and to keep them costs
+a copy.
 """
 HASHED = 1 << 12
 """Bytes that are hashed at most: all are compared, which is ten times as fast."""
@@ -69,7 +70,7 @@ not tell are compared with two others at most.
 """
 _choices: dict[tuple[Any, ...], tuple[tuple[Any, ...], Hashable]] = {}
 _large: dict[int, bool] = {}
-"""Hashes of calls with a large kernel."""
+"""Hashes of calls that are not remembered yet."""
 _alike: dict[Hashable, Alike] = {}
 """By what was said, but for the values of arrays."""
 _lock = Lock()
@@ -82,9 +83,13 @@ def make_plan(
     algorithm: str,
     backend: str | None,
     threads: int | None,
+    *,
+    once: bool,
 ) -> Plan:
-    """The plan for ``ask(*arguments, **options)``."""
-    return _remembered(_answer, ask, arguments, options, algorithm, backend, threads)
+    """The plan for ``ask(*arguments, **options)``; it may use the caller's weights where it is called
+    once, before they can change.
+    """
+    return _remembered(_answer, ask, arguments, options, algorithm, backend, threads, once)
 
 
 def make_transposed(
@@ -95,8 +100,8 @@ def make_transposed(
     backend: str | None,
     threads: int | None,
 ) -> Transposed:
-    """The plans for ``ask(*arguments, **options)``."""
-    return _remembered(_transpose, ask, arguments, options, algorithm, backend, threads)
+    """The plans for ``ask(*arguments, **options)``, to be called once, before weights can change."""
+    return _remembered(_transpose, ask, arguments, options, algorithm, backend, threads, once=True)
 
 
 def make_weight_gradient(
@@ -107,7 +112,7 @@ def make_weight_gradient(
     threads: int | None,
 ) -> Gradient:
     """The sums for ``ask(*arguments, **options)``."""
-    return _remembered(_sum, ask, arguments, options, "auto", backend, threads)
+    return _remembered(_sum, ask, arguments, options, "auto", backend, threads, once=True)
 
 
 def _remembered(
@@ -118,6 +123,7 @@ def _remembered(
     algorithm: str,
     backend: str | None,
     threads: int | None,
+    once: bool,
 ) -> Made:
     """What was answered to the same call before, or else is now."""
     chosen = config.resolve_backend(backend)
@@ -133,16 +139,17 @@ def _remembered(
             break
         if remembered[2] == said:
             return remembered[0]  # type: ignore[no-any-return]
-    nbytes = sum([value.nbytes for value in arguments if type(value) is np.ndarray])
-    lasting = nbytes <= LARGE or _seen_before(place)
     shapes = (said[0], *map(_shape_said, arguments, said[1:]))
     known = _alike.get(shapes)
-    made: Any = None if known is None else known.again(arguments, lasting)
+    nbytes = sum([value.nbytes for value in arguments if type(value) is np.ndarray])
+    new = known is None or not once
+    remember = (new and nbytes <= LARGE) or _seen_before(place)
+    made: Any = None if known is None else known.again(arguments, lasting=remember or not once)
     if made is None:
         asked = ask(*arguments, **options)
         made = answer(asked, algorithm, chosen, threads)
         _keep_alike(shapes, alike.find(made, asked, arguments))
-    if lasting:
+    if remember:
         _keep_plan(place, made, nbytes + made.weight_bytes, said)
     return made  # type: ignore[no-any-return]
 

@@ -116,6 +116,34 @@ def test_new_weights_ask_nothing(name, backend, monkeypatch):
     np.testing.assert_array_equal(function(x, *third, **how), expected)
 
 
+@pytest.mark.parametrize("call", [conv, turned])
+def test_weights_that_come_once_are_read_as_they_lie(call, backend, ran):
+    x = oracle.samples((1, 160, 7, 7), np.float32)
+    shape = (960, 160, 1, 1) if call is conv else (160, 960, 1, 1)
+    first, second = (oracle.samples(shape, np.float32, seed) for seed in range(2))
+    results = []
+    for w, algorithm in ((first, "gemm"), (second, "pointwise"), (second, "gemm")):
+        results.append(call(x, w))
+        if backend == "cython":
+            ran.only(backend, algorithm)
+    np.testing.assert_array_equal(results[1], results[2])
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+@pytest.mark.parametrize("shape", [(16, 16, 1, 1), (160, 160, 1, 1), (48, 64, 3, 3), (16, 1, 3, 3)])
+def test_plans_own_their_weights(shape, seen):
+    channels = shape[0] if shape[1] == 1 else shape[1]
+    x, how = oracle.samples((1, channels, 6, 5), np.float32), {"groups": channels // shape[1]}
+    fc.conv2d(x, oracle.samples(shape, np.float32), **how)
+    w = oracle.samples(shape, np.float32, 1)
+    plans = [fc.plan_conv2d(x.shape, x.dtype, w, **how) for _ in range(seen)]
+    expected = plans[0](x)
+    assert all((plan(x) == expected).all() for plan in plans)
+    w *= 2
+    assert all((plan(x) == expected).all() for plan in plans)
+    np.testing.assert_array_equal(fc.conv2d(x, w, **how), 2 * expected)
+
+
 @pytest.mark.parametrize("kernel", ["zeros", "equal", "product", "some zeros"])
 def test_weights_of_another_form_are_asked_for(kernel):
     x, how = oracle.samples((1, 16, 40, 30), np.float32), {"groups": 16, "algorithm": "auto"}

@@ -7,6 +7,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import oracle
 import pytest
 from conftest import forget
 
@@ -137,7 +138,18 @@ def test_layers_are_remembered_with_their_bias():
     x, w = np.ones((1, 2, 4, 4)), np.ones((3, 2, 3, 3))
     zero, one = (fc.conv2d(x, w, np.full(3, b)) for b in (0.0, 1.0))
     np.testing.assert_array_equal(one, zero + 1)
-    fc.conv2d(x, w, np.zeros(3))
+    for b in (0.0, 1.0):
+        fc.conv2d(x, w, np.full(3, b))
+    assert len(planner._plans) == 2
+
+
+def test_what_differs_from_a_known_call_in_weights_only_is_remembered_when_it_comes_back():
+    x, w = np.ones((1, 2, 4, 4)), oracle.samples((3, 2, 3, 3), np.float64)
+    fc.conv2d(x, w)
+    for known in (1, 2, 2):
+        fc.conv2d(x, -w)
+        assert len(planner._plans) == known
+    fc.conv2d(x, 2 * w), fc.conv2d(x, 3 * w)
     assert len(planner._plans) == 2
 
 

@@ -136,6 +136,7 @@ def correlate(
         algorithm,
         backend,
         threads,
+        once=True,
     )
     return plan(samples, out)
 
@@ -212,6 +213,7 @@ def convolve(
         algorithm,
         backend,
         threads,
+        once=True,
     )
     return plan(samples, out)
 
@@ -287,4 +289,5 @@ def plan_correlate(
         algorithm,
         backend,
         threads,
+        once=False,
     )

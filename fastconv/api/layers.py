@@ -85,6 +85,7 @@ algorithm, backend, threads
         algorithm,
         backend,
         threads,
+        once=True,
     )
     return plan(samples, out)
 
@@ -161,6 +162,7 @@ backend, threads
         algorithm,
         backend,
         threads,
+        once=False,
     )
 
 
@@ -264,6 +266,7 @@ def conv2d(
         algorithm,
         backend,
         threads,
+        once=True,
     )
     return plan(samples, out)
 
@@ -340,6 +343,7 @@ backend, threads
         algorithm,
         backend,
         threads,
+        once=False,
     )
 
 
@@ -410,6 +414,7 @@ algorithm, backend, threads
         algorithm,
         backend,
         threads,
+        once=True,
     )
     return plan(samples, out)
 
@@ -486,4 +491,5 @@ backend, threads
         algorithm,
         backend,
         threads,
+        once=False,
     )

@@ -56,7 +56,7 @@ static double seconds(void)
 
 #define MOST_HELPERS 255
 #define ROOM_KEPT (1 << 22) /* bytes that a helper keeps at most */
-#define LOOK_OUT 1e-4       /* seconds that a helper looks out for an offer */
+#define LOOK_OUT 3e-4       /* seconds that a helper looks out for an offer */
 #define CROWDED 2e-5        /* seconds that say that another thread had the processor */
 #define GLANCES 32          /* between two looks at the clock and at other threads */
 

@@ -90,6 +90,7 @@ class Call:
             self.algorithm,
             self.backend,
             self.threads,
+            once=True,
         )
         return plan(self.samples, out)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +43,12 @@ def has_no_form(w: NDArray, x_dtype: np.dtype, compute: np.dtype) -> bool:
     """Whether `form` is sure to say so, whatever it looks for; False may mean that nobody knows."""
     if w.shape[1:3] != (1, 1):
         return True
-    rank, several = w.ndim - 3, prod(w.shape[3:]) > 1
-    corner: Any = (slice(None), 0, 0, *(0,) * rank)
-    opposite: Any = (slice(None), 0, 0, *(-1,) * rank)
-    if several and not (w[corner] != w[opposite]).any():
+    if w.size == 0 or not w.all():
         return False
-    return bool(w.all()) and _rank(w[:1], x_dtype, compute, lowrank.MOST) is None
+    corner, opposite = (0,) * w.ndim, (0, *(-1,) * (w.ndim - 1))
+    if w[0].size > 1 and w[corner] == w[opposite]:  # other groups may tell
+        return False
+    return _rank(w[:1], x_dtype, compute, lowrank.MOST) is None
 
 
 def _first(w: NDArray) -> NDArray:
