@@ -10,6 +10,7 @@ cdef extern from "tiles.h" nogil:
     enum:
         MOST_ROWS
         VECTORS
+        INTEGERS
     ctypedef struct nest_t:
         int64_t rows, row_out, row_x, kh, tap_row_x, tap_row_w
         int64_t cols, col_out, col_x, kw, tap_col_x, tap_col_w
@@ -30,6 +31,7 @@ cdef extern from "tiles.h" nogil:
     )
 
 TILE = MOST_ROWS, VECTORS  # rows and vectors of outputs whose sums stay in registers
+INTEGER_LANES = INTEGERS  # 64-bit integers that are multiplied at a time
 
 ctypedef fused item:
     float

@@ -146,7 +146,8 @@ def panel(dtype: np.dtype) -> int:
 
 def register_tile(dtype: np.dtype) -> tuple[int, int]:
     rows, vectors = _kernels().TILE
-    lanes = _kernels().VECTOR // dtype.itemsize if dtype.kind == "f" else 1
+    floats = dtype.kind == "f"
+    lanes = _kernels().VECTOR // dtype.itemsize if floats else _kernels().INTEGER_LANES
     return rows, vectors * max(lanes, 1)
 
 

@@ -60,9 +60,15 @@ typedef struct {
 #define NAMED(f) f##_float64
 #include "widths.h"
 
-/* Few processors multiply vectors of 64-bit integers. */
+/* Of 64 bits, in a vector: few processors multiply these in vectors. */
+#if defined(__AVX512DQ__) && VECTOR_BYTES == 64
+#define INTEGERS 8
+#else
+#define INTEGERS 1
+#endif
+
 #define T int64_t
-#define WIDE 1
-#define NARROW 1
+#define WIDE INTEGERS
+#define NARROW (INTEGERS > 1 ? 2 : 1)
 #define NAMED(f) f##_int64
 #include "widths.h"
