@@ -29,9 +29,9 @@ class View(NamedTuple):
     """In bytes."""
     strides: tuple[int, ...]
 
-    def of(self, arguments: tuple[Any, ...]) -> NDArray:
-        """The array in the arguments of another call."""
-        memory = arguments[self.argument]
+    def of(self, given: tuple[Any, ...]) -> NDArray:
+        """The array in what another call was given."""
+        memory = given[self.argument]
         return np.ndarray(self.shape, memory.dtype, memory, self.offset, self.strides)
 
 
@@ -50,21 +50,21 @@ class Alike(NamedTuple):
     sources: tuple[Source, ...]
     """Of all questions, in their order."""
 
-    def again(self, arguments: tuple[Any, ...], lasting: bool) -> Plan | Transposed | None:
+    def again(self, given: tuple[Any, ...], lasting: bool) -> Plan | Transposed | None:
         """What would be made for the arguments of another call with the same shapes and dtypes, for
         that call alone if it is not lasting; None where that needs another look at its weights.
         """
-        kernels = [w.of(arguments) for _, w, _ in self.sources]
+        kernels = [w.of(given) for _, w, _ in self.sources]
         if not all(map(_allows_nothing, self.sources, kernels)):
             return None
-        offsets = (bias and bias.of(arguments) for _, _, bias in self.sources)
+        offsets = (bias and bias.of(given) for _, _, bias in self.sources)
         return self.made.again(iter(zip(kernels, offsets, strict=True)), lasting)
 
 
 def find(
     made: Plan | Transposed,
     asked: validate.Question | validate.Transposition | Problem,
-    arguments: tuple[Any, ...],
+    given: tuple[Any, ...],
 ) -> Alike | None:
     """What other calls may share with this one; None where they share all, or values of weights
     decide more.
@@ -75,8 +75,8 @@ def find(
         return None
     sources = []
     for problem, w, bias in _questions(asked):
-        kernel = _view(w[0], arguments)
-        offset = None if bias is None else _view(bias, arguments)
+        kernel = _view(w[0], given)
+        offset = None if bias is None else _view(bias, given)
         if kernel is None or (offset is None) != (bias is None):
             return None
         if problem.exact or len(w) > 1 or problem.form != validate.no_form(w[0]):
@@ -103,9 +103,9 @@ def _questions(
         yield from _questions(strip.transposition)
 
 
-def _view(array: NDArray, arguments: tuple[Any, ...]) -> View | None:
+def _view(array: NDArray, given: tuple[Any, ...]) -> View | None:
     """Where an array lies in the arguments, if it does."""
-    for number, argument in enumerate(arguments):
+    for number, argument in enumerate(given):
         if type(argument) is np.ndarray and argument.dtype == array.dtype:
             offset = array.ctypes.data - argument.ctypes.data
             if argument.flags.c_contiguous and 0 <= offset < argument.nbytes:

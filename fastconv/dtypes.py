@@ -25,11 +25,13 @@ __all__ = [
 ]
 
 OBJECT = np.dtype(object)
+SUPPORTED = frozenset("?bBhHiIlLqQefdFD")
+"""NumPy's letters for what is taken everywhere; some platforms have other names for the same."""
 
 
 def supported(dtype: np.dtype) -> bool:
     """True for bool, (u)int8 to (u)int64, float16 to float64, complex64 and complex128."""
-    return dtype.kind in "biu" or (dtype.kind in "fc" and dtype.itemsize <= 8 * _parts(dtype))
+    return dtype.char in SUPPORTED or (dtype.kind in "fc" and dtype.itemsize <= 8 * _parts(dtype))
 
 
 def _parts(dtype: np.dtype) -> int:

@@ -158,7 +158,7 @@ class Plan:
 
     def bare(self) -> Plan:
         """The plan without weights, to be made again with some."""
-        self.worth, self._allocate  # found out once, for all of them
+        _ = self.worth, self._allocate  # found out once, for all of them
         return self._with(Numbers((), np.empty(0)))
 
     def _with(self, numbers: Numbers) -> Plan:

@@ -12,7 +12,8 @@ import marshal
 import os
 from collections.abc import Callable, Hashable
 from functools import lru_cache
-from operator import is_, itemgetter
+from itertools import count
+from operator import itemgetter
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -63,12 +64,19 @@ NUMBERS = frozenset((bool, float, complex))
 Gradient = WeightGradient | DepthwiseGradient
 Made = TypeVar("Made", Plan, Transposed, Gradient)
 Asked = TypeVar("Asked", validate.Question, validate.Transposition, Problem)
+Checked = tuple[str | int | tuple[int, ...] | np.dtype, ...]
+"""Of arguments: names, ranks, shapes and dtypes, which say themselves what they are."""
 
 _plans: dict[int, tuple[Any, int, Hashable]] = {}
 """By the hash of what was said, or the next number: weights that differ so little that hashes do
 not tell are compared with two others at most.
 """
-_choices: dict[tuple[Any, ...], tuple[tuple[Any, ...], Hashable]] = {}
+_choices: dict[tuple[int, ...], tuple[tuple[Any, ...], int]] = {}
+"""Choices that are hashable and the number of what they say, by the names that Python has for these
+objects, which keep them as long as they are here.
+"""
+_numbers: dict[Hashable, int] = {}
+_count = count()
 _large: dict[int, bool] = {}
 """Hashes of calls that are not remembered yet."""
 _alike: dict[Hashable, Alike] = {}
@@ -78,7 +86,8 @@ _lock = Lock()
 
 def make_plan(
     ask: Callable[..., validate.Question],
-    arguments: tuple[Any, ...],
+    checked: Checked,
+    given: tuple[Any, ...],
     options: dict[str, Any],
     algorithm: str,
     backend: str | None,
@@ -86,39 +95,45 @@ def make_plan(
     *,
     once: bool,
 ) -> Plan:
-    """The plan for ``ask(*arguments, **options)``; it may use the caller's weights where it is called
-    once, before they can change.
+    """The plan for ``ask(*checked, *given, **options)``; where it is called once, before weights
+    can change, it may use those of the caller.
     """
-    return _remembered(_answer, ask, arguments, options, algorithm, backend, threads, once)
+    return _remembered(_answer, ask, checked, given, options, algorithm, backend, threads, once)
 
 
 def make_transposed(
     ask: Callable[..., validate.Transposition],
-    arguments: tuple[Any, ...],
+    checked: Checked,
+    given: tuple[Any, ...],
     options: dict[str, Any],
     algorithm: str,
     backend: str | None,
     threads: int | None,
 ) -> Transposed:
-    """The plans for ``ask(*arguments, **options)``, to be called once, before weights can change."""
-    return _remembered(_transpose, ask, arguments, options, algorithm, backend, threads, once=True)
+    """The plans for ``ask(*checked, *given, **options)``, to be called once, before weights can
+    change.
+    """
+    return _remembered(
+        _transpose, ask, checked, given, options, algorithm, backend, threads, once=True
+    )
 
 
 def make_weight_gradient(
     ask: Callable[..., Problem],
-    arguments: tuple[Any, ...],
+    checked: Checked,
     options: dict[str, Any],
     backend: str | None,
     threads: int | None,
 ) -> Gradient:
-    """The sums for ``ask(*arguments, **options)``."""
-    return _remembered(_sum, ask, arguments, options, "auto", backend, threads, once=True)
+    """The sums for ``ask(*checked, **options)``."""
+    return _remembered(_sum, ask, checked, (), options, "auto", backend, threads, once=True)
 
 
 def _remembered(
     answer: Callable[[Asked, str, str, int | None], Made],
     ask: Callable[..., Asked],
-    arguments: tuple[Any, ...],
+    checked: Checked,
+    given: tuple[Any, ...],
     options: dict[str, Any],
     algorithm: str,
     backend: str | None,
@@ -129,9 +144,9 @@ def _remembered(
     chosen = config.resolve_backend(backend)
     choices = (ask.__name__, *options.values(), algorithm, chosen, threads)
     try:
-        said: tuple[Hashable, ...] = (_choices_said(choices), *map(_said, arguments))
+        said: tuple[Hashable, ...] = (_choices_said(choices), *checked, *map(_said, given))
     except TypeError:
-        return answer(ask(*arguments, **options), algorithm, chosen, threads)
+        return answer(ask(*checked, *given, **options), algorithm, chosen, threads)
     first = hash(said)
     for place in (first, first + 1):
         remembered = _plans.get(place)
@@ -139,16 +154,16 @@ def _remembered(
             break
         if remembered[2] == said:
             return remembered[0]  # type: ignore[no-any-return]
-    shapes = (said[0], *map(_shape_said, arguments, said[1:]))
+    shapes = (said[0], *checked, *map(_shape_said, given, said[1 + len(checked) :]))
     known = _alike.get(shapes)
-    nbytes = sum([value.nbytes for value in arguments if type(value) is np.ndarray])
+    nbytes = sum([value.nbytes for value in given if type(value) is np.ndarray])
     new = known is None or not once
     remember = (new and nbytes <= LARGE) or _seen_before(place)
-    made: Any = None if known is None else known.again(arguments, lasting=remember or not once)
+    made: Any = None if known is None else known.again(given, lasting=remember or not once)
     if made is None:
-        asked = ask(*arguments, **options)
+        asked = ask(*checked, *given, **options)
         made = answer(asked, algorithm, chosen, threads)
-        _keep_alike(shapes, alike.find(made, asked, arguments))
+        _keep_alike(shapes, alike.find(made, asked, given))
     if remember:
         _keep_plan(place, made, nbytes + made.weight_bytes, said)
     return made  # type: ignore[no-any-return]
@@ -194,11 +209,11 @@ def _seen_before(call: int) -> bool:
 def _said(value: Any) -> Hashable:
     """What differs where values do (1 from 1.0 and True, and 0.0 from -0.0)."""
     kind = type(value)
-    if kind in ITSELF or (kind is tuple and WHOLE.issuperset(map(type, value))):
-        return value  # type: ignore[no-any-return]
     if kind is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
         large = value.nbytes > HASHED and value.flags.c_contiguous
         return value.shape, value.dtype, _Bits(value) if large else value.tobytes()
+    if kind in ITSELF or (kind is tuple and WHOLE.issuperset(map(type, value))):
+        return value  # type: ignore[no-any-return]
     if isinstance(value, np.dtype):
         return value
     if kind in NUMBERS:
@@ -246,19 +261,31 @@ def _keep(said: tuple[Any, ...]) -> None:
             part.keep()
 
 
-def _choices_said(choices: tuple[Any, ...]) -> Hashable:
-    """`_said`, but for choices that are the very objects of an earlier call, as defaults are."""
+def _choices_said(choices: tuple[Any, ...]) -> int:
+    """A number for what they say: the same as long as it is remembered, and never another one's."""
+    names = tuple(map(id, choices))
+    known = _choices.get(names)
+    if known is not None:
+        return known[1]
+    said = _said(choices)
+    with _lock:
+        if len(_numbers) >= KEPT:
+            _numbers.clear()
+        number = _numbers.setdefault(said, next(_count))
+        if len(_choices) >= KEPT:
+            _choices.clear()
+        if _is_hashable(choices):
+            _choices[names] = choices, number
+    return number
+
+
+def _is_hashable(choices: tuple[Any, ...]) -> bool:
+    """Whether they cannot change."""
     try:
-        earlier, said = _choices.get(choices, ((), None))
+        hash(choices)
     except TypeError:  # a list
-        return _said(choices)
-    if not (earlier and all(map(is_, choices, earlier))):
-        said = _said(choices)
-        with _lock:
-            if len(_choices) >= KEPT:
-                _choices.clear()
-            _choices[choices] = choices, said
-    return said
+        return False
+    return True
 
 
 def _forget() -> None:

@@ -120,7 +120,8 @@ def correlate(
     samples = validate.array(x, "correlate: x")
     plan = make_plan(
         validate.correlation,
-        ("correlate", samples.shape, samples.dtype, w),
+        ("correlate", samples.shape, samples.dtype),
+        (w,),
         {
             "flip": False,
             "axes": axes,
@@ -197,7 +198,8 @@ def convolve(
     samples = validate.array(x, "convolve: x")
     plan = make_plan(
         validate.correlation,
-        ("convolve", samples.shape, samples.dtype, w),
+        ("convolve", samples.shape, samples.dtype),
+        (w,),
         {
             "flip": True,
             "axes": axes,
@@ -272,8 +274,8 @@ def plan_correlate(
             "correlate",
             validate.shape(x_shape, "plan_correlate: x_shape"),
             validate.dtype_named(x_dtype, "plan_correlate: x_dtype"),
-            w,
         ),
+        (w,),
         {
             "flip": False,
             "axes": axes,

@@ -70,7 +70,8 @@ algorithm, backend, threads
     samples = validate.array(x, "conv1d: x")
     plan = make_plan(
         validate.convolution,
-        ("conv1d", 1, samples.shape, samples.dtype, w, bias),
+        ("conv1d", 1, samples.shape, samples.dtype),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,
@@ -145,9 +146,8 @@ backend, threads
             1,
             validate.shape(x_shape, "plan_conv1d: x_shape"),
             validate.dtype_named(x_dtype, "plan_conv1d: x_dtype"),
-            w,
-            bias,
         ),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,
@@ -251,7 +251,8 @@ def conv2d(
     samples = validate.array(x, "conv2d: x")
     plan = make_plan(
         validate.convolution,
-        ("conv2d", 2, samples.shape, samples.dtype, w, bias),
+        ("conv2d", 2, samples.shape, samples.dtype),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,
@@ -326,9 +327,8 @@ backend, threads
             2,
             validate.shape(x_shape, "plan_conv2d: x_shape"),
             validate.dtype_named(x_dtype, "plan_conv2d: x_dtype"),
-            w,
-            bias,
         ),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,
@@ -399,7 +399,8 @@ algorithm, backend, threads
     samples = validate.array(x, "conv3d: x")
     plan = make_plan(
         validate.convolution,
-        ("conv3d", 3, samples.shape, samples.dtype, w, bias),
+        ("conv3d", 3, samples.shape, samples.dtype),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,
@@ -474,9 +475,8 @@ backend, threads
             3,
             validate.shape(x_shape, "plan_conv3d: x_shape"),
             validate.dtype_named(x_dtype, "plan_conv3d: x_dtype"),
-            w,
-            bias,
         ),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,

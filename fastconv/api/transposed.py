@@ -68,7 +68,8 @@ algorithm, backend, threads
     samples = validate.array(x, "conv_transpose1d: x")
     transposed = make_transposed(
         validate.transposition,
-        ("conv_transpose1d", 1, samples.shape, samples.dtype, w, bias),
+        ("conv_transpose1d", 1, samples.shape, samples.dtype),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,
@@ -172,7 +173,8 @@ def conv_transpose2d(
     samples = validate.array(x, "conv_transpose2d: x")
     transposed = make_transposed(
         validate.transposition,
-        ("conv_transpose2d", 2, samples.shape, samples.dtype, w, bias),
+        ("conv_transpose2d", 2, samples.shape, samples.dtype),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,
@@ -243,7 +245,8 @@ algorithm, backend, threads
     samples = validate.array(x, "conv_transpose3d: x")
     transposed = make_transposed(
         validate.transposition,
-        ("conv_transpose3d", 3, samples.shape, samples.dtype, w, bias),
+        ("conv_transpose3d", 3, samples.shape, samples.dtype),
+        (w, bias),
         {
             "stride": stride,
             "padding": padding,

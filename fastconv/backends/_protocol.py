@@ -197,8 +197,8 @@ class Backend(Protocol):
     HAND_OVER: float
     """Seconds of work that a thread must save to be worth its part of a recording."""
     IN_ORDER: bool
-    """Whether ``contract_channels`` and ``contract_planes`` sum channels in the same order: the same
-    samples and weights give the same bits."""
+    """Whether ``contract_channels`` and ``contract_planes`` sum channels in the same order: the
+    same samples and weights give the same bits."""
 
     def unavailable(self) -> str | None:
         """Why this installation cannot run it and what would help, or None if it can."""

@@ -74,7 +74,8 @@ class Call:
         axes = self.axes if axes is None else axes
         plan = make_plan(
             validate.correlation,
-            (self.name, self.samples.shape, self.samples.dtype, w),
+            (self.name, self.samples.shape, self.samples.dtype),
+            (w,),
             {
                 "flip": False,
                 "axes": axes,

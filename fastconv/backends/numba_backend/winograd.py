@@ -170,7 +170,8 @@ def evaluate_kernels(
             with builder.if_then(builder.icmp_signed("==", size, integer(m))):
                 rows = [transform.times(matrix, weights[r : r + 3]) for r in (0, 3, 6)]
                 cols = [transform.times(matrix, list(col)) for col in zip(*rows, strict=True)]
-                for place, value in enumerate(value for row in zip(*cols, strict=True) for value in row):
+                values = [value for row in zip(*cols, strict=True) for value in row]
+                for place, value in enumerate(values):
                     offset = builder.add(at, builder.mul(integer(place), step))
                     transform.store(value, builder.gep(points, [offset]))
         return context.get_dummy_value()

@@ -242,7 +242,8 @@ def _input(
     gy = validate.array(grad_output, f"{name}: grad_output")
     transposed = make_transposed(
         validate.input_gradient,
-        (name, rank, validate.shape(input_size, f"{name}: input_size"), weight, gy.shape, gy.dtype),
+        (name, rank, validate.shape(input_size, f"{name}: input_size"), gy.shape, gy.dtype),
+        (weight,),
         {
             "out_dtype": validate.output_dtype(out, f"{name}: out"),
             **how,
