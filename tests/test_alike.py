@@ -35,6 +35,7 @@ CALLS = {
     "depthwise": (conv, (2, 16, 9, 11), (16, 1, 3, 3), {"groups": 16, "algorithm": "depthwise"}),
     "depthwise, direct": (conv, (2, 16, 9, 11), (16, 1, 3, 3), {"groups": 16, "padding": 1}),
     "depthwise, large": (conv, (2, 16, 9, 11), (16, 1, 5, 5), {"groups": 16, "padding": 2}),
+    "fft": (conv, (2, 1, 40, 41), (3, 1, 9, 9), {"padding": 4, "algorithm": "fft"}),
     "last": (conv, (2, 9, 11, 16), (24, 16, 3, 3), {"layout": "NHWC", "activation": "relu"}),
     "transposed": (turned, (2, 16, 9, 11), (16, 24, 3, 3), {"stride": 2, "padding": 1}),
     "transposed, gaps": (turned, (2, 16, 5, 6), (16, 8, 1, 1), {"stride": 2}),

@@ -15,25 +15,26 @@ cdef extern from "ffts.h" nogil:
         const fourier_t *f, double *out, const double *x, const double *spectrum,
         const double *twiddles, double *buffer
     )
+    bint finish_float32(
+        float *out, int64_t rows, int64_t row, int64_t cols, int64_t col, float bias
+    )
+    bint finish_float64(
+        double *out, int64_t rows, int64_t row, int64_t cols, int64_t col, double bias
+    )
 
-ctypedef fused real:
-    float
-    double
+ctypedef struct sums_t:
+    Py_ssize_t lengths[4]
+    Py_ssize_t steps[4]
+    Py_ssize_t bias
 
 
-def fourier(
-    real[:, :, :] out,
-    const real[:, :, :] x,
-    const real[:, :, :] spectrum,
-    const real[::1] twiddles,
-    real[::1] buffer,
-    Py_ssize_t n,
-    bint forward,
-    bint inverse,
-):
-    """Transform, and where both ways are asked for, multiply by the spectrum between them."""
-    cdef Py_ssize_t size = sizeof(real)
-    cdef fourier_t f = fourier_t(
+cdef fourier_t fourier_of(
+    const Py_buffer *out, const Py_buffer *x, const Py_buffer *spectrum,
+    Py_ssize_t n, bint forward, bint inverse,
+) noexcept:
+    """Return extents and steps of a transform, or of both ways and a product between them."""
+    cdef Py_ssize_t size = out.itemsize
+    return fourier_t(
         n, out.shape[2], x.shape[1], out.shape[1],
         n - x.shape[1] + out.shape[1] if forward and inverse else n,
         x.strides[0] // size, x.strides[1] // size, x.strides[2] // size,
@@ -41,12 +42,32 @@ def fourier(
         spectrum.strides[0] // size, spectrum.strides[1] // size, spectrum.strides[2] // size,
         forward, inverse,
     )
-    with nogil:
-        if real is float:
-            fft_fourier_float32(
-                &f, &out[0, 0, 0], &x[0, 0, 0], &spectrum[0, 0, 0], &twiddles[0], &buffer[0]
-            )
-        else:
-            fft_fourier_float64(
-                &f, &out[0, 0, 0], &x[0, 0, 0], &spectrum[0, 0, 0], &twiddles[0], &buffer[0]
-            )
+
+
+cdef sums_t sums_of(const Py_buffer *out, const Py_buffer *bias) noexcept:
+    """Return extents and steps of sums `(channels, *axes)`, of three axes, and of their bias."""
+    cdef sums_t n
+    cdef int axis
+    for axis in range(4):
+        n.lengths[axis] = out.shape[axis]
+        n.steps[axis] = out.strides[axis] // out.itemsize
+    n.bias = bias.strides[0] // bias.itemsize
+    return n
+
+
+cdef bint run_finish(floating *out, const floating *bias, const sums_t *n) noexcept nogil:
+    cdef Py_ssize_t channel, plane
+    cdef bint finite = True
+    cdef floating *to
+    for channel in range(n.lengths[0]):
+        for plane in range(n.lengths[1]):
+            to = out + channel * n.steps[0] + plane * n.steps[1]
+            if floating is float:
+                finite &= finish_float32(
+                    to, n.lengths[2], n.steps[2], n.lengths[3], n.steps[3], bias[channel * n.bias]
+                )
+            else:
+                finite &= finish_float64(
+                    to, n.lengths[2], n.steps[2], n.lengths[3], n.steps[3], bias[channel * n.bias]
+                )
+    return finite

@@ -1,4 +1,3 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 # cython: freethreading_compatible=True
 include "_kernels.pxi"
-include "_fourier.pxi"

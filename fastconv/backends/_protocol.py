@@ -66,11 +66,14 @@ let go of the GIL, and touch nothing but the array that they fill.
 component: floats, all of one shape and dtype, of which ``out`` may be one.  Where squares leave the
 range of floats, lengths do not.
 
-A ``recording`` takes calls of ``correlate`` and ``correlate_sparse``, of the ``contract`` and
-Winograd kernels, ``extend`` and ``store``, and runs none of them (sums count as finite); later it
-runs them piece by piece, as often as it is asked to, on other arrays that lie alike, on any thread,
-with the same bits.  What is neither of its arrays, nor in the room between steps, stays what and
-where it is.
+``finish`` adds ``bias``, one for each channel, to sums ``(channels, *axes)`` of three axes, floats,
+and says whether all of them are finite then.
+
+A ``recording`` takes calls of ``correlate`` and ``correlate_sparse``, of the ``contract``, Winograd
+and Fourier kernels, ``extend``, ``store`` and ``finish``, and runs none of them (sums count as
+finite); later it runs them piece by piece, as often as it is asked to, on other arrays that lie
+alike, on any thread, with the same bits.  What is neither of its arrays, nor in the room between
+steps, stays what and where it is.
 
 Of the Fourier kernels, the caller promises
     - arrays are float32 or float64, aligned, ``(2, rows, columns)``: a plane of real and one of
@@ -294,6 +297,9 @@ class Backend(Protocol):
 
     def lengths(self, out: NDArray, parts: Sequence[NDArray]) -> None:
         """The lengths of vectors from their components."""
+
+    def finish(self, out: NDArray, bias: NDArray) -> bool:
+        """Sums with their bias, and whether all of them are finite."""
 
     def recording(
         self, arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray

@@ -4,9 +4,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, strcmp
 
-from numpy import array, dtype, int64, ndarray
-
-from .. import scratch
+from numpy import array, int64, ndarray
 
 cdef enum:
     OUT
@@ -18,8 +16,6 @@ cdef enum:  # of `scratch.py`
 
 cdef enum:  # of `recorded.py`
     MOST_PIECES = 256
-
-BYTES = dtype("u1")
 
 ctypedef struct memory_t:
     uintptr_t start
@@ -134,6 +130,8 @@ cdef class Recording(Kernels):
             if placed.places[i].memory > self.room:
                 self.kept.append(<object> operands.arrays[i].obj)
         self.whole &= placed.places[0].memory <= self.room
+        if step.kernel == FOURIER:  # whose last operand is written to
+            self.whole &= placed.places[3].memory == self.room
         self.parts.append((<const char *> &placed)[:sizeof(placed)])
         return True
 

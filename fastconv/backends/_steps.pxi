@@ -5,6 +5,9 @@ A call makes its step and runs it.
 
 from numpy import dtype, zeros
 
+from .. import scratch
+from . import fourier
+
 cdef enum:
     COPY
     NEST
@@ -12,6 +15,8 @@ cdef enum:
     WEIGHTS
     SAMPLES
     OUTPUTS
+    FOURIER
+    FINISH
 
 ctypedef struct step_t:
     int kernel
@@ -22,10 +27,14 @@ ctypedef struct step_t:
     contract_t product
     panels_t panels
     planes_t planes_and_tiles
+    fourier_t fourier
+    const void *twiddles
+    sums_t sums
     const int64_t *loops
     Py_ssize_t n_loops
 
 
+BYTES = dtype("u1")
 ZEROS = {dtype(kind): zeros(1, kind) for kind in ("f4", "f8")}
 """What sums start from that have no bias."""
 
@@ -42,6 +51,20 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
         return run_outputs(
             <float *> at[0], <const float *> at[1], <const float *> at[2], &s.planes_and_tiles
         )
+    elif s.kernel == FOURIER and s.kind == b"f":
+        fft_fourier_float32(
+            &s.fourier, <float *> at[0], <const float *> at[1], <const float *> at[2],
+            <const float *> s.twiddles, <float *> at[3],
+        )
+    elif s.kernel == FOURIER:
+        fft_fourier_float64(
+            &s.fourier, <double *> at[0], <const double *> at[1], <const double *> at[2],
+            <const double *> s.twiddles, <double *> at[3],
+        )
+    elif s.kernel == FINISH and s.kind == b"f":
+        return run_finish(<float *> at[0], <const float *> at[1], &s.sums)
+    elif s.kernel == FINISH:
+        return run_finish(<double *> at[0], <const double *> at[1], &s.sums)
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
@@ -177,6 +200,41 @@ cdef class Kernels:
         step.planes_and_tiles = planes_of(&operands.arrays[0], &operands.arrays[1])
         step.planes_and_tiles.bias_group = operands.arrays[2].strides[0] // sizeof(float)
         step.planes_and_tiles.relu = relu
+        return self.add(operands, &step, None) != 0
+
+    def transform(self, out, x, bint inverse):
+        n = x.shape[1] if inverse else out.shape[1]
+        self.transform_columns(out, x, x, n, not inverse, inverse)
+
+    def filter_columns(self, out, x, spectrum):
+        self.transform_columns(out, x, spectrum, spectrum.shape[1], True, True)
+
+    cdef int transform_columns(
+        self, out, x, spectrum, Py_ssize_t n, bint forward, bint inverse
+    ) except -1:
+        """Transform, and where both ways are asked for, multiply by the spectrum between them."""
+        cdef Operands operands
+        cdef step_t step
+        cdef const unsigned char[::1] twiddles = fourier.twiddles(n, out.dtype.name).view(BYTES)
+        mark = scratch.mark()
+        try:
+            operands = Operands(out, x, spectrum, scratch.empty(*fourier.room(n, out.dtype)))
+            step.kernel = FOURIER
+            step.kind = letter(operands.arrays)
+            step.fourier = fourier_of(
+                &operands.arrays[0], &operands.arrays[1], &operands.arrays[2], n, forward, inverse
+            )
+            step.twiddles = &twiddles[0]
+            return self.add(operands, &step, twiddles)
+        finally:
+            scratch.release(mark)
+
+    def finish(self, out, bias):
+        cdef Operands operands = Operands(out, bias)
+        cdef step_t step
+        step.kernel = FINISH
+        step.kind = letter(operands.arrays)
+        step.sums = sums_of(&operands.arrays[0], &operands.arrays[1])
         return self.add(operands, &step, None) != 0
 
 

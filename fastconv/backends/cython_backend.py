@@ -16,7 +16,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from . import fourier, numpy_backend
+from . import numpy_backend
 from ._protocol import Rates, Recording
 from .loop_nest import flat
 from .window_nest import window_nest
@@ -36,6 +36,7 @@ __all__ = [
     "describe",
     "extend",
     "filter_columns",
+    "finish",
     "lengths",
     "panel",
     "recording",
@@ -58,7 +59,7 @@ RATES = Rates(
     call=6e-6,
     one_row=1.35,
     sparse=2.0,
-    operation=3.3e-11,
+    operation=2.25e-11,
     addition=1.3e-10,
 )
 STRIPS = 1 << 17
@@ -222,19 +223,16 @@ def recording(
 
 
 def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
-    n = x.shape[1] if inverse else out.shape[1]
-    _fourier(out, x, x, n, not inverse, inverse)
+    _kernels().now.transform(out, x, inverse)
 
 
 def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
-    _fourier(out, x, spectrum, spectrum.shape[1], True, True)
+    _kernels().now.filter_columns(out, x, spectrum)
 
 
-def _fourier(
-    out: NDArray, x: NDArray, spectrum: NDArray, n: int, forward: bool, inverse: bool
-) -> None:
-    twiddles, scratch = fourier.twiddles(n, x.dtype.name), fourier.scratch(n, x.dtype)
-    _kernels().fourier(out, x, spectrum, twiddles, scratch, n, forward, inverse)
+def finish(out: NDArray, bias: NDArray) -> bool:
+    finite: bool = _kernels().now.finish(out, bias)
+    return finite
 
 
 def winograd_weights(values: NDArray, w: NDArray) -> None:

@@ -1,4 +1,5 @@
-/* The Fourier transforms of the compiled backend for both float types; included after tiles.h. */
+/* The Fourier transforms of the compiled backend, and what follows them, for both float types; included
+ * after tiles.h. */
 
 #include <string.h>
 
@@ -25,3 +26,13 @@ typedef struct {
 #define PLACE int64_t
 #define NAME(f) fft_##f##_float64
 #include "fft.h"
+
+#define T float
+#define LANES (VECTOR_BYTES / 4)
+#define NAME(f) f##_float32
+#include "finish.h"
+
+#define T double
+#define LANES (VECTOR_BYTES / 8)
+#define NAME(f) f##_float64
+#include "finish.h"

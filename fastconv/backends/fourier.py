@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LENGTHS", "order", "scratch", "twiddles"]
+__all__ = ["LENGTHS", "order", "room", "twiddles"]
 
 _LAST = (3, 4, 5, 6, 8)
 """Radices of the pass without twiddles."""
@@ -41,6 +41,8 @@ def twiddles(n: int, dtype: str) -> NDArray:
     return np.concatenate(tables).astype(dtype)
 
 
-def scratch(n: int, dtype: np.dtype) -> NDArray:
-    """Room for ``n`` pairs of the widest vectors, as many factors, and one more pair."""
-    return np.empty((4 * n + 2) * 64 // dtype.itemsize, dtype)
+def room(n: int, dtype: np.dtype) -> tuple[tuple[int], np.dtype]:
+    """The shape and dtype of what a transform of ``n`` needs beside its arrays: ``n`` pairs of the
+    widest vectors, as many factors, and one more pair.
+    """
+    return ((4 * n + 2) * 64 // dtype.itemsize,), dtype

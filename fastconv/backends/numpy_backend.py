@@ -38,6 +38,7 @@ __all__ = [
     "describe",
     "extend",
     "filter_columns",
+    "finish",
     "lengths",
     "panel",
     "recording",
@@ -403,6 +404,12 @@ def _part(x: NDArray, axis: int, start: int, length: int) -> NDArray:
     where: list[Any] = [..., slice(start, start + length), *(slice(None),) * (-1 - axis)]
     part: NDArray = x[tuple(where)]
     return part
+
+
+def finish(out: NDArray, bias: NDArray) -> bool:
+    with np.errstate(invalid="ignore", over="ignore"):
+        out += bias[:, None, None, None]
+        return bool(np.isfinite(out).all())
 
 
 def winograd_weights(values: NDArray, w: NDArray) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import parallel
-from .. import fourier, numpy_backend
+from .. import numpy_backend
 from .._protocol import Rates
 from ..loop_nest import flat
 from ..window_nest import window_nest
@@ -34,6 +34,7 @@ __all__ = [
     "describe",
     "extend",
     "filter_columns",
+    "finish",
     "lengths",
     "panel",
     "recording",
@@ -56,7 +57,7 @@ RATES = Rates(
     call=1.4e-5,
     one_row=1.6,
     sparse=2.1,
-    operation=5.2e-11,
+    operation=3.4e-11,
     addition=1.85e-10,
 )
 STRIPS = 1 << 19
@@ -95,6 +96,7 @@ def warmup() -> None:
         entry("contract", dtype)
         entry("depthwise", dtype)
         entry("roots", dtype)
+        entry("sums", dtype)
     entry("winograd", "weights")
     entry("winograd", "samples")
     entry("winograd", "outputs")
@@ -124,7 +126,10 @@ contract_outputs = now.contract_outputs
 contract_planes = now.contract_planes
 contract_taps = now.contract_taps
 extend = now.extend
+filter_columns = now.filter_columns
+finish = now.finish
 store = now.store
+transform = now.transform
 winograd_weights = now.winograd_weights
 winograd_samples = now.winograd_samples
 winograd_outputs = now.winograd_outputs
@@ -143,22 +148,6 @@ def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
 
 
 recording = Recording
-
-
-def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
-    n = x.shape[1] if inverse else out.shape[1]
-    _fourier(out, x, x, n, not inverse, inverse)
-
-
-def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
-    _fourier(out, x, spectrum, spectrum.shape[1], True, True)
-
-
-def _fourier(
-    out: NDArray, x: NDArray, spectrum: NDArray, n: int, forward: bool, inverse: bool
-) -> None:
-    twiddles, scratch = fourier.twiddles(n, x.dtype.name), fourier.scratch(n, x.dtype)
-    entry("fft", x.dtype)(out, x, spectrum, twiddles, scratch, n, forward, inverse)
 
 
 def window_sums(

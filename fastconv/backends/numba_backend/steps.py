@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from ... import parallel, scratch
-from .. import contraction, numpy_backend
+from .. import contraction, fourier, numpy_backend
 from ..loop_nest import LoopNest, flat, loop_nest
 from ..sparse_nest import sparse_nest
 from .entry import entry
@@ -28,6 +28,8 @@ RANK = 5
 SHORT = 64
 """Items of a row below which it is copied together with those that follow it."""
 BYTES = np.dtype("u1")
+FEW = 4
+"""Operands of kernels that write to none but the first one; others write to the last one, too."""
 ROOM = -1
 """The number of the memory between steps; the result, the inputs and weights count from 0."""
 
@@ -176,6 +178,24 @@ class Kernels:
         self.add(code, (out, x), tuple(tables), cval)
         return True
 
+    def transform(self, out: NDArray, x: NDArray, inverse: bool) -> None:
+        n = x.shape[1] if inverse else out.shape[1]
+        self._fourier((out, x, x), n, not inverse, inverse)
+
+    def filter_columns(self, out: NDArray, x: NDArray, spectrum: NDArray) -> None:
+        self._fourier((out, x, spectrum), spectrum.shape[1], True, True)
+
+    def _fourier(self, arrays: tuple[NDArray, ...], n: int, forward: bool, inverse: bool) -> None:
+        dtype = arrays[0].dtype
+        mark = scratch.mark()
+        room = scratch.empty(*fourier.room(n, dtype))
+        twiddles = fourier.twiddles(n, dtype.name)
+        self.add(entry("fft", dtype), (*arrays, twiddles, room), n, forward, inverse)
+        scratch.release(mark)
+
+    def finish(self, out: NDArray, bias: NDArray) -> bool:
+        return self.add(entry("sums", out.dtype), (out, bias))
+
     def winograd_weights(self, values: NDArray, w: NDArray) -> None:
         self.add(entry("winograd", "weights"), (values, w))
 
@@ -247,6 +267,8 @@ class Recording(Kernels):
                 places.append(place)
                 arguments[number] = None
         self._whole &= arguments[0] is None
+        if len(operands) > FEW:
+            self._whole &= arguments[len(operands) - 1] is None
         self._steps.append(Step(code, arguments, places))
         return True
 
