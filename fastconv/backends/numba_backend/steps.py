@@ -188,10 +188,12 @@ class Kernels:
     def _fourier(self, arrays: tuple[NDArray, ...], n: int, forward: bool, inverse: bool) -> None:
         dtype = arrays[0].dtype
         mark = scratch.mark()
-        room = scratch.empty(*fourier.room(n, dtype))
-        twiddles = fourier.twiddles(n, dtype.name)
-        self.add(entry("fft", dtype), (*arrays, twiddles, room), n, forward, inverse)
-        scratch.release(mark)
+        try:
+            room = scratch.empty(*fourier.room(n, dtype))
+            twiddles = fourier.twiddles(n, dtype.name)
+            self.add(entry("fft", dtype), (*arrays, twiddles, room), n, forward, inverse)
+        finally:
+            scratch.release(mark)
 
     def finish(self, out: NDArray, bias: NDArray) -> bool:
         return self.add(entry("sums", out.dtype), (out, bias))
