@@ -48,9 +48,12 @@ def record(
         recording = backend.recording(arrays, weights, room)
         if recording is None:
             return None
-        for piece in pieces:
-            piece(cast(Backend, recording))
-            recording.end_piece()
+        try:
+            for piece in pieces:
+                piece(cast(Backend, recording))
+                recording.end_piece()
+        except scratch.NoRoomError:
+            return None
     return Recorded(recording, len(pieces)) if recording.end() else None
 
 

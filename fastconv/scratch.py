@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KEPT", "apart", "empty", "empty_like", "lined_up", "mark", "release"]
+__all__ = ["KEPT", "NoRoomError", "apart", "empty", "empty_like", "lined_up", "mark", "release"]
 
 KEPT = 1 << 22
 """Bytes that a thread keeps at most."""
@@ -34,10 +34,15 @@ def lined_up(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LINE)
 
 
+class NoRoomError(Exception):
+    """A stack `apart` has no room for an array."""
+
+
 class _Stack(threading.local):
     memory = np.empty(0, np.uint8)
     used = 0
     least = SMALL
+    apart = False
 
 
 _stack = _Stack()
@@ -56,11 +61,11 @@ def release(used: int) -> None:
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """An array of anything, in C order."""
     nbytes = prod(shape) * dtype.itemsize
-    if nbytes < _stack.least or nbytes > KEPT or dtype.hasobject:
-        return np.empty(shape, dtype)
     start = _stack.used
     stop = start + -(-nbytes // LINE) * LINE
-    if stop > KEPT:
+    if stop > KEPT and _stack.apart:
+        raise NoRoomError
+    if nbytes < _stack.least or stop > KEPT or dtype.hasobject:
         return np.empty(shape, dtype)
     if stop > _stack.memory.size:
         memory = np.empty(min(2 * stop, KEPT) + LINE, np.uint8)
@@ -71,18 +76,20 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
 
 @contextmanager
 def apart() -> Iterator[NDArray]:
-    """Hand out all that fits from one stack of its own, small arrays too, and say which that is.
+    """Hand out all from one stack of its own, small arrays too, and say which that is.
 
-    Its pages become memory when they are touched.
+    What does not fit raises `NoRoomError`.  Its pages become memory when they are touched.
     """
     from mmap import mmap
 
     kept = _stack.memory, _stack.used
-    _stack.memory, _stack.used, _stack.least = np.frombuffer(mmap(-1, KEPT), np.uint8), 0, 0
+    _stack.memory, _stack.used = np.frombuffer(mmap(-1, KEPT), np.uint8), 0
+    _stack.least, _stack.apart = 0, True
     try:
         yield _stack.memory
     finally:
-        (_stack.memory, _stack.used), _stack.least = kept, SMALL
+        _stack.memory, _stack.used = kept
+        _stack.least, _stack.apart = SMALL, False
 
 
 def empty_like(array: NDArray, shape: Sequence[int]) -> NDArray:

@@ -191,9 +191,9 @@ static ALWAYS_INLINE void weights_2(wino_t *to, const int step, wino_t a, wino_t
     to[3 * step] = c;
 }
 
-/* Weights of a panel for some channels in, taps in the order of memory if they are neighbours: a row of
- * output channels for each. */
-static void taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_t channels)
+/* Weights of a panel for some channels in: a row of output channels for each.  Taps that are neighbours
+ * come in the order of memory; whether that is the last one first. */
+static int taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_t channels)
 {
     turn_t *turn = turn_for('f', 'f');
     const int64_t size = sizeof(float);
@@ -203,22 +203,23 @@ static void taps_of_panel(float *taps, const float *w, const kernels_t *n, int64
         for (int64_t c = 0; c < channels; c += together)
             turn((char *)(taps + c * TAPS * PANEL), (const char *)(first + c * n->in),
                  together * TAPS, PANEL * size, PANEL, n->out * size);
-        return;
+        return n->col < 0;
     }
     for (int64_t c = 0; c < channels; c++)
         for (int t = 0; t < TAPS; t++, taps += PANEL)
             for (int k = 0; k < PANEL; k++)
                 taps[k] = w[c * n->in + t / 3 * n->row + t % 3 * n->col + k * n->out];
+    return 0;
 }
 
 static ALWAYS_INLINE void winograd_weights(float *out, const float *w, const kernels_t *n, const int m)
 {
-    const int side = m + 2, backwards = n->row == -3 && n->col == -1 && turn_for('f', 'f');
+    const int side = m + 2;
     float taps[NEAR_CHANNELS * TAPS * PANEL];
     for (int64_t done = 0; done < n->channels_in; done += NEAR_CHANNELS) {
         const int64_t left = n->channels_in - done;
         const int64_t some = left < NEAR_CHANNELS ? left : NEAR_CHANNELS;
-        taps_of_panel(taps, w + done * n->in, n, some);
+        const int backwards = taps_of_panel(taps, w + done * n->in, n, some);
         for (int64_t next = 0; next < 2 * some; next++) {
             const int64_t place = next / 2 * TAPS * PANEL + next % 2 * CHANNELS;
             float *to = out + (done + next / 2) * n->at_points_in + next % 2 * CHANNELS;

@@ -96,7 +96,7 @@ def warmup() -> None:
         entry("contract", dtype)
         entry("depthwise", dtype)
         entry("roots", dtype)
-        entry("sums", dtype)
+        entry("finishing", dtype)
     entry("winograd", "weights")
     entry("winograd", "samples")
     entry("winograd", "outputs")

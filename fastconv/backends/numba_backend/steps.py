@@ -28,8 +28,6 @@ RANK = 5
 SHORT = 64
 """Items of a row below which it is copied together with those that follow it."""
 BYTES = np.dtype("u1")
-FEW = 4
-"""Operands of kernels that write to none but the first one; others write to the last one, too."""
 ROOM = -1
 """The number of the memory between steps; the result, the inputs and weights count from 0."""
 
@@ -196,7 +194,7 @@ class Kernels:
             scratch.release(mark)
 
     def finish(self, out: NDArray, bias: NDArray) -> bool:
-        return self.add(entry("sums", out.dtype), (out, bias))
+        return self.add(entry("finishing", out.dtype), (out, bias))
 
     def winograd_weights(self, values: NDArray, w: NDArray) -> None:
         self.add(entry("winograd", "weights"), (values, w))
@@ -269,8 +267,6 @@ class Recording(Kernels):
                 places.append(place)
                 arguments[number] = None
         self._whole &= arguments[0] is None
-        if len(operands) > FEW:
-            self._whole &= arguments[len(operands) - 1] is None
         self._steps.append(Step(code, arguments, places))
         return True
 
