@@ -1,5 +1,6 @@
-"""The Fourier transforms of the compiled backend, and what follows them: included by a module for each
-instruction set.
+"""The Fourier transforms of the compiled backend and what follows them.
+
+Included by a module for each instruction set.
 """
 
 cdef extern from "ffts.h" nogil:
