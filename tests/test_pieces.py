@@ -155,7 +155,7 @@ def test_spans_do_not_depend_on_threads():
 def layers(draw):
     """An algorithm for layers, and a problem that it takes."""
     algorithm = draw(st.sampled_from([gemm, pointwise, depthwise, winograd]))
-    rank = 2 if algorithm is winograd else draw(st.integers(1, 3))
+    rank = draw(st.integers(1, 3))
     shape = [draw(st.integers(1, {1: 10**5, 2: 300, 3: 40}[rank])) for _ in range(rank)]
     groups = draw(st.integers(1, 3))
     filters, channels = (draw(st.integers(16, 300)) for _ in range(2))
@@ -166,7 +166,9 @@ def layers(draw):
     if algorithm is pointwise:
         taps = 1
     elif algorithm is winograd:
-        taps, how["padding"] = 3, draw(st.integers(1, 3))
+        taps = draw(st.integers(2, 5))
+        how |= {"padding": taps - 1, "dilation": draw(st.integers(1, 3))}
+        how["padding"] *= how["dilation"]
     else:
         how |= {name: draw(st.integers(1, 3)) for name in ("stride", "dilation")}
         how["padding"] = "same"

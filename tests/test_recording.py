@@ -67,6 +67,12 @@ def layer(channels, filters, taps, size=9, **how):
     return lambda: planned(fc.plan_conv2d, shape, "float32", w, bias, **how)
 
 
+def volumes():
+    w = oracle.samples((24, 16, 3, 3, 3), np.float32)
+    how = {"padding": 1, "algorithm": "winograd"}
+    return planned(fc.plan_conv3d, (2, 16, 5, 7, 9), "float32", w, **how)
+
+
 PLANS = {
     "image": filtered(algorithm="direct"),
     "double": filtered(dtype="float64", boundary="mirror", algorithm="direct"),
@@ -91,6 +97,10 @@ PLANS = {
     "winograd, last": layer(
         16, 16, 3, 13, layout="NHWC", activation="relu", algorithm="winograd", precision="fast"
     ),
+    "winograd, blocks": layer(
+        16, 24, 5, 17, padding=3, dilation=2, algorithm="winograd", precision="fast"
+    ),
+    "winograd, volume": volumes,
     "gemm, last": layer(16, 40, 3, size=30, padding=1, layout="NHWC", stride=2, algorithm="gemm"),
 }
 

@@ -1,9 +1,14 @@
-"""Winograd: tiles of outputs of 3x3 kernels from fewer products, 36 for 4x4 and 16 for 2x2 of them.
+"""Winograd: tiles of outputs from fewer products, 36 for 4x4 of them and 16 for 2x2.
 
 Samples and weights are evaluated as polynomials at a few points, multiplied there, which is one
-matrix product a point, and interpolated again: a 4x4 tile takes a quarter of the products, a 2x2
-tile less than half.  Source: S. Winograd, *Arithmetic Complexity of Computations*, 1980; A. Lavin
-and S. Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015, for the points.
+matrix product a point, and interpolated again: with 3x3 taps a 4x4 tile takes a quarter of the
+products, a 2x2 tile less than half.  Larger kernels are sums of blocks of 3x3 taps, and a block
+counts as more channels.  With dilation, outputs and samples that many steps apart are an image of
+their own.  Tiles lie along two axes, or along one, where there are no others to save products;
+taps along a third one, such as the planes of a volume, are taps of the matrix products.
+
+Source: S. Winograd, *Arithmetic Complexity of Computations*, 1980; A. Lavin and S. Gray, *Fast
+Algorithms for Convolutional Neural Networks*, 2015, for the points.
 
 It rounds more than a plain sum, relative to the largest of samples and weights and not to each
 sum, so ``precision="strict"`` refuses it.  What is not finite spreads over a tile, and where a sum
@@ -12,15 +17,17 @@ overflows it does so too early: those outputs are summed directly.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, reduce
-from math import ceil, isqrt, prod
+from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import rates, scratch
 from ..backends._protocol import Backend, Rates
-from ..backends.points import WEIGHTS
+from ..backends.points import BLOCK, TILES
 from ..problem import Problem
 from ..recorded import Piece
 from . import Layout, Prepared, costs, gemm
@@ -41,6 +48,10 @@ LAYOUT: Layout = "channels"
 IN_PLACE = True
 FEWEST = 16
 """Channels, in and out, that make the transforms worth it."""
+MOST = 128
+"""Taps along the axes of tiles, at most."""
+DEEP = 16
+"""Planes of a volume that a piece has at least: taps read some more of them."""
 FROM_MEMORY = 3
 """Times that a byte of weights takes as long as one of samples, which are nearer."""
 PREPARED = 5
@@ -55,14 +66,83 @@ PAD = 16
 """Items between the components of tiles, lest all of them fall into the same sets of a cache."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How tiles lie: along which filtered axes, which become rows and columns; the others are
+    planes.  Along one axis, tiles are lines of rows.
+    """
+
+    along: tuple[int, ...]
+    points: int
+    taps: tuple[int, int, int]
+    """Of planes, rows and columns."""
+    dilation: tuple[int, int, int]
+    step: int
+    """The stride of planes."""
+
+    @classmethod
+    def of(
+        cls, taps: Sequence[int], stride: Sequence[int], dilation: Sequence[int], points: int
+    ) -> Tiling:
+        along = _along(taps, stride)
+        step, _, _ = _ordered(stride, along)
+        return cls(along, points, _ordered(taps, along), _ordered(dilation, along), step)
+
+    @property
+    def outputs(self) -> tuple[int, int]:
+        """Outputs of a tile, down and across."""
+        return TILES[self.points]
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """Blocks of taps, down and across."""
+        _, rows, cols = self.taps
+        return ceil(rows / BLOCK), ceil(cols / BLOCK)
+
+    def images(self, outputs: Sequence[int]) -> tuple[int, int]:
+        """The images that dilation makes of rows and columns of outputs."""
+        _, *gaps = self.dilation
+        down, across = (min(gap, n) for gap, n in zip(gaps, outputs, strict=True))
+        return down, across
+
+    def tiles(self, outputs: Sequence[int]) -> tuple[int, int]:
+        """Tiles of such an image, down and across."""
+        _, *gaps = self.dilation
+        sizes = zip(outputs, gaps, self.outputs, strict=True)
+        down, across = (ceil(ceil(n / gap) / m) for n, gap, m in sizes)
+        return down, across
+
+    def planes_of(self, outputs: int) -> int:
+        """Planes of samples that so many planes of outputs read."""
+        return (outputs - 1) * self.step + (self.taps[0] - 1) * self.dilation[0] + 1
+
+
+def _along(taps: Sequence[int], stride: Sequence[int]) -> tuple[int, ...]:
+    """The last two axes, or the only one, that have some taps and no stride."""
+    free = [axis for axis, n in enumerate(taps) if n > 1 and stride[axis] == 1]
+    return tuple(free[-2:])
+
+
+def _ordered(numbers: Sequence[int], along: tuple[int, ...]) -> tuple[int, int, int]:
+    """What belongs to planes, rows and columns; 1 for each that is missing."""
+    planes = [n for axis, n in enumerate(numbers) if axis not in along]
+    plane, row, col = (*(planes or [1]), *(numbers[axis] for axis in along), 1)[:3]
+    return plane, row, col
+
+
 def refuses(problem: Problem) -> str | None:
-    """It has tiles for 3x3 taps, and rounds more than a plain sum."""
+    """It has tiles along one or two axes, and rounds more than a plain sum."""
     if problem.strict:
         return "it rounds more than a plain sum, which precision='strict' or the call rules out"
     if problem.compute != np.float32 or problem.complex or problem.exact:
         return "it computes in float32, and rounds"
-    if problem.taps != (3, 3) or any(axis.stride > 1 or axis.dilation > 1 for axis in problem.axes):
-        return "its tiles are for 3x3 taps without stride and dilation"
+    along = _along(problem.taps, [axis.stride for axis in problem.axes])
+    if not along:
+        return "its tiles lie along axes with two or more taps and without stride"
+    if len(problem.axes) > len(along) + 1:
+        return "its tiles lie along all axes but one"
+    if prod(problem.taps[axis] for axis in along) > MOST:
+        return f"it has blocks of taps for at most {MOST} of them"
     if min(problem.in_channels, problem.out_channels) < FEWEST:
         return f"its transforms pay from {FEWEST} channels on, in and out"
     return None
@@ -70,60 +150,86 @@ def refuses(problem: Problem) -> str | None:
 
 def products(problem: Problem) -> int:
     """Those of whole tiles."""
-    m = _side(problem)
-    return ceil(problem.in_channels * (m + 2) ** 2 / m**2)
+    tiling = _tiling(problem)
+    terms = problem.in_channels * tiling.taps[0] * prod(tiling.blocks)
+    return ceil(terms * tiling.points / prod(tiling.outputs))
 
 
 def grain(problem: Problem) -> tuple[int, ...]:
-    """Whole tiles."""
-    return (_side(problem),) * 2
+    """Whole tiles of each image, and planes that share theirs."""
+    tiling = _tiling(problem)
+    _, *gaps = tiling.dilation
+    steps = iter([m * gap for m, gap in zip(tiling.outputs, gaps, strict=True)])
+    deep = DEEP if tiling.taps[0] > 1 else 1
+    return tuple(next(steps) if axis in tiling.along else deep for axis in range(len(problem.axes)))
 
 
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
-    rate, m = rates.of(backend), _side(problem)
-    weights = problem.groups * (m + 2) ** 2 * problem.in_channels * problem.out_channels
-    return _cost(problem, rate, m) + weights * rate.contracted * PREPARED
+    rate, tiling = rates.of(backend), _tiling(problem)
+    return _cost(problem, rate, tiling) + _weights(problem, tiling) * rate.contracted * PREPARED
 
 
-def _side(problem: Problem) -> int:
-    """Outputs of a tile, down and across: as many as cost least, for the rates of most backends."""
-    return min(WEIGHTS, key=lambda m: _cost(problem, USUAL, m))
+def _tiling(problem: Problem) -> Tiling:
+    """Tiles of as many outputs as cost least, for the rates of most backends."""
+    return min(_tilings(problem), key=lambda tiling: _cost(problem, USUAL, tiling))
 
 
-def _cost(problem: Problem, rate: Rates, m: int) -> float:
+def _tilings(problem: Problem) -> list[Tiling]:
+    """All that there are."""
+    stride = [axis.stride for axis in problem.axes]
+    dilation = [axis.dilation for axis in problem.axes]
+    flat = len(_along(problem.taps, stride)) > 1
+    return [
+        Tiling.of(problem.taps, stride, dilation, points)
+        for points, (_, across) in TILES.items()
+        if (across > 1) == flat
+    ]
+
+
+def _cost(problem: Problem, rate: Rates, tiling: Tiling) -> float:
     """The products of all points, or the weights on their way from memory, and the transforms."""
-    tiles = prod(problem.batch) * problem.groups * prod(ceil(a.out / m) for a in problem.axes)
-    points = (m + 2) ** 2
-    weights = points * problem.in_channels * problem.out_channels
-    read = problem.groups * weights * 4 * rate.byte * FROM_MEMORY
-    turned = tiles * points * (problem.in_channels + problem.out_channels)
+    planes, *outputs = _ordered([axis.out for axis in problem.axes], tiling.along)
+    tiles = prod(tiling.images(outputs)) * prod(tiling.tiles(outputs))
+    tiles *= prod(problem.batch) * problem.groups
+    weights = _weights(problem, tiling)
+    samples = tiling.planes_of(planes) * problem.in_channels * prod(tiling.blocks)
+    turned = tiles * tiling.points * (samples + planes * problem.out_channels)
+    products = tiles * planes * weights / problem.groups
     return (
         costs.contraction_seconds(problem, rate, 0)
-        + max(tiles * weights * rate.contracted, read)
+        + max(products * rate.contracted, weights * 4 * rate.byte * FROM_MEMORY)
         + turned * 4 * rate.byte * TURNS
     )
 
 
+def _weights(problem: Problem, tiling: Tiling) -> int:
+    """Weights at all points."""
+    terms = problem.in_channels * tiling.taps[0] * prod(tiling.blocks)
+    return problem.groups * tiling.points * terms * problem.out_channels
+
+
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
-    """The weights at the points of a tile, ``(groups, panels, points, channels in, channels of a
-    panel)``, and as they are, for sums that are not finite.
+    """The weights at the points of a tile, ``(groups, panels, points, planes, blocks, channels in,
+    channels of a panel)``, and as they are, for sums that are not finite.
     """
-    dense = reduce(np.multiply, w)
+    tiling, dense = _tiling(problem), reduce(np.multiply, w)
     groups, out_channels, in_channels, *taps = dense.shape
     width = backend.panel(dense.dtype)
-    count, points = ceil(out_channels / width), (_side(problem) + 2) ** 2
+    count = ceil(out_channels / width)
     if count * width > out_channels:
         padded = np.zeros((groups, count * width, in_channels, *taps), dense.dtype)
         padded[:, :out_channels] = dense
         dense = padded
     kernels = dense.reshape(groups, count, width, in_channels, *taps)
-    each = in_channels * width
-    room = np.empty((groups, count, points, each + PAD), dense.dtype)
-    values = room[..., :each].reshape(groups, count, points, in_channels, width)
+    shape = (tiling.taps[0], prod(tiling.blocks), in_channels, width)
+    room = np.empty((groups, count, tiling.points, prod(shape) + PAD), dense.dtype)
+    values = room[..., : prod(shape)].reshape(groups, count, tiling.points, *shape)
+    planes = _in_planes(kernels, 4, tiling.along)
 
     def fill(span: slice, backend: Backend) -> None:
-        backend.winograd_weights(values[:, span], kernels[:, span])
+        for plane in range(tiling.taps[0]):
+            backend.winograd_weights(values[:, span, :, plane], planes[:, span, ..., plane, :, :])
 
     def pieces() -> list[Piece]:
         return gemm.spans(fill, count, room.nbytes)
@@ -148,13 +254,12 @@ def run(
 ) -> None:
     """Sum one slab, in bands whose tiles take little room; directly where that is not finite."""
     at_points, kernels = weights
-    outs, xs = _batch(out), _batch(x)
-    height = _band(outs.shape, xs.shape[2], at_points.shape[2])
+    tiling = Tiling.of(kernels.shape[4:], stride, dilation, at_points.shape[2])
+    outs, xs = (_in_planes(_batch(array, len(stride)), 3, tiling.along) for array in (out, x))
     finite = True
-    for top in range(0, outs.shape[3], height):
-        rows, reads = slice(top, top + height), slice(top, top + height + 2)
+    for band, reads in _bands(outs.shape, xs.shape[2], tiling):
         mark = scratch.mark()
-        finite &= _tiles(backend, outs[:, :, :, rows], xs[:, :, :, reads], at_points, bias, relu)
+        finite &= _tiles(backend, outs[band], xs[reads], at_points, bias, relu, tiling)
         scratch.release(mark)
     if not finite:
         plain = scratch.empty_like(out, out.shape)
@@ -164,47 +269,115 @@ def run(
         np.copyto(out, plain, where=~np.isfinite(out))
 
 
-def _batch(array: NDArray) -> NDArray:
+def _batch(array: NDArray, rank: int) -> NDArray:
     """The array with one batch axis."""
-    return array if array.ndim == 5 else array.reshape(-1, *array.shape[-4:])
+    return array if array.ndim == rank + 3 else array.reshape(-1, *array.shape[-2 - rank :])
 
 
-def _band(out: tuple[int, ...], in_channels: int, points: int) -> int:
-    """Rows of a band: whole tiles."""
-    m = _outputs_of(points)
-    batch, groups, out_channels, _, cols = out
-    tiles = batch * groups * ceil(cols / m)
-    return m * max(1, ROOM // (tiles * points * (in_channels + out_channels) * 4))
+def _in_planes(array: NDArray, lead: int, along: tuple[int, ...]) -> NDArray:
+    """The filtered axes, which follow some others, as planes, rows and columns."""
+    axes = [axis for axis in range(array.ndim - lead) if axis not in along]
+    view = array.transpose(*range(lead), *(lead + axis for axis in (*axes, *along)))
+    if not axes:
+        view = np.expand_dims(view, lead)
+    return view if view.ndim == lead + 3 else view[..., None]
 
 
-def _outputs_of(points: int) -> int:
-    """Outputs of a tile, down and across."""
-    return isqrt(points) - 2
+def _bands(
+    out: tuple[int, ...], in_channels: int, tiling: Tiling
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Parts of a slab, and what they read: as many planes as there is room for, in whole tiles."""
+    batch, groups, out_channels, planes, rows, cols = out
+    images, tiles = tiling.images((rows, cols)), tiling.tiles((rows, cols))
+    each = tiling.points * batch * groups * prod(images) * tiles[1] * 4
+
+    def room(planes: int) -> int:
+        """Bytes of a row of tiles."""
+        samples = tiling.planes_of(planes) * in_channels * prod(tiling.blocks)
+        return each * (samples + planes * out_channels)
+
+    deep = planes
+    while deep > 1 and room(deep) > ROOM:
+        deep = ceil(deep / 2)
+    height = max(1, ROOM // room(deep)) * tiling.outputs[0] * tiling.dilation[1]
+    more = (tiling.taps[1] - 1) * tiling.dilation[1]
+    for first in range(0, planes, deep):
+        start = first * tiling.step
+        stop = start + tiling.planes_of(min(deep, planes - first))
+        for top in range(0, rows, height):
+            yield (
+                (..., slice(first, first + deep), slice(top, top + height), slice(None)),
+                (..., slice(start, stop), slice(top, top + height + more), slice(None)),
+            )
 
 
 def _tiles(
-    backend: Backend, out: NDArray, x: NDArray, weights: NDArray, bias: NDArray, relu: bool
+    backend: Backend,
+    out: NDArray,
+    x: NDArray,
+    weights: NDArray,
+    bias: NDArray,
+    relu: bool,
+    tiling: Tiling,
 ) -> bool:
-    """Sum a slab with one batch axis, and say whether it is finite."""
-    groups, points = weights.shape[0], weights.shape[2]
-    m = _outputs_of(points)
-    batch, _, out_channels, rows, cols = out.shape
-    down, across = ceil(rows / m), ceil(cols / m)
-    samples = _room((points, groups, batch, down, across, x.shape[2]))
-    sums = _room((points, groups, batch, down, across, out_channels))
-    backend.winograd_samples(samples, x)
-    # Points are groups that do not see each other, and tiles are outputs of kernels of one tap.
+    """Sum a band ``(batch, groups, channels, planes, rows, columns)``, and say whether it is
+    finite.
+    """
+    batch, groups, out_channels, planes, *outputs = out.shape
+    in_channels = x.shape[2]
+    images, tiles, blocks = tiling.images(outputs), tiling.tiles(outputs), prod(tiling.blocks)
+    _, down, across = tiling.dilation
+    lead = (tiling.points, groups, batch)
+    samples = _room((*lead, x.shape[3], prod(images), *tiles, blocks * in_channels))
+    sums = _room((*lead, planes, prod(images), *tiles, out_channels))
+    for image, (row, col) in enumerate(np.ndindex(images)):
+        for block, (i, j) in enumerate(np.ndindex(tiling.blocks)):
+            first = block * in_channels
+            view = x[..., row + i * BLOCK * down :: down, col + j * BLOCK * across :: across]
+            of_block = samples[..., image, :, :, first : first + in_channels]
+            for to, source in zip(_stacks(of_block, 2), _stacks(view, 0), strict=True):
+                backend.winograd_samples(to, source)
     for group in range(groups):
-        backend.contract_channels(
-            _by_channels(sums[:, group]),
-            _by_channels(samples[:, group]),
-            weights[group].swapaxes(0, 1)[:, :, None],
-            _zeros(points, out_channels),
-            (1,),
-            (1,),
-            False,
-        )
-    return backend.winograd_outputs(out, sums, bias, relu)
+        _multiply(backend, sums[:, group], samples[:, group], weights[group], tiling)
+    finite = True
+    for image, (row, col) in enumerate(np.ndindex(images)):
+        view = out[..., row::down, col::across]
+        for to, of in zip(_stacks(view, 0), _stacks(sums[..., image, :, :, :], 2), strict=True):
+            finite &= backend.winograd_outputs(to, of, bias, relu)
+    return finite
+
+
+def _stacks(array: NDArray, batch: int) -> list[NDArray]:
+    """Arrays without planes, the fourth axis: several take the place of the batch."""
+    lead = (slice(None),) * batch
+    if array.shape[3] == 1:
+        return [array[:, :, :, 0]]
+    return [np.moveaxis(array[(*lead, image)], 2, batch) for image in range(array.shape[batch])]
+
+
+def _multiply(
+    backend: Backend, sums: NDArray, samples: NDArray, weights: NDArray, tiling: Tiling
+) -> None:
+    """Sum the products at all points ``(points, batch, planes, images, down, across, channels)``.
+
+    Points are groups that do not see each other, and tiles are outputs of kernels of one tap.
+    """
+    alone = tiling.taps[0] == tiling.step == 1
+
+    def by_channels(tiles: NDArray) -> NDArray:
+        shape = (len(tiles), 1, 1) if alone else tiles.shape[:3]
+        return tiles.reshape(*shape, -1, tiles.shape[-1]).transpose(1, 0, 4, 2, 3)
+
+    panels, points, planes, _, _, width = weights.shape
+    backend.contract_channels(
+        by_channels(sums),
+        by_channels(samples),
+        weights.swapaxes(0, 1).reshape(points, panels, planes, 1, -1, width),
+        _zeros(points, sums.shape[-1]),
+        (tiling.step, 1),
+        (tiling.dilation[0], 1),
+        False,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -217,9 +390,3 @@ def _room(shape: tuple[int, ...]) -> NDArray:
     each = prod(shape[1:])
     rows = scratch.empty((shape[0], each + PAD), np.dtype(np.float32))
     return rows[:, :each].reshape(shape)
-
-
-def _by_channels(tiles: NDArray) -> NDArray:
-    """Points, batches, tiles and channels as groups, channels and outputs."""
-    flat = tiles.reshape(tiles.shape[0], -1, tiles.shape[-1])
-    return flat.swapaxes(1, 2)

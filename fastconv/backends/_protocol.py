@@ -47,10 +47,12 @@ holds of them, but for these:
       are in ``out``.
 
 The Winograd kernels are for float32, and for 16 channels or more, which are neighbours.  ``tiles``
-is ``(points, G, B, down, across, channels)``: 36 points of tiles of 4x4 outputs, or 16 of 2x2;
-`points.py` has the matrices.  The caller promises no more tiles than have outputs.
-    - ``winograd_weights`` evaluates kernels ``w``, ``(G, panels, width, C, 3, 3)``, at the points:
-      ``values`` is ``(G, panels, points, C, width)``, as ``contract_channels`` has its panels;
+is ``(points, G, B, down, across, channels)``: 36 points of tiles of 4x4 outputs, 16 of 2x2, 6 of 4
+below each other, or 4 of 2; `points.py` has the matrices.
+    - ``winograd_weights`` evaluates kernels ``w``, ``(G, panels, width, C, rows, columns)``, of one
+      column where tiles have one and of 128 taps at most, at the points, in blocks of three taps
+      down and across, the last ones filled up with zeros: ``values`` is
+      ``(G, panels, points, blocks, C, width)``, with panels as ``contract_channels`` has them;
     - ``winograd_samples`` evaluates ``x``, ``(B, G, C, H, W)``, at the points of each tile; samples
       beyond its last row and column count as zeros;
     - ``winograd_outputs`` makes ``out``, ``(B, G, K, H, W)``, of products at the points, adds

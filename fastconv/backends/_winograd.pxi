@@ -6,19 +6,15 @@ cdef extern from "winograd.h" nogil:
         int64_t tiles_down, tiles_across, tile, component
         int64_t channels
     ctypedef struct kernels_t:
-        int64_t channels_in, out, row, col
+        int64_t channels_in, rows, cols, out, row, col
         int64_t inward "in"
-        int64_t component, at_points_in
-    void winograd_samples_4(float *out, const float *x, const tiles_t *n)
-    void winograd_samples_2(float *out, const float *x, const tiles_t *n)
-    bint winograd_outputs_4(
-        float *out, const float *tiles, const float *bias, const tiles_t *n, int relu
+        int64_t component, at_points_block, at_points_in
+    void winograd_samples(float *out, const float *x, const tiles_t *n, int64_t points)
+    bint winograd_outputs(
+        float *out, const float *tiles, const float *bias, const tiles_t *n, int relu,
+        int64_t points
     )
-    bint winograd_outputs_2(
-        float *out, const float *tiles, const float *bias, const tiles_t *n, int relu
-    )
-    void winograd_weights_4(float *out, const float *w, const kernels_t *n)
-    void winograd_weights_2(float *out, const float *w, const kernels_t *n)
+    void winograd_weights(float *out, const float *w, const kernels_t *n, int64_t points)
 
 
 ctypedef struct panels_t:
@@ -60,10 +56,7 @@ cdef void run_samples(float *tiles, const float *x, const planes_t *n) noexcept 
         for batch in range(n.batches):
             to = tiles + group * n.tile_group + batch * n.tile_batch
             of = x + group * n.group + batch * n.batch
-            if n.components == 36:
-                winograd_samples_4(to, of, &n.tiles)
-            else:
-                winograd_samples_2(to, of, &n.tiles)
+            winograd_samples(to, of, &n.tiles, n.components)
 
 
 cdef bint run_outputs(
@@ -78,25 +71,24 @@ cdef bint run_outputs(
         for batch in range(n.batches):
             to = out + group * n.group + batch * n.batch
             of = tiles + group * n.tile_group + batch * n.tile_batch
-            if n.components == 36:
-                finite &= winograd_outputs_4(to, of, bias + group * n.bias_group, &n.tiles, n.relu)
-            else:
-                finite &= winograd_outputs_2(to, of, bias + group * n.bias_group, &n.tiles, n.relu)
+            finite &= winograd_outputs(
+                to, of, bias + group * n.bias_group, &n.tiles, n.relu, n.components
+            )
     return finite
 
 
 cdef panels_t panels_of(const Py_buffer *values, const Py_buffer *w) noexcept:
-    """Return extents and steps of kernels at points, `(G, panels, points, channels in, channels
-    out)`, and as they lie, `(G, panels, channels out, channels in, 3, 3)`.
+    """Return extents and steps of kernels at points, `(G, panels, points, blocks, channels in,
+    channels out)`, and as they lie, `(G, panels, channels out, channels in, rows, columns)`.
     """
     cdef Py_ssize_t item = sizeof(float)
     cdef panels_t n
-    n.kernels.channels_in = w.shape[3]
+    n.kernels.channels_in, n.kernels.rows, n.kernels.cols = w.shape[3], w.shape[4], w.shape[5]
     n.kernels.out, n.kernels.inward = w.strides[2] // item, w.strides[3] // item
     n.kernels.row, n.kernels.col = w.strides[4] // item, w.strides[5] // item
-    n.kernels.component, n.kernels.at_points_in = (
-        values.strides[2] // item, values.strides[3] // item
-    )
+    n.kernels.component = values.strides[2] // item
+    n.kernels.at_points_block = values.strides[3] // item
+    n.kernels.at_points_in = values.strides[4] // item
     n.components, n.groups, n.panels = values.shape[2], values.shape[0], values.shape[1]
     n.group, n.panel = w.strides[0] // item, w.strides[1] // item
     n.at_points_group, n.at_points_panel = values.strides[0] // item, values.strides[1] // item
@@ -111,7 +103,4 @@ cdef void run_weights(float *values, const float *w, const panels_t *n) noexcept
         for panel in range(n.panels):
             to = values + group * n.at_points_group + panel * n.at_points_panel
             of = w + group * n.group + panel * n.panel
-            if n.components == 36:
-                winograd_weights_4(to, of, &n.kernels)
-            else:
-                winograd_weights_2(to, of, &n.kernels)
+            winograd_weights(to, of, &n.kernels, n.components)

@@ -413,38 +413,49 @@ def finish(out: NDArray, bias: NDArray) -> bool:
 
 
 def winograd_weights(values: NDArray, w: NDArray) -> None:
-    matrix = points.WEIGHTS[int(values.shape[2] ** 0.5) - 2]
-    both = np.kron(matrix, matrix).astype(np.float32)
+    down, across = _evaluations(points.WEIGHTS, values.shape[2])
+    rows, cols = down.shape[1], across.shape[1]
+    short = [(0, -w.shape[4] % rows), (0, -w.shape[5] % cols)]
+    whole = np.pad(w, [(0, 0)] * 4 + short)
+    blocks = whole.reshape(*w.shape[:4], whole.shape[4] // rows, rows, -1, cols).swapaxes(5, 6)
+    both = np.kron(down, across).astype(np.float32)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        at_points = w.reshape(*w.shape[:4], -1) @ both.T
-    values[...] = at_points.transpose(0, 1, 4, 3, 2)
+        at_points = blocks.reshape(*w.shape[:4], -1, rows * cols) @ both.T
+    values[...] = at_points.transpose(0, 1, 5, 4, 3, 2)
 
 
 def winograd_samples(tiles: NDArray, x: NDArray) -> None:
-    side = int(len(tiles) ** 0.5)
-    matrix = points.SAMPLES[side - 2]
-    lengths = (n * (side - 2) + 2 for n in tiles.shape[3:5])
-    beyond = [(0, n - have) for n, have in zip(lengths, x.shape[3:], strict=True)]
-    padded = np.pad(x, [(0, 0)] * 3 + beyond)
-    windows = sliding_window_view(padded, (side, side), axis=(3, 4))
-    apart = windows[:, :, :, :: side - 2, :: side - 2]
+    down, across = _evaluations(points.SAMPLES, len(tiles))
+    sides = len(down), len(across)
+    (m, n), (rows, cols) = points.TILES[len(tiles)], tiles.shape[3:5]
+    room = np.zeros((*x.shape[:3], rows * m + sides[0] - m, cols * n + sides[1] - n), x.dtype)
+    have = x[..., : room.shape[3], : room.shape[4]]
+    room[..., : have.shape[3], : have.shape[4]] = have
+    apart = sliding_window_view(room, sides, axis=(3, 4))[:, :, :, ::m, ::n]
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        values = matrix @ apart @ matrix.T
+        values = down @ apart @ across.T
     tiles[...] = values.transpose(5, 6, 1, 0, 3, 4, 2).reshape(tiles.shape)
 
 
 def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
-    side = int(len(tiles) ** 0.5)
-    matrix = points.OUTPUTS[side - 2]
-    values = np.moveaxis(tiles.reshape(side, side, *tiles.shape[1:]), (0, 1), (-2, -1))
+    down, across = _evaluations(points.OUTPUTS, len(tiles))
+    values = tiles.reshape(down.shape[1], across.shape[1], *tiles.shape[1:])
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        sums = matrix @ values @ matrix.T  # (G, B, down, across, channels, m, m)
+        # (G, B, down, across, channels, outputs down, outputs across)
+        sums = down @ np.moveaxis(values, (0, 1), (-2, -1)) @ across.T
         batch, rows, cols = out.shape[0], *out.shape[3:]
         planes = sums.transpose(1, 0, 4, 2, 5, 3, 6).reshape(
-            batch, *bias.shape, sums.shape[2] * (side - 2), -1
+            batch, *bias.shape, sums.shape[2] * len(down), -1
         )
         np.add(planes[..., :rows, :cols], bias[..., None, None], out=out)
         finite = bool(np.isfinite(out).all())
     if relu:
         np.maximum(out, 0, out=out)
     return finite
+
+
+def _evaluations(matrices: dict[int, NDArray], count: int) -> tuple[NDArray, NDArray]:
+    """The matrices for tiles of so many points, down and across: 1 where these are lines."""
+    down, across = points.TILES[count]
+    one = np.ones((1, 1), np.float32)
+    return matrices[down], matrices[across] if across > 1 else one

@@ -1,15 +1,20 @@
 """The matrices of Winograd's convolution with three taps, for tiles of 4 and of 2 outputs.
 
 ``SAMPLES[m]`` evaluates the m + 2 samples of a tile at its points, ``WEIGHTS[m]`` three weights,
-and ``OUTPUTS[m]`` makes m outputs of their products.  The points are 0, 1, -1 (and 2, -2) and
-infinity.
+and ``OUTPUTS[m]`` makes m outputs of their products, along one axis.  The points are 0, 1, -1 (and
+2, -2) and infinity.  ``TILES`` has the outputs of a tile, down and across, by its points: those of
+a line lie along one axis only.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["OUTPUTS", "SAMPLES", "WEIGHTS"]
+__all__ = ["BLOCK", "OUTPUTS", "SAMPLES", "TILES", "WEIGHTS"]
+
+BLOCK = 3
+"""Taps along each axis that are evaluated together."""
+TILES = {36: (4, 4), 16: (2, 2), 6: (4, 1), 4: (2, 1)}
 
 SAMPLES = {
     4: np.array(

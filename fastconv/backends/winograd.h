@@ -1,7 +1,7 @@
-/* Transforms of Winograd's convolution with 3x3 taps for the compiled backend, in float32: tiles of
- * 4x4 or 2x2 outputs, the 6x6 or 4x4 samples that they read, and kernels.  Channels are neighbours, and
- * a vector of them goes through a tile at a time; the last vector reaches back over channels that are
- * done.
+/* Transforms of Winograd's convolution for the compiled backend, in float32: tiles of 4x4 or 2x2
+ * outputs, or lines of 4 or 2, the samples that they read, two more along each axis, and kernels, whose
+ * taps are evaluated in blocks of three along each axis.  Channels are neighbours, and a vector of them
+ * goes through a tile at a time; the last vector reaches back over channels that are done.
  *
  * The points are 0, 1, -1 (and 2, -2) and infinity; `points.py` has the matrices. */
 
@@ -18,10 +18,10 @@ typedef float wino_t;
 #define POSITIVE(sum) ((sum) < 0 ? 0 : (sum))
 #endif
 #define SIDE 6
-#define TAPS 9
+#define BLOCK 3
 #define PANEL (2 * CHANNELS)
-/* Channels in whose weights stay in the nearest cache for all output channels of a panel. */
-#define NEAR_CHANNELS 8
+/* Taps whose weights stay in the nearest cache for all output channels of a panel; no kernel has more. */
+#define MOST_TAPS 128
 
 /* A plane of samples or outputs with channels last, and its tiles: steps in items. */
 typedef struct {
@@ -33,9 +33,9 @@ typedef struct {
 /* A panel of kernels as they lie and at the points: steps in items.  At the points, output channels
  * are neighbours. */
 typedef struct {
-    int64_t channels_in;
+    int64_t channels_in, rows, cols;
     int64_t out, in, row, col;
-    int64_t component, at_points_in;
+    int64_t component, at_points_block, at_points_in;
 } kernels_t;
 
 static ALWAYS_INLINE void samples_4(wino_t *d, const int step)
@@ -77,64 +77,66 @@ static ALWAYS_INLINE void outputs_2(wino_t *m, const int step)
     m[step] = m1 - m2 - m3;
 }
 
-static ALWAYS_INLINE void winograd_samples(float *out, const float *x, const tiles_t *n, const int m)
+static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles_t *n, const int m,
+                                         const int lines)
 {
-    const int side = m + 2;
+    const int side = m + 2, wide = lines ? 1 : side, step = lines ? 1 : m;
     for (int64_t ty = 0; ty < n->tiles_down; ty++) {
         for (int64_t tx = 0; tx < n->tiles_across; tx++, out += n->tile) {
-            const float *corner = x + ty * m * n->row + tx * m * n->col;
-            const int64_t down = n->rows - ty * m, across = n->cols - tx * m;
+            const float *corner = x + ty * m * n->row + tx * step * n->col;
+            const int64_t down = n->rows - ty * m, across = n->cols - tx * step;
             for (int64_t next = 0; next < n->channels; next += CHANNELS) {
                 const int64_t c = next + CHANNELS <= n->channels ? next : n->channels - CHANNELS;
                 wino_t d[SIDE * SIDE];
                 UNROLL
                 for (int i = 0; i < side; i++) {
                     UNROLL
-                    for (int j = 0; j < side; j++)
-                        d[i * side + j] = i < down && j < across
+                    for (int j = 0; j < wide; j++)
+                        d[i * wide + j] = i < down && j < across
                                               ? *(const wino_t *)(corner + i * n->row + j * n->col + c)
                                               : (wino_t){0};
-                    m == 4 ? samples_4(d + i * side, 1) : samples_2(d + i * side, 1);
+                    if (!lines) m == 4 ? samples_4(d + i * wide, 1) : samples_2(d + i * wide, 1);
                 }
                 UNROLL
-                for (int j = 0; j < side; j++) {
-                    m == 4 ? samples_4(d + j, side) : samples_2(d + j, side);
+                for (int j = 0; j < wide; j++) {
+                    m == 4 ? samples_4(d + j, wide) : samples_2(d + j, wide);
                     UNROLL
                     for (int i = 0; i < side; i++)
-                        *(wino_t *)(out + (i * side + j) * n->component + c) = d[i * side + j];
+                        *(wino_t *)(out + (i * wide + j) * n->component + c) = d[i * wide + j];
                 }
             }
         }
     }
 }
 
-static ALWAYS_INLINE int winograd_outputs(float *out, const float *products, const float *bias,
-                                          const tiles_t *n, const int relu, const int m)
+static ALWAYS_INLINE int interpolate_tiles(float *out, const float *products, const float *bias,
+                                           const tiles_t *n, const int relu, const int m,
+                                           const int lines)
 {
-    const int side = m + 2;
+    const int side = m + 2, wide = lines ? 1 : side, step = lines ? 1 : m;
     wino_t zeros = {0}; /* unless a sum is not finite */
     for (int64_t ty = 0; ty < n->tiles_down; ty++) {
         for (int64_t tx = 0; tx < n->tiles_across; tx++, products += n->tile) {
-            float *corner = out + ty * m * n->row + tx * m * n->col;
-            const int64_t down = n->rows - ty * m, across = n->cols - tx * m;
+            float *corner = out + ty * m * n->row + tx * step * n->col;
+            const int64_t down = n->rows - ty * m, across = n->cols - tx * step;
             for (int64_t next = 0; next < n->channels; next += CHANNELS) {
                 const int64_t c = next + CHANNELS <= n->channels ? next : n->channels - CHANNELS;
                 const wino_t offset = *(const wino_t *)(bias + c);
                 wino_t d[SIDE * SIDE];
                 UNROLL
-                for (int j = 0; j < side; j++) {
+                for (int j = 0; j < wide; j++) {
                     UNROLL
                     for (int i = 0; i < side; i++)
-                        d[i * side + j] =
-                            *(const wino_t *)(products + (i * side + j) * n->component + c);
-                    m == 4 ? outputs_4(d + j, side) : outputs_2(d + j, side);
+                        d[i * wide + j] =
+                            *(const wino_t *)(products + (i * wide + j) * n->component + c);
+                    m == 4 ? outputs_4(d + j, wide) : outputs_2(d + j, wide);
                 }
                 UNROLL
                 for (int i = 0; i < m; i++) {
-                    m == 4 ? outputs_4(d + i * side, 1) : outputs_2(d + i * side, 1);
+                    if (!lines) m == 4 ? outputs_4(d + i * wide, 1) : outputs_2(d + i * wide, 1);
                     UNROLL
-                    for (int j = 0; j < m; j++) {
-                        const wino_t sum = d[i * side + j] + offset;
+                    for (int j = 0; j < step; j++) {
+                        const wino_t sum = d[i * wide + j] + offset;
                         zeros += sum * 0;
                         if (i < down && j < across)
                             *(wino_t *)(corner + i * n->row + j * n->col + c) =
@@ -149,26 +151,25 @@ static ALWAYS_INLINE int winograd_outputs(float *out, const float *products, con
     return total == 0;
 }
 
-static void winograd_samples_4(float *out, const float *x, const tiles_t *n)
+static void winograd_samples(float *out, const float *x, const tiles_t *n, int64_t points)
 {
-    winograd_samples(out, x, n, 4);
+    switch (points) {
+    case 36: evaluate_tiles(out, x, n, 4, 0); break;
+    case 16: evaluate_tiles(out, x, n, 2, 0); break;
+    case 6: evaluate_tiles(out, x, n, 4, 1); break;
+    default: evaluate_tiles(out, x, n, 2, 1);
+    }
 }
 
-static void winograd_samples_2(float *out, const float *x, const tiles_t *n)
+static int winograd_outputs(float *out, const float *products, const float *bias, const tiles_t *n,
+                            int relu, int64_t points)
 {
-    winograd_samples(out, x, n, 2);
-}
-
-static int winograd_outputs_4(float *out, const float *products, const float *bias,
-                              const tiles_t *n, int relu)
-{
-    return winograd_outputs(out, products, bias, n, relu, 4);
-}
-
-static int winograd_outputs_2(float *out, const float *products, const float *bias,
-                              const tiles_t *n, int relu)
-{
-    return winograd_outputs(out, products, bias, n, relu, 2);
+    switch (points) {
+    case 36: return interpolate_tiles(out, products, bias, n, relu, 4, 0);
+    case 16: return interpolate_tiles(out, products, bias, n, relu, 2, 0);
+    case 6: return interpolate_tiles(out, products, bias, n, relu, 4, 1);
+    default: return interpolate_tiles(out, products, bias, n, relu, 2, 1);
+    }
 }
 
 static ALWAYS_INLINE void weights_4(wino_t *to, const int step, wino_t a, wino_t b, wino_t c)
@@ -196,66 +197,89 @@ static ALWAYS_INLINE void weights_2(wino_t *to, const int step, wino_t a, wino_t
 static int taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_t channels)
 {
     turn_t *turn = turn_for('f', 'f');
-    const int64_t size = sizeof(float);
-    if (turn && n->row == 3 * n->col && n->col * n->col == 1) {
-        const float *first = n->col < 0 ? w - (TAPS - 1) : w;
-        const int64_t together = n->in == TAPS ? channels : 1;
+    const int64_t size = sizeof(float), count = n->rows * n->cols;
+    const int64_t tap = n->cols > 1 ? n->col : n->row;
+    if (turn && tap * tap == 1 && (n->row == n->cols * tap || n->rows == 1)) {
+        const float *first = tap < 0 ? w - (count - 1) : w;
+        const int64_t together = n->in == count ? channels : 1;
         for (int64_t c = 0; c < channels; c += together)
-            turn((char *)(taps + c * TAPS * PANEL), (const char *)(first + c * n->in),
-                 together * TAPS, PANEL * size, PANEL, n->out * size);
-        return n->col < 0;
+            turn((char *)(taps + c * count * PANEL), (const char *)(first + c * n->in),
+                 together * count, PANEL * size, PANEL, n->out * size);
+        return tap < 0;
     }
     for (int64_t c = 0; c < channels; c++)
-        for (int t = 0; t < TAPS; t++, taps += PANEL)
-            for (int k = 0; k < PANEL; k++)
-                taps[k] = w[c * n->in + t / 3 * n->row + t % 3 * n->col + k * n->out];
+        for (int64_t i = 0; i < n->rows; i++)
+            for (int64_t j = 0; j < n->cols; j++, taps += PANEL)
+                for (int k = 0; k < PANEL; k++)
+                    taps[k] = w[c * n->in + i * n->row + j * n->col + k * n->out];
     return 0;
 }
 
-static ALWAYS_INLINE void winograd_weights(float *out, const float *w, const kernels_t *n, const int m)
+/* A block of taps at the points: `taps` is its first one, the next ones are `step` items away, and it
+ * has some rows and columns of them. */
+static ALWAYS_INLINE void evaluate_block(float *out, const int64_t component, const float *taps,
+                                         const int64_t row, const int64_t step, const int64_t rows,
+                                         const int64_t cols, const int m, const int lines)
 {
-    const int side = m + 2;
-    float taps[NEAR_CHANNELS * TAPS * PANEL];
-    for (int64_t done = 0; done < n->channels_in; done += NEAR_CHANNELS) {
-        const int64_t left = n->channels_in - done;
-        const int64_t some = left < NEAR_CHANNELS ? left : NEAR_CHANNELS;
+    const int side = m + 2, wide = lines ? 1 : BLOCK, points_across = lines ? 1 : side;
+    wino_t tap[BLOCK * BLOCK], d[SIDE * BLOCK];
+    UNROLL
+    for (int i = 0; i < BLOCK; i++) {
+        UNROLL
+        for (int j = 0; j < wide; j++)
+            tap[i * wide + j] = i < rows && j < cols ? *(const wino_t *)(taps + i * row + j * step)
+                                                     : (wino_t){0};
+    }
+    UNROLL
+    for (int j = 0; j < wide; j++) {
+        if (m == 4) weights_4(d + j, wide, tap[j], tap[wide + j], tap[2 * wide + j]);
+        else weights_2(d + j, wide, tap[j], tap[wide + j], tap[2 * wide + j]);
+    }
+    UNROLL
+    for (int i = 0; i < side; i++) {
+        wino_t values[SIDE];
+        if (lines) values[0] = d[i];
+        else if (m == 4) weights_4(values, 1, d[3 * i], d[3 * i + 1], d[3 * i + 2]);
+        else weights_2(values, 1, d[3 * i], d[3 * i + 1], d[3 * i + 2]);
+        UNROLL
+        for (int j = 0; j < points_across; j++)
+            *(wino_t *)(out + (i * points_across + j) * component) = values[j];
+    }
+}
+
+static ALWAYS_INLINE void evaluate_kernels(float *out, const float *w, const kernels_t *n, const int m,
+                                           const int lines)
+{
+    const int64_t count = n->rows * n->cols, near = MOST_TAPS / count;
+    float taps[MOST_TAPS * PANEL];
+    for (int64_t done = 0; done < n->channels_in; done += near) {
+        const int64_t left = n->channels_in - done, some = left < near ? left : near;
         const int backwards = taps_of_panel(taps, w + done * n->in, n, some);
+        const int64_t step = backwards ? -PANEL : PANEL;
         for (int64_t next = 0; next < 2 * some; next++) {
-            const int64_t place = next / 2 * TAPS * PANEL + next % 2 * CHANNELS;
+            const float *first =
+                taps + (next / 2 * count + (backwards ? count - 1 : 0)) * PANEL + next % 2 * CHANNELS;
             float *to = out + (done + next / 2) * n->at_points_in + next % 2 * CHANNELS;
-            wino_t tap[TAPS], d[SIDE * 3];
-            UNROLL
-            for (int t = 0; t < TAPS; t++)
-                tap[t] = *(const wino_t *)(taps + place + (backwards ? TAPS - 1 - t : t) * PANEL);
-            UNROLL
-            for (int j = 0; j < 3; j++) {
-                if (m == 4) weights_4(d + j, 3, tap[j], tap[3 + j], tap[6 + j]);
-                else weights_2(d + j, 3, tap[j], tap[3 + j], tap[6 + j]);
-            }
-            UNROLL
-            for (int i = 0; i < side; i++) {
-                wino_t row[SIDE];
-                if (m == 4) weights_4(row, 1, d[3 * i], d[3 * i + 1], d[3 * i + 2]);
-                else weights_2(row, 1, d[3 * i], d[3 * i + 1], d[3 * i + 2]);
-                UNROLL
-                for (int j = 0; j < side; j++)
-                    *(wino_t *)(to + (i * side + j) * n->component) = row[j];
-            }
+            for (int64_t i = 0; i < n->rows; i += BLOCK)
+                for (int64_t j = 0; j < n->cols; j += BLOCK, to += n->at_points_block)
+                    evaluate_block(to, n->component, first + (i * n->cols + j) * step, n->cols * step,
+                                   step, n->rows - i, n->cols - j, m, lines);
         }
     }
 }
 
-static void winograd_weights_4(float *out, const float *w, const kernels_t *n)
+static void winograd_weights(float *out, const float *w, const kernels_t *n, int64_t points)
 {
-    winograd_weights(out, w, n, 4);
-}
-
-static void winograd_weights_2(float *out, const float *w, const kernels_t *n)
-{
-    winograd_weights(out, w, n, 2);
+    switch (points) {
+    case 36: evaluate_kernels(out, w, n, 4, 0); break;
+    case 16: evaluate_kernels(out, w, n, 2, 0); break;
+    case 6: evaluate_kernels(out, w, n, 4, 1); break;
+    default: evaluate_kernels(out, w, n, 2, 1);
+    }
 }
 
 #undef POSITIVE
 #undef CHANNELS
 #undef PANEL
-#undef TAPS
+#undef BLOCK
+#undef MOST_TAPS

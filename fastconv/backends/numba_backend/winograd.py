@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ..points import OUTPUTS, SAMPLES, WEIGHTS
+from ..points import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
 from .on_disk import compile_kept
 from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
 
@@ -55,24 +55,23 @@ class _Tile(_Transform):
 
     ``points`` are memory, where the tile begins there, and the step to the next point; ``plane`` is
     memory, the tile's corner, the steps of rows and columns, how many of each are left, and the
-    number of channels.  ``size`` samples or outputs of a row and of a column belong to the tile.
+    number of channels.  ``size`` has the samples or outputs of the tile, down and across.
     """
 
     def __init__(
         self,
         builder: ir.IRBuilder,
-        m: int,
-        size: int,
+        size: tuple[int, int],
         points: tuple[ir.Value, ...],
         plane: tuple[ir.Value, ...],
         beyond: ir.Value,
     ) -> None:
         super().__init__(builder, ir.FloatType(), LANES)
-        self.side, self.beyond = m + 2, beyond
+        self.beyond = beyond
         self.points, self.tile, self.step = points
         self.plane, self.corner, self.row, self.col, down, across, self.channels = plane
-        below = [builder.icmp_signed("<", integer(i), down) for i in range(size)]
-        before = [builder.icmp_signed("<", integer(j), across) for j in range(size)]
+        below = [builder.icmp_signed("<", integer(i), down) for i in range(size[0])]
+        before = [builder.icmp_signed("<", integer(j), across) for j in range(size[1])]
         self.inside = [[builder.and_(i, j) for j in before] for i in below]
 
     def channel_loops(self) -> Iterator[ir.Value]:
@@ -91,10 +90,10 @@ class _Tile(_Transform):
                     self.channel = builder.select(ends, channel, last)
                     yield self.channel
 
-    def at_point(self, i: int, j: int) -> ir.Value:
+    def at_point(self, number: int) -> ir.Value:
         """Where the value at a point lies; what holds for all tiles comes first, to be kept."""
         builder = self.builder
-        point = builder.gep(self.points, [builder.mul(integer(i * self.side + j), self.step)])
+        point = builder.gep(self.points, [builder.mul(integer(number), self.step)])
         return builder.gep(point, [builder.add(self.tile, self.channel)])
 
     def in_plane(self, i: int, j: int) -> ir.Value:
@@ -105,73 +104,99 @@ class _Tile(_Transform):
         place = builder.gep(pixel, [builder.add(self.corner, self.channel)])
         return builder.select(self.inside[i][j], place, self.beyond) if self.at_edge else place
 
-    def mixed(self, values: list[ir.Value]) -> list[ir.Value]:
+
+class _Axis:
+    """What a transform does along an axis of a tile, by one of the matrices of `points.py`.
+
+    Values at two points that differ in their sign are sums and differences of the same, which LLVM
+    makes once: ``of_sums`` where points are evaluated, or else where products are interpolated.  An
+    axis without points, across lines, keeps what it has.
+    """
+
+    def __init__(self, matrix: NDArray, of_sums: bool) -> None:
+        self._of_sums, side = of_sums, len(matrix) if of_sums else matrix.shape[1]
+        unmixed = np.eye(side)
+        for p in range(1, side - 1, 2):
+            unmixed[p : p + 2, p : p + 2] = [[0.5, 0.5], [0.5, -0.5]]
+        self._matrix = unmixed @ matrix if of_sums else matrix @ unmixed
+
+    @classmethod
+    def of(cls, matrices: dict[int, NDArray], m: int, of_sums: bool) -> _Axis:
+        return cls(matrices[m] if m > 1 else np.ones((1, 1)), of_sums)
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """How many values become how many."""
+        return self._matrix.shape[1], self._matrix.shape[0]
+
+    def apply(self, transform: _Transform, values: list[ir.Value]) -> list[ir.Value]:
+        if self._of_sums:
+            return self._mixed(transform.builder, transform.times(self._matrix, values))
+        return transform.times(self._matrix, self._mixed(transform.builder, values))
+
+    def _mixed(self, builder: ir.IRBuilder, values: list[ir.Value]) -> list[ir.Value]:
         """Sums and differences of what belongs to two points that differ in their sign."""
-        builder = self.builder
         result = values[:1]
         for a, b in zip(values[1:-1:2], values[2:-1:2], strict=True):
             result += [builder.fadd(a, b), builder.fsub(a, b)]
-        return result + values[-1:]
-
-
-def _unmixed(side: int) -> NDArray:
-    """The inverse of `mixed` as a matrix."""
-    matrix = np.eye(side)
-    for p in range(1, side - 1, 2):
-        matrix[p : p + 2, p : p + 2] = [[0.5, 0.5], [0.5, -0.5]]
-    return matrix
+        return result + values[1:][-1:]
 
 
 @intrinsic
 def evaluate(
     typing_context: Any,
     points: Any, tile: Any, step: Any, x: Any, corner: Any, row: Any, col: Any, down: Any,
-    across: Any, channels: Any, zeros: Any, m: Any,
+    across: Any, channels: Any, zeros: Any, count: Any,
 ) -> Any:  # fmt: skip
-    """Evaluate a tile of samples at its points."""
+    """Evaluate a tile of samples at its points, of which there are so many."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         points, x, zeros = data(context, builder, signature, args, (0, 3, 10))
-        _, tile, step, _, *place, _, size = args
-        for m in SAMPLES:
-            with builder.if_then(builder.icmp_signed("==", size, integer(m))):
-                places = _Tile(builder, m, m + 2, (points, tile, step), (x, *place), zeros)
-                _evaluate(places, _unmixed(m + 2) @ SAMPLES[m])
+        _, tile, step, _, *place, _, count = args
+        for number, outputs in TILES.items():
+            with builder.if_then(builder.icmp_signed("==", count, integer(number))):
+                down, across = (_Axis.of(SAMPLES, m, True) for m in outputs)
+                size = down.lengths[0], across.lengths[0]
+                tiles = _Tile(builder, size, (points, tile, step), (x, *place), zeros)
+                _evaluate(tiles, down, across)
         return context.get_dummy_value()
 
     return types.void(points, INT, INT, x, *(INT,) * 6, zeros, INT), emit
 
 
-def _evaluate(tile: _Tile, matrix: NDArray) -> None:
-    side = range(tile.side)
+def _evaluate(tile: _Tile, down: _Axis, across: _Axis) -> None:
+    (rows, side), (cols, wide) = down.lengths, across.lengths
     for _ in tile.channel_loops():
-        rows = []
-        for i in side:
-            row = [tile.load(tile.in_plane(i, j)) for j in side]
-            rows.append(tile.mixed(tile.times(matrix, row)))
-        for j in side:
-            col = tile.mixed(tile.times(matrix, [row[j] for row in rows]))
-            for i in side:
-                tile.store(col[i], tile.at_point(i, j))
+        values = []
+        for i in range(rows):
+            row = [tile.load(tile.in_plane(i, j)) for j in range(cols)]
+            values.append(across.apply(tile, row))
+        for j in range(wide):
+            col = down.apply(tile, [row[j] for row in values])
+            for i in range(side):
+                tile.store(col[i], tile.at_point(i * wide + j))
 
 
 @intrinsic
-def evaluate_kernels(
-    typing_context: Any, points: Any, at: Any, step: Any, taps: Any, m: Any
+def evaluate_block(
+    typing_context: Any, points: Any, at: Any, step: Any, taps: Any, count: Any
 ) -> Any:
-    """Evaluate kernels at their points: a vector of them, whose taps follow each other."""
+    """Evaluate blocks of taps at their points: a vector of them, whose taps follow each other."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         points, taps = data(context, builder, signature, args, (0, 3))
-        _, at, step, _, size = args
+        _, at, step, _, count = args
         transform = _Transform(builder, ir.FloatType(), LANES)
-        weights = [transform.load(builder.gep(taps, [integer(t * LANES)])) for t in range(9)]
-        for m, matrix in WEIGHTS.items():
-            with builder.if_then(builder.icmp_signed("==", size, integer(m))):
-                rows = [transform.times(matrix, weights[r : r + 3]) for r in (0, 3, 6)]
-                cols = [transform.times(matrix, list(col)) for col in zip(*rows, strict=True)]
-                values = [value for row in zip(*cols, strict=True) for value in row]
-                for place, value in enumerate(values):
+        for number, (m, across) in TILES.items():
+            with builder.if_then(builder.icmp_signed("==", count, integer(number))):
+                wide = BLOCK if across > 1 else 1
+                places = [builder.gep(taps, [integer(t * LANES)]) for t in range(BLOCK * wide)]
+                weights = [transform.load(place) for place in places]
+                cols = [transform.times(WEIGHTS[m], weights[j::wide]) for j in range(wide)]
+                values = [list(row) for row in zip(*cols, strict=True)]
+                if across > 1:
+                    values = [transform.times(WEIGHTS[m], row) for row in values]
+                for place, value in enumerate(value for row in values for value in row):
                     offset = builder.add(at, builder.mul(integer(place), step))
                     transform.store(value, builder.gep(points, [offset]))
         return context.get_dummy_value()
@@ -183,21 +208,22 @@ def evaluate_kernels(
 def interpolate(
     typing_context: Any,
     points: Any, tile: Any, step: Any, out: Any, corner: Any, row: Any, col: Any, down: Any,
-    across: Any, channels: Any, room: Any, m: Any, bias: Any, offset: Any, relu: Any,
+    across: Any, channels: Any, room: Any, count: Any, bias: Any, offset: Any, relu: Any,
 ) -> Any:  # fmt: skip
-    """Make a tile of outputs of products at its points.
+    """Make a tile of outputs of products at its points, of which there are so many.
 
     ``room`` has a vector for outputs beyond the edges, and one of zeros unless sums are not finite.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         points, out, room, bias = data(context, builder, signature, args, (0, 3, 10, 12))
-        _, tile, step, _, *place, _, size, _, offset, relu = args
+        _, tile, step, _, *place, _, count, _, offset, relu = args
         bias, zeros = builder.gep(bias, [offset]), builder.gep(room, [integer(LANES)])
-        for m in OUTPUTS:
-            with builder.if_then(builder.icmp_signed("==", size, integer(m))):
-                places = _Tile(builder, m, m, (points, tile, step), (out, *place), room)
-                _interpolate(places, OUTPUTS[m] @ _unmixed(m + 2), bias, relu, zeros)
+        for number, size in TILES.items():
+            with builder.if_then(builder.icmp_signed("==", count, integer(number))):
+                down, across = (_Axis.of(OUTPUTS, m, False) for m in size)
+                tiles = _Tile(builder, size, (points, tile, step), (out, *place), room)
+                _interpolate(tiles, down, across, bias, relu, zeros)
         return context.get_dummy_value()
 
     signature = types.void(
@@ -207,45 +233,51 @@ def interpolate(
 
 
 def _interpolate(
-    tile: _Tile, matrix: NDArray, bias: ir.Value, relu: ir.Value, zeros: ir.Value
+    tile: _Tile, down: _Axis, across: _Axis, bias: ir.Value, relu: ir.Value, zeros: ir.Value
 ) -> None:
-    builder, side = tile.builder, range(tile.side)
+    builder = tile.builder
+    (side, rows), (wide, cols) = down.lengths, across.lengths
     floor, zero = tile.floor(relu), tile.constant(0)
     finite = cgutils.alloca_once(builder, tile.vector)
     builder.store(tile.load(zeros), finite)
     for channel in tile.channel_loops():
         offset = tile.load(builder.gep(bias, [channel]))
-        cols = []
-        for j in side:
-            col = [tile.load(tile.at_point(i, j)) for i in side]
-            cols.append(tile.times(matrix, tile.mixed(col)))
-        for i in range(len(matrix)):
-            row = tile.times(matrix, tile.mixed([col[i] for col in cols]))
-            for j, value in enumerate(row):
-                total = builder.fadd(value, offset)
+        values = []
+        for j in range(wide):
+            col = [tile.load(tile.at_point(i * wide + j)) for i in range(side)]
+            values.append(down.apply(tile, col))
+        for i in range(rows):
+            row = across.apply(tile, [col[i] for col in values])
+            for j in range(cols):
+                total = builder.fadd(row[j], offset)
                 builder.store(tile.multiply_add(total, zero, builder.load(finite)), finite)
                 tile.store(tile.at_least(floor, total), tile.in_plane(i, j))
     tile.store(builder.load(finite), zeros)
 
 
 def winograd_weights(values, w):  # type: ignore[no-untyped-def]
-    groups, panels, points, channels, width = values.shape
-    m, item = 4 if points == 36 else 2, values.itemsize
+    groups, panels, count, blocks, channels, width = values.shape
+    rows, cols, item = w.shape[4], w.shape[5], values.itemsize
+    wide, across = BLOCK if count in (36, 16) else 1, -(-cols // BLOCK)
     step = values.strides[2] // item
-    taps = np.empty(9 * LANES, w.dtype)
+    taps = np.empty(BLOCK * BLOCK * LANES, w.dtype)
     for g, p, first in np.ndindex(groups, panels, width // LANES):
-        at = (g * values.strides[0] + p * values.strides[1]) // item + first * LANES
-        for c in range(channels):
-            for k in range(LANES):
-                for t in range(9):
-                    taps[t * LANES + k] = w[g, p, first * LANES + k, c, t // 3, t % 3]
-            evaluate_kernels(values, at, step, taps, m)
-            at += values.strides[3] // item
+        for block, c in np.ndindex(blocks, channels):
+            top, left = block // across * BLOCK, block % across * BLOCK
+            taps[:] = 0
+            for i, j in np.ndindex(min(BLOCK, rows - top), min(wide, cols - left)):
+                for k in range(LANES):
+                    weight = w[g, p, first * LANES + k, c, top + i, left + j]
+                    taps[(i * wide + j) * LANES + k] = weight
+            at = g * values.strides[0] + p * values.strides[1]
+            at += block * values.strides[3] + c * values.strides[4]
+            evaluate_block(values, at // item + first * LANES, step, taps, count)
 
 
 def winograd_samples(tiles, x):  # type: ignore[no-untyped-def]
-    points, groups, batch, tiles_down, tiles_across, channels = tiles.shape
-    m, item = 4 if points == 36 else 2, x.itemsize
+    count, groups, batch, tiles_down, tiles_across, channels = tiles.shape
+    m, item = 4 if count in (36, 6) else 2, x.itemsize
+    across = m if count in (36, 16) else 1
     step, row, col = tiles.strides[0] // item, x.strides[3] // item, x.strides[4] // item
     zeros = np.zeros(LANES, x.dtype)
     for g, b, ty in np.ndindex(groups, batch, tiles_down):
@@ -253,16 +285,17 @@ def winograd_samples(tiles, x):  # type: ignore[no-untyped-def]
         corner = (b * x.strides[0] + g * x.strides[1]) // item + ty * m * row
         for tx in range(tiles_across):
             evaluate(
-                tiles, tile, step, x, corner, row, col, x.shape[3] - ty * m, x.shape[4] - tx * m,
-                channels, zeros, m,
+                tiles, tile, step, x, corner, row, col, x.shape[3] - ty * m,
+                x.shape[4] - tx * across, channels, zeros, count,
             )  # fmt: skip
             tile += tiles.strides[4] // item
-            corner += m * col
+            corner += across * col
 
 
 def winograd_outputs(out, tiles, bias, relu):  # type: ignore[no-untyped-def]
-    points, groups, batch, tiles_down, tiles_across, channels = tiles.shape
-    m, item = 4 if points == 36 else 2, out.itemsize
+    count, groups, batch, tiles_down, tiles_across, channels = tiles.shape
+    m, item = 4 if count in (36, 6) else 2, out.itemsize
+    across = m if count in (36, 16) else 1
     step, row, col = tiles.strides[0] // item, out.strides[3] // item, out.strides[4] // item
     room = np.zeros(2 * LANES, out.dtype)
     for g, b, ty in np.ndindex(groups, batch, tiles_down):
@@ -271,10 +304,11 @@ def winograd_outputs(out, tiles, bias, relu):  # type: ignore[no-untyped-def]
         for tx in range(tiles_across):
             interpolate(
                 tiles, tile, step, out, corner, row, col, out.shape[3] - ty * m,
-                out.shape[4] - tx * m, channels, room, m, bias, g * bias.strides[0] // item, relu,
+                out.shape[4] - tx * across, channels, room, count, bias,
+                g * bias.strides[0] // item, relu,
             )  # fmt: skip
             tile += tiles.strides[4] // item
-            corner += m * col
+            corner += across * col
     return room[LANES:].sum() == 0
 
 
@@ -285,8 +319,7 @@ def compiled(kernel: str) -> Callable[..., Any]:
         for ndim, readonly in ((6, False), (6, True), (5, False), (5, True), (2, True))
     )
     if kernel == "weights":
-        values, w = (types.Array(ITEM, ndim, "A", readonly=ndim == 6) for ndim in (5, 6))
-        return compile_kept(winograd_weights, types.void(values, w))
+        return compile_kept(winograd_weights, types.void(tiles, tiles_read))
     if kernel == "samples":
         return compile_kept(winograd_samples, types.void(tiles, plane_read))
     signature = types.boolean(plane, tiles_read, bias, types.boolean)
