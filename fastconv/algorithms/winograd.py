@@ -257,9 +257,10 @@ def run(
     tiling = Tiling.of(kernels.shape[4:], stride, dilation, at_points.shape[2])
     outs, xs = (_in_planes(_batch(array, len(stride)), 3, tiling.along) for array in (out, x))
     finite = True
-    for band, reads in _bands(outs.shape, xs.shape[2], tiling):
+    for (planes, rows), (deep, tall) in _bands(outs.shape, xs.shape[2], tiling):
         mark = scratch.mark()
-        finite &= _tiles(backend, outs[band], xs[reads], at_points, bias, relu, tiling)
+        band, samples = outs[:, :, :, planes, rows], xs[:, :, :, deep, tall]
+        finite &= _tiles(backend, band, samples, at_points, bias, relu, tiling)
         scratch.release(mark)
     if not finite:
         plain = scratch.empty_like(out, out.shape)
@@ -285,8 +286,10 @@ def _in_planes(array: NDArray, lead: int, along: tuple[int, ...]) -> NDArray:
 
 def _bands(
     out: tuple[int, ...], in_channels: int, tiling: Tiling
-) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Parts of a slab, and what they read: as many planes as there is room for, in whole tiles."""
+) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Planes and rows of bands, and those that they read: as many planes as there is room for, and
+    whole tiles.
+    """
     batch, groups, out_channels, planes, rows, cols = out
     images, tiles = tiling.images((rows, cols)), tiling.tiles((rows, cols))
     each = tiling.points * batch * groups * prod(images) * tiles[1] * 4
@@ -306,8 +309,8 @@ def _bands(
         stop = start + tiling.planes_of(min(deep, planes - first))
         for top in range(0, rows, height):
             yield (
-                (..., slice(first, first + deep), slice(top, top + height), slice(None)),
-                (..., slice(start, stop), slice(top, top + height + more), slice(None)),
+                (slice(first, first + deep), slice(top, top + height)),
+                (slice(start, stop), slice(top, top + height + more)),
             )
 
 
@@ -349,10 +352,9 @@ def _tiles(
 
 def _stacks(array: NDArray, batch: int) -> list[NDArray]:
     """Arrays without planes, the fourth axis: several take the place of the batch."""
-    lead = (slice(None),) * batch
     if array.shape[3] == 1:
         return [array[:, :, :, 0]]
-    return [np.moveaxis(array[(*lead, image)], 2, batch) for image in range(array.shape[batch])]
+    return [np.moveaxis(image, 2, batch) for image in np.moveaxis(array, batch, 0)]
 
 
 def _multiply(
