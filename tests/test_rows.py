@@ -212,3 +212,15 @@ def test_rows_change_places_with_columns(channels, dtype, rows):
     out = np.empty(wanted.shape, dtype)
     rows.store(out, memory[..., 1:-1].transpose(2, 0, 1))
     np.testing.assert_array_equal(out, wanted)
+
+
+@pytest.mark.parametrize("pixels", range(1, 14))
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_planes_become_pixels(channels, pixels, rows):
+    x = everything(np.dtype("f4"), channels * pixels).reshape(channels, 1, pixels)
+    memory = np.full(channels * pixels + 8, 5, "f4")
+    copy = memory[4:-4].reshape(1, pixels, channels).transpose(2, 0, 1)
+    rows.store(copy, x)
+    np.testing.assert_array_equal(copy, x)
+    assert (memory[:4] == 5).all()
+    assert (memory[-4:] == 5).all()

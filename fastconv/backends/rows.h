@@ -336,6 +336,18 @@ INLINE void square_d(char *to, int64_t to_row, const char *from, int64_t from_ro
     *(two_d *)(to + to_row) = PICK(two_q, a, b, 1, 3);
 }
 
+/* Four rows of three, as the colours of pixels, which fill three vectors. */
+INLINE void colours_f(char *to, const char *from, int64_t from_row)
+{
+    const four_f a = *(const four_f *)from, b = *(const four_f *)(from + from_row);
+    const four_f c = *(const four_f *)(from + 2 * from_row);
+    const four_f low = PICK(four_i, a, b, 0, 4, 1, 5), high = PICK(four_i, a, b, 2, 6, 3, 7);
+    const four_f middle = PICK(four_i, low, high, 3, 3, 4, 5);
+    *(four_f *)to = PICK(four_i, low, c, 0, 1, 4, 2);
+    *(four_f *)(to + 16) = PICK(four_i, middle, c, 0, 5, 2, 3);
+    *(four_f *)(to + 32) = PICK(four_i, high, c, 6, 2, 3, 7);
+}
+
 #if HAS_OBLONG
 /* Four rows of eight, in vectors twice as long. */
 typedef float eight_f __attribute__((vector_size(32), aligned(1), may_alias));
@@ -394,9 +406,21 @@ TURN(float, oblong_f, 4, 8)
 TURN(double, single_d, 1, 1)
 TURN(double, square_d, 2, 2)
 
+INLINE void turn_colours_f(char *to, const char *from, int64_t rows, int64_t from_step)
+{
+    for (int64_t next = 0; next < rows; next += 4) {
+        const int64_t r = next + 4 <= rows ? next : rows - 4;
+        colours_f(to + r * 12, from + r * 4, from_step);
+    }
+}
+
 static void turn_f(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
                    int64_t from_step)
 {
+    if (rows >= 4 && n == 3 && to_row == 12) {
+        turn_colours_f(to, from, rows, from_step);
+        return;
+    }
 #if HAS_OBLONG
     if (rows >= 4 && n >= 8) turn_by_oblong_f(to, from, rows, to_row, n, from_step);
     else
