@@ -1,7 +1,8 @@
-"""Recordings of the compiled backend on several threads: helped, interrupted, and the same bits."""
+"""Recordings on several threads without Python: helped, interrupted, and the same bits."""
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -16,11 +17,11 @@ import fastconv as fc
 THREADS = Path("/proc/self/task")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def backend():
-    """The backend whose recordings have a team."""
-    with fc.use_backend(require("cython")):
-        yield
+@pytest.fixture(autouse=True, scope="module", params=["cython", "numba"])
+def backend(request):
+    """The backends whose recordings have a team."""
+    with fc.use_backend(require(request.param)):
+        yield request.param
 
 
 def recorded(shape, dtype, taps, threads, **how):
@@ -46,15 +47,19 @@ def test_the_same_bits_for_any_number_of_threads(shape, dtype):
 
 
 @pytest.mark.skipif(not THREADS.exists(), reason="nothing tells what threads do")
-def test_helpers_work():
+def test_helpers_work(backend):
     """They are started once, as many as are asked for, and use processor time."""
-    code = """
+    code = (
+        f"""
+backend = {backend!r}
+"""
+        + """
 import os
 import numpy as np
 import fastconv as fc
 from pathlib import Path
 
-fc.set_backend("cython")
+fc.set_backend(backend)
 x, w = np.ones((1500, 1500), "f4"), np.ones((9, 9), "f4")
 plan = fc.plan_correlate(x.shape, x.dtype, w, algorithm="direct", threads=3)
 out = plan(x)
@@ -73,6 +78,7 @@ while not all(ticks(thread) > 1 for thread in new) and calls < 3000:
 again = set(os.listdir("/proc/self/task")) - before
 print(len(new), again == new, calls < 3000)
 """
+    )
     assert printed(code) == "2 True True"
 
 
@@ -100,3 +106,80 @@ def test_an_interrupt_ends_the_hand_out(threads):
     np.testing.assert_array_equal(out, left)
     assert whole[side // 2, side // 2] == 31 * 31
     assert not np.isnan(whole).any()
+
+
+STEPS = """
+import os, sys, threading, time
+import numpy as np
+import fastconv as fc
+
+fc.set_backend(BACKEND)
+rng = np.random.default_rng(0)
+x, w = rng.random((600, 700), "f4"), rng.random((5, 5), "f4")
+plan = fc.plan_correlate(x.shape, x.dtype, w, algorithm="direct", threads=2)
+wanted = plan(x)
+plan(x), plan(x)
+
+def right():
+    return np.array_equal(plan(x), wanted)
+"""
+
+
+def steps(backend, code):
+    return printed(STEPS.replace("BACKEND", repr(backend)) + code)
+
+
+def test_helpers_that_sleep_are_woken(backend):
+    code = """
+for pause in (0, 1e-4, 1e-3, 0.05, 0.2):
+    for _ in range(5):
+        time.sleep(pause)
+        assert right()
+print("done")
+"""
+    assert steps(backend, code) == "done"
+
+
+def test_jobs_of_many_threads_at_once(backend):
+    code = """
+good = []
+
+def work():
+    good.append(all(right() for _ in range(50)))
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(good == [True] * 8)
+"""
+    assert steps(backend, code) == "True"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_has_helpers_of_its_own(backend):
+    code = """
+sys.stdout.flush()
+child = os.fork()
+if child == 0:
+    os._exit(0 if all(right() for _ in range(20)) else 1)
+_, status = os.waitpid(child, 0)
+print(status, right())
+"""
+    assert steps(backend, code) == "0 True"
+
+
+def test_pieces_that_need_much_room(backend):
+    """More than a helper keeps."""
+    code = """
+x = np.ones((1, 1100, 1100, 3), "f4")
+w = np.ones((3, 3, 3, 3), "f4")
+plan = fc.plan_conv2d(x.shape, "f4", w, padding=1, layout="NHWC", algorithm="gemm", threads=2)
+wanted = plan(x)
+print(all(np.array_equal(plan(x), wanted) for _ in range(5)))
+"""
+    assert steps(backend, code) == "True"
+
+
+@pytest.mark.parametrize("pause", [0, 0.1])
+def test_a_process_ends_while_helpers_wait(backend, pause):
+    assert steps(backend, f"assert right()\ntime.sleep({pause})\nprint('end')") == "end"

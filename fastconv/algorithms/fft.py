@@ -84,8 +84,7 @@ def cost(problem: Problem, backend: str) -> float:
     operations, calls = work(problem)
     seconds = operations * problem.compute.itemsize / 4 * rate.operation
     if not repeats(problem):
-        seconds, calls = seconds * BY_HAND, calls * costs.WALKED
-    seconds += calls * rate.call
+        seconds = seconds * BY_HAND + calls * costs.WALKED * rate.call
     if len(problem.axes) > 2:
         seconds *= DEEP
     return costs.seconds(problem, backend, 0) + slabs * seconds

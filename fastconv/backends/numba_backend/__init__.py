@@ -11,13 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import parallel
 from .. import numpy_backend
-from .._protocol import Rates
+from .._protocol import Rates, Recording
 from ..loop_nest import flat
 from ..window_nest import window_nest
 from .entry import entry
-from .steps import Recording, now
+from .steps import now
 
 __all__ = [
     "HAND_OVER",
@@ -54,16 +53,16 @@ RATES = Rates(
     summed=3.95e-11,
     contracted=2.2e-11,
     byte=2.4e-11,
-    call=1.4e-5,
+    call=8e-6,
     one_row=1.6,
     sparse=2.1,
     operation=3.4e-11,
     addition=1.85e-10,
 )
 STRIPS = 1 << 19
-PIECE = 1 << 22
+PIECE = 1 << 18
 IN_ORDER = True
-HAND_OVER = parallel.HAND_OVER
+HAND_OVER = 1e-5
 BLOCK = 1024
 """Items whose squares stay in the nearest cache."""
 _CURE = "pip install 'fastconv[numba]'"
@@ -144,10 +143,15 @@ def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
     room, limits = np.empty(BLOCK, out.dtype), np.array([floats.tiny / floats.eps**2, np.inf])
     least, infinite = limits.astype(out.dtype).view(whole)
     bits = (array.view(whole) for array in (room, x, y))
-    entry("roots", out.dtype)(result, x, y, room, *bits, least, infinite)
+    entry("roots", out.dtype).run(result, x, y, room, *bits, least, infinite)
 
 
-recording = Recording
+def recording(
+    arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray
+) -> Recording:
+    from .replay import Recording as Replayed
+
+    return Replayed(arrays, weights, room)
 
 
 def window_sums(
@@ -156,4 +160,4 @@ def window_sums(
     nest, strip, items = window_nest(out, x, w, bias, size)
     room = np.empty(items, out.dtype)
     arrays = (flat(out), flat(x), flat(w), flat(bias))
-    entry("box", out.dtype)(*arrays, *nest, room, strip, relu)
+    entry("box", out.dtype).run(*arrays, *nest, room, strip, relu)

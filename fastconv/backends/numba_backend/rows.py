@@ -30,28 +30,49 @@ SUMS = (*FLOATS, "int64")
 SAMPLES = ("bool", *INTEGERS, "int64", "uint64")
 
 
-@intrinsic
-def fill(typing_context: Any, out: Any, x: Any, tables: Any, cval: Any) -> Any:
-    """All items of ``out``: along each axis by the runs of a table, see `boundary.runs`."""
+def _make_fill(read: Any = None, written: Any = None) -> Any:
+    """An intrinsic that takes items as those of another type, for halves are integers to Numba."""
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
-        target, source = (
-            context.make_array(kind)(context, builder, array)
-            for kind, array in zip((out, x), args, strict=False)
-        )
-        runs = [
-            context.make_array(tables.dtype)(context, builder, table)
-            for table in cgutils.unpack_tuple(builder, args[2])
-        ]
-        _Emitter(builder, out.dtype, x.dtype, target, source, runs, args[3]).emit()
-        return context.get_dummy_value()
+    @intrinsic
+    def fill(typing_context: Any, out: Any, x: Any, tables: Any, cval: Any) -> Any:
+        """All items of ``out``: along each axis by the runs of a table, see `boundary.runs`."""
 
-    return types.void(out, x, tables, cval), emit
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+            target, source = (
+                context.make_array(kind)(context, builder, array)
+                for kind, array in zip((out, x), args, strict=False)
+            )
+            runs = [
+                context.make_array(tables.dtype)(context, builder, table)
+                for table in cgutils.unpack_tuple(builder, args[2])
+            ]
+            kinds = written or out.dtype, read or x.dtype
+            _Emitter(builder, *kinds, target, source, runs, args[3]).emit()
+            return context.get_dummy_value()
+
+        return types.void(out, x, tables, cval), emit
+
+    return fill
+
+
+fill = _make_fill()
+fill_from_half = _make_fill(read=types.float16)
+fill_to_half = _make_fill(written=types.float16)
 
 
 def copy(out, x, tables, cval):  # type: ignore[no-untyped-def]
     """Call the machine code."""
     fill(out, x, tables, cval)
+
+
+def copy_from_half(out, x, tables, cval):  # type: ignore[no-untyped-def]
+    """Call the machine code for halves."""
+    fill_from_half(out, x, tables, cval)
+
+
+def copy_to_half(out, x, tables, cval):  # type: ignore[no-untyped-def]
+    """Call the machine code for results that are halves."""
+    fill_to_half(out, x, tables, cval)
 
 
 def _int(value: int) -> ir.Constant:
@@ -100,7 +121,11 @@ class _Emitter:
             if depth < RANK - 1:
                 done = _int(0)
                 if depth == RANK - 2 and self.to == self.source and self.to.name in FLOATS:
-                    done = self.turned(out, x, to, of, length, within)
+                    for lanes in (8, 4) if self.to.bitwidth == 32 else (4, 2):
+                        none = builder.icmp_signed("==", done, _int(0))
+                        able = builder.and_(within, none)
+                        turned = self.turned(out, x, to, of, length, able, lanes)
+                        done = builder.add(done, turned)
                 with cgutils.for_range_slice(builder, done, length, _int(1)) as (item, _):
                     here, there = self.step(out, item, to), self.step(x, item, of)
                     self.axis(depth + 1, here, there, within)
@@ -118,21 +143,21 @@ class _Emitter:
         to: ir.Value,
         of: ir.Value,
         length: ir.Value,
-        inside: ir.Value,
+        able: ir.Value,
+        lanes: int,
     ) -> ir.Value:
-        """How many items of the axis before the last one are done: where they are neighbours in
-        ``x``, and those of the last axis in ``out``, squares of items change rows for columns.
+        """How many items of the axis before the last one are done, all or none: where they are
+        neighbours in ``x``, and those of the last axis in ``out``, squares of items change rows for
+        columns.  The last squares reach back over items that are already right.
         """
         builder, table, item = self.builder, self.runs[-1], _int(_bytes(self.to))
-        lanes = 8 if self.to.bitwidth == 32 else 4
         last_to, last_of = self.out_steps[-1], self.x_steps[-1]
-        apart = builder.or_(
-            builder.icmp_signed("!=", last_to, item), builder.icmp_signed("!=", of, item)
-        )
-        able = builder.and_(inside, builder.not_(apart))
-        blocks = builder.select(able, builder.sdiv(length, _int(lanes)), _int(0))
-        with cgutils.for_range(builder, blocks) as block:
-            at = builder.mul(block.index, _int(lanes))
+        for step in (last_to, of):
+            able = builder.and_(able, builder.icmp_signed("==", step, item))
+        able = builder.and_(able, builder.icmp_signed(">=", length, _int(lanes)))
+        done = builder.select(able, length, _int(0))
+        with cgutils.for_range_slice(builder, _int(0), done, _int(lanes)) as (row, _):
+            at = self.least(row, builder.sub(length, _int(lanes)))
             here, there = self.step(out, at, to), self.step(x, at, of)
             rows = [self.step(here, _int(row), to) for row in range(lanes)]
             with cgutils.for_range(builder, builder.extract_value(table.shape, 0)) as loop:
@@ -143,9 +168,10 @@ class _Emitter:
                 samples = self.step(there, first, last_of)
                 step = builder.mul(step, last_of)
                 within = builder.icmp_signed(">=", first, _int(0))
-                whole = builder.mul(builder.sdiv(count, _int(lanes)), _int(lanes))
-                whole = builder.select(within, whole, _int(0))
-                with cgutils.for_range_slice(builder, _int(0), whole, _int(lanes)) as (col, _):
+                whole = builder.icmp_signed(">=", count, _int(lanes))
+                whole = builder.select(builder.and_(within, whole), count, _int(0))
+                with cgutils.for_range_slice(builder, _int(0), whole, _int(lanes)) as (ahead, _):
+                    col = self.least(ahead, builder.sub(count, _int(lanes)))
                     start = self.step(samples, col, step)
                     square = [
                         self.load(self.step(start, _int(i), step), lanes) for i in range(lanes)
@@ -163,7 +189,10 @@ class _Emitter:
                                 self.store(value, builder.gep(row, [target]))
                             with constant:
                                 self.store(self.cval, builder.gep(row, [target]))
-        return builder.mul(blocks, _int(lanes))
+        return done
+
+    def least(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def transposed(self, square: list[ir.Value]) -> list[ir.Value]:
         """The columns of a square of items, from its rows: halves of vectors trade places, then
@@ -202,7 +231,7 @@ class _Emitter:
         lanes = builder.select(vectors, _int(LANES), _int(1))
         last = builder.sub(length, lanes)
         with cgutils.for_range_slice(builder, _int(0), length, lanes) as (start, _):
-            at = builder.select(builder.icmp_signed("<", start, last), start, last)
+            at = self.least(start, last)
             here, there = self.step(out, at, to), self.step(x, at, of)
             with builder.if_else(vectors) as (many, one):
                 with many:
@@ -228,6 +257,10 @@ class _Emitter:
             return self.saturated(value, lanes, goal)
         if source == to:
             return value
+        if source == types.float16:
+            return self.from_half(value, goal)
+        if to == types.float16:
+            return self.to_half(value, goal)
         if source == types.boolean:
             value = builder.icmp_unsigned("!=", value, _constant(value.type, 0))
         signed = source != types.boolean and getattr(source, "signed", True)
@@ -239,6 +272,42 @@ class _Emitter:
         if source == types.uint64:
             return value
         return builder.sext(value, goal) if signed else builder.zext(value, goal)
+
+    def from_half(self, value: ir.Value, goal: ir.Type) -> ir.Value:
+        """Halves: scaled by 2**112, those without an implicit one are right, too."""
+        builder, whole = self.builder, _like(goal, ir.IntType(32))
+        bits = builder.zext(value, whole)
+        magnitude = builder.and_(bits, _constant(whole, 0x7FFF))
+        scaled = builder.bitcast(builder.shl(magnitude, _constant(whole, 13)), goal)
+        scaled = builder.bitcast(builder.fmul(scaled, _constant(goal, 2.0**112)), whole)
+        beyond = builder.icmp_unsigned(">=", magnitude, _constant(whole, 0x7C00))
+        beyond = builder.and_(builder.sext(beyond, whole), _constant(whole, 0x7F800000))
+        sign = builder.shl(builder.and_(bits, _constant(whole, 0x8000)), _constant(whole, 16))
+        return builder.bitcast(builder.or_(builder.or_(scaled, beyond), sign), goal)
+
+    def to_half(self, value: ir.Value, goal: ir.Type) -> ir.Value:
+        """The nearest halves: adding one half leaves the digits of a small number at the end of the
+        significand.
+        """
+        builder, kind, whole = self.builder, value.type, _like(goal, ir.IntType(32))
+
+        def number(value: int) -> ir.Constant:
+            return _constant(whole, value)
+
+        bits = builder.bitcast(value, whole)
+        magnitude = builder.and_(bits, number(0x7FFFFFFF))
+        small = builder.fadd(builder.bitcast(magnitude, kind), _constant(kind, 0.5))
+        small = builder.sub(builder.bitcast(small, whole), number(0x3F000000))
+        even = builder.and_(builder.lshr(magnitude, number(13)), number(1))
+        normal = builder.sub(builder.add(magnitude, even), number(0x38000000 - 0xFFF))
+        normal = builder.lshr(normal, number(13))
+        nan = builder.icmp_unsigned(">", magnitude, number(0x7F800000))
+        beyond = builder.or_(number(0x7C00), builder.and_(builder.sext(nan, whole), number(0x200)))
+        large = builder.icmp_unsigned(">=", magnitude, number(0x47800000))
+        tiny = builder.icmp_unsigned("<", magnitude, number(0x38800000))
+        half = builder.select(tiny, small, builder.select(large, beyond, normal))
+        sign = builder.and_(builder.lshr(bits, number(16)), number(0x8000))
+        return builder.trunc(builder.or_(half, sign), goal)
 
     def saturated(self, value: ir.Value, lanes: int, goal: ir.Type) -> ir.Value:
         """Integers that are near: halves go to the even one, NaN to 0."""
@@ -282,7 +351,12 @@ def _vector(item: ir.Type, lanes: int) -> ir.Type:
     return item if lanes == 1 else ir.VectorType(item, lanes)
 
 
-def _constant(kind: ir.Type, value: int) -> ir.Constant:
+def _like(kind: ir.Type, item: ir.Type) -> ir.Type:
+    """As many of these items as a type has."""
+    return ir.VectorType(item, kind.count) if isinstance(kind, ir.VectorType) else item
+
+
+def _constant(kind: ir.Type, value: float) -> ir.Constant:
     if isinstance(kind, ir.VectorType):
         return ir.Constant(kind, [value] * kind.count)
     return ir.Constant(kind, value)
@@ -292,17 +366,23 @@ def compiled(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
     """The machine code for two dtypes, from disk or compiled now, or None: those are for NumPy."""
     if not (source.isnative and to.isnative):
         return None
-    if to.name in SUMS:
+    if "float16" in (source.name, to.name):
+        able = "float32" in (source.name, to.name)
+    elif to.name in SUMS:
         able = source.name in SAMPLES or (source.name in FLOATS and to.name in FLOATS)
     else:
         able = to.name in INTEGERS and source.name in SUMS
     if not able:
         return None
-    item = numba.from_dtype(to)
+    halves = {source.name: copy_from_half, to.name: copy_to_half}
+    item, sample = (
+        types.uint16 if dtype.name == "float16" else numba.from_dtype(dtype)
+        for dtype in (to, source)
+    )
     signature = types.void(
         types.Array(item, RANK, "A", aligned=False),
-        types.Array(numba.from_dtype(source), RANK, "A", readonly=True, aligned=False),
+        types.Array(sample, RANK, "A", readonly=True, aligned=False),
         types.UniTuple(types.Array(types.int64, 2, "C", readonly=True), RANK),
         item,
     )
-    return compile_kept(copy, signature)
+    return compile_kept(halves.get("float16", copy), signature)

@@ -1,46 +1,44 @@
 """Steps: calls of machine code that know everything but where their operands are.
 
-A call makes its step and runs it.  A recording keeps the steps of a whole plan, and runs them on
-any arrays that lie as those do that it was made with.
+A call makes its step and runs it; a recording (`replay.py`) keeps the steps of a whole plan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from ... import parallel, scratch
+from ... import scratch
 from .. import contraction, fourier, numpy_backend
 from ..loop_nest import LoopNest, flat, loop_nest
 from ..sparse_nest import sparse_nest
-from .entry import entry
+from .entry import Entry, entry
 
-__all__ = ["Recording", "now"]
+__all__ = ["Kernels", "now"]
 
 RANK = 5
 """Axes of the arrays that `rows.py` copies."""
 SHORT = 64
 """Items of a row below which it is copied together with those that follow it."""
-BYTES = np.dtype("u1")
-ROOM = -1
-"""The number of the memory between steps; the result, the inputs and weights count from 0."""
 
 
 class Kernels:
     """Kernels by the names of `_protocol.py`, which run when they are called."""
 
-    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> bool:
+    def add(self, code: Entry, operands: tuple[NDArray, ...], *rest: Any) -> bool:
         """Take a step: machine code, where its operands begin, and what else it is told.
 
         Say whether its results count.
         """
-        return code(*operands, *rest) is not False
+        return code.run(*operands, *rest) is not False
+
+    def leave(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Have NumPy do what there is no machine code for."""
+        function(*arguments)
 
     def start(self, array: NDArray) -> NDArray:
         """Memory in one dimension, for machine code that knows how far it goes.
@@ -140,11 +138,11 @@ class Kernels:
         self, copy: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
     ) -> None:
         if not self._copy_items(copy, x, runs, cval):
-            self.add(numpy_backend.extend, (copy, x), runs, cval)
+            self.leave(numpy_backend.extend, copy, x, runs, cval)
 
     def store(self, out: NDArray, sums: NDArray) -> None:
         if not self._copy_items(out, sums, (), 0):
-            self.add(numpy_backend.store, (out, sums))
+            self.leave(numpy_backend.store, out, sums)
 
     def _copy_items(
         self, out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
@@ -155,6 +153,7 @@ class Kernels:
             return False
         if out.ndim > RANK:
             return all(self._copy_items(*parts, runs, cval) for parts in zip(out, x, strict=True))
+        out, x = (a.view(np.uint16) if a.dtype == np.float16 else a for a in (out, x))
         missing = RANK - out.ndim
         tables = [_all(1)] * missing
         tables += map(_all, out.shape[: out.ndim - len(runs)])
@@ -204,159 +203,6 @@ class Kernels:
 
     def winograd_outputs(self, out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
         return self.add(entry("winograd", "outputs"), (out, tiles, bias), relu)
-
-
-class Place(NamedTuple):
-    """An operand that begins somewhere in what changes from run to run."""
-
-    argument: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    memory: int
-    offset: int
-    """In bytes."""
-    strides: tuple[int, ...]
-
-    def view(self, memory: NDArray) -> NDArray:
-        """The operand in a memory."""
-        return np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
-
-
-class Step(NamedTuple):
-    """Machine code and its arguments, of which those with a place change from run to run."""
-
-    code: Callable[..., Any]
-    arguments: list[Any]
-    places: list[Place]
-
-    def placed(self, memories: dict[int, NDArray]) -> Step:
-        """The step with the operands that begin in these memories."""
-        arguments = self.arguments.copy()
-        for place in self.places:
-            if place.memory in memories:
-                arguments[place.argument] = place.view(memories[place.memory])
-        others = [place for place in self.places if place.memory not in memories]
-        return Step(self.code, arguments, others)
-
-
-class Recording(Kernels):
-    """The steps of pieces, recorded with some arrays and run on others that lie alike.
-
-    A result and inputs are in C order, weights at least in a row, all of them are apart, and
-    ``room`` is memory for what is between two steps; none of it is touched before the recording
-    runs.
-    """
-
-    def __init__(
-        self, arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray
-    ) -> None:
-        memories = *arrays, *map(_memory, weights), room
-        self._ranges = [(a.ctypes.data, a.nbytes) for a in memories]
-        self._geometry = [*map(_geometry, arrays)]
-        self._pieces: list[list[Step]] = []
-        self._steps: list[Step] = []
-        self._used = 0
-        self._whole = True
-
-    def add(self, code: Any, operands: tuple[NDArray, ...], *rest: Any) -> bool:
-        arguments, places = [*operands, *rest], []
-        for number, operand in enumerate(operands):
-            self._use(operand)
-            place = self._place(number, operand)
-            if place is not None:
-                places.append(place)
-                arguments[number] = None
-        self._whole &= arguments[0] is None
-        self._steps.append(Step(code, arguments, places))
-        return True
-
-    def _place(self, argument: int, array: NDArray) -> Place | None:
-        """Where an operand begins in what changes from run to run, if it does."""
-        shape, strides = array.shape, array.strides
-        room = len(self._ranges) + ROOM
-        for memory, (start, nbytes) in enumerate(self._ranges):
-            offset = array.ctypes.data - start
-            if 0 <= offset < nbytes:
-                memory = ROOM if memory == room else memory
-                return Place(argument, shape, array.dtype, memory, offset, strides)
-        return None
-
-    def start(self, array: NDArray) -> NDArray:
-        self._use(array)
-        return super().start(array)
-
-    def _use(self, array: NDArray) -> None:
-        """Have room for an array, if it lies there."""
-        start, nbytes = self._ranges[ROOM]
-        offset = array.ctypes.data - start
-        if 0 <= offset < nbytes:
-            axes = zip(array.shape, array.strides, strict=True)
-            last = sum((n - 1) * step for n, step in axes)
-            self._used = max(self._used, offset + last + array.itemsize)
-
-    def end_piece(self) -> None:
-        self._pieces.append(self._steps)
-        self._steps = []
-
-    def end(self) -> bool:
-        return self._whole
-
-    def with_weights(self, *weights: NDArray) -> Recording:
-        """The same recording for weights that lie as its own."""
-        first = len(self._geometry)
-        memories = dict(enumerate(map(_memory, weights), first))
-        other = copy(self)
-        other._pieces = [[step.placed(memories) for step in steps] for steps in self._pieces]
-        return other
-
-    def run(self, threads: int, *arrays: Any) -> list[int] | None:
-        if any(type(array) is not np.ndarray for array in arrays):
-            return None
-        if [*map(_geometry, arrays)] != self._geometry:
-            return None
-        out, *inputs = arrays
-        if not (out.flags.writeable and all(array.flags.aligned for array in arrays)):
-            return None
-        if any(np.may_share_memory(out, array) for array in inputs):
-            return None
-        failed: list[int] = []
-
-        def fill(number: int) -> None:
-            if not self._fill(number, arrays):
-                failed.append(number)
-
-        parallel.run(fill, len(self._pieces), threads)
-        return failed
-
-    def _fill(self, number: int, arrays: tuple[NDArray, ...]) -> bool:
-        """Fill a piece, and say whether its results count."""
-        mark = scratch.mark()
-        counts = True
-        try:
-            memory = *arrays, scratch.empty((self._used,), BYTES)
-            for code, arguments, places in self._pieces[number]:
-                given = arguments.copy()
-                for place in places:
-                    given[place.argument] = place.view(memory[place.memory])
-                if code(*given) is False:
-                    counts = False
-        finally:
-            scratch.release(mark)
-        return counts
-
-
-def _memory(array: NDArray) -> NDArray:
-    """All memory of an array, from the lowest address on."""
-    if array.flags.c_contiguous:
-        return array
-    array = array[tuple([slice(None, None, -1 if step < 0 else 1) for step in array.strides])]
-    axes = zip(array.shape, array.strides, strict=True)
-    items = 1 + sum((n - 1) * step for n, step in axes) // array.itemsize
-    return as_strided(array, (items,), (array.itemsize,))
-
-
-def _geometry(array: NDArray) -> tuple[Any, ...]:
-    return array.shape, array.strides, array.dtype
 
 
 def _neighbours(array: NDArray) -> int | None:
