@@ -20,7 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from itertools import product
 from math import ceil, prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -257,10 +259,10 @@ def run(
     tiling = Tiling.of(kernels.shape[4:], stride, dilation, at_points.shape[2])
     outs, xs = (_in_planes(_batch(array, len(stride)), 3, tiling.along) for array in (out, x))
     finite = True
-    for (planes, rows), (deep, tall) in _bands(outs.shape, xs.shape[2], tiling):
+    for band in _bands(outs.shape, xs.shape[2], tiling):
         mark = scratch.mark()
-        band, samples = outs[:, :, :, planes, rows], xs[:, :, :, deep, tall]
-        finite &= _tiles(backend, band, samples, at_points, bias, relu, tiling)
+        parts = outs[band.outputs], xs[band.reads]
+        finite &= _tiles(backend, *parts, band.images, at_points, bias, relu, tiling)
         scratch.release(mark)
     if not finite:
         plain = scratch.empty_like(out, out.shape)
@@ -284,56 +286,77 @@ def _in_planes(array: NDArray, lead: int, along: tuple[int, ...]) -> NDArray:
     return view if view.ndim == lead + 3 else view[..., None]
 
 
-def _bands(
-    out: tuple[int, ...], in_channels: int, tiling: Tiling
-) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Planes and rows of bands, and those that they read: as many planes as there is room for, and
-    whole tiles.
+class Band(NamedTuple):
+    """A part of a slab."""
+
+    images: list[tuple[int, int]]
+    """Of those that dilation makes: their first row and column."""
+    outputs: tuple[slice, ...]
+    reads: tuple[slice, ...]
+
+
+def _bands(out: tuple[int, ...], in_channels: int, tiling: Tiling) -> Iterator[Band]:
+    """Bands of whole tiles, as many as there is room for: across, then in planes, which share tiles
+    of samples, then down, then of several dilated images, and of several of the batch.
     """
-    batch, groups, out_channels, planes, rows, cols = out
-    images, tiles = tiling.images((rows, cols)), tiling.tiles((rows, cols))
-    each = tiling.points * batch * groups * prod(images) * tiles[1] * 4
+    batch, groups, out_channels, planes, *outputs = out
+    images = [(row, col) for row, col in np.ndindex(tiling.images(outputs))]
+    tiles_down, tiles_across = tiling.tiles(outputs)
 
     def room(planes: int) -> int:
-        """Bytes of a row of tiles."""
+        """Bytes of a tile."""
         samples = tiling.planes_of(planes) * in_channels * prod(tiling.blocks)
-        return each * (samples + planes * out_channels)
+        return 4 * groups * tiling.points * (samples + planes * out_channels)
 
+    def fitting(n: int, nbytes: int) -> int:
+        """How many of n things that take so many bytes each."""
+        return max(1, min(n, ROOM // nbytes))
+
+    across = fitting(tiles_across, room(1))
     deep = planes
-    while deep > 1 and room(deep) > ROOM:
+    while deep > 1 and across * room(deep) > ROOM:
         deep = ceil(deep / 2)
-    height = max(1, ROOM // room(deep)) * tiling.outputs[0] * tiling.dilation[1]
-    more = (tiling.taps[1] - 1) * tiling.dilation[1]
-    for first in range(0, planes, deep):
-        start = first * tiling.step
-        stop = start + tiling.planes_of(min(deep, planes - first))
-        for top in range(0, rows, height):
-            yield (
-                (slice(first, first + deep), slice(top, top + height)),
-                (slice(start, stop), slice(top, top + height + more)),
-            )
+    down = fitting(tiles_down, across * room(deep))
+    tiles = down * across
+    several = fitting(len(images), tiles * room(deep))
+    some = fitting(batch, several * tiles * room(deep))
+    (m, n), (_, gap_down, gap_across) = tiling.outputs, tiling.dilation
+    tall, wide = down * m * gap_down, across * n * gap_across
+    taller, wider = tall + (tiling.taps[1] - 1) * gap_down, wide + (tiling.taps[2] - 1) * gap_across
+    ends = (batch, some), (planes, deep), (outputs[0], tall), (outputs[1], wide)
+    starts = product(*(range(0, n, step) for n, step in (*ends, (len(images), several))))
+    for one, plane, row, col, image in starts:
+        lead = slice(one, one + some), slice(None), slice(None)
+        top = plane * tiling.step
+        bottom = top + tiling.planes_of(min(deep, planes - plane))
+        yield Band(
+            images[image : image + several],
+            (*lead, slice(plane, plane + deep), slice(row, row + tall), slice(col, col + wide)),
+            (*lead, slice(top, bottom), slice(row, row + taller), slice(col, col + wider)),
+        )
 
 
 def _tiles(
     backend: Backend,
     out: NDArray,
     x: NDArray,
+    images: list[tuple[int, int]],
     weights: NDArray,
     bias: NDArray,
     relu: bool,
     tiling: Tiling,
 ) -> bool:
-    """Sum a band ``(batch, groups, channels, planes, rows, columns)``, and say whether it is
-    finite.
+    """Sum some images of a band ``(batch, groups, channels, planes, rows, columns)``, and say
+    whether they are finite.
     """
     batch, groups, out_channels, planes, *outputs = out.shape
-    in_channels = x.shape[2]
-    images, tiles, blocks = tiling.images(outputs), tiling.tiles(outputs), prod(tiling.blocks)
+    in_channels, tiles, blocks = x.shape[2], tiling.tiles(outputs), prod(tiling.blocks)
+    images = [(row, col) for row, col in images if row < outputs[0] and col < outputs[1]]
     _, down, across = tiling.dilation
     lead = (tiling.points, groups, batch)
-    samples = _room((*lead, x.shape[3], prod(images), *tiles, blocks * in_channels))
-    sums = _room((*lead, planes, prod(images), *tiles, out_channels))
-    for image, (row, col) in enumerate(np.ndindex(images)):
+    samples = _room((*lead, x.shape[3], len(images), *tiles, blocks * in_channels))
+    sums = _room((*lead, planes, len(images), *tiles, out_channels))
+    for image, (row, col) in enumerate(images):
         for block, (i, j) in enumerate(np.ndindex(tiling.blocks)):
             first = block * in_channels
             view = x[..., row + i * BLOCK * down :: down, col + j * BLOCK * across :: across]
@@ -343,7 +366,7 @@ def _tiles(
     for group in range(groups):
         _multiply(backend, sums[:, group], samples[:, group], weights[group], tiling)
     finite = True
-    for image, (row, col) in enumerate(np.ndindex(images)):
+    for image, (row, col) in enumerate(images):
         view = out[..., row::down, col::across]
         for to, of in zip(_stacks(view, 0), _stacks(sums[..., image, :, :, :], 2), strict=True):
             finite &= backend.winograd_outputs(to, of, bias, relu)
