@@ -33,9 +33,10 @@ def ran(code, arguments, places, starts, steps=1):
     calls = np.array([native.caller(code), words.ctypes.data] * steps, np.int64)
     ends = np.array([0, steps], np.int64)
     memories = [0, *starts, 0]
-    head = [0, 0, 1, 64, ends.ctypes.data, calls.ctypes.data, 0, len(memories)]
+    size = team.room_for(len(memories), 0)
+    head = [0, 0, 1, size, ends.ctypes.data, calls.ctypes.data, 0, len(memories)]
     job = np.array([*head, *memories, 0], np.int64)
-    team.run(job, np.empty(64, np.uint8), 1)
+    team.run(job, np.empty(size, np.uint8), 1)
     assert bool(job[team.OUTCOME]) == bool(job[-1])
     return job[-1]
 

@@ -294,3 +294,18 @@ def test_the_same_bits_in_bands_of_some_planes(side, backend, monkeypatch):
     x = oracle.samples((2, 16, 9, 13, 10), np.float32)
     w = oracle.samples((16, 16, 3, 3, 3), np.float32)
     same_bits_in_bands(x, w, backend, monkeypatch, padding=1, dilation=(2, 1, 1))
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(17, 25), (16, 26), (18, 24), (3, 40)])
+def test_the_same_bits_in_bands_of_dilated_images(rows, cols, side, backend, monkeypatch):
+    x = oracle.samples((2, 16, rows + 4, cols + 12), np.float32)
+    w = oracle.samples((16, 16, 3, 5), np.float32)
+    same_bits_in_bands(x, w, backend, monkeypatch, dilation=(2, 3))
+
+
+def test_many_dilated_images_cost_their_calls(backend):
+    """With one tile each, products are few, but calls of kernels many."""
+    x = oracle.samples((1, 16, 64, 64), np.float32)
+    w = oracle.samples((16, 16, 3, 3), np.float32)
+    plan = fc.plan_conv2d(x.shape, "f4", w, dilation=30, padding=30, backend=backend)
+    assert plan.algorithm != "winograd"

@@ -60,6 +60,8 @@ PREPARED = 5
 """Products that making a weight at a point takes: 20, once a plan, which is used some times."""
 TURNS = 3
 """Passes that the transform of a component takes."""
+RECORDED = 10
+"""Calls of kernels that take as long as one that no recording repeats, if at least some are."""
 USUAL = Rates(*(0.0,) * len(Rates._fields))._replace(contracted=2e-11, byte=2e-11)
 """Rates that decide upon the size of tiles, which weights and pieces depend on."""
 ROOM = 1 << 21
@@ -196,12 +198,16 @@ def _cost(problem: Problem, rate: Rates, tiling: Tiling) -> float:
     tiles *= prod(problem.batch) * problem.groups
     weights = _weights(problem, tiling)
     samples = tiling.planes_of(planes) * problem.in_channels * prod(tiling.blocks)
-    turned = tiles * tiling.points * (samples + planes * problem.out_channels)
+    turned = 4 * tiles * tiling.points * (samples + planes * problem.out_channels)
+    calls = max(prod(tiling.images(outputs)), turned / ROOM) * (prod(tiling.blocks) + 1)
+    if planes > 1:
+        calls *= prod(problem.batch)
     products = tiles * planes * weights / problem.groups
     return (
         costs.contraction_seconds(problem, rate, 0)
         + max(products * rate.contracted, weights * 4 * rate.byte * FROM_MEMORY)
-        + turned * 4 * rate.byte * TURNS
+        + turned * rate.byte * TURNS
+        + calls * rate.call / RECORDED
     )
 
 
@@ -327,10 +333,15 @@ def _bands(out: tuple[int, ...], in_channels: int, tiling: Tiling) -> Iterator[B
     starts = product(*(range(0, n, step) for n, step in (*ends, (len(images), several))))
     for one, plane, row, col, image in starts:
         lead = slice(one, one + some), slice(None), slice(None)
+        down_to, across_to = outputs[0] - row, outputs[1] - col
+        chunk = images[image : image + several]
+        inside = [(i, j) for i, j in chunk if i < down_to and j < across_to]
+        if not inside:
+            continue
         top = plane * tiling.step
         bottom = top + tiling.planes_of(min(deep, planes - plane))
         yield Band(
-            images[image : image + several],
+            inside,
             (*lead, slice(plane, plane + deep), slice(row, row + tall), slice(col, col + wide)),
             (*lead, slice(top, bottom), slice(row, row + taller), slice(col, col + wider)),
         )
@@ -351,7 +362,6 @@ def _tiles(
     """
     batch, groups, out_channels, planes, *outputs = out.shape
     in_channels, tiles, blocks = x.shape[2], tiling.tiles(outputs), prod(tiling.blocks)
-    images = [(row, col) for row, col in images if row < outputs[0] and col < outputs[1]]
     _, down, across = tiling.dilation
     lead = (tiling.points, groups, batch)
     samples = _room((*lead, x.shape[3], len(images), *tiles, blocks * in_channels))

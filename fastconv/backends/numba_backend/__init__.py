@@ -87,6 +87,9 @@ def describe() -> str:
 
 
 def warmup() -> None:
+    from . import team
+
+    team.code()
     for dtype in map(np.dtype, ("float32", "float64", "int64")):
         entry("driver", dtype)
         entry("box", dtype)

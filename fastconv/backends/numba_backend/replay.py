@@ -21,8 +21,6 @@ __all__ = ["Recording"]
 BYTES = np.dtype("u1")
 HEAD = object.__basicsize__
 """Bytes of the head of an object."""
-LINE = 64
-"""Bytes of a line of a cache, where a thread's room begins."""
 
 
 class Recording(Kernels):
@@ -39,7 +37,7 @@ class Recording(Kernels):
         memories = *arrays, *map(_memory, weights), room
         self._ranges = [(a.ctypes.data, a.nbytes) for a in memories]
         self._geometry = [*map(_geometry, arrays)]
-        self._weights = weights
+        self._weights: tuple[NDArray, ...] = ()
         self._kept: list[Any] = []
         self._words: list[int] = []
         self._steps: list[tuple[int, int]] = []
@@ -96,7 +94,8 @@ class Recording(Kernels):
         self._pieces = len(self._stops) - 1
         memories = [0, *(start for start, _ in self._ranges)]
         job = np.zeros(team.STARTS + len(memories) + self._pieces, np.int64)
-        job[team.PIECES], job[team.ROOM] = self._pieces, self._used + LINE
+        job[team.PIECES] = self._pieces
+        job[team.ROOM] = self._room = team.room_for(len(memories), self._used)
         job[team.ENDS], job[team.CALLS] = self._ends.ctypes.data, self._calls.ctypes.data
         job[team.MEMORIES] = len(memories)
         job[team.STARTS :][: len(memories)] = memories
@@ -130,14 +129,14 @@ class Recording(Kernels):
         job[team.STARTS + 1 : team.STARTS + 1 + len(arrays)] = starts
         mark = scratch.mark()
         try:
-            room = scratch.empty((self._used + LINE,), BYTES)
+            room = scratch.empty((self._room,), BYTES)
             team.run(job, room, min(threads, self._pieces))
         finally:
             scratch.release(mark)
         if not job[team.OUTCOME]:
             return []
         outcomes = job[-self._pieces :].tolist()
-        if FAILED in outcomes:
+        if any(outcome & FAILED for outcome in outcomes):
             raise MemoryError
         return [number for number, outcome in enumerate(outcomes) if outcome]
 

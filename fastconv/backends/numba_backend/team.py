@@ -3,7 +3,7 @@
 A helper looks out for an offer for a while, in machine code, and then sleeps until one comes.
 Whoever has a job offers it to helpers that wait, works on it like them, takes back the offers that
 nobody began with, and waits for the others.  So no job waits for a helper that is slow to wake, or
-gone: a forked child has none.  The compiled backend's `team.h` does the same.
+gone: a forked child has none.  The compiled backend's `team.h` does the same, and looks at a clock.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -24,26 +25,36 @@ from . import atomics
 from .atomics import add, call, get, give_way, put, relax, replace
 from .on_disk import array, compile_kept
 
-__all__ = ["BEGUN", "CALLS", "ENDS", "OUTCOME", "PIECES", "ROOM", "STARTS", "run"]
+__all__ = [
+    "CALLS",
+    "ENDS",
+    "MEMORIES",
+    "OUTCOME",
+    "PIECES",
+    "ROOM",
+    "STARTS",
+    "code",
+    "room_for",
+    "run",
+]
 
 BEGUN, HELPERS, PIECES, ROOM, ENDS, CALLS, OUTCOME, MEMORIES, STARTS = range(9)
 """Words of a job: pieces that were begun, helpers that have not left it, how many pieces there are,
 bytes that a thread needs, where the ends of pieces are, where their steps' callers and words are,
-whether the results of all pieces count, how many memories there are, and where they begin, the last
-of them a thread's room.  What came of each piece follows."""
+whether the results of some piece do not count, how many memories there are, and where they begin,
+the last of them a thread's room.  What came of each piece follows."""
 
 MOST_HELPERS = 255
-KEPT = 1 << 22
-"""Bytes that a helper keeps at most."""
 LOOKS = 300
-"""How often a helper looks out for an offer before it sleeps, some tenths of a millisecond."""
+"""How often a helper looks out for an offer before it sleeps: some tenths of a millisecond where
+nobody else wants its processor."""
 GLANCES = 32
 """How often it looks at its state before it lets other threads have the processor."""
 FIRST = 4
 """Pieces that whoever has a job fills before the first look for an interrupt."""
 PATIENCE = 0.01
 """Seconds of work between two looks, about."""
-ABSENT, AWAKE, ASLEEP, WORKS, LEAVES = range(5)
+ABSENT, AWAKE, ASLEEP, WORKS = range(4)
 """States of a helper, or the address of the job that it is offered."""
 NEEDS = 1
 """The word after its state: bytes that it needs."""
@@ -51,21 +62,36 @@ MORE, WAITS, DONE = range(3)
 """What is left of a job: pieces, helpers at work, or nothing."""
 LINE = 16
 """Words between the states of helpers, which are alone in their lines of the cache."""
+BYTES = 64
+"""Of a line of the cache, where a thread's room begins."""
+FAREWELL = 1.0
+"""Seconds that the end of the process waits for helpers at most."""
 
-_team = np.zeros((MOST_HELPERS, LINE), np.int64)
+_team = np.zeros((MOST_HELPERS + 1, LINE), np.int64)
+"""States of helpers; the last one says whether all of them shall leave."""
 _bells: list[threading.Lock] = []
 _threads: list[threading.Thread] = []
 _lock = threading.Lock()
 
 
+def room_for(memories: int, used: int) -> int:
+    """Bytes that a thread needs: for where memories begin, and for what is between two steps."""
+    return BYTES + -(-8 * memories // BYTES) * BYTES + used
+
+
+@njit(nogil=True)
+def _lines(nbytes):  # type: ignore[no-untyped-def]
+    """Bytes of whole lines of the cache."""
+    return (nbytes + BYTES - 1) // BYTES * BYTES
+
+
 @njit(nogil=True)
 def _fill(job, room, most):  # type: ignore[no-untyped-def]
-    """Fill some pieces, and say whether there may be more."""
-    memories = get(job + 8 * MEMORIES)
-    starts = np.empty(memories, np.int64)
+    """Fill some pieces, and say whether there may be more; nothing here can raise."""
+    memories, starts = get(job + 8 * MEMORIES), _lines(room)
     for memory in range(memories):
-        starts[memory] = get(job + 8 * (STARTS + memory))
-    starts[memories - 1] = (room + 63) // 64 * 64
+        put(starts + 8 * memory, get(job + 8 * (STARTS + memory)))
+    put(starts + 8 * (memories - 1), starts + _lines(8 * memories))
     ends, calls = get(job + 8 * ENDS), get(job + 8 * CALLS)
     for _ in range(most):
         piece = add(job + 8 * BEGUN, 1)
@@ -73,7 +99,7 @@ def _fill(job, room, most):  # type: ignore[no-untyped-def]
             return False
         outcome = 0
         for step in range(get(ends + 8 * piece), get(ends + 8 * piece + 8)):
-            outcome |= call(get(calls + 16 * step), get(calls + 16 * step + 8), starts.ctypes.data)
+            outcome |= call(get(calls + 16 * step), get(calls + 16 * step + 8), starts)
         if outcome:
             put(job + 8 * (STARTS + memories + piece), outcome)
             put(job + 8 * OUTCOME, 1)
@@ -93,10 +119,12 @@ def team_serve(team, number, room, job, give):  # type: ignore[no-untyped-def]
             add(job + 8 * HELPERS, -1)  # the job may be gone from here on
             put(me, AWAKE)
             job = 0
+        if get(team.ctypes.data + 8 * LINE * MOST_HELPERS) != 0:
+            return -1
         for _ in range(LOOKS):
             for _ in range(GLANCES):
                 state = get(me)
-                if state > LEAVES and replace(me, state, WORKS):
+                if state > WORKS and replace(me, state, WORKS):
                     job = state
                     break
                 relax()
@@ -107,8 +135,6 @@ def team_serve(team, number, room, job, give):  # type: ignore[no-untyped-def]
             if room.size < get(job + 8 * ROOM):
                 put(me + 8 * NEEDS, get(job + 8 * ROOM))
                 return job
-        elif get(me) == LEAVES:
-            return -1
         elif replace(me, AWAKE, ASLEEP):
             return 0
 
@@ -127,17 +153,18 @@ def team_offer(team, size, helpers, job):  # type: ignore[no-untyped-def]
     return helpers
 
 
-def team_wake(team, size, job):  # type: ignore[no-untyped-def]
-    """Offer a job to a helper that sleeps, and return its number; -1 if none does."""
+def team_wake(team, size, job, woken):  # type: ignore[no-untyped-def]
+    """Offer a job to a helper that sleeps, and write down its number; say whether one does."""
     mine = job.ctypes.data
     for number in range(size):
         me = team.ctypes.data + 8 * LINE * number
         if get(me) == ASLEEP:
             add(mine + 8 * HELPERS, 1)
             if replace(me, ASLEEP, mine):
-                return number
+                woken[0] = number
+                return True
             add(mine + 8 * HELPERS, -1)
-    return -1
+    return False
 
 
 def team_work(team, size, job, room, most, give):  # type: ignore[no-untyped-def]
@@ -162,35 +189,26 @@ def team_work(team, size, job, room, most, give):  # type: ignore[no-untyped-def
     return WAITS
 
 
-def team_dismiss(team, number):  # type: ignore[no-untyped-def]
-    """Let a helper that has no job leave, and say whether it must be woken for that."""
-    me = team.ctypes.data + 8 * LINE * number
-    if replace(me, AWAKE, LEAVES):
-        return False
-    return replace(me, ASLEEP, LEAVES)
-
-
 class _Code(NamedTuple):
     """Machine code of the functions above."""
 
     serve: Callable[..., int]
     offer: Callable[..., int]
-    wake: Callable[..., int]
+    wake: Callable[..., bool]
     work: Callable[..., int]
-    dismiss: Callable[..., bool]
     give: int
 
 
 @cache
-def _code() -> _Code:
+def code() -> _Code:
+    """The machine code, compiled when it is first asked for."""
     whole, words = types.int64, array(types.int64, 2, readonly=False)
     job, room = array(types.int64, 1, readonly=False), array(types.uint8, 1, readonly=False)
     return _Code(
         _entry(team_serve, whole(words, whole, room, whole, whole)),
         _entry(team_offer, whole(words, whole, whole, job)),
-        _entry(team_wake, whole(words, whole, job)),
+        _entry(team_wake, types.boolean(words, whole, job, job)),
         _entry(team_work, whole(words, whole, job, room, whole, whole)),
-        _entry(team_dismiss, types.boolean(words, whole)),
         atomics.yielder(),
     )
 
@@ -206,26 +224,42 @@ def run(job: NDArray[np.int64], room: NDArray[np.uint8], threads: int) -> None:
 
     An interrupt ends the hand-out of pieces, and is raised when nobody works on one any more.
     """
-    code, size, left, some = _code(), 0, MORE, FIRST
+    run, size, left, some = code(), 0, MORE, FIRST
     try:
         if threads > 1:
             size = _recruited(threads - 1)
-            wanted = code.offer(_team, size, threads - 1, job)
-            while wanted > 0 and (number := code.wake(_team, size, job)) >= 0:
-                _bells[number].release()
-                wanted -= 1
-        left = code.work(_team, size, job, room, some, code.give)
+            wanted = run.offer(_team, size, threads - 1, job)
+            if wanted > 0:
+                _wake(size, wanted, job)
+        left = run.work(_team, size, job, room, some, run.give)
         while left != DONE:
             start = perf_counter()
-            left = code.work(_team, size, job, room, some, code.give)
+            left = run.work(_team, size, job, room, some, run.give)
             if left == MORE and perf_counter() - start < PATIENCE:
                 some *= 2
     finally:
         while left != DONE:
             try:
-                left = code.work(_team, size, job, room, 0, code.give)
-            except KeyboardInterrupt:  # one is on its way already
+                left = run.work(_team, size, job, room, 0, run.give)
+            except BaseException:  # one is on its way already, and helpers write to the arrays
                 continue
+
+
+def _wake(size: int, wanted: int, job: NDArray[np.int64]) -> None:
+    """Wake helpers for a job.
+
+    Who was offered it is woken even if an interrupt comes in between; twice does no harm.
+    """
+    woken = np.full(1, -1)
+    try:
+        while wanted > 0 and code().wake(_team, size, job, woken):
+            _bells[woken[0]].release()
+            woken[0] = -1
+            wanted -= 1
+    finally:
+        if woken[0] >= 0:
+            with suppress(RuntimeError):  # it was released
+                _bells[woken[0]].release()
 
 
 def _recruited(wanted: int) -> int:
@@ -239,37 +273,37 @@ def _recruited(wanted: int) -> int:
             name = f"fastconv-numba-{number}"
             thread = threading.Thread(target=_help, args=(number, bell), name=name, daemon=True)
             _team[number] = AWAKE
+            _threads.append(thread)
+            _bells.append(bell)
             try:
                 thread.start()
             except RuntimeError:  # at exit, or no thread can be started: those there are must do
+                _threads.pop(), _bells.pop()
                 break
-            _bells.append(bell)
-            _threads.append(thread)
         return len(_bells)
 
 
 def _help(number: int, bell: threading.Lock) -> None:
-    room, job, code = np.empty(0, np.uint8), 0, _code()
-    while (job := code.serve(_team, number, room, job, code.give)) >= 0:
-        if job:
-            try:
-                room = np.empty(_team[number, NEEDS], np.uint8)
-            except MemoryError:
-                room = np.empty(0, np.uint8)  # the others fill what it does not
-        else:
-            if room.size > KEPT:
-                room = np.empty(0, np.uint8)
+    room, job, run = np.empty(0, np.uint8), 0, code()
+    while (job := run.serve(_team, number, room, job, run.give)) >= 0:
+        if not job:
             bell.acquire()
+            continue
+        with suppress(MemoryError):  # the others fill what it does not
+            room = np.empty(_team[number, NEEDS], np.uint8)
 
 
 @atexit.register
 def _dismiss() -> None:
     """Have no helper in machine code when it is taken away."""
-    for number, bell in enumerate(_bells):
-        if _code().dismiss(_team, number):
+    _team[MOST_HELPERS] = 1
+    for bell in _bells:
+        with suppress(RuntimeError):  # it was rung already
             bell.release()
+    end = perf_counter() + FAREWELL
     for thread in _threads:
-        thread.join(1)
+        if thread.is_alive():
+            thread.join(max(end - perf_counter(), 0))
 
 
 def _forget_helpers() -> None:
