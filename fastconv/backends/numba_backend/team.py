@@ -253,13 +253,17 @@ def _wake(size: int, wanted: int, job: NDArray[np.int64]) -> None:
     woken = np.full(1, -1)
     try:
         while wanted > 0 and code().wake(_team, size, job, woken):
-            _bells[woken[0]].release()
+            _ring(_bells[woken[0]])
             woken[0] = -1
             wanted -= 1
     finally:
         if woken[0] >= 0:
-            with suppress(RuntimeError):  # it was released
-                _bells[woken[0]].release()
+            _ring(_bells[woken[0]])
+
+
+def _ring(bell: threading.Lock) -> None:
+    with suppress(RuntimeError):  # it was rung, and nobody has heard it yet
+        bell.release()
 
 
 def _recruited(wanted: int) -> int:
@@ -298,8 +302,7 @@ def _dismiss() -> None:
     """Have no helper in machine code when it is taken away."""
     _team[MOST_HELPERS] = 1
     for bell in _bells:
-        with suppress(RuntimeError):  # it was rung already
-            bell.release()
+        _ring(bell)
     end = perf_counter() + FAREWELL
     for thread in _threads:
         if thread.is_alive():
