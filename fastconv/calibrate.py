@@ -111,7 +111,7 @@ def measured(backend: str) -> Rates:
     row_product = (best["15+15"] - passes) / (2 * 15 * MEDIUM**2)
     listed_product = (best["31 listed"] - best["9 listed"]) / ((31 - 9) * MEDIUM**2)
     operations, rows = fft.work(plans["transforms"].problem)
-    transforms = best["transforms"] - call - rows * fft.ROW - 2 * 4 * MEDIUM**2 * byte
+    transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
     operation = transforms / operations
     additions = 2 * (15).bit_length() * LARGE**2
     addition = (best["box"] - call - bytes_moved * byte) / additions

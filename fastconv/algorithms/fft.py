@@ -46,8 +46,6 @@ IN_PLACE = False
 """Strips along the edges are too thin for tiles."""
 BY_HAND = 1.4
 """Times that transforms take that no recording repeats: NumPy adds channels, and turns volumes."""
-ROW = 6e-6
-"""Seconds that a row of tiles takes on top, where a recording repeats it."""
 DEEP = 1.5
 """Times that transforms take where planes lie between the rows of a tile."""
 
@@ -83,21 +81,18 @@ def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     rate = rates.of(backend)
     slabs = prod(problem.batch) * problem.groups
-    operations, rows = work(problem)
+    operations, calls = work(problem)
     seconds = operations * problem.compute.itemsize / 4 * rate.operation
-    if repeats(problem):
-        seconds += rows * ROW
-    else:
-        seconds = seconds * BY_HAND + rows * costs.WALKED * rate.call
+    if not repeats(problem):
+        seconds, calls = seconds * BY_HAND, calls * costs.WALKED
+    seconds += calls * rate.call
     if len(problem.axes) > 2:
         seconds *= DEEP
     return costs.seconds(problem, backend, 0) + slabs * seconds
 
 
 def work(problem: Problem) -> tuple[float, int]:
-    """Operations for all channels of a group, of which a transform counts 5 n log2 n, and rows of
-    tiles.
-    """
+    """Operations for all channels of a group, of which a transform counts 5 n log2 n, and calls."""
     *others, n = _tile(problem)
     last = problem.axes[-1]
     samples, filters = problem.in_channels * problem.parts, problem.out_channels * problem.parts
