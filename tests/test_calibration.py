@@ -235,8 +235,8 @@ def fails_to_measure():
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(calibrate, "LARGE", 256)
-    monkeypatch.setattr(calibrate, "MEDIUM", 128)
+    monkeypatch.setattr(calibrate, "LARGE", 512)
+    monkeypatch.setattr(calibrate, "MEDIUM", 384)
     monkeypatch.setattr(calibrate, "SECONDS", 0.0)
 
 
