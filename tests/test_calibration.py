@@ -242,7 +242,10 @@ def small(monkeypatch):
 
 @pytest.mark.usefixtures("small")
 def test_calibrate_keeps_what_it_prints_until_reset(file):
-    status, out, err = run("bench", "--calibrate", stderr=Terminal())
+    for _ in range(50):  # a busy machine is told to try again
+        status, out, err = run("bench", "--calibrate", stderr=Terminal())
+        if status == 0 or "try again" not in err:
+            break
     assert status == 0
     assert "measuring numpy" in err
     header, *lines = [line.split() for line in out.splitlines()]
