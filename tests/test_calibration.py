@@ -239,13 +239,19 @@ def small(monkeypatch):
     monkeypatch.setattr(calibrate, "MEDIUM", 384)
     monkeypatch.setattr(calibrate, "SECONDS", 0.0)
 
+    def calm(calls, rounds, seconds):  # a busy machine may refuse
+        plans = {name: call.func for name, call in calls.items()}
+        return {
+            name: np.array([algorithms.load(plan.algorithm).cost(plan.problem, plan.backend)])
+            for name, plan in plans.items()
+        }
+
+    monkeypatch.setattr(peers, "alternate", calm)
+
 
 @pytest.mark.usefixtures("small")
 def test_calibrate_keeps_what_it_prints_until_reset(file):
-    for _ in range(50):  # a busy machine is told to try again
-        status, out, err = run("bench", "--calibrate", stderr=Terminal())
-        if status == 0 or "try again" not in err:
-            break
+    status, out, err = run("bench", "--calibrate", stderr=Terminal())
     assert status == 0
     assert "measuring numpy" in err
     header, *lines = [line.split() for line in out.splitlines()]
