@@ -130,7 +130,8 @@ class DepthwiseGradient:
             stride = tuple(axis.stride for axis in problem.axes)
             # Images are one more axis, along which the kernel reaches over all of them.
             across, kernel = np.moveaxis(samples, 0, 2), np.moveaxis(gradients, 0, 1)
-            backend.contract_taps(sums, across, kernel, bias, (1, *gaps), (1, *stride), False)
+            none = (0,) * (1 + len(gaps))
+            backend.contract_taps(sums, across, kernel, bias, (1, *gaps), (1, *stride), none, False)
         finally:
             scratch.release(mark)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import NamedTuple
 
-from .algorithms import Layout
+from .algorithms import InPlace, Layout
 from .backends._protocol import Backend
+from .backends.contraction import MOST_OUTSIDE
 from .backends.loop_nest import LONG
 from .copies import Copy, copied_dilation, copied_length
-from .problem import Problem
+from .problem import Axis, Problem, Walk
 
 __all__ = ["Piece", "Pieces", "cut", "cut_layer", "evened"]
 
@@ -68,9 +69,8 @@ class Piece:
     or, where it reads a copy, all of them."""
     copy: Copy | None
     """What it reads, if not samples of the array in place."""
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    """Of what it reads: copies leave out gaps between taps that no output looks into."""
+    walk: Walk
+    """Over what it reads: copies leave out gaps between taps that no output looks into."""
 
 
 class Cut(NamedTuple):
@@ -109,8 +109,8 @@ class Grid:
     problem: Problem
     cuts: tuple[Cut, ...]
     """Of batch axes, groups, filtered axes and channels."""
-    inside: bool
-    """It reads samples of the array only, which may be read in place."""
+    in_place: bool
+    """It reads samples of the array only, and perhaps zeros beyond them, without a copy."""
     across: int | None
     """The filtered axis that is laid out last in copies, the longest where the last one is thin, or
     None where channels are."""
@@ -129,22 +129,22 @@ class Grid:
         first, last = (end * self.problem.parts for end in channels)
         axes = self.problem.axes
         region, lead = tuple(spans[: len(axes)][::-1]), spans[len(axes) :][::-1]
-        if self.inside:
+        before = [0] * len(axes)
+        if self.in_place:
             copy = None
-            reads = [axis.reads(*span) for axis, span in zip(axes, region, strict=True)]
+            reads, before = zip(*map(_samples, axes, region), strict=True)
             gaps = [axis.dilation for axis in axes]
         else:
             copy = self._copy(tuple(stop - start for start, stop in lead), region)
-            reads = [(0, axis.size) for axis in axes]
+            reads = [slice(0, axis.size) for axis in axes]
             gaps = [copied_dilation(axis, b - a) for axis, (a, b) in zip(axes, region, strict=True)]
         return Piece(
             out=tuple(slice(*span) for span in (*lead, channels, *region)),
             weights=(slice(*lead[-1]), slice(first // self.panel, -(-last // self.panel))),
             bias=(slice(*lead[-1]), slice(first, last)),
-            reads=tuple(slice(*span) for span in (*lead, (0, self.problem.in_channels), *reads)),
+            reads=(*(slice(*span) for span in lead), slice(0, self.problem.in_channels), *reads),
             copy=copy,
-            stride=tuple(axis.stride for axis in axes),
-            dilation=tuple(gaps),
+            walk=Walk(tuple(axis.stride for axis in axes), tuple(gaps), tuple(before)),
         )
 
     def _copy(self, lead: tuple[int, ...], region: Box) -> Copy:
@@ -153,7 +153,7 @@ class Grid:
     @property
     def copy_bytes(self) -> int:
         """Bytes that the copy of a piece has at most."""
-        if self.inside:
+        if self.in_place:
             return 0
         rank = len(self.problem.axes)
         longest = [axis.longest for axis in self.cuts[:-1]]
@@ -166,7 +166,7 @@ class Pieces:
     def __init__(self, grids: list[Grid]) -> None:
         self._grids = grids
         self._len = sum(len(grid) for grid in grids)
-        self.copies = sum(len(grid) for grid in grids if not grid.inside)
+        self.copies = sum(len(grid) for grid in grids if not grid.in_place)
         """How many of them read a copy."""
         self.copy_bytes = max((grid.copy_bytes for grid in grids), default=0)
         """Bytes that a copy has at most."""
@@ -200,14 +200,14 @@ def cut(
     grain: tuple[int, ...],
     backend: Backend,
     finest: int,
-    in_place: bool,
+    reads: InPlace,
 ) -> Pieces:
     """The pieces of a problem that takes ``products`` an output.
 
     ``grain`` counts the outputs along each axis that a piece should have at least, and ``finest``
-    its products where pieces are few; ``in_place`` where kernels can read ``x`` itself.
+    its products where pieces are few; ``reads`` says what kernels can read of ``x`` itself.
     """
-    boxes = _boxes(problem, backend.STRIPS, in_place) if prod(problem.canonical_out) else ()
+    boxes = _boxes(problem, backend.STRIPS, reads) if prod(problem.canonical_out) else ()
     return Pieces([_split(problem, box, products, grain, finest, inside) for box, inside in boxes])
 
 
@@ -218,7 +218,7 @@ def cut_layer(
     backend: Backend,
     finest: int,
     layout: Layout,
-    in_place: bool,
+    reads: InPlace,
 ) -> Pieces:
     """The pieces of a problem that sums channels, ``products`` of them an output.
 
@@ -229,9 +229,12 @@ def cut_layer(
     whole = tuple((0, axis.out) for axis in problem.axes)
     if not prod(problem.canonical_out):
         return Pieces([])
-    boxes = [(whole, in_place and all(axis.interior == (0, axis.out) for axis in problem.axes))]
-    if problem.out_channels * prod(problem.taps) < COPIED:
-        boxes = [*_boxes(problem, backend.STRIPS, in_place)]
+    inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
+    boxes = [(whole, reads != "nothing" and inside)]
+    if reads == "edges" and _zeros_around(problem):
+        boxes = [(whole, True)]
+    elif problem.out_channels * prod(problem.taps) < COPIED:
+        boxes = [*_boxes(problem, backend.STRIPS, reads)]
     panel = backend.panel(problem.compute) if layout == "channels" else 1
     across = None if layout == "channels" else len(whole) - 1
     return Pieces(
@@ -305,17 +308,17 @@ def evened(parts: int) -> int:
     return 1 << (parts - 1).bit_length() if parts < FEW else parts
 
 
-def _boxes(problem: Problem, strips: int, in_place: bool) -> Iterator[tuple[Box, bool]]:
+def _boxes(problem: Problem, strips: int, reads: InPlace) -> Iterator[tuple[Box, bool]]:
     """The interior and the strips around it, or one box of everything."""
     whole = tuple((0, axis.out) for axis in problem.axes)
     interior = tuple(axis.interior for axis in problem.axes)
-    if interior == whole and in_place:
+    if interior == whole and reads != "nothing":
         yield whole, True
         return
     empty = any(start == stop for start, stop in interior)
     lead = prod(problem.canonical_out[: -len(whole)])
     edges = lead * (_outputs(whole) - _outputs(interior)) * problem.compute.itemsize
-    if not in_place or empty or _box_bytes(problem, whole) <= max(strips, EDGE * edges):
+    if reads == "nothing" or empty or _box_bytes(problem, whole) <= max(strips, EDGE * edges):
         yield whole, False
         return
     yield interior, True
@@ -324,6 +327,25 @@ def _boxes(problem: Problem, strips: int, in_place: bool) -> Iterator[tuple[Box,
         for strip in ((0, start), (stop, axis.out)):
             if strip[0] < strip[1]:
                 yield (*interior[:position], strip, *whole[position + 1 :]), False
+
+
+def _zeros_around(problem: Problem) -> bool:
+    """Whether zeros lie beyond the edges, and kernels know which taps of an output do: not for any
+    number of them, nor for outputs that no sample reaches.
+    """
+    if problem.cval != 0 or prod(problem.taps) > MOST_OUTSIDE:
+        return False
+    for axis in problem.axes:
+        (_, first_end), (last, _) = axis.reads(0, 1), axis.reads(axis.out - 1, axis.out)
+        if axis.boundary != "constant" or first_end <= 0 or last >= axis.size:
+            return False
+    return True
+
+
+def _samples(axis: Axis, outputs: tuple[int, int]) -> tuple[slice, int]:
+    """The samples that some outputs read, and how many zeros in front of them."""
+    start, stop = axis.reads(*outputs)
+    return slice(max(start, 0), min(stop, axis.size)), max(-start, 0)
 
 
 def _outputs(box: Box) -> int:

@@ -289,12 +289,12 @@ def thread_count(pieces: int, worth: float, threads: int | None) -> int:
 @lru_cache(maxsize=128)
 def _pieces(problem: Problem, backend: str, algorithm: str, in_place: bool) -> Pieces:
     module, kernels = algorithms.load(algorithm), backends.load(backend)
-    in_place = in_place and module.IN_PLACE
+    reads = module.IN_PLACE if in_place else "nothing"
     products, grain, layout = module.products(problem), module.grain(problem), module.LAYOUT
     finest = kernels.PIECE if module.repeats(problem) else PRODUCTS
     if layout == "rows":
-        return cut(problem, products, grain, kernels, finest, in_place)
-    return cut_layer(problem, products, grain, kernels, finest, layout, in_place)
+        return cut(problem, products, grain, kernels, finest, reads)
+    return cut_layer(problem, products, grain, kernels, finest, layout, reads)
 
 
 def _shape(lengths: tuple[int, ...]) -> str:

@@ -16,11 +16,12 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Axis", "Form", "Problem"]
+__all__ = ["Axis", "Form", "Problem", "Walk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,16 @@ class Axis:
         start = min(max(-(-self.before // self.stride), 0), self.out)
         stop = (self.size - self.extent + self.before) // self.stride + 1
         return start, max(min(stop, self.out), start)
+
+
+class Walk(NamedTuple):
+    """How the taps of some outputs walk over what these read, along each filtered axis."""
+
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    before: tuple[int, ...]
+    """Zeros in front of the first sample that the first output reads; 0, and no zeros behind the
+    last sample, for algorithms that do not read edges in place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,7 @@ class Work:
             if piece.copy is not None:
                 source = piece.copy.made(backend, source)
             sums = target if writes else self._sums(source, target)
-            stride, dilation, relu = piece.stride, piece.dilation, problem.relu
-            self.algorithm.run(backend, sums, source, weights, bias, stride, dilation, relu)
+            self.algorithm.run(backend, sums, source, weights, bias, piece.walk, problem.relu)
             if sums is not target:
                 self._store(backend, target, sums)
         finally:

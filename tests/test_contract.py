@@ -82,16 +82,22 @@ def weights_of_groups(groups, taps, dtype):
     return np.moveaxis(whole((*taps, groups), dtype, 1), -1, 0)
 
 
-def taps(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, gap=0):
-    """Run `contract_taps` into guarded memory, and compare with the definition."""
+def taps(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, gap=0, zeros=None):
+    """Run `contract_taps` into guarded memory, and compare with the definition.
+
+    ``zeros`` counts those in front of and behind the samples along each axis.
+    """
     rank = w.ndim - 1
     stride, dilation = stride or (1,) * rank, dilation or (1,) * rank
+    zeros = zeros or ((0, 0),) * rank
     bias = whole((len(w), 1), w.dtype, 2) if bias is None else bias
-    wanted = definition(x, w[:, None, None], bias, stride, dilation, relu)
+    extended = np.pad(x, [(0, 0)] * (x.ndim - rank) + [*zeros])
+    wanted = definition(extended, w[:, None, None], bias, stride, dilation, relu)
     axes = range(wanted.ndim)
     order = [*axes[: -rank - 2], *axes[-rank:], axes[-rank - 1], axes[-rank - 2]]
     out = framed(wanted.shape, order, x.dtype, gap)
-    kernels.contract_taps(out.array, x, w, bias, stride, dilation, relu)
+    before = tuple(front for front, _ in zeros)
+    kernels.contract_taps(out.array, x, w, bias, stride, dilation, before, relu)
     out.assert_intact()
     np.testing.assert_array_equal(out.array, wanted)
 
@@ -267,7 +273,7 @@ def test_rounded_sums(dtype, kernels):
     )
     offsets = rng.normal(size=(70, 1)).astype(dtype)
     out = np.empty((7, 7, 1, 70), dtype).transpose(3, 2, 0, 1)
-    kernels.contract_taps(out, samples, factors, offsets, (1, 1), (1, 1), False)
+    kernels.contract_taps(out, samples, factors, offsets, (1, 1), (1, 1), (0, 0), False)
     exact = [a.astype(np.longdouble) for a in (samples, factors[:, None, None], offsets)]
     values = definition(*exact, (1, 1), (1, 1))
     magnitude = definition(*map(np.abs, exact), (1, 1), (1, 1))
@@ -338,7 +344,7 @@ def test_bits_of_taps_do_not_depend_on_the_place(dtype, kernels):
     def run(x, w, bias):
         height, width = (n - 2 for n in x.shape[-2:])
         out = np.empty((len(x), height, width, 1, len(w)), dtype).transpose(0, 4, 3, 1, 2)
-        kernels.contract_taps(out, x, w, bias, (1, 1), (1, 1), False)
+        kernels.contract_taps(out, x, w, bias, (1, 1), (1, 1), (0, 0), False)
         return out
 
     everything = run(x, w, bias)
@@ -410,8 +416,12 @@ for dtype, end in [(d, e) for d in ("float32", "float64") for e in (True, False)
         backend.contract_channels(*view, w, bias, (1,), (1,), False)
         assert (out == 7).all()
         out, x, w, bias = ones(rows, 1, cols), ones(rows + 2, 1, cols), ones(3, cols), ones(cols, 1)
-        backend.contract_taps(out.T, x.T, w.T, bias, (1,), (1,), False)
+        backend.contract_taps(out.T, x.T, w.T, bias, (1,), (1,), (0,), False)
         assert (out == 4).all()
+        out, x = ones(rows, 1, cols), ones(rows, 1, cols)
+        backend.contract_taps(out.T, x.T, w.T, bias, (1,), (1,), (1,), False)
+        assert (out[1:-1] == 4).all()
+        assert (out[[0, -1]] == (3 if rows > 1 else 2)).all()
         out, x, w, bias = ones(1, rows, cols), ones(1, 3, cols), ones(1, rows, 3), ones(1, rows)
         backend.contract_planes(out, x, w, bias, True)
         assert (out == 4).all()

@@ -40,7 +40,8 @@ def problems(draw):
 def cut_directly(problem, in_place):
     """The pieces of the algorithm ``direct`` on a compiled backend."""
     products, grain = direct.products(problem), direct.grain(problem)
-    return cut(problem, products, grain, cython_backend, cython_backend.PIECE, in_place)
+    reads = "interior" if in_place else "nothing"
+    return cut(problem, products, grain, cython_backend, cython_backend.PIECE, reads)
 
 
 def volume(spans):
@@ -67,7 +68,7 @@ def test_pieces_read_what_their_outputs_see(problem, in_place):
                 assert 0 <= first < stop <= axis.size
             else:
                 assert (reads.start, reads.stop) == (0, axis.size)
-                if piece.dilation[number] == axis.dilation:
+                if piece.walk.dilation[number] == axis.dilation:
                     assert piece.copy.runs[number][:, 1].sum() == stop - first
 
 
@@ -120,7 +121,7 @@ def test_copies_leave_gaps_out():
     problem = fc.plan_correlate((20, 3000), "f4", np.ones((3, 5), "f4"), dilation=(50, 2)).problem
     for piece in cut_directly(problem, False):
         rows = piece.out[-2].stop - piece.out[-2].start
-        assert piece.dilation == (rows, 2)
+        assert piece.walk.dilation == (rows, 2)
 
 
 def test_astronomic_plans_can_be_printed():
@@ -159,7 +160,7 @@ def layers(draw):
     shape = [draw(st.integers(1, {1: 10**5, 2: 300, 3: 40}[rank])) for _ in range(rank)]
     groups = draw(st.integers(1, 3))
     filters, channels = (draw(st.integers(16, 300)) for _ in range(2))
-    how = {"boundary": "nearest"}
+    how = {"boundary": draw(st.sampled_from(["nearest", "constant"]))}
     if algorithm is depthwise:
         groups, filters, channels = draw(st.integers(8, 300)), 1, 1
     taps = draw(st.integers(1, 5))
@@ -180,18 +181,43 @@ def layers(draw):
     return algorithm, problem
 
 
+def cut_of(algorithm, problem, in_place, width):
+    """The pieces of an algorithm for layers on a compiled backend."""
+    backend = SimpleNamespace(STRIPS=cython_backend.STRIPS, panel=lambda _: width)
+    products, grain = algorithm.products(problem), algorithm.grain(problem)
+    reads = algorithm.IN_PLACE if in_place else "nothing"
+    finest = cython_backend.PIECE
+    return cut_layer(problem, products, grain, backend, finest, algorithm.LAYOUT, reads)
+
+
+@given(layers(), st.booleans())
+def test_pieces_of_layers_read_what_their_outputs_see(layer, in_place):
+    algorithm, problem = layer
+    zeros = problem.axes[0].boundary == "constant" and prod(problem.taps) < 64
+    rank = len(problem.axes)
+    for piece in cut_of(algorithm, problem, in_place, 16):
+        edges = zip(problem.axes, piece.out[-rank:], piece.reads[-rank:], strict=True)
+        for (axis, span, reads), before in zip(edges, piece.walk.before, strict=True):
+            first, stop = axis.reads(span.start, span.stop)
+            if piece.copy is not None:
+                assert (before, reads) == (0, slice(0, axis.size))
+                assert not (algorithm is depthwise and in_place and zeros)
+                continue
+            assert reads.start - before == first
+            assert 0 <= reads.start < reads.stop <= axis.size
+            assert reads.stop == stop or reads.stop == axis.size < stop
+            assert before == 0 or reads.start == 0
+            assert algorithm is depthwise or (reads.start, reads.stop) == (first, stop)
+
+
 @given(layers(), st.booleans(), st.sampled_from([8, 16, 32]))
 def test_every_output_of_a_layer_belongs_to_one_piece(layer, in_place, width):
     algorithm, problem = layer
     panel = width if algorithm in (gemm, winograd) else 1
-    backend = SimpleNamespace(STRIPS=cython_backend.STRIPS, panel=lambda _: width)
-    finest = cython_backend.PIECE
     grain = algorithm.grain(problem)
     covered = np.zeros(problem.canonical_out, np.uint8)
     rank = len(problem.axes)
-    for piece in cut_layer(
-        problem, algorithm.products(problem), grain, backend, finest, algorithm.LAYOUT, in_place
-    ):
+    for piece in cut_of(algorithm, problem, in_place, width):
         covered[piece.out] += 1
         for axis, span, n in zip(problem.axes, piece.out[-rank:], grain, strict=True):
             assert span.start % n == 0

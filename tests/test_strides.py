@@ -49,12 +49,12 @@ def test_bits_of_rows_two_apart_do_not_depend_on_the_place(name, dtype, taps):
         np.testing.assert_array_equal(part, everything[..., 2 : 2 + rows, 3 : 3 + width])
 
 
+@pytest.mark.parametrize("name", ["cython", "numba"])
 @pytest.mark.parametrize("taps", [(1, 3), (3, 3), (5, 5), (2, 2)], ids=str)
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)])
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_lines_of_every_length_and_number_of_channels(dtype, stride, dilation, taps):
-    require("cython")
-    kernel = backends.load("cython").contract_taps
+def test_lines_of_every_length_and_number_of_channels(name, dtype, stride, dilation, taps):
+    kernel = backends.load(require(name)).contract_taps
     for groups, width in product((1, 8, 19, 40), (1, 3, 7, 9, 16)):
         lines, cols = (
             (n - 1) * stride + (t - 1) * dilation + 1 for n, t in zip((3, width), taps, strict=True)
@@ -66,17 +66,17 @@ def test_lines_of_every_length_and_number_of_channels(dtype, stride, dilation, t
         wanted = definition(x, w[:, None, None], bias, (stride,) * 2, (dilation,) * 2, relu=True)
         steps = (3 * width * groups, 1, 1, width * groups, groups)
         framed = Framed((2, groups, 1, 3, width), dtype, steps)
-        kernel(framed.array, x, w, bias, (stride,) * 2, (dilation,) * 2, True)
+        kernel(framed.array, x, w, bias, (stride,) * 2, (dilation,) * 2, (0, 0), True)
         framed.assert_intact()
         np.testing.assert_array_equal(framed.array, wanted)
 
 
+@pytest.mark.parametrize("name", ["cython", "numba"])
 @pytest.mark.parametrize("taps", [3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_bits_of_lines_do_not_depend_on_their_length(dtype, stride, taps):
-    require("cython")
-    kernel = backends.load("cython").contract_taps
+def test_bits_of_lines_do_not_depend_on_their_length(name, dtype, stride, taps):
+    kernel = backends.load(require(name)).contract_taps
     rng = np.random.default_rng(0)
     samples = rng.normal(size=(1, taps, 60, 40)).astype(dtype)
     weights, bias = rng.normal(size=(taps, taps, 40)).astype(dtype), np.ones((40, 1), dtype)
@@ -87,7 +87,7 @@ def test_bits_of_lines_do_not_depend_on_their_length(dtype, stride, taps):
         view = np.moveaxis(part, -1, 1)[:, :, None]
         target = np.moveaxis(out, -1, 1)[:, :, None]
         w = np.moveaxis(weights[..., groups], -1, 0)
-        kernel(target, view, w, bias[groups], (stride,) * 2, (1, 1), False)
+        kernel(target, view, w, bias[groups], (stride,) * 2, (1, 1), (0, 0), False)
         return out
 
     everything = run(samples, slice(None))

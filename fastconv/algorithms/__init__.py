@@ -10,7 +10,8 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
     what is laid out last in what it reads and writes: "rows" of samples (or the colours of a
     pixel), whole "planes" of samples, or the "channels" of a sample;
 ``IN_PLACE``
-    whether the interior of an array should be read in place, apart from its borders;
+    what of an array is read in place, where its items are those of the sums: its "interior", apart
+    from the borders; its "edges", too, if zeros lie beyond them; or "nothing";
 ``grain(problem)``
     outputs along each filtered axis that a piece of work should have at least;
 ``cost(problem, backend)``
@@ -21,8 +22,8 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
 ``repeats(problem)``
     whether every run makes the same calls of kernels that recordings take, and does nothing else
     as long as all sums are finite, so that they can be recorded;
-``run(backend, out, x, weights, bias, stride, dilation, relu)``
-    one slab, by a backend's kernels, with every position inside ``x``.
+``run(backend, out, x, weights, bias, walk, relu)``
+    one slab, by a backend's kernels, with every position inside ``x``, but for "edges".
 
 ``direct``, the plain sum over all taps, is last and refuses nothing.
 """
@@ -37,12 +38,13 @@ from typing import Literal, NamedTuple, Protocol, cast
 from numpy.typing import NDArray
 
 from ..backends._protocol import Backend
-from ..problem import Problem
+from ..problem import Problem, Walk
 from ..recorded import Piece
 
-__all__ = ["ORDER", "Algorithm", "Layout", "Prepared", "load"]
+__all__ = ["ORDER", "Algorithm", "InPlace", "Layout", "Prepared", "load"]
 
 Layout = Literal["rows", "planes", "channels"]
+InPlace = Literal["nothing", "interior", "edges"]
 ORDER = (
     "box",
     "separable",
@@ -72,7 +74,7 @@ class Algorithm(Protocol):
     """What an algorithm's module has."""
 
     LAYOUT: Layout
-    IN_PLACE: bool
+    IN_PLACE: InPlace
 
     def refuses(self, problem: Problem) -> str | None: ...
 
@@ -93,8 +95,7 @@ class Algorithm(Protocol):
         x: NDArray,
         weights: tuple[NDArray, ...],
         bias: NDArray,
-        stride: tuple[int, ...],
-        dilation: tuple[int, ...],
+        walk: Walk,
         relu: bool,
     ) -> None: ...
 

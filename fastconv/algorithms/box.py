@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from .. import rates, scratch
 from ..backends._protocol import Backend
-from ..problem import Problem
-from . import Layout, Prepared, costs
+from ..problem import Problem, Walk
+from . import InPlace, Layout, Prepared, costs
 
 __all__ = [
     "IN_PLACE",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "rows"
-IN_PLACE = True
+IN_PLACE: InPlace = "interior"
 
 FUSED = 2
 """Axes that a kernel sums along at once."""
@@ -84,12 +84,11 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Sum the windows of one slab, along the last two axes at once."""
-    rank = len(stride)
+    rank = len(walk.stride)
     (weight,) = weights
     size = [n - outputs + 1 for n, outputs in zip(x.shape[-rank:], out.shape[-rank:], strict=True)]
     tapped = [axis for axis, k in enumerate(size) if k > 1]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .. import rates
 from ..backends._protocol import Backend
-from ..problem import Problem
-from . import Layout, Prepared, costs
+from ..problem import Problem, Walk
+from . import InPlace, Layout, Prepared, costs
 
 __all__ = [
     "IN_PLACE",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "channels"
-IN_PLACE = True
+IN_PLACE: InPlace = "edges"
 FEWEST = 8
 """Channels that fill a vector."""
 SLOWER = 1.7
@@ -83,9 +83,8 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Sum one slab."""
-    backend.contract_taps(out, x, weights[0][:, 0], bias, stride, dilation, relu)
+    backend.contract_taps(out, x, weights[0][:, 0], bias, *walk, relu)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from .. import rates
 from ..backends._protocol import Backend
-from ..problem import Problem
-from . import Layout, Prepared, costs, pairs
+from ..problem import Problem, Walk
+from . import InPlace, Layout, Prepared, costs, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "rows"
-IN_PLACE = True
+IN_PLACE: InPlace = "interior"
 APART = 2
 """Times that a product takes where outputs read every second sample."""
 ONE_BY_ONE = 4
@@ -84,9 +84,8 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Sum one slab."""
-    backend.correlate(out, x, weights[0], bias, stride, dilation, relu)
+    backend.correlate(out, x, weights[0], bias, walk.stride, walk.dilation, relu)

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..backends.fourier import LENGTHS, order
-from ..problem import Problem
-from . import Layout, Prepared, costs, pairs
+from ..problem import Problem, Walk
+from . import InPlace, Layout, Prepared, costs, pairs
 
 __all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run", "work"]
 
@@ -42,7 +42,7 @@ PAD = 16
 THIN = 8
 """A slab is filtered directly where so many like it would fit into a tile, side by side."""
 LAYOUT: Layout = "rows"
-IN_PLACE = False
+IN_PLACE: InPlace = "nothing"
 """Strips along the edges are too thin for tiles."""
 BY_HAND = 1.4
 """Times that transforms take that no recording repeats: NumPy adds channels, and turns volumes."""
@@ -161,8 +161,7 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Filter one slab; thin strips, and what is not finite then, directly.
@@ -174,7 +173,7 @@ def run(
     taps = dense.shape[3:]
     fresh = [length - k + 1 for length, k in zip((*others, n), taps, strict=True)]
     if any(THIN * n < step for n, step in zip(out.shape[-len(taps) :], fresh, strict=True)):
-        backend.correlate(out, x, dense, bias, stride, dilation, relu)
+        backend.correlate(out, x, dense, bias, walk.stride, walk.dilation, relu)
         return
     cut = _rows if others else _columns
     finite = True

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from .. import rates
 from ..backends._protocol import Backend
-from ..problem import Problem
+from ..problem import Problem, Walk
 from ..recorded import Piece
-from . import Layout, Prepared, costs, pairs
+from . import InPlace, Layout, Prepared, costs, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "channels"
-IN_PLACE = True
+IN_PLACE: InPlace = "interior"
 VECTOR = 8
 """Output channels that are computed together, needed or not."""
 SPAN = 1 << 16
@@ -134,9 +134,8 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Sum one slab."""
-    backend.contract_channels(out, x, weights[0], bias, stride, dilation, relu)
+    backend.contract_channels(out, x, weights[0], bias, walk.stride, walk.dilation, relu)

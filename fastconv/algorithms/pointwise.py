@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from .. import rates
 from ..backends._protocol import Backend
-from ..problem import Problem
-from . import Layout, Prepared, costs, gemm, pairs
+from ..problem import Problem, Walk
+from . import InPlace, Layout, Prepared, costs, gemm, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "planes"
-IN_PLACE = True
+IN_PLACE: InPlace = "interior"
 VECTORS = 16
 """Outputs that are computed together, needed or not."""
 
@@ -81,12 +81,11 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Sum one slab."""
-    rank = len(stride)
+    rank = len(walk.stride)
     planes = _flat if _lie_as_one(out, rank) and _lie_as_one(x, rank) else _rows
     backend.contract_planes(planes(out, rank), planes(x, rank), weights[0], bias, relu)
 

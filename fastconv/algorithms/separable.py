@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .. import lowrank, rates, scratch
 from ..backends._protocol import Backend
-from ..problem import Problem
-from . import Layout, Prepared, costs, pairs
+from ..problem import Problem, Walk
+from . import InPlace, Layout, Prepared, costs, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "rows"
-IN_PLACE = True
+IN_PLACE: InPlace = "interior"
 SUMMED = 1.5
 """Times that a product takes where the results of several products of factors are summed."""
 DEEP = 2
@@ -99,20 +99,19 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Filter one slab; directly where infinities of opposite products cancelled to NaN."""
-    if weights[0].shape[2] == x.shape[-1 - len(stride)]:
-        _passes(backend, out, x, weights, bias, stride, dilation, relu)
+    if weights[0].shape[2] == x.shape[-1 - len(walk.stride)]:
+        _passes(backend, out, x, weights, bias, walk, relu)
         return
     first, second, dense = weights
-    _passes(backend, out, x, (first, second.swapaxes(1, 2)), bias, stride, dilation, relu)
+    _passes(backend, out, x, (first, second.swapaxes(1, 2)), bias, walk, relu)
     with np.errstate(invalid="ignore"):
         finite = np.isfinite(out.min()) and np.isfinite(out.max())
     if not finite:
-        backend.correlate(out, x, dense, bias, stride, dilation, relu)
+        backend.correlate(out, x, dense, bias, walk.stride, walk.dilation, relu)
 
 
 def _passes(
@@ -121,17 +120,17 @@ def _passes(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Filter along each axis in turn, the last one first."""
-    rank, first = len(stride), x.ndim - len(stride)
+    rank = len(walk.stride)
+    first = x.ndim - rank
     ones = (1,) * rank
     for position in reversed(range(rank)):
         w = weights[position]
-        steps = (*ones[:position], stride[position], *ones[position + 1 :])
-        gaps = (*ones[:position], dilation[position], *ones[position + 1 :])
+        steps = (*ones[:position], walk.stride[position], *ones[position + 1 :])
+        gaps = (*ones[:position], walk.dilation[position], *ones[position + 1 :])
         if position == 0:
             backend.correlate(out, x, w, bias, steps, gaps, relu)
             return

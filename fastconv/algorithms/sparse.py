@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from .. import rates
 from ..backends._protocol import Backend
-from ..problem import Problem
-from . import Layout, Prepared, costs
+from ..problem import Problem, Walk
+from . import InPlace, Layout, Prepared, costs
 
 __all__ = [
     "IN_PLACE",
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "rows"
-IN_PLACE = False
+IN_PLACE: InPlace = "nothing"
 """A copy is near while one tap after the other reads it; its look is, too."""
 MOST = 0.5
 """Share of the taps that may be other than zero."""
@@ -96,16 +96,17 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Sum one slab; directly where zeros meet what is not finite."""
     listed, places, *dense = weights
     if dense and not _finite(x):
-        backend.correlate(out, x, dense[0], bias, stride, dilation, relu)
+        backend.correlate(out, x, dense[0], bias, walk.stride, walk.dilation, relu)
     else:
-        backend.correlate_sparse(out, x, listed, places[0, 0], bias, stride, dilation, relu)
+        backend.correlate_sparse(
+            out, x, listed, places[0, 0], bias, walk.stride, walk.dilation, relu
+        )
 
 
 def _finite(x: NDArray) -> bool:

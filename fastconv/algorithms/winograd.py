@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from .. import rates, scratch
 from ..backends._protocol import Backend, Rates
 from ..backends.points import BLOCK, TILES
-from ..problem import Problem
+from ..problem import Problem, Walk
 from ..recorded import Piece
-from . import Layout, Prepared, costs, gemm
+from . import InPlace, Layout, Prepared, costs, gemm
 
 __all__ = [
     "IN_PLACE",
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 LAYOUT: Layout = "channels"
-IN_PLACE = True
+IN_PLACE: InPlace = "interior"
 FEWEST = 16
 """Channels, in and out, that make the transforms worth it."""
 MOST = 128
@@ -256,14 +256,13 @@ def run(
     x: NDArray,
     weights: tuple[NDArray, ...],
     bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
+    walk: Walk,
     relu: bool,
 ) -> None:
     """Sum one slab, in bands whose tiles take little room; directly where that is not finite."""
     at_points, kernels = weights
-    tiling = Tiling.of(kernels.shape[4:], stride, dilation, at_points.shape[2])
-    outs, xs = (_in_planes(_batch(array, len(stride)), 3, tiling.along) for array in (out, x))
+    tiling = Tiling.of(kernels.shape[4:], walk.stride, walk.dilation, at_points.shape[2])
+    outs, xs = (_in_planes(_batch(array, len(walk.stride)), 3, tiling.along) for array in (out, x))
     finite = True
     for band in _bands(outs.shape, xs.shape[2], tiling):
         mark = scratch.mark()
@@ -274,7 +273,7 @@ def run(
         plain = scratch.empty_like(out, out.shape)
         panels = gemm.Panels(kernels.reshape(kernels.shape[0], -1, *kernels.shape[3:]), backend)
         panels.fill(slice(0, panels.count), backend)
-        backend.contract_channels(plain, x, panels.packed, bias, stride, dilation, relu)
+        backend.contract_channels(plain, x, panels.packed, bias, walk.stride, walk.dilation, relu)
         np.copyto(out, plain, where=~np.isfinite(out))
 
 

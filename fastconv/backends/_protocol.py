@@ -39,7 +39,9 @@ holds of them, but for these:
       ``bias``; ``w`` comes in panels, ``(G, panels, *T, C, width)``: as many output channels as
       ``panel(dtype)`` says are neighbours, and those beyond ``K`` are zeros;
     - in ``contract_taps`` each group has one channel in and one out, and groups are neighbours in
-      ``x``, ``out``, ``bias`` and ``w``, which is ``(G, *T)``;
+      ``x``, ``out``, ``bias`` and ``w``, which is ``(G, *T)``; ``before`` counts the zeros in front
+      of ``x`` along each axis that the first output reads, and zeros follow it as well, as many as
+      are read: if any are, there are 63 taps at most;
     - in ``contract_planes`` kernels have one tap and outputs are neighbours: ``x`` is
       ``(*B, G, C, P)``, ``w`` is ``(G, K, C)`` and ``out`` is ``(*B, G, K, P)``;
     - in ``contract_outputs``, ``out``, ``(G, K, C, *T)``, becomes the sum over batch and outputs of
@@ -257,6 +259,7 @@ class Backend(Protocol):
         bias: NDArray,
         stride: tuple[int, ...],
         dilation: tuple[int, ...],
+        before: tuple[int, ...],
         relu: bool,
     ) -> None:
         """Sums over taps, of groups that are neighbours."""

@@ -137,9 +137,11 @@ cdef class Kernels:
         extra = stride, dilation
         self.contract(contraction.channels, arrays, extra, Operands(out, x, w, bias), relu)
 
-    def contract_taps(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
+    def contract_taps(
+        self, out, x, w, bias, tuple stride, tuple dilation, tuple before, bint relu
+    ):
         arrays = out, x, w, bias
-        extra = stride, dilation
+        extra = stride, dilation, before
         self.contract(contraction.taps, arrays, extra, Operands(out, x, w, bias), relu)
 
     def contract_planes(self, out, x, w, bias, bint relu):

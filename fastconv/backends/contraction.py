@@ -18,15 +18,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK_TERMS", "Contraction", "channels", "contraction", "outputs", "planes", "taps"]
+__all__ = [
+    "BLOCK_TERMS",
+    "MOST_OUTSIDE",
+    "Contraction",
+    "channels",
+    "contraction",
+    "outputs",
+    "planes",
+    "taps",
+]
 
 BLOCK_TERMS = 512
 """Terms of a block: their vectors of columns stay in the nearest cache for all rows."""
+MOST_OUTSIDE = 63
+"""Taps of kernels that may reach beyond the edges: a row has a bit for each."""
 
 
 class Contraction(NamedTuple):
@@ -35,7 +47,8 @@ class Contraction(NamedTuple):
     loops: NDArray[np.int64]
     """``(n, 5)``: extent and the steps in out, a, b and bias of each loop around the product."""
     rows: NDArray[np.int64]
-    """``(n, 3)``: where a row begins in out, a and bias."""
+    """``(n, 3)``: where a row begins in out, a and bias; for `taps`, whose bias has no rows, a bit
+    for each tap that lies beyond the edges, where zeros are."""
     runs: NDArray[np.int64]
     """``(n, 3)``: where some terms begin in a and b, and how many they are."""
     blocks: NDArray[np.int64]
@@ -106,6 +119,7 @@ def taps(
     bias: Layout,
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
+    before: tuple[int, ...],
 ) -> Contraction:
     """Groups of one channel in and one out are neighbours, in ``w``, too, ``(G, *T)``."""
     batch = len(out.shape) - len(stride) - 2
@@ -116,7 +130,31 @@ def taps(
     ]
     line = (out.shape[-1], w.shape[-1])
     rows = _rows(out, x, stride)
-    return _product([(1, 0, 0, 0, 0)], rows, terms, out.shape[batch], 0, 1, 1, line)
+    product = _product([(1, 0, 0, 0, 0)], rows, terms, out.shape[batch], 0, 1, 1, line)
+    product.rows[:, 1] -= sum(n * x.steps[axis] for n, axis in zip(before, filtered, strict=True))
+    outside = _outside(out.shape[batch + 2 :], x.shape[batch + 2 :], w, stride, dilation, before)
+    product.rows[:, 2] = np.tile(outside, prod(out.shape[:batch]))
+    return product
+
+
+def _outside(
+    out: tuple[int, ...],
+    x: tuple[int, ...],
+    w: Layout,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    before: tuple[int, ...],
+) -> NDArray[np.int64]:
+    """For each output of an image, a bit for each tap that lies beyond the edges."""
+    beyond = np.zeros((1, 1), bool)
+    for outs, size, taps, *walk in zip(out, x, w.shape[1:], stride, dilation, before, strict=True):
+        step, gap, zeros = walk
+        places = np.arange(outs)[:, None] * step + np.arange(taps) * gap - zeros
+        along = (places < 0) | (places >= size)
+        beyond = (beyond[:, None, :, None] | along[:, None]).reshape(len(beyond) * outs, -1)
+    if not beyond.any():
+        return np.zeros(len(beyond), np.int64)
+    return beyond @ (1 << np.arange(beyond.shape[1], dtype=np.int64))
 
 
 def _rows(out: Layout, x: Layout, stride: tuple[int, ...]) -> list[Axis]:

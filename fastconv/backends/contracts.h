@@ -8,10 +8,14 @@
 #define PREFETCH(at) ((void) 0)
 #endif
 
-/* What `contraction.py` makes: an output row, with where it, its factors and its bias begin; a run of
- * terms, with where they begin in `a` and `b`, and how many they are. */
+/* What `contraction.py` makes: an output row, with where it, its factors and its bias begin, or a bit for
+ * each of its taps that is outside; a run of terms, with where they begin in `a` and `b`, and how many
+ * they are. */
 typedef struct {
-    int64_t out, a, bias;
+    int64_t out, a;
+    union {
+        int64_t bias, outside;
+    };
 } gemm_row_t;
 typedef struct {
     int64_t a, b, n;

@@ -185,9 +185,10 @@ def contract_taps(
     bias: NDArray,
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
+    before: tuple[int, ...],
     relu: bool,
 ) -> None:
-    _kernels().now.contract_taps(out, x, w, bias, stride, dilation, relu)
+    _kernels().now.contract_taps(out, x, w, bias, stride, dilation, before, relu)
 
 
 def window_sums(

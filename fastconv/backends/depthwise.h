@@ -1,47 +1,70 @@
 /* Sums over taps where every channel has its own: the part of contract.h, with its T, LANES, NAMED, VEC
  * and POSITIVE, for products whose samples are read in vectors of channels, too.
  *
- * A run is a tap.  The last vectors reach back over channels that are done, and write the same again.
+ * A run is a tap; those that are outside read zeros.  The last vectors reach back over channels that are
+ * done, and write the same again.
  */
+
+static const T NAMED(zeros)[2 * LANES];
+
+/* The bits of some rows: whether any tap of theirs is outside. */
+static ALWAYS_INLINE int64_t NAMED(outside)(const gemm_row_t *row, const int rows)
+{
+    int64_t bits = 0;
+    for (int r = 0; r < rows; r++) bits |= row[r].outside;
+    return bits;
+}
+
+static ALWAYS_INLINE void NAMED(add_taps)(T *out, const T *x, const T *w, const T *bias,
+                                          const contract_t *n, const gemm_row_t *row, const int rows,
+                                          const int vectors, const int edge)
+{
+    const int64_t taps = n->first_run[n->blocks];
+    VEC sum[GEMM_ROWS][2];
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) sum[r][v] = *(const VEC *)(bias + v * LANES);
+    }
+    const T *from[GEMM_ROWS];
+    UNROLL
+    for (int r = 0; r < rows; r++) from[r] = x + row[r].a;
+    for (int64_t i = 0; i < taps; i++) {
+        const run_t *tap = n->run + i;
+        const T *at[GEMM_ROWS];
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            at[r] = edge && row[r].outside >> i & 1 ? NAMED(zeros) : from[r] + tap->a;
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            VEC weight = *(const VEC *)(w + tap->b + v * LANES);
+            LOADED_ONCE(weight);
+            UNROLL
+            for (int r = 0; r < rows; r++) sum[r][v] += *(const VEC *)(at[r] + v * LANES) * weight;
+        }
+    }
+    if (n->relu) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+        }
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) *(VEC *)(out + row[r].out + v * LANES) = sum[r][v];
+    }
+}
 
 static ALWAYS_INLINE void NAMED(add_taps_of_channels)(T *out, const T *x, const T *w, const T *bias,
                                                       const contract_t *n, int64_t tiles,
                                                       const gemm_row_t *row, const int rows,
                                                       const int vectors)
 {
-    const run_t *end = n->run + n->first_run[n->blocks];
     for (; tiles; tiles--, row += rows) {
-        VEC sum[GEMM_ROWS][2];
-        UNROLL
-        for (int r = 0; r < rows; r++) {
-            UNROLL
-            for (int v = 0; v < vectors; v++) sum[r][v] = *(const VEC *)(bias + v * LANES);
-        }
-        const T *from[GEMM_ROWS];
-        UNROLL
-        for (int r = 0; r < rows; r++) from[r] = x + row[r].a;
-        for (const run_t *tap = n->run; tap < end; tap++) {
-            UNROLL
-            for (int v = 0; v < vectors; v++) {
-                VEC weight = *(const VEC *)(w + tap->b + v * LANES);
-                LOADED_ONCE(weight);
-                UNROLL
-                for (int r = 0; r < rows; r++)
-                    sum[r][v] += *(const VEC *)(from[r] + tap->a + v * LANES) * weight;
-            }
-        }
-        if (n->relu) {
-            UNROLL
-            for (int r = 0; r < rows; r++) {
-                UNROLL
-                for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
-            }
-        }
-        UNROLL
-        for (int r = 0; r < rows; r++) {
-            UNROLL
-            for (int v = 0; v < vectors; v++) *(VEC *)(out + row[r].out + v * LANES) = sum[r][v];
-        }
+        if (NAMED(outside)(row, rows)) NAMED(add_taps)(out, x, w, bias, n, row, rows, vectors, 1);
+        else NAMED(add_taps)(out, x, w, bias, n, row, rows, vectors, 0);
     }
 }
 
@@ -64,8 +87,11 @@ static void NAMED(some_rows)(T *out, const T *x, const T *w, const T *bias, cons
     for (; col < n->cols; col++) {
         for (int64_t r = 0; r < rows; r++) {
             T sum = bias[col];
-            for (const run_t *tap = n->run; tap < n->run + n->first_run[n->blocks]; tap++)
-                sum += x[col + row[r].a + tap->a] * w[col + tap->b];
+            for (int64_t i = 0; i < n->first_run[n->blocks]; i++) {
+                const run_t *tap = n->run + i;
+                const T sample = row[r].outside >> i % 64 & 1 ? 0 : x[col + row[r].a + tap->a];
+                sum += sample * w[col + tap->b];
+            }
             out[col + row[r].out] = n->relu && sum < 0 ? 0 : sum;
         }
     }
@@ -75,8 +101,9 @@ static void NAMED(some_rows)(T *out, const T *x, const T *w, const T *bias, cons
  * samples that was loaded once serves all outputs that read it. */
 static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const T *x,
                                           const int64_t tap_x, const T *w, const T *bias,
-                                          const contract_t *n, const int taps, const int stride,
-                                          const int outputs, const int vectors)
+                                          const contract_t *n, const gemm_row_t *row, const int taps,
+                                          const int stride, const int outputs, const int vectors,
+                                          const int edge)
 {
     const run_t *end = n->run + n->first_run[n->blocks];
     VEC sum[LINE_OUTPUTS][2];
@@ -98,9 +125,12 @@ static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const 
         const T *from = x + tap->a;
         UNROLL
         for (int place = 0; place < (outputs - 1) * stride + taps; place++, from += tap_x) {
+            const int reader = place < taps ? 0 : (place - taps) / stride + 1;
+            const int64_t bit = tap - n->run + place - reader * stride;
+            const T *at = edge && row[reader].outside >> bit & 1 ? NAMED(zeros) : from;
             UNROLL
             for (int v = 0; v < vectors; v++) {
-                VEC sample = *(const VEC *)(from + v * LANES);
+                VEC sample = *(const VEC *)(at + v * LANES);
                 LOADED_ONCE(sample);
                 UNROLL
                 for (int r = 0; r < outputs; r++) {
@@ -151,12 +181,17 @@ static ALWAYS_INLINE void NAMED(some_lines)(T *out, const T *x, const T *w, cons
         const T *ahead = x + line[n->line - 1].a + last_tap + n->cols;
         for (int64_t after = 0; after < n->line; after += outputs) {
             const gemm_row_t *first = line + (after < last_output ? after : last_output);
+            const int64_t edge = NAMED(outside)(first, outputs);
             for (int64_t next = 0; next < n->cols; next += vectors * LANES) {
                 const int64_t col = next < last_col ? next : last_col;
                 for (int64_t i = 0; i < fetched; i += 64 / sizeof(T)) PREFETCH(ahead + i);
                 ahead += fetched;
-                NAMED(add_line)(out + first->out + col, step_out, x + first->a + col, tap_x, w + col,
-                                bias + col, n, taps, stride, outputs, vectors);
+                if (edge)
+                    NAMED(add_line)(out + first->out + col, step_out, x + first->a + col, tap_x, w + col,
+                                    bias + col, n, first, taps, stride, outputs, vectors, 1);
+                else
+                    NAMED(add_line)(out + first->out + col, step_out, x + first->a + col, tap_x, w + col,
+                                    bias + col, n, first, taps, stride, outputs, vectors, 0);
             }
         }
     }
@@ -270,10 +305,13 @@ TERMS(5, 2, 2)
 typedef void NAMED(terms_t)(T *, const T *, const T *, const T *, const contract_t *, const run_t *,
                             int64_t);
 
-/* What sums long lines of terms, or nothing where lines are short or rows do not share samples. */
+/* What sums long lines of terms, or nothing where lines are short, rows do not share samples, or taps are
+ * outside. */
 static NAMED(terms_t) *NAMED(terms_for)(const contract_t *n)
 {
     if (n->line_taps < LINE_TERMS || n->cols < LANES || n->line < 2 || n->relu) return NULL;
+    for (int64_t r = 0; r < n->rows; r++)
+        if (n->row[r].outside) return NULL;
     const int64_t tap = n->row[1].a - n->row[0].a, step = n->run[1].a - n->run[0].a;
     if (n->line == 3 && step == tap) return NAMED(terms_3_1);
     if (n->line == 3 && step == 2 * tap) return NAMED(terms_3_2);

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import product
 from math import prod
+from operator import le
 from typing import Any
 
 import numpy as np
@@ -217,9 +218,11 @@ def contract_taps(
     bias: NDArray,
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
+    before: tuple[int, ...],
     relu: bool,
 ) -> None:
     places, taps = out.shape[-len(stride) :], w.shape[1:]
+    x = _with_zeros(x, places, taps, stride, dilation, before)
     if len(w) == 1 or prod(places) >= prod(taps):
         correlate(out, x, w[:, None, None], bias, stride, dilation, relu)
         return
@@ -238,6 +241,28 @@ def contract_taps(
             np.add.reduce(terms, axis=0, out=out[(..., 0, *place)])
     if relu:
         np.maximum(out, 0, out=out)
+
+
+def _with_zeros(
+    x: NDArray,
+    outputs: tuple[int, ...],
+    taps: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    before: tuple[int, ...],
+) -> NDArray:
+    """All samples that are read, those beyond the edges, too."""
+    rank = len(taps)
+    steps = zip(outputs, taps, stride, dilation, strict=True)
+    lengths = tuple((n - 1) * s + (k - 1) * d + 1 for n, k, s, d in steps)
+    if not any(before) and all(map(le, lengths, x.shape[-rank:])):
+        return x
+    whole = np.zeros_like(x, shape=(*x.shape[:-rank], *lengths))
+    ends = zip(before, x.shape[-rank:], lengths, strict=True)
+    inside = tuple(slice(zeros, min(zeros + n, length)) for zeros, n, length in ends)
+    read = tuple(slice(0, part.stop - part.start) for part in inside)
+    whole[(..., *inside)] = x[(..., *read)]
+    return whole
 
 
 def contract_outputs(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import from_dtype, types
+from numba import from_dtype, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -26,6 +26,12 @@ HEIGHTS = (ROWS, 3, 1)
 VECTORS = 2
 NEAR_ITEMS = 4096
 """Items of as many rows of channels as are filtered at a time."""
+LINES = ((3, 1), (3, 2), (5, 1), (5, 2))
+"""Taps and strides for which neighbouring outputs share samples ..."""
+SIZES = ((4, 2), (4, 2), (7, 1), (7, 1))
+"""... as many outputs and vectors of columns."""
+SHORTEST = 7
+"""Outputs that a line has at least."""
 
 INT = types.intp
 
@@ -63,6 +69,33 @@ def add_taps(
     return signature, emit
 
 
+@intrinsic
+def add_line(
+    typing_context: Any,
+    out: Any, x: Any, w: Any, bias: Any, rows: Any, runs: Any, taps: Any,
+    row: Any, kind: Any, col: Any, relu: Any,
+) -> Any:  # fmt: skip
+    """Filter neighbouring outputs of a line, from a row on, of one of the kinds of lines."""
+    signature = types.void(
+        out, x, w, bias, rows, runs, INT, INT, INT, INT, types.boolean
+    )  # fmt: skip
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        out, x, w, bias, rows, runs = data(context, builder, signature, args, (0, 1, 2, 3, 4, 5))
+        taps, row, kind, col, relu = args[6:]
+        out, x, w, bias = (builder.gep(start, [col]) for start in (out, x, w, bias))
+        item = signature.args[0].dtype
+        emitter = Vectors(builder, context.get_value_type(item), VECTOR_BYTES * 8 // item.bitwidth)
+        first = builder.gep(rows, [builder.mul(row, integer(3))])
+        for number, (outputs, vectors) in enumerate(SIZES):
+            tile = _Tile(emitter, vectors, out, x, w, bias, runs, taps, relu)
+            with builder.if_then(builder.icmp_signed("==", kind, integer(number))):
+                tile.emit_line(first, outputs, *LINES[number])
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
 class _Tile:
     """Instructions of tiles of some vectors of columns, into a builder."""
 
@@ -82,6 +115,8 @@ class _Tile:
         self.out, self.x, self.w, self.bias = out, x, w, bias
         self.runs, self.taps = runs, taps
         self.floor = emitter.floor(relu)
+        zeros = ir.Constant(ir.ArrayType(emitter.vector, vectors), None)
+        self.zeros = self.builder.bitcast(cgutils.alloca_once_value(self.builder, zeros), x.type)
 
     def at(self, start: ir.Value, entry: ir.Value, place: int) -> ir.Value:
         """An address that an entry of a table says."""
@@ -93,33 +128,116 @@ class _Tile:
         lanes = self.emitter.lanes
         return [self.builder.gep(start, [integer(v * lanes)]) for v in range(self.vectors)]
 
-    def emit(self, rows: ir.Value, height: int) -> None:
-        """One tile, from the bias to its outputs."""
+    def inside(self, start: ir.Value, outside: ir.Value, tap: ir.Value) -> ir.Value:
+        """Where the samples of a tap begin, or zeros if it is among those outside."""
+        builder = self.builder
+        bit = builder.lshr(outside, builder.and_(tap, integer(63)))
+        return builder.select(builder.trunc(bit, ir.IntType(1)), self.zeros, start)
+
+    def entries(self, rows: ir.Value, height: int) -> list[ir.Value]:
+        """Some rows of the table."""
+        return [self.builder.gep(rows, [integer(3 * r)]) for r in range(height)]
+
+    def outside(self, entries: list[ir.Value]) -> list[ir.Value]:
+        """Bits of taps that are outside, for some rows."""
+        return [self.builder.load(self.builder.gep(entry, [integer(2)])) for entry in entries]
+
+    def begun(self, entries: list[ir.Value]) -> list[list[ir.Value]]:
+        """Sums of some rows that begin with the bias."""
         builder, emitter = self.builder, self.emitter
-        entries = [builder.gep(rows, [integer(3 * r)]) for r in range(height)]
-        samples = [self.at(self.x, entry, 1) for entry in entries]
         starts = [emitter.load(place) for place in self.places(self.bias)]
         sums = [[cgutils.alloca_once(builder, emitter.vector) for _ in starts] for _ in entries]
         for totals in sums:
             for start, total in zip(starts, totals, strict=True):
                 builder.store(start, total)
-        with loop(builder, self.taps) as index:
-            tap = builder.gep(self.runs, [builder.mul(index, integer(3))])
-            weights = [emitter.load(place) for place in self.places(self.at(self.w, tap, 1))]
-            for row, totals in zip(samples, sums, strict=True):
-                places = self.places(self.at(row, tap, 0))
-                for place, weight, total in zip(places, weights, totals, strict=True):
-                    added = emitter.multiply_add(emitter.load(place), weight, builder.load(total))
-                    builder.store(added, total)
+        return sums
+
+    def add(self, total: ir.Value, sample: ir.Value, weight: ir.Value) -> None:
+        """Add a product to a sum."""
+        product = self.emitter.multiply_add(sample, weight, self.builder.load(total))
+        self.builder.store(product, total)
+
+    def store(self, entries: list[ir.Value], sums: list[list[ir.Value]]) -> None:
+        """Write the sums of some rows."""
         for entry, totals in zip(entries, sums, strict=True):
             places = self.places(self.at(self.out, entry, 0))
             for place, total in zip(places, totals, strict=True):
-                emitter.store(emitter.at_least(self.floor, builder.load(total)), place)
+                value = self.emitter.at_least(self.floor, self.builder.load(total))
+                self.emitter.store(value, place)
+
+    def emit_line(self, rows: ir.Value, outputs: int, taps: int, stride: int) -> None:
+        """Neighbouring outputs of a line: a sample that was loaded once serves all that read it."""
+        builder, emitter = self.builder, self.emitter
+        entries = self.entries(rows, outputs)
+        outside, sums = self.outside(entries), self.begun(entries)
+        start = self.at(self.x, entries[0], 1)
+        first, second = (builder.load(builder.gep(self.runs, [integer(i)])) for i in (0, 3))
+        step = builder.sub(second, first)
+        with loop(builder, builder.udiv(self.taps, integer(taps))) as line:
+            number = builder.mul(line, integer(taps))
+            run = builder.gep(self.runs, [builder.mul(number, integer(3))])
+            weights = [
+                [emitter.load(place) for place in self.places(self.at(self.w, entry, 1))]
+                for entry in self.entries(run, taps)
+            ]
+            sample = self.at(start, run, 0)
+            for place in range((outputs - 1) * stride + taps):
+                reader = max((place - taps) // stride + 1, 0)
+                tap = builder.add(number, integer(place - reader * stride))
+                for v, where in enumerate(self.places(self.inside(sample, outside[reader], tap))):
+                    value = emitter.load(where)
+                    for r, totals in enumerate(sums):
+                        if 0 <= place - r * stride < taps:
+                            self.add(totals[v], value, weights[place - r * stride][v])
+                sample = builder.gep(sample, [step])
+        self.store(entries, sums)
+
+    def emit(self, rows: ir.Value, height: int) -> None:
+        """One tile, from the bias to its outputs."""
+        builder, emitter = self.builder, self.emitter
+        entries = self.entries(rows, height)
+        outside, sums = self.outside(entries), self.begun(entries)
+        samples = [self.at(self.x, entry, 1) for entry in entries]
+        with loop(builder, self.taps) as index:
+            tap = builder.gep(self.runs, [builder.mul(index, integer(3))])
+            weights = [emitter.load(place) for place in self.places(self.at(self.w, tap, 1))]
+            for row, bits, totals in zip(samples, outside, sums, strict=True):
+                places = self.places(self.inside(self.at(row, tap, 0), bits, index))
+                for place, weight, total in zip(places, weights, totals, strict=True):
+                    self.add(total, emitter.load(place), weight)
+        self.store(entries, sums)
+
+
+@njit(nogil=True)
+def _kind(rows, runs, numbers, lanes):  # type: ignore[no-untyped-def]
+    """Which of the kinds of lines rows are made of, or -1."""
+    cols, line, line_taps = numbers[0], numbers[7], numbers[8]
+    if line < SHORTEST or cols < 2 * lanes or line_taps < 2:
+        return -1
+    step, tap = rows[1, 1] - rows[0, 1], runs[1, 0] - runs[0, 0]
+    for kind in range(len(LINES)):
+        taps, stride = LINES[kind]
+        if line_taps == taps and step == stride * tap:
+            return kind
+    return -1
 
 
 def contract_taps(out, x, w, bias, rows, runs, numbers, relu):  # type: ignore[no-untyped-def]
-    """All rows, some at a time, so that the samples of their taps stay near for all channels."""
+    """All lines, or all rows, some at a time, so that the samples of their taps stay near for all
+    channels.
+    """
     cols, lanes = numbers[0], VECTOR_BYTES // out.itemsize
+    kind = _kind(rows, runs, numbers, lanes)
+    if kind >= 0:
+        line, (outputs, columns) = numbers[7], SIZES[kind]
+        columns *= lanes
+        for first in range(0, len(rows), line):
+            for after in range(0, line, outputs):
+                row = first + min(after, line - outputs)
+                for col in range(0, cols, columns):
+                    col = min(col, cols - columns)
+                    add_line(out, x, w, bias, rows, runs, len(runs), row, kind, col, relu)
+        return
     near = max(NEAR_ITEMS // cols // ROWS, 1) * ROWS
     for row in range(0, len(rows), near):
         height = min(near, len(rows) - row)

@@ -122,10 +122,11 @@ class Kernels:
         bias: NDArray,
         stride: tuple[int, ...],
         dilation: tuple[int, ...],
+        before: tuple[int, ...],
         relu: bool,
     ) -> None:
         arrays = out, x, w, bias
-        product = contraction.contraction(contraction.taps, arrays, stride, dilation)
+        product = contraction.contraction(contraction.taps, arrays, stride, dilation, before)
         tables = product.rows, product.runs, product.numbers
         self.add(entry("depthwise", out.dtype), tuple(map(self.start, arrays)), *tables, relu)
 
