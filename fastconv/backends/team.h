@@ -30,6 +30,7 @@ static double seconds(void)
     return (double) ticks.QuadPart / (double) rate.QuadPart;
 }
 #else
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 #define LOAD(at) __atomic_load_n(at, __ATOMIC_SEQ_CST)
@@ -74,11 +75,43 @@ enum { ABSENT, LOOKS, SLEEPS, WORKS, FIRST_JOB }; /* or the job that is offered 
 typedef struct {
     shared_t state;
     PyThread_type_lock bell;
+#ifdef __linux__
+    pthread_t thread;
+    cpu_set_t everywhere; /* where it may run, but for the moment when it is woken */
+    int kept_off;
+#endif
     char apart[112]; /* from the next one's line, and the line that is loaded with it */
 } helper_t;
 
 static helper_t team[MOST_HELPERS];
 static shared_t team_size;
+
+/* A thread that is woken often begins where the one is that woke it, and waits for it while other
+ * processors are idle, for ten milliseconds or more until the system parts them.  So a helper that
+ * sleeps is kept off the caller's processor until it is awake. */
+#ifdef __linux__
+static void keep_off(helper_t *helper)
+{
+    cpu_set_t others;
+    const int here = sched_getcpu();
+    helper->kept_off = 0;
+    if (here < 0 || pthread_getaffinity_np(helper->thread, sizeof(others), &helper->everywhere) != 0)
+        return;
+    others = helper->everywhere;
+    CPU_CLR(here, &others);
+    if (CPU_COUNT(&others) > 0)
+        helper->kept_off = pthread_setaffinity_np(helper->thread, sizeof(others), &others) == 0;
+}
+
+static void let_on(helper_t *me)
+{
+    if (me->kept_off)
+        pthread_setaffinity_np(me->thread, sizeof(me->everywhere), &me->everywhere);
+}
+#else
+#define keep_off(helper) ((void) 0)
+#define let_on(me) ((void) 0)
+#endif
 
 /* Fill pieces until there are no more, or until some time; say whether there may be more. */
 static int fill_pieces(job_t *job, void *room, double until)
@@ -109,8 +142,10 @@ static job_t *next_job(helper_t *me)
             GIVE_WAY();
             now = seconds();
         } while (now < until && now - before < CROWDED);
-        if (REPLACE(&me->state, LOOKS, SLEEPS))
+        if (REPLACE(&me->state, LOOKS, SLEEPS)) {
             PyThread_acquire_lock(me->bell, WAIT_LOCK);
+            let_on(me);
+        }
     }
 }
 
@@ -119,6 +154,9 @@ static void help(void *who)
     helper_t *me = who;
     void *room = NULL;
     size_t size = 0;
+#ifdef __linux__
+    me->thread = pthread_self();
+#endif
     STORE(&me->state, LOOKS);
     for (;;) {
         job_t *job = next_job(me);
@@ -166,6 +204,7 @@ static void offer(job_t *job, int64_t helpers)
         if (REPLACE(&team[i].state, LOOKS, mine))
             helpers--;
         else if (REPLACE(&team[i].state, SLEEPS, mine)) {
+            keep_off(&team[i]);
             PyThread_release_lock(team[i].bell);
             helpers--;
         } else

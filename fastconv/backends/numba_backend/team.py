@@ -9,6 +9,7 @@ gone: a forked child has none.  The compiled backend's `team.h` does the same, a
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import threading
 from collections.abc import Callable
@@ -70,6 +71,8 @@ FAREWELL = 1.0
 _team = np.zeros((MOST_HELPERS + 1, LINE), np.int64)
 """States of helpers; the last one says whether all of them shall leave."""
 _bells: list[threading.Lock] = []
+_homes: dict[int, set[int]] = {}
+"""Processors that a helper may run on, but for the moment when it is woken."""
 _threads: list[threading.Thread] = []
 _lock = threading.Lock()
 
@@ -253,12 +256,37 @@ def _wake(size: int, wanted: int, job: NDArray[np.int64]) -> None:
     woken = np.full(1, -1)
     try:
         while wanted > 0 and code().wake(_team, size, job, woken):
+            _keep_off(int(woken[0]))
             _ring(_bells[woken[0]])
             woken[0] = -1
             wanted -= 1
     finally:
         if woken[0] >= 0:
             _ring(_bells[woken[0]])
+
+
+def _keep_off(number: int) -> None:
+    """Let a helper that sleeps begin on another processor than this one.
+
+    It often begins on that of the thread that woke it, and waits for it while others are idle, for
+    ten milliseconds or more until the system parts them.
+    """
+    here = _processor()
+    if here is None:
+        return
+    thread = _threads[number].native_id or 0
+    with suppress(OSError):
+        _homes[number] = os.sched_getaffinity(thread)
+        if others := _homes[number] - {here()}:
+            os.sched_setaffinity(thread, others)
+
+
+@cache
+def _processor() -> Callable[[], int] | None:
+    """What tells which processor this thread runs on, if threads can be kept off it."""
+    if hasattr(os, "sched_setaffinity"):
+        return getattr(ctypes.CDLL(None), "sched_getcpu", None)
+    return None
 
 
 def _ring(bell: threading.Lock) -> None:
@@ -292,6 +320,9 @@ def _help(number: int, bell: threading.Lock) -> None:
     while (job := run.serve(_team, number, room, job, run.give)) >= 0:
         if not job:
             bell.acquire()
+            if number in _homes:
+                with suppress(OSError):
+                    os.sched_setaffinity(0, _homes[number])
             continue
         with suppress(MemoryError):  # the others fill what it does not
             room = np.empty(_team[number, NEEDS], np.uint8)
@@ -316,6 +347,7 @@ def _forget_helpers() -> None:
     _team[...] = ABSENT
     _bells.clear()
     _threads.clear()
+    _homes.clear()
 
 
 if hasattr(os, "register_at_fork"):
