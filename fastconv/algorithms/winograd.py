@@ -64,7 +64,7 @@ RECORDED = 10
 """Calls of kernels that take as long as one that no recording repeats, if at least some are."""
 USUAL = Rates(*(0.0,) * len(Rates._fields))._replace(contracted=2e-11, byte=2e-11)
 """Rates that decide upon the size of tiles, which weights and pieces depend on."""
-ROOM = 1 << 21
+ROOM = 1 << 20
 """Bytes of the tiles of a band, both of samples and of products."""
 PAD = 16
 """Items between the components of tiles, lest all of them fall into the same sets of a cache."""

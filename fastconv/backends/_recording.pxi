@@ -81,8 +81,9 @@ cdef class Recording(Kernels):
     is memory for what is between two steps; none of it is touched before the recording runs.
     """
     cdef memory_t memories[MOST_MEMORIES]
-    cdef list kept, parts, ends
-    cdef bytes geometry, steps
+    cdef list kept, ends
+    cdef bytes geometry
+    cdef bytearray steps
     cdef tuple formats, weights
     cdef int64_t[::1] stops
     cdef Py_ssize_t used
@@ -100,7 +101,7 @@ cdef class Recording(Kernels):
                 self.memories[i] = memory_of(memories[i])
         self.geometry = operands.geometry()
         self.formats = tuple([<bytes> operands.arrays[i].format for i in range(operands.count)])
-        self.kept, self.parts, self.ends = [], [], [0]
+        self.kept, self.steps, self.ends = [], bytearray(), [0]
 
     def with_weights(self, *weights):
         """Return the same recording for weights that lie as its own."""
@@ -115,13 +116,15 @@ cdef class Recording(Kernels):
 
     cdef int add(self, Operands operands, const step_t *step, kept) except -1:
         cdef placed_t placed
+        cdef const walk_t *copied
         cdef bytes axes
         cdef int i
         placed.step = step[0]
         self.kept.append(kept)
         if step.kernel == COPY:
-            axes = (<const char *> step.walk.axes)[:(step.walk.last + 1) * sizeof(row_axis_t)]
-            placed.step.walk.axes = <const row_axis_t *> <const char *> axes
+            copied = &step.extents.walk
+            axes = (<const char *> copied.axes)[:(copied.last + 1) * sizeof(row_axis_t)]
+            placed.step.extents.walk.axes = <const row_axis_t *> <const char *> axes
             self.kept.append(axes)
         for i in range(MOST_OPERANDS):
             placed.places[i] = place_t(self.room + 1, 0)
@@ -130,7 +133,7 @@ cdef class Recording(Kernels):
             if placed.places[i].memory > self.room:
                 self.kept.append(<object> operands.arrays[i].obj)
         self.whole &= placed.places[0].memory <= self.room
-        self.parts.append((<const char *> &placed)[:sizeof(placed)])
+        self.steps += (<const char *> &placed)[:sizeof(placed)]
         return True
 
     cdef place_t place(self, const Py_buffer *array) noexcept:
@@ -156,12 +159,11 @@ cdef class Recording(Kernels):
 
     def end_piece(self):
         """End a piece, and begin the next one."""
-        self.ends.append(len(self.parts))
+        self.ends.append(len(self.steps) // sizeof(placed_t))
 
     def end(self):
         """End the last piece, and say whether all that was called for can run again."""
-        self.steps, self.stops = b"".join(self.parts), array(self.ends, int64)
-        self.parts = self.ends = None
+        self.stops, self.ends = array(self.ends, int64), None
         return self.whole
 
     def run(self, int threads, *arrays):

@@ -18,18 +18,21 @@ cdef enum:
     FOURIER
     FINISH
 
-ctypedef struct step_t:
-    int kernel
-    char kind
+ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     walk_t walk
     nest_t tile
-    const int64_t *planes
     contract_t product
     panels_t panels
     planes_t planes_and_tiles
     fourier_t fourier
-    const void *twiddles
     sums_t sums
+
+ctypedef struct step_t:
+    int kernel
+    char kind
+    extents_t extents
+    const int64_t *planes
+    const void *twiddles
     const int64_t *loops
     Py_ssize_t n_loops
 
@@ -42,54 +45,55 @@ ZEROS = {dtype(kind): zeros(1, kind) for kind in ("f4", "f8")}
 cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
     """Run a step whose operands begin at some places, and return whether its results count."""
     if s.kernel == COPY:
-        walk(&s.walk, 0, at[0], at[1])
+        walk(&s.extents.walk, 0, at[0], at[1])
     elif s.kernel == WEIGHTS:
-        run_weights(<float *> at[0], <const float *> at[1], &s.panels)
+        run_weights(<float *> at[0], <const float *> at[1], &s.extents.panels)
     elif s.kernel == SAMPLES:
-        run_samples(<float *> at[0], <const float *> at[1], &s.planes_and_tiles)
+        run_samples(<float *> at[0], <const float *> at[1], &s.extents.planes_and_tiles)
     elif s.kernel == OUTPUTS:
         return run_outputs(
-            <float *> at[0], <const float *> at[1], <const float *> at[2], &s.planes_and_tiles
+            <float *> at[0], <const float *> at[1], <const float *> at[2],
+            &s.extents.planes_and_tiles,
         )
     elif s.kernel == FOURIER and s.kind == b"f":
         fft_fourier_float32(
-            &s.fourier, <float *> at[0], <const float *> at[1], <const float *> at[2],
+            &s.extents.fourier, <float *> at[0], <const float *> at[1], <const float *> at[2],
             <const float *> s.twiddles, <float *> at[3],
         )
     elif s.kernel == FOURIER:
         fft_fourier_float64(
-            &s.fourier, <double *> at[0], <const double *> at[1], <const double *> at[2],
+            &s.extents.fourier, <double *> at[0], <const double *> at[1], <const double *> at[2],
             <const double *> s.twiddles, <double *> at[3],
         )
     elif s.kernel == FINISH and s.kind == b"f":
-        return run_finish(<float *> at[0], <const float *> at[1], &s.sums)
+        return run_finish(<float *> at[0], <const float *> at[1], &s.extents.sums)
     elif s.kernel == FINISH:
-        return run_finish(<double *> at[0], <const double *> at[1], &s.sums)
+        return run_finish(<double *> at[0], <const double *> at[1], &s.extents.sums)
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
                 <float *> at[0], <const float *> at[1], <const float *> at[2],
-                <const float *> at[3], s.loops, s.n_loops, s.planes, &s.tile,
+                <const float *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
             )
         elif s.kind == b"d":
             run_loops(
                 <double *> at[0], <const double *> at[1], <const double *> at[2],
-                <const double *> at[3], s.loops, s.n_loops, s.planes, &s.tile,
+                <const double *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
             )
         else:
             run_loops(
                 <int64_t *> at[0], <const int64_t *> at[1], <const int64_t *> at[2],
-                <const int64_t *> at[3], s.loops, s.n_loops, s.planes, &s.tile,
+                <const int64_t *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
             )
     elif s.kind == b"f":
         run_products(
             <float *> at[0], <const float *> at[1], <const float *> at[2],
-            <const float *> at[3], s.loops, s.n_loops, &s.product,
+            <const float *> at[3], s.loops, s.n_loops, &s.extents.product,
         )
     else:
         run_products(
             <double *> at[0], <const double *> at[1], <const double *> at[2],
-            <const double *> at[3], s.loops, s.n_loops, &s.product,
+            <const double *> at[3], s.loops, s.n_loops, &s.extents.product,
         )
     return True
 
@@ -128,8 +132,8 @@ cdef class Kernels:
         step.loops = &nest.loops[0, 0]
         step.n_loops = nest.loops.shape[0]
         step.planes = &nest.planes[0, 0]
-        step.tile = nest.tile
-        step.tile.relu = relu
+        step.extents.tile = nest.tile
+        step.extents.tile.relu = relu
         return self.add(operands, &step, nest)
 
     def contract_channels(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
@@ -164,8 +168,8 @@ cdef class Kernels:
         step.kind = letter(operands.arrays)
         step.loops = &found.loops[0, 0]
         step.n_loops = found.loops.shape[0]
-        step.product = found.product
-        step.product.relu = relu
+        step.extents.product = found.product
+        step.extents.product.relu = relu
         return self.add(operands, &step, found)
 
     def copy_items(self, to, source, tuple runs, constant):
@@ -175,7 +179,7 @@ cdef class Kernels:
         cdef step_t step
         step.kernel = COPY
         if not lay_out(
-            &step.walk, axes, &operands.arrays[0], &operands.arrays[1], runs, constant
+            &step.extents.walk, axes, &operands.arrays[0], &operands.arrays[1], runs, constant
         ):
             return False
         self.add(operands, &step, runs)
@@ -185,23 +189,23 @@ cdef class Kernels:
         cdef Operands operands = Operands(values, w)
         cdef step_t step
         step.kernel = WEIGHTS
-        step.panels = panels_of(&operands.arrays[0], &operands.arrays[1])
+        step.extents.panels = panels_of(&operands.arrays[0], &operands.arrays[1])
         self.add(operands, &step, None)
 
     def winograd_samples(self, tiles, x):
         cdef Operands operands = Operands(tiles, x)
         cdef step_t step
         step.kernel = SAMPLES
-        step.planes_and_tiles = planes_of(&operands.arrays[1], &operands.arrays[0])
+        step.extents.planes_and_tiles = planes_of(&operands.arrays[1], &operands.arrays[0])
         self.add(operands, &step, None)
 
     def winograd_outputs(self, out, tiles, bias, bint relu):
         cdef Operands operands = Operands(out, tiles, bias)
         cdef step_t step
         step.kernel = OUTPUTS
-        step.planes_and_tiles = planes_of(&operands.arrays[0], &operands.arrays[1])
-        step.planes_and_tiles.bias_group = operands.arrays[2].strides[0] // sizeof(float)
-        step.planes_and_tiles.relu = relu
+        step.extents.planes_and_tiles = planes_of(&operands.arrays[0], &operands.arrays[1])
+        step.extents.planes_and_tiles.bias_group = operands.arrays[2].strides[0] // sizeof(float)
+        step.extents.planes_and_tiles.relu = relu
         return self.add(operands, &step, None) != 0
 
     def transform(self, out, x, bint inverse):
@@ -223,7 +227,7 @@ cdef class Kernels:
             operands = Operands(out, x, spectrum, scratch.empty(*fourier.room(n, out.dtype)))
             step.kernel = FOURIER
             step.kind = letter(operands.arrays)
-            step.fourier = fourier_of(
+            step.extents.fourier = fourier_of(
                 &operands.arrays[0], &operands.arrays[1], &operands.arrays[2], n, forward, inverse
             )
             step.twiddles = &twiddles[0]
@@ -236,7 +240,7 @@ cdef class Kernels:
         cdef step_t step
         step.kernel = FINISH
         step.kind = letter(operands.arrays)
-        step.sums = sums_of(&operands.arrays[0], &operands.arrays[1])
+        step.extents.sums = sums_of(&operands.arrays[0], &operands.arrays[1])
         return self.add(operands, &step, None) != 0
 
 

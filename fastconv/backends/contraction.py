@@ -152,9 +152,10 @@ def _outside(
         places = np.arange(outs)[:, None] * step + np.arange(taps) * gap - zeros
         along = (places < 0) | (places >= size)
         beyond = (beyond[:, None, :, None] | along[:, None]).reshape(len(beyond) * outs, -1)
-    if not beyond.any():
-        return np.zeros(len(beyond), np.int64)
-    return beyond @ (1 << np.arange(beyond.shape[1], dtype=np.int64))
+    bits = np.zeros(len(beyond), np.int64)
+    for tap in np.flatnonzero(beyond.any(axis=0)):
+        bits |= beyond[:, tap].astype(np.int64) << tap
+    return bits
 
 
 def _rows(out: Layout, x: Layout, stride: tuple[int, ...]) -> list[Axis]:

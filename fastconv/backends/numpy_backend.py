@@ -259,8 +259,8 @@ def _with_zeros(
         return x
     whole = np.zeros_like(x, shape=(*x.shape[:-rank], *lengths))
     ends = zip(before, x.shape[-rank:], lengths, strict=True)
-    inside = tuple(slice(zeros, min(zeros + n, length)) for zeros, n, length in ends)
-    read = tuple(slice(0, part.stop - part.start) for part in inside)
+    inside: list[Any] = [slice(zeros, min(zeros + n, length)) for zeros, n, length in ends]
+    read: list[Any] = [slice(0, part.stop - part.start) for part in inside]
     whole[(..., *inside)] = x[(..., *read)]
     return whole
 
