@@ -54,9 +54,9 @@ def add_taps(
         item = signature.args[0].dtype
         lanes = VECTOR_BYTES * 8 // item.bitwidth
         for width, vectors in ((lanes, VECTORS), (lanes, 1), (1, 1)):
-            emitter = Vectors(builder, context.get_value_type(item), width)
-            tile = _Tile(emitter, vectors, out, x, w, bias, runs, taps, relu)
             with builder.if_then(builder.icmp_signed("==", columns, integer(width * vectors))):
+                emitter = Vectors(builder, context.get_value_type(item), width)
+                tile = _Tile(emitter, vectors, out, x, w, bias, runs, taps, relu)
                 at, left = builder.gep(rows, [builder.mul(row, integer(3))]), height
                 for tall in HEIGHTS:
                     tiles = builder.udiv(left, integer(tall))
@@ -76,9 +76,7 @@ def add_line(
     row: Any, kind: Any, col: Any, relu: Any,
 ) -> Any:  # fmt: skip
     """Filter neighbouring outputs of a line, from a row on, of one of the kinds of lines."""
-    signature = types.void(
-        out, x, w, bias, rows, runs, INT, INT, INT, INT, types.boolean
-    )  # fmt: skip
+    signature = types.void(out, x, w, bias, rows, runs, INT, INT, INT, INT, types.boolean)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         out, x, w, bias, rows, runs = data(context, builder, signature, args, (0, 1, 2, 3, 4, 5))
@@ -88,8 +86,8 @@ def add_line(
         emitter = Vectors(builder, context.get_value_type(item), VECTOR_BYTES * 8 // item.bitwidth)
         first = builder.gep(rows, [builder.mul(row, integer(3))])
         for number, (outputs, vectors) in enumerate(SIZES):
-            tile = _Tile(emitter, vectors, out, x, w, bias, runs, taps, relu)
             with builder.if_then(builder.icmp_signed("==", kind, integer(number))):
+                tile = _Tile(emitter, vectors, out, x, w, bias, runs, taps, relu)
                 tile.emit_line(first, outputs, *LINES[number])
         return context.get_dummy_value()
 
