@@ -192,22 +192,22 @@ TRUE = Rates(
 )
 
 
+def as_predicted(calls, rounds, seconds):
+    """The times that algorithms predict, and longer ones."""
+    found = {}
+    for name, call in calls.items():
+        plan = call.func
+        assert plan.threads == 1
+        exact = algorithms.load(plan.algorithm).cost(plan.problem, plan.backend)
+        found[name] = np.array([2 * exact, exact, 3 * exact])
+    return found
+
+
 @pytest.fixture
 def times(monkeypatch):
     """Calls that take exactly as long as the algorithms predict from true rates."""
-
-    def predicted(calls, rounds, seconds):
-        found = {}
-        for name, call in calls.items():
-            plan = call.func
-            assert plan.threads == 1
-            module = algorithms.load(plan.algorithm)
-            exact = module.cost(plan.problem, plan.backend)
-            found[name] = np.array([2 * exact, exact, 3 * exact])
-        return found
-
     monkeypatch.setattr(rates, "of", lambda backend: TRUE)
-    monkeypatch.setattr(peers, "alternate", predicted)
+    monkeypatch.setattr(peers, "alternate", as_predicted)
 
 
 @pytest.mark.usefixtures("times")
@@ -238,15 +238,7 @@ def small(monkeypatch):
     monkeypatch.setattr(calibrate, "LARGE", 512)
     monkeypatch.setattr(calibrate, "MEDIUM", 384)
     monkeypatch.setattr(calibrate, "SECONDS", 0.0)
-
-    def calm(calls, rounds, seconds):  # a busy machine may refuse
-        plans = {name: call.func for name, call in calls.items()}
-        return {
-            name: np.array([algorithms.load(plan.algorithm).cost(plan.problem, plan.backend)])
-            for name, plan in plans.items()
-        }
-
-    monkeypatch.setattr(peers, "alternate", calm)
+    monkeypatch.setattr(peers, "alternate", as_predicted)  # a busy machine may refuse
 
 
 @pytest.mark.usefixtures("small")
