@@ -4,7 +4,7 @@ A window is rows by columns of weighted samples.  Down the columns, blocks of as
 window has: a window that begins in one block ends in the next, so it is the sum of the last rows of
 the one and of the first rows of the other, and nothing is ever subtracted.  Along the rows, sums of
 twice the length: ``2 w`` items are two times ``w`` items, side by side.  Each loop adds rows of a
-strip that stays in the cache, and the compiler makes vectors of it.
+strip that stays in the cache, in vectors: LLVM cannot know that rows of the same memory are apart.
 """
 
 from __future__ import annotations
@@ -14,89 +14,190 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import from_dtype, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from .loops import count, offsets
 from .on_disk import array, compile_kept
+from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
 
 __all__ = ["compiled"]
 
 # mypy: disable-error-code="no-untyped-def"
 
+INT = types.int64
+Body = Callable[["_Row"], None]
+
+
+class _Row:
+    """A vector or an item of each row, which begin at some places."""
+
+    def __init__(self, emitter: Vectors, at: ir.Value) -> None:
+        self.emitter, self.at = emitter, at
+
+    def get(self, row: ir.Value) -> ir.Value:
+        return self.emitter.load(self.emitter.builder.gep(row, [self.at]))
+
+    def put(self, row: ir.Value, value: ir.Value) -> None:
+        self.emitter.store(value, self.emitter.builder.gep(row, [self.at]))
+
+    def fetch(self, row: ir.Value) -> None:
+        """Bring what is soon read nearer."""
+        builder, byte = self.emitter.builder, ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte] + [ir.IntType(32)] * 3)
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        place = builder.bitcast(builder.gep(row, [self.at]), byte)
+        builder.call(prefetch, [place, *(ir.Constant(ir.IntType(32), n) for n in (0, 3, 1))])
+
+    def sum(self, *values: ir.Value) -> ir.Value:
+        builder, whole = self.emitter.builder, isinstance(self.emitter.item, ir.IntType)
+        total, *others = values
+        for value in others:
+            total = builder.add(total, value) if whole else builder.fadd(total, value)
+        return total
+
+    def product(self, value: ir.Value, factor: ir.Value) -> ir.Value:
+        builder, factor = self.emitter.builder, self.emitter.splat(factor)
+        whole = isinstance(self.emitter.item, ir.IntType)
+        return builder.mul(value, factor) if whole else builder.fmul(value, factor)
+
+
+def _along(context: Any, builder: ir.IRBuilder, item: Any, n: ir.Value, body: Body) -> None:
+    """Emit a body for all items of rows: as vectors, and the last ones one by one."""
+    lanes = VECTOR_BYTES * 8 // item.bitwidth
+    kind, vectors = context.get_value_type(item), builder.udiv(n, integer(lanes))
+    with loop(builder, vectors) as number:
+        body(_Row(Vectors(builder, kind, lanes), builder.mul(number, integer(lanes))))
+    done = builder.mul(vectors, integer(lanes))
+    with loop(builder, builder.sub(n, done)) as number:
+        body(_Row(Vectors(builder, kind, 1), builder.add(done, number)))
+
+
+@intrinsic
+def weigh(
+    typing_context: Any, room: Any, to: Any, x: Any, at: Any, weight: Any, further: Any, n: Any
+) -> Any:
+    """A row of weighted samples, which are added to others if they are further ones."""
+    signature = types.void(room, INT, x, INT, weight, types.boolean, INT)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        room, x = data(context, builder, signature, args, (0, 2))
+        _, to, _, at, weight, further, n = args
+        row, samples = builder.gep(room, [to]), builder.gep(x, [at])
+
+        def first(each: _Row) -> None:
+            each.put(row, each.product(each.get(samples), weight))
+
+        def more(each: _Row) -> None:
+            each.put(row, each.sum(each.get(row), each.product(each.get(samples), weight)))
+
+        with builder.if_else(further) as (then, otherwise):
+            with then:
+                _along(context, builder, signature.args[0].dtype, n, more)
+            with otherwise:
+                _along(context, builder, signature.args[0].dtype, n, first)
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@intrinsic
+def weigh_and_add(
+    typing_context: Any,
+    room: Any, to: Any, firsts: Any, lasts: Any, both: Any, x: Any, at: Any, ahead: Any,
+    weight: Any, n: Any,
+) -> Any:  # fmt: skip
+    """A row of weighted samples, the first rows of a block with it, and these with the last rows of
+    the block before.
+    """
+    signature = types.void(room, INT, INT, INT, INT, x, INT, INT, weight, INT)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        room, x = data(context, builder, signature, args, (0, 5))
+        rows = [builder.gep(room, [start]) for start in args[1:5]]
+        samples, following = (builder.gep(x, [start]) for start in args[6:8])
+        weight, n = args[8:]
+
+        def body(each: _Row) -> None:
+            to, firsts, lasts, both = rows
+            each.fetch(following)
+            sample = each.product(each.get(samples), weight)
+            first = each.sum(each.get(firsts), sample)
+            last = each.get(lasts)
+            each.put(to, sample)
+            each.put(firsts, first)
+            each.put(both, each.sum(last, first))
+
+        _along(context, builder, signature.args[0].dtype, n, body)
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@intrinsic
+def add_rows(
+    typing_context: Any,
+    out: Any, to: Any, room: Any, first: Any, second: Any, third: Any, bias: Any, odd: Any, n: Any,
+) -> Any:  # fmt: skip
+    """The sum of two rows, or of three if they are an odd number, and a bias."""
+    signature = types.void(out, INT, room, INT, INT, INT, bias, types.boolean, INT)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        out, room = data(context, builder, signature, args, (0, 2))
+        to, bias, odd, n = builder.gep(out, [args[1]]), args[6], args[7], args[8]
+        rows = [builder.gep(room, [start]) for start in args[3:6]]
+
+        def body(rows: list[ir.Value]) -> Body:
+            return lambda each: each.put(
+                to, each.sum(*map(each.get, rows), each.emitter.splat(bias))
+            )
+
+        with builder.if_else(odd) as (then, otherwise):
+            with then:
+                _along(context, builder, signature.args[0].dtype, n, body(rows))
+            with otherwise:
+                _along(context, builder, signature.args[0].dtype, n, body(rows[:2]))
+        return context.get_dummy_value()
+
+    return signature, emit
+
 
 @numba.njit(nogil=True)
-def weigh(row, x, at, step, weight, planes):
-    """One row of weighted samples; those of several planes are summed."""
+def weigh_planes(room, to, x, at, step, weight, planes, n):
+    """A row of weighted samples; those of several planes are summed."""
     for plane in range(len(planes)):
         start = at + planes[plane, 0]
         if step == 1:
-            samples = x[start : start + len(row)]
-            if plane:
-                for i in range(len(row)):
-                    row[i] += samples[i] * weight
-            else:
-                for i in range(len(row)):
-                    row[i] = samples[i] * weight
+            weigh(room, to, x, start, weight, plane > 0, n)
         else:
-            for i in range(len(row)):
+            for i in range(n):
                 sample = x[start + i * step] * weight
-                row[i] = row[i] + sample if plane else sample
+                room[to + i] = room[to + i] + sample if plane else sample
 
 
 @numba.njit(nogil=True)
-def weigh_and_add(row, firsts, samples, weight):
-    """One row of weighted samples, which are added to the first rows of a block, too."""
-    for i in range(len(row)):
-        sample = samples[i] * weight
-        row[i] = sample
-        firsts[i] += sample
-
-
-@numba.njit(nogil=True)
-def accumulate(out, row):
-    """Add a row to another."""
-    for i in range(len(out)):
-        out[i] += row[i]
-
-
-@numba.njit(nogil=True)
-def add(out, first, second, bias):
-    """The sum of two rows."""
-    for i in range(len(out)):
-        out[i] = first[i] + second[i] + bias
-
-
-@numba.njit(nogil=True)
-def add_odd(out, first, second, third, bias):
-    """The sum of three rows."""
-    for i in range(len(out)):
-        out[i] = first[i] + second[i] + third[i] + bias
-
-
-@numba.njit(nogil=True)
-def along_row(out, row, spare, other, bias, size, tap):
+def along_row(out, to, room, row, spare, bias, size, tap, n):
     """Sums of ``size`` items of a row, ``tap`` apart."""
     length, bit = 1, 1
     while 2 * bit <= size:
         bit *= 2
     if bit == 1:
-        for i in range(len(out)):
-            out[i] = row[i] + bias
-    sums = row
+        for i in range(n):
+            out[to + i] = room[row + i] + bias
+    sums, zero = row, out.dtype.type(0)
     while bit > 1:
         bit //= 2
         odd = 1 if size & bit else 0
-        width = len(out) + (size - 2 * length - odd) * tap
-        shift = length * tap
-        to, offset = (out, bias) if bit == 1 else (spare[:width], out.dtype.type(0))
-        after = sums[shift : shift + width]
-        if odd:
-            add_odd(to, sums, after, row[2 * shift : 2 * shift + width], offset)
+        width = n + (size - 2 * length - odd) * tap
+        after, one = sums + length * tap, row + 2 * length * tap
+        if bit == 1:
+            add_rows(out, to, room, sums, after, one, bias, odd == 1, width)
         else:
-            add(to, sums, after, offset)
+            add_rows(room, spare, room, sums, after, one, zero, odd == 1, width)
         length = 2 * length + odd
         sums = spare
-        spare, other = other, spare
 
 
 @numba.njit(nogil=True)
@@ -105,48 +206,46 @@ def slab(out, o, x, i, weight, bias, planes, nest, room, strip, relu):
     rows, row_out, row_x, kh = nest[0], nest[1], nest[2], nest[3]
     cols, col_out, col_x, kw, tap = nest[6], nest[7], nest[8], nest[9], nest[10]
     longest = strip + (kw - 1) * tap
-    block = room[: kh * longest].reshape(kh, longest)
-    firsts = room[kh * longest : (kh + 1) * longest]
-    both = room[(kh + 1) * longest : (kh + 2) * longest]
-    spare = room[(kh + 2) * longest : (kh + 3) * longest]
-    other = room[(kh + 3) * longest : (kh + 4) * longest]
-    far = room[(kh + 4) * longest : (kh + 5) * longest]
-    zero = out.dtype.type(0)
+    firsts, both, spare = kh * longest, (kh + 1) * longest, (kh + 2) * longest
+    zero, one = out.dtype.type(0), out.dtype.type(1)
     for left in range(0, cols, strip):
         length = min(strip, cols - left)
         width = length + (kw - 1) * tap
         at = i + left * col_x
         for row in range(kh - 1):
-            weigh(block[row, :width], x, at + row * row_x, col_x, weight, planes)
+            start = at + row * row_x
+            weigh_planes(room, row * longest, x, start, col_x, weight, planes, width)
         for row in range(rows):
             into = row % kh
-            fresh = block[(into - 1) % kh, :width]
+            fresh = (into - 1) % kh * longest
             start = at + (row + kh - 1) * row_x
-            if into == 0:
-                weigh(fresh, x, start, col_x, weight, planes)
-                for above in range(kh - 2, -1, -1):
-                    accumulate(block[above, :width], block[above + 1])
-                firsts[:width] = 0
-                sums = block[0]
+            sums = both if into else 0
+            if into and col_x == 1 and len(planes) == 1:
+                lasts, start = into * longest, start + planes[0, 0]
+                weigh_and_add(
+                    room, fresh, firsts, lasts, both, x, start, start + row_x, weight, width
+                )
             else:
-                if col_x == 1 and len(planes) == 1:
-                    start += planes[0, 0]
-                    weigh_and_add(fresh, firsts, x[start : start + width], weight)
+                weigh_planes(room, fresh, x, start, col_x, weight, planes, width)
+                if into:
+                    lasts = into * longest
+                    weigh_and_add(room, fresh, firsts, lasts, both, room, fresh, fresh, one, width)
                 else:
-                    weigh(fresh, x, start, col_x, weight, planes)
-                    accumulate(firsts[:width], fresh)
-                add(both[:width], block[into], firsts, zero)
-                sums = both
+                    for above in range((kh - 2) * longest, -1, -longest):
+                        add_rows(room, above, room, above, above + longest, 0, zero, False, width)
+                    room[firsts : firsts + width] = 0
             to = o + row * row_out + left * col_out
-            done = out[to : to + length] if col_out == 1 else far[:length]
-            along_row(done, sums, spare, other, bias, kw, tap)
-            if relu:
+            if col_out == 1:
+                along_row(out, to, room, sums, spare, bias, kw, tap, length)
+                if relu:
+                    for c in range(to, to + length):
+                        if out[c] < 0:
+                            out[c] = 0
+            else:
+                along_row(room, spare, room, sums, spare, bias, kw, tap, length)
                 for c in range(length):
-                    if done[c] < 0:
-                        done[c] = 0
-            if col_out != 1:
-                for c in range(length):
-                    out[to + c * col_out] = done[c]
+                    done = room[spare + c]
+                    out[to + c * col_out] = zero if relu and done < 0 else done
 
 
 def window_sums(out, x, w, bias, loops, planes, nest, room, strip, relu):
