@@ -57,7 +57,7 @@ RATES = Rates(
     one_row=1.6,
     sparse=2.1,
     operation=3.4e-11,
-    addition=1.85e-10,
+    addition=1.35e-10,
 )
 STRIPS = 1 << 19
 PIECE = 1 << 18
