@@ -123,13 +123,12 @@ def main() -> None:
         header += [f"{backend} MiB", "share"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     for name in CASES:
-        row = [name]
+        cells: list[str] = []
         for backend in backends:
             command = [sys.executable, "-m", "benchmarks.memory", name, backend]
             arrays, extra = map(int, subprocess.check_output(command, text=True).split())
-            row = row if len(row) > 1 else [name, f"{arrays / 2**20:.0f}"]
-            row += [f"{extra / 2**20:.1f}", f"{extra / arrays:.1%}"]
-        print(f"| {' | '.join(row)} |", flush=True)
+            cells += [f"{extra / 2**20:.1f}", f"{extra / arrays:.1%}"]
+        print(f"| {' | '.join([name, f'{arrays / 2**20:.0f}', *cells])} |", flush=True)
 
 
 if __name__ == "__main__":

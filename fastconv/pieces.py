@@ -231,9 +231,7 @@ def cut_layer(
         return Pieces([])
     inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
     boxes = [(whole, reads != "nothing" and inside)]
-    if reads == "edges" and _zeros_around(problem):
-        boxes = [(whole, True)]
-    elif problem.out_channels * prod(problem.taps) < COPIED:
+    if problem.out_channels * prod(problem.taps) < COPIED:
         boxes = [*_boxes(problem, backend.STRIPS, reads)]
     panel = backend.panel(problem.compute) if layout == "channels" else 1
     across = None if layout == "channels" else len(whole) - 1
@@ -309,10 +307,13 @@ def evened(parts: int) -> int:
 
 
 def _boxes(problem: Problem, strips: int, reads: InPlace) -> Iterator[tuple[Box, bool]]:
-    """The interior and the strips around it, or one box of everything."""
+    """The interior and the strips around it, or one box of everything, and whether it is read in
+    place.
+    """
     whole = tuple((0, axis.out) for axis in problem.axes)
     interior = tuple(axis.interior for axis in problem.axes)
-    if interior == whole and reads != "nothing":
+    inside = interior == whole or (reads == "edges" and _zeros_around(problem))
+    if inside and reads != "nothing":
         yield whole, True
         return
     empty = any(start == stop for start, stop in interior)

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .. import dtypes, parallel
-from ..boundary import MANY
+from ..boundary import MANY, runs
 from . import fourier, points
 from ._protocol import Rates
 
@@ -257,11 +257,9 @@ def _with_zeros(
     lengths = tuple((n - 1) * s + (k - 1) * d + 1 for n, k, s, d in steps)
     if not any(before) and all(map(le, lengths, x.shape[-rank:])):
         return x
-    whole = np.zeros_like(x, shape=(*x.shape[:-rank], *lengths))
-    ends = zip(before, x.shape[-rank:], lengths, strict=True)
-    inside: list[Any] = [slice(zeros, min(zeros + n, length)) for zeros, n, length in ends]
-    read: list[Any] = [slice(0, part.stop - part.start) for part in inside]
-    whole[(..., *inside)] = x[(..., *read)]
+    whole = np.empty_like(x, shape=(*x.shape[:-rank], *lengths))
+    ends = zip(before, lengths, x.shape[-rank:], strict=True)
+    extend(whole, x, tuple([runs("constant", (-zeros,), n, size) for zeros, n, size in ends]), 0)
     return whole
 
 

@@ -271,10 +271,9 @@ def _keep_off(number: int) -> None:
     It often begins on that of the thread that woke it, and waits for it while others are idle, for
     ten milliseconds or more until the system parts them.
     """
-    here = _processor()
-    if here is None:
+    here, thread = _processor(), _threads[number].native_id
+    if here is None or thread is None:
         return
-    thread = _threads[number].native_id or 0
     with suppress(OSError):
         _homes[number] = os.sched_getaffinity(thread)
         if others := _homes[number] - {here()}:
