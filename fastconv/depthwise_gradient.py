@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from math import ceil, prod
+from math import ceil, inf, prod
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class DepthwiseGradient:
         total = np.zeros(sums.shape[1:], problem.compute)
         make = partial(self._pieces, sums, x, gy)
         apart = make if together == slabs else lambda: None
-        if self._repeated.run(lambda _: threads, (sums, x, gy), apart) is not None:
+        if self._repeated.run(lambda _: threads, inf, (sums, x, gy), apart) is not None:
             total += sums.sum(0)
         else:
             pieces = make()

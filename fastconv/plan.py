@@ -100,7 +100,7 @@ class Plan:
         if recorded is not None:
             result = self._allocate(problem.out_shape, problem.dtype) if out is None else out
             threads = thread_count(recorded.pieces, self.worth, self.threads)
-            failed = recorded.recording.run(threads, result, x)
+            failed = recorded.recording.run(threads, self.seconds, result, x)
             if failed is not None:
                 if failed:
                     by_hand, _ = self.tasks(validate.planned_array(problem, x), result)
@@ -280,10 +280,12 @@ class Plan:
 
 
 def thread_count(pieces: int, worth: float, threads: int | None) -> int:
-    """Threads that are allowed, of so many that have work and are worth their hand-over."""
+    """Threads that are allowed, of so many that have work and are worth their hand-over; what a
+    call said of them was checked when it was planned.
+    """
     if pieces == 1 or worth < 2:
         return 1
-    return min(pieces, int(worth), config.resolve_threads(threads))
+    return min(pieces, int(worth), threads or config.resolve_threads())
 
 
 @lru_cache(maxsize=128)
@@ -355,7 +357,7 @@ def _prepared(
     if pieces is not None:
         seconds = 2 * sum(array.nbytes for array in filled) * rates.of(backend).byte
         worth = partial(thread_count, worth=seconds / kernels.HAND_OVER, threads=threads)
-        if preparation.again(source).run(worth, filled, pieces) is None:
+        if preparation.again(source).run(worth, seconds, filled, pieces) is None:
             by_hand = pieces()
             worth = partial(thread_count, worth=seconds / parallel.HAND_OVER, threads=threads)
             run_by_hand(by_hand, kernels, worth(len(by_hand)))

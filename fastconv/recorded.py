@@ -104,18 +104,20 @@ class Repeated:
     def run(
         self,
         threads: Callable[[int], int],
+        alone: float,
         arrays: tuple[NDArray, ...],
         pieces: Callable[[], Sequence[Piece] | None],
     ) -> list[int] | None:
-        """Do the work from a recording, on the threads that so many pieces are worth, and name
-        pieces whose results do not count; None where there is no recording for such arrays.
+        """Do the work from a recording, on the threads that so many pieces are worth, of which one
+        would take some seconds alone, and name pieces whose results do not count; None where there
+        is no recording for such arrays.
         """
         if self._mine is None:
             self.begin(arrays, pieces)
         recorded = self.recorded()
         if recorded is None:
             return None
-        return recorded.recording.run(threads(recorded.pieces), *arrays)
+        return recorded.recording.run(threads(recorded.pieces), alone, *arrays)
 
 
 def run_by_hand(pieces: Sequence[Piece], backend: Backend, threads: int) -> None:

@@ -61,11 +61,13 @@ def release(used: int) -> None:
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """An array of anything, in C order."""
     nbytes = prod(shape) * dtype.itemsize
+    if nbytes < _stack.least or dtype.hasobject:
+        return np.empty(shape, dtype)
     start = _stack.used
     stop = start + -(-nbytes // LINE) * LINE
-    if stop > KEPT and _stack.apart:
-        raise NoRoomError
-    if nbytes < _stack.least or stop > KEPT or dtype.hasobject:
+    if stop > KEPT:
+        if _stack.apart:
+            raise NoRoomError
         return np.empty(shape, dtype)
     if stop > _stack.memory.size:
         memory = np.empty(min(2 * stop, KEPT) + LINE, np.uint8)

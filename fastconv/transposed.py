@@ -97,7 +97,7 @@ class Transposed:
     def _run(self, work: Repeated, x: NDArray, sums: NDArray) -> None:
         """Run the pieces of all phases, between which threads need not wait."""
         threads = partial(thread_count, worth=self._worth, threads=self.threads)
-        failed = work.run(threads, (sums, x), partial(self._recordable, x, sums))
+        failed = work.run(threads, self._seconds, (sums, x), partial(self._recordable, x, sums))
         if failed is None:
             run, pieces = self._tasks(x, sums)
             worth = self._seconds / parallel.HAND_OVER

@@ -104,7 +104,7 @@ class WeightGradient:
             worth = seconds / backend.HAND_OVER
             threads = partial(thread_count, worth=worth, threads=self.threads)
             recordable = pieces if self.sums.repeats else lambda: None
-            if self._repeated.run(threads, (target, x, gy), recordable) is None:
+            if self._repeated.run(threads, seconds, (target, x, gy), recordable) is None:
                 made, worth = pieces(), seconds / parallel.HAND_OVER
                 run_by_hand(made, backend, thread_count(len(made), worth, self.threads))
             if apart is not None:

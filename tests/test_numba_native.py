@@ -10,7 +10,7 @@ import fastconv as fc
 
 numba = pytest.importorskip("numba")
 
-from fastconv.backends.numba_backend import native, replay, team  # noqa: E402
+from fastconv.backends.numba_backend import headers, native, replay, team  # noqa: E402
 from fastconv.backends.numba_backend.entry import Entry  # noqa: E402
 
 
@@ -36,7 +36,8 @@ def ran(code, arguments, places, starts, steps=1):
     size = team.room_for(len(memories), 0)
     head = [0, 0, 1, size, ends.ctypes.data, calls.ctypes.data, 0, len(memories)]
     job = np.array([*head, *memories, 0], np.int64)
-    team.run(job, np.empty(size, np.uint8), 1)
+    room = np.empty(size, np.uint8)
+    team.run(job.ctypes.data, room.ctypes.data, 1, 0.0)
     assert bool(job[team.OUTCOME]) == bool(job[-1])
     return job[-1]
 
@@ -109,11 +110,59 @@ def test_machine_code_that_gives_up_raises():
     recording.add(code, (out,))
     recording.end_piece()
     assert recording.end()
-    assert recording.run(1, out) == []
+    assert recording.run(1, 0.0, out) == []
     with pytest.raises(MemoryError):
-        recording.run(1, out)
+        recording.run(1, 0.0, out)
 
 
-def test_addresses_are_those_of_the_items():
-    for array in (np.zeros(3), np.zeros((4, 5), "u1")[1:, 2:], np.zeros((2, 3, 4))[::-1]):
-        assert replay._address(array) == array.ctypes.data
+def looked_at(expected, *arrays):
+    """Where arrays begin that lie as the expected ones; None if they do not."""
+    job = np.arange(100, 100 + team.STARTS + 1 + len(arrays) + 5)
+    memory = np.empty(job.nbytes, np.uint8)
+    absent = (0,) * (headers.MOST - len(arrays))
+    words = headers.expected(expected)
+    if headers.begin()(memory, job, words, *map(id, arrays), *absent) == 0:
+        return None
+    written, first = memory.view(np.int64), team.STARTS + 1
+    starts = written[first : first + len(arrays)].tolist()
+    job[first : first + len(arrays)] = starts
+    np.testing.assert_array_equal(written, job)
+    return starts
+
+
+def test_arrays_are_told_by_where_they_begin():
+    whole = np.zeros((4, 5, 6), "f4")
+    for array in (whole, whole[::-1, 1:], whole.T[2], whole[1, 2, 3, ...], whole[:0]):
+        assert looked_at((array,), array) == [array.ctypes.data]
+        others = array.copy(), np.zeros(3), np.ones((2, 2), "u1")[:, 1:]
+        assert looked_at(others, *others) == [other.ctypes.data for other in others]
+
+
+def test_arrays_must_lie_as_expected():
+    out, x = np.zeros((3, 4), "f4"), np.zeros((5, 6), "f8")
+    assert looked_at((out, x), out, x) is not None
+    for other in (
+        out[:2],
+        out[:, :3],
+        out.T,
+        out.ravel(),
+        out[None],
+        np.zeros((3, 5), "f4")[:, 1:],
+    ):
+        assert looked_at((out, x), other, x) is None
+        assert looked_at((x, out), x, other) is None
+    askew = np.zeros(5 * 6 * 8 + 1, "u1")[1:].view("f8").reshape(5, 6)
+    assert looked_at((out, x), out, askew) is None
+    out.flags.writeable = False
+    assert looked_at((out, x), out, x) is None
+    assert looked_at((x, out), x, out) is not None
+
+
+def test_the_first_array_shares_no_memory_with_others():
+    memory = np.zeros(30)
+    first, second, third = memory[:10], memory[10:20], memory[20:]
+    assert looked_at((first,) * 3, second, first, third) is not None
+    assert looked_at((first,) * 3, second, third, third) is not None
+    for start in (1, 9, 11, 19):
+        assert looked_at((first,) * 3, second, memory[start : start + 10], third) is None
+        assert looked_at((first,) * 3, second, third, memory[start : start + 10]) is None

@@ -160,6 +160,32 @@ print(helped())
     assert steps(backend, code) == "True"
 
 
+@pytest.mark.skipif(not THREADS.exists(), reason="nothing tells what threads do")
+def test_helpers_sleep_through_little_work_that_comes_alone(backend):
+    code = """
+(helper,) = set(os.listdir("/proc/self/task")) - before
+y, k = np.ones((256, 256), "f4"), np.ones((3, 3), "f4")
+little = fc.plan_correlate(y.shape, "f4", k, algorithm="direct", threads=2)
+little(y), little(y)
+
+def naps():
+    lines = Path(f"/proc/self/task/{helper}/status").read_text().splitlines()
+    return [line for line in lines if "_switches" in line]
+
+def woken(call):
+    time.sleep(0.02)
+    start = naps()
+    call()
+    time.sleep(0.002)
+    return naps() != start
+
+print(all(woken(lambda: little(y)) for _ in range(20)))
+print(any(woken(lambda: (little(y), little(y))) for _ in range(200)))
+print(any(woken(right) for _ in range(20)))
+"""
+    assert steps(backend, code).split() == ["False", "True", "True"]
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads run anywhere")
 def test_helpers_that_were_woken_may_run_on_all_processors(backend):
     code = """

@@ -184,8 +184,9 @@ class Recording(Protocol):
     def with_weights(self, *weights: NDArray) -> Recording:
         """The same recording for weights that lie as those it was recorded with, to be run."""
 
-    def run(self, threads: int, out: object, *inputs: object) -> list[int] | None:
-        """Fill ``out`` from one or two inputs, on at most so many threads.
+    def run(self, threads: int, alone: float, out: object, *inputs: object) -> list[int] | None:
+        """Fill ``out`` from one or two inputs, on at most so many threads, of which one would take
+        some seconds alone: for little, threads that sleep are not woken.
 
         The numbers of pieces whose results do not count, for not all sums were finite; or None, and
         nothing is done, where these are not plain arrays that lie as those it was recorded with,

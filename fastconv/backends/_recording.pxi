@@ -166,8 +166,9 @@ cdef class Recording(Kernels):
         self.stops, self.ends = array(self.ends, int64), None
         return self.whole
 
-    def run(self, int threads, *arrays):
-        """Fill the first array from the others, on at most so many threads.
+    def run(self, int threads, double alone, *arrays):
+        """Fill the first array from the others, on at most so many threads, of which one takes so
+        many seconds alone.
 
         Return the numbers of pieces whose results do not count; or None, and nothing is done, where
         these are not plain arrays that lie as those it was recorded with, share memory, or are not
@@ -181,7 +182,7 @@ cdef class Recording(Kernels):
             operands = Operands(*arrays)
         except (BufferError, ValueError):
             return None
-        return self.fill(threads, operands) if self.fits(operands) else None
+        return self.fill(threads, alone, operands) if self.fits(operands) else None
 
     cdef bint fits(self, Operands operands) except -1:
         cdef const Py_buffer *array
@@ -201,7 +202,7 @@ cdef class Recording(Kernels):
                 return False
         return True
 
-    cdef list fill(self, int threads, Operands operands):
+    cdef list fill(self, int threads, double alone, Operands operands):
         """Fill all pieces, and return the numbers of those whose results do not count."""
         cdef Py_ssize_t pieces = self.stops.shape[0] - 1, number
         cdef char failed[MOST_PIECES]
@@ -224,7 +225,7 @@ cdef class Recording(Kernels):
             mark = scratch.mark()
             try:
                 kept = scratch.empty((job.room,), BYTES)
-                share(&job, &kept[0], threads)
+                share(&job, &kept[0], threads, alone)
             finally:
                 scratch.release(mark)
         else:
@@ -232,7 +233,7 @@ cdef class Recording(Kernels):
             if room == NULL:
                 raise MemoryError
             try:
-                share(&job, room, threads)
+                share(&job, room, threads, alone)
             finally:
                 free(room)
         return [number for number in range(pieces) if failed[number]]

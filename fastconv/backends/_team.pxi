@@ -17,7 +17,7 @@ cdef extern from "team.h" nogil:
     double seconds()
     bint fill_pieces(job_t *job, void *room, double until)
     void recruit(int64_t wanted)
-    void offer(job_t *job, int64_t helpers)
+    void offer(job_t *job, int64_t helpers, double alone)
     void join(job_t *job)
     void forget_helpers()
 
@@ -25,8 +25,8 @@ cdef double PATIENCE = 0.05
 """Seconds between two looks for an interrupt."""
 
 
-cdef int share(job_t *job, void *room, int64_t threads) except -1:
-    """Fill all pieces of a job, on at most so many threads.
+cdef int share(job_t *job, void *room, int64_t threads, double alone) except -1:
+    """Fill all pieces of a job, on at most so many threads; alone, one takes so many seconds.
 
     An interrupt ends the hand-out of pieces, and is raised when nobody works on one any more.
     """
@@ -35,7 +35,7 @@ cdef int share(job_t *job, void *room, int64_t threads) except -1:
     job.begun = job.helpers = 0
     if helpers > 0:
         recruit(helpers)
-        offer(job, helpers)
+        offer(job, helpers, alone)
     try:
         while more:
             with nogil:

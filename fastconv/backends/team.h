@@ -58,6 +58,7 @@ static double seconds(void)
 #define MOST_HELPERS 255
 #define ROOM_KEPT (1 << 22) /* bytes that a helper keeps at most */
 #define LOOK_OUT 3e-4       /* seconds that a helper looks out for an offer */
+#define WORTH_WAKING 1.5e-4   /* seconds of work for which a helper that sleeps is woken */
 #define CROWDED 2e-5        /* seconds that say that another thread had the processor */
 #define GLANCES 32          /* between two looks at the clock and at other threads */
 
@@ -85,6 +86,7 @@ typedef struct {
 
 static helper_t team[MOST_HELPERS];
 static shared_t team_size;
+static shared_t joined; /* when a job with helpers ended last, in nanoseconds */
 
 /* A thread that is woken often begins where the one is that woke it, and waits for it while other
  * processors are idle, for ten milliseconds or more until the system parts them.  So a helper that
@@ -196,14 +198,17 @@ static void recruit(int64_t wanted)
     }
 }
 
-static void offer(job_t *job, int64_t helpers)
+/* Offer a job that takes so long on one thread.  For little, no helper is woken, unless helpers
+ * would be awake if there had been any for the job before. */
+static void offer(job_t *job, int64_t helpers, double alone)
 {
     int64_t size = LOAD(&team_size), mine = (int64_t) (intptr_t) job;
+    int wake = alone >= WORTH_WAKING || seconds() - 1e-9 * (double) LOAD(&joined) < LOOK_OUT;
     for (int64_t i = 0; i < size && helpers > 0; i++) {
         ADD(&job->helpers, 1); /* before one begins, who may be done at once */
         if (REPLACE(&team[i].state, LOOKS, mine))
             helpers--;
-        else if (REPLACE(&team[i].state, SLEEPS, mine)) {
+        else if (wake && REPLACE(&team[i].state, SLEEPS, mine)) {
             keep_off(&team[i]);
             PyThread_release_lock(team[i].bell);
             helpers--;
@@ -226,6 +231,7 @@ static void join(job_t *job)
         else
             GIVE_WAY();
     }
+    STORE(&joined, (int64_t) (1e9 * seconds()));
 }
 
 /* In a forked child, where they are not. */

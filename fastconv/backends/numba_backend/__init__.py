@@ -59,7 +59,7 @@ RATES = Rates(
     operation=3.4e-11,
     addition=1.35e-10,
 )
-STRIPS = 1 << 19
+STRIPS = 1 << 17
 PIECE = 1 << 18
 IN_ORDER = True
 HAND_OVER = 1e-5

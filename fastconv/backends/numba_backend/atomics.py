@@ -1,4 +1,5 @@
-"""Words of memory that several threads read and write, in LLVM's instructions.
+"""Words of memory that several threads read and write, in LLVM's instructions, and what else
+threads want of the system without Python.
 
 A word is 64 bits at an address; addresses are numbers.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +18,19 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["WORD", "add", "call", "get", "give_way", "put", "relax", "replace", "yielder"]
+__all__ = [
+    "WORD",
+    "add",
+    "call",
+    "clock",
+    "get",
+    "give_way",
+    "now",
+    "put",
+    "relax",
+    "replace",
+    "yielder",
+]
 
 WORD = ir.IntType(64)
 INT = types.int64
@@ -98,10 +112,43 @@ def give_way(typing_context: Any, address: Any) -> Any:
 
 def yielder() -> int:
     """Where that function is."""
+    return _address("SwitchToThread" if sys.platform == "win32" else "sched_yield")
+
+
+@intrinsic
+def now(typing_context: Any, address: Any) -> Any:
+    """Nanoseconds since some moment, by the system's clock: on Windows, hundreds of them, if its
+    ticks are as long as they mostly are.
+    """
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        moment = cgutils.alloca_once(builder, WORD, 2)
+        given, kinds = [moment], [moment.type]
+        if sys.platform != "win32":
+            which = ir.Constant(ir.IntType(32), time.CLOCK_MONOTONIC)
+            given, kinds = [which, moment], [which.type, moment.type]
+        kind = ir.FunctionType(ir.IntType(32), kinds)
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), given)
+        first = builder.load(moment)
+        if sys.platform == "win32":
+            return builder.mul(first, ir.Constant(WORD, 100))
+        second = builder.load(builder.gep(moment, [ir.Constant(WORD, 1)]))
+        return builder.add(builder.mul(first, ir.Constant(WORD, 10**9)), second)
+
+    return INT(INT), emit
+
+
+def clock() -> int:
+    """Where the function is that asks that clock."""
+    return _address("QueryPerformanceCounter" if sys.platform == "win32" else "clock_gettime")
+
+
+def _address(name: str) -> int:
+    """Where a function of the system is."""
     if sys.platform == "win32":
-        function = ctypes.WinDLL("kernel32").SwitchToThread
+        function = getattr(ctypes.WinDLL("kernel32"), name)
     else:
-        function = ctypes.CDLL(None).sched_yield
+        function = getattr(ctypes.CDLL(None), name)
     address = ctypes.cast(function, ctypes.c_void_p).value
     assert address is not None
     return address

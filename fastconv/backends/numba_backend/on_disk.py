@@ -19,18 +19,22 @@ def array(of: Any, ndim: int, readonly: bool = True) -> Any:
     return types.Array(of, ndim, "C", readonly=readonly)
 
 
-def compile_kept(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+def compile_kept(
+    function: Callable[..., Any], signature: Any, nogil: bool = True
+) -> Callable[..., Any]:
     """The machine code of a function for one signature: from disk, or compiled and left there."""
     # Numba's cache looks at the function's file alone: the name says what the others are.
     function.__qualname__ = f"{function.__name__}_{_sources():08x}"
     try:
-        return _compile(function, signature, cache=True)
+        return _compile(function, signature, nogil, cache=True)
     except (RuntimeError, OSError):  # no folder to keep it in, or no room
-        return _compile(function, signature, cache=False)
+        return _compile(function, signature, nogil, cache=False)
 
 
-def _compile(function: Callable[..., Any], signature: Any, cache: bool) -> Callable[..., Any]:
-    compiled: Callable[..., Any] = numba.njit([signature], nogil=True, cache=cache)(function)
+def _compile(
+    function: Callable[..., Any], signature: Any, nogil: bool, cache: bool
+) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = numba.njit([signature], nogil=nogil, cache=cache)(function)
     return compiled
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from ctypes import c_ssize_t
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from ... import scratch
-from . import team
+from . import headers, team
 from .entry import Entry
 from .native import CONSTANT, FAILED, caller, words_of
 from .steps import Kernels
@@ -19,8 +18,6 @@ from .steps import Kernels
 __all__ = ["Recording"]
 
 BYTES = np.dtype("u1")
-HEAD = object.__basicsize__
-"""Bytes of the head of an object."""
 
 
 class Recording(Kernels):
@@ -36,7 +33,9 @@ class Recording(Kernels):
     ) -> None:
         memories = *arrays, *map(_memory, weights), room
         self._ranges = [(a.ctypes.data, a.nbytes) for a in memories]
-        self._geometry = [*map(_geometry, arrays)]
+        self._dtypes = [array.dtype for array in arrays]
+        self._begin, self._expected = headers.begin(), headers.expected(arrays)
+        self._absent = (0,) * (headers.MOST - len(arrays))
         self._weights: tuple[NDArray, ...] = ()
         self._kept: list[Any] = []
         self._words: list[int] = []
@@ -95,7 +94,8 @@ class Recording(Kernels):
         memories = [0, *(start for start, _ in self._ranges)]
         job = np.zeros(team.STARTS + len(memories) + self._pieces, np.int64)
         job[team.PIECES] = self._pieces
-        job[team.ROOM] = self._room = team.room_for(len(memories), self._used)
+        job[team.ROOM] = room = team.room_for(len(memories), self._used)
+        self._head, self._size = job.nbytes, job.nbytes + room
         job[team.ENDS], job[team.CALLS] = self._ends.ctypes.data, self._calls.ctypes.data
         job[team.MEMORIES] = len(memories)
         job[team.STARTS :][: len(memories)] = memories
@@ -106,47 +106,29 @@ class Recording(Kernels):
         """The same recording for weights that lie as its own."""
         other = copy(self)
         other._weights, other._job = weights, self._job.copy()
-        first = team.STARTS + 1 + len(self._geometry)
+        first = team.STARTS + 1 + len(self._dtypes)
         for number, array in enumerate(weights, first):
             other._job[number] = _memory(array).ctypes.data
         return other
 
-    def run(self, threads: int, *arrays: Any) -> list[int] | None:
-        for array, geometry in zip(arrays, self._geometry, strict=True):
-            if type(array) is not np.ndarray or _geometry(array) != geometry:
+    def run(self, threads: int, alone: float, *arrays: Any) -> list[int] | None:
+        for array, dtype in zip(arrays, self._dtypes, strict=True):
+            if type(array) is not np.ndarray or array.dtype != dtype:
                 return None
-            if not array.flags.aligned:
-                return None
-        out, *inputs = arrays
-        if not out.flags.writeable:
-            return None
-        first, *others = starts = [_address(array) for array in arrays]
-        last = first + out.nbytes
-        for start, array in zip(others, inputs, strict=True):
-            if first < start + array.nbytes and start < last:
-                return None
-        job = self._job.copy()
-        job[team.STARTS + 1 : team.STARTS + 1 + len(arrays)] = starts
         mark = scratch.mark()
         try:
-            room = scratch.empty((self._room,), BYTES)
-            team.run(job, room, min(threads, self._pieces))
+            memory = scratch.empty((self._size,), BYTES)
+            job = self._begin(memory, self._job, self._expected, *map(id, arrays), *self._absent)
+            if not job:
+                return None
+            if team.run(job, job + self._head, min(threads, self._pieces), alone):
+                return []
+            outcomes = memory[: self._head].view(np.int64)[-self._pieces :].tolist()
         finally:
             scratch.release(mark)
-        if not job[team.OUTCOME]:
-            return []
-        outcomes = job[-self._pieces :].tolist()
         if any(outcome & FAILED for outcome in outcomes):
             raise MemoryError
         return [number for number, outcome in enumerate(outcomes) if outcome]
-
-
-def _address(array: NDArray) -> int:
-    """Where the items of an array begin: what an array object has first after its head.
-
-    ``array.ctypes.data`` takes half a microsecond.
-    """
-    return c_ssize_t.from_address(id(array) + HEAD).value
 
 
 def _memory(array: NDArray) -> NDArray:
@@ -157,7 +139,3 @@ def _memory(array: NDArray) -> NDArray:
     axes = zip(array.shape, array.strides, strict=True)
     items = 1 + sum((n - 1) * step for n, step in axes) // array.itemsize
     return as_strided(array, (items,), (array.itemsize,))
-
-
-def _geometry(array: NDArray) -> tuple[Any, ...]:
-    return array.shape, array.strides, array.dtype

@@ -3,7 +3,7 @@
 A helper looks out for an offer for a while, in machine code, and then sleeps until one comes.
 Whoever has a job offers it to helpers that wait, works on it like them, takes back the offers that
 nobody began with, and waits for the others.  So no job waits for a helper that is slow to wake, or
-gone: a forked child has none.  The compiled backend's `team.h` does the same, and looks at a clock.
+gone: a forked child has none.  The compiled backend's `team.h` does the same.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from time import perf_counter
+from time import perf_counter, perf_counter_ns
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
-from numpy.typing import NDArray
 
 from . import atomics
-from .atomics import add, call, get, give_way, put, relax, replace
+from .atomics import add, call, get, give_way, now, put, relax, replace
 from .on_disk import array, compile_kept
 
 __all__ = [
@@ -43,14 +42,23 @@ BEGUN, HELPERS, PIECES, ROOM, ENDS, CALLS, OUTCOME, MEMORIES, STARTS = range(9)
 """Words of a job: pieces that were begun, helpers that have not left it, how many pieces there are,
 bytes that a thread needs, where the ends of pieces are, where their steps' callers and words are,
 whether the results of some piece do not count, how many memories there are, and where they begin,
-the last of them a thread's room.  What came of each piece follows."""
+the last of them a thread's room.  What came of each piece follows.
+
+Jobs, rooms and the states of helpers are told by their addresses: arrays take machine code longer
+to look at than some jobs take.
+"""
 
 MOST_HELPERS = 255
-LOOKS = 300
-"""How often a helper looks out for an offer before it sleeps: some tenths of a millisecond where
-nobody else wants its processor."""
+LOOK_OUT = 300_000
+"""Nanoseconds that a helper looks out for an offer."""
+CROWDED = 20_000
+"""Nanoseconds that say that another thread had the processor."""
+WORTH_WAKING = 2e-4
+"""Seconds of work for which a helper that sleeps is woken."""
 GLANCES = 32
-"""How often it looks at its state before it lets other threads have the processor."""
+"""Looks at a word before other threads may have the processor."""
+LOOKS = 300
+"""How often they may before a job asks for an interrupt."""
 FIRST = 4
 """Pieces that whoever has a job fills before the first look for an interrupt."""
 PATIENCE = 0.01
@@ -59,8 +67,8 @@ ABSENT, AWAKE, ASLEEP, WORKS = range(4)
 """States of a helper, or the address of the job that it is offered."""
 NEEDS = 1
 """The word after its state: bytes that it needs."""
-MORE, WAITS, DONE = range(3)
-"""What is left of a job: pieces, helpers at work, or nothing."""
+MORE, WAITS, DONE, ODD = range(4)
+"""What is left of a job: pieces, helpers at work, nothing, or results that do not count."""
 LINE = 16
 """Words between the states of helpers, which are alone in their lines of the cache."""
 BYTES = 64
@@ -70,11 +78,14 @@ FAREWELL = 1.0
 
 _team = np.zeros((MOST_HELPERS + 1, LINE), np.int64)
 """States of helpers; the last one says whether all of them shall leave."""
+_states = _team.ctypes.data
 _bells: list[threading.Lock] = []
 _homes: dict[int, set[int]] = {}
 """Processors that a helper may run on, but for the moment when it is woken."""
 _threads: list[threading.Thread] = []
 _lock = threading.Lock()
+_joined = 0
+"""When a job with helpers ended last, in nanoseconds."""
 
 
 def room_for(memories: int, used: int) -> int:
@@ -109,84 +120,94 @@ def _fill(job, room, most):  # type: ignore[no-untyped-def]
     return True
 
 
-def team_serve(team, number, room, job, give):  # type: ignore[no-untyped-def]
+def team_serve(team, number, room, size, job, give, clock):  # type: ignore[no-untyped-def]
     """Work on a job, if there is one, and on those that are offered.
 
     Return 0 to sleep, a job that needs more room than there is, or -1 to leave.
     """
-    me = team.ctypes.data + 8 * LINE * number
+    me = team + 8 * LINE * number
     while True:
         if job != 0:
-            if room.size >= get(job + 8 * ROOM):
-                _fill(job, room.ctypes.data, get(job + 8 * PIECES))
+            if size >= get(job + 8 * ROOM):
+                _fill(job, room, get(job + 8 * PIECES))
             add(job + 8 * HELPERS, -1)  # the job may be gone from here on
             put(me, AWAKE)
             job = 0
-        if get(team.ctypes.data + 8 * LINE * MOST_HELPERS) != 0:
+        if get(team + 8 * LINE * MOST_HELPERS) != 0:
             return -1
-        for _ in range(LOOKS):
+        time = now(clock)
+        before, until = time, time + LOOK_OUT
+        while job == 0 and time < until and time - before < CROWDED:
             for _ in range(GLANCES):
                 state = get(me)
                 if state > WORKS and replace(me, state, WORKS):
                     job = state
                     break
                 relax()
-            if job != 0:
-                break
-            give_way(give)
+            else:
+                # To whoever else wants this processor, the caller maybe.  Threads that were asleep
+                # are let in sooner than those that gave way.
+                before = time
+                give_way(give)
+                time = now(clock)
         if job != 0:
-            if room.size < get(job + 8 * ROOM):
+            if size < get(job + 8 * ROOM):
                 put(me + 8 * NEEDS, get(job + 8 * ROOM))
                 return job
         elif replace(me, AWAKE, ASLEEP):
             return 0
 
 
-def team_offer(team, size, helpers, job):  # type: ignore[no-untyped-def]
+@njit(nogil=True)
+def _offer(team, size, helpers, job):  # type: ignore[no-untyped-def]
     """Offer a job to helpers that are awake, and return how many are still wanted."""
-    mine = job.ctypes.data
     for number in range(size):
-        me = team.ctypes.data + 8 * LINE * number
+        me = team + 8 * LINE * number
         if helpers > 0 and get(me) == AWAKE:
-            add(mine + 8 * HELPERS, 1)  # before it begins, which may be done at once
-            if replace(me, AWAKE, mine):
+            add(job + 8 * HELPERS, 1)  # before it begins, which may be done at once
+            if replace(me, AWAKE, job):
                 helpers -= 1
             else:
-                add(mine + 8 * HELPERS, -1)
+                add(job + 8 * HELPERS, -1)
     return helpers
+
+
+def team_offer(team, size, helpers, job):  # type: ignore[no-untyped-def]
+    """Offer a job to helpers that are awake, and return how many are still wanted."""
+    return _offer(team, size, helpers, job)
 
 
 def team_wake(team, size, job, woken):  # type: ignore[no-untyped-def]
     """Offer a job to a helper that sleeps, and write down its number; say whether one does."""
-    mine = job.ctypes.data
     for number in range(size):
-        me = team.ctypes.data + 8 * LINE * number
+        me = team + 8 * LINE * number
         if get(me) == ASLEEP:
-            add(mine + 8 * HELPERS, 1)
-            if replace(me, ASLEEP, mine):
+            add(job + 8 * HELPERS, 1)
+            if replace(me, ASLEEP, job):
                 woken[0] = number
                 return True
-            add(mine + 8 * HELPERS, -1)
+            add(job + 8 * HELPERS, -1)
     return False
 
 
-def team_work(team, size, job, room, most, give):  # type: ignore[no-untyped-def]
-    """Fill some pieces of a job, or none any more; then leave it when all helpers have.
+def team_work(team, size, helpers, job, room, most, give):  # type: ignore[no-untyped-def]
+    """Offer a job to helpers that are awake, fill some pieces of it, or none any more; then leave
+    it when all helpers have.
 
     Say what is left of it.
     """
-    mine = job.ctypes.data
+    _offer(team, size, helpers, job)
     if most == 0:
-        put(mine + 8 * BEGUN, get(mine + 8 * PIECES))
-    elif _fill(mine, room.ctypes.data, most):
+        put(job + 8 * BEGUN, get(job + 8 * PIECES))
+    elif _fill(job, room, most):
         return MORE
     for number in range(size):
-        if replace(team.ctypes.data + 8 * LINE * number, mine, AWAKE):
-            add(mine + 8 * HELPERS, -1)
+        if replace(team + 8 * LINE * number, job, AWAKE):
+            add(job + 8 * HELPERS, -1)
     for _ in range(LOOKS):
         for _ in range(GLANCES):
-            if get(mine + 8 * HELPERS) == 0:
-                return DONE
+            if get(job + 8 * HELPERS) == 0:
+                return DONE if get(job + 8 * OUTCOME) == 0 else ODD
             relax()
         give_way(give)
     return WAITS
@@ -200,19 +221,20 @@ class _Code(NamedTuple):
     wake: Callable[..., bool]
     work: Callable[..., int]
     give: int
+    clock: int
 
 
 @cache
 def code() -> _Code:
     """The machine code, compiled when it is first asked for."""
-    whole, words = types.int64, array(types.int64, 2, readonly=False)
-    job, room = array(types.int64, 1, readonly=False), array(types.uint8, 1, readonly=False)
+    whole, words = types.int64, array(types.int64, 1, readonly=False)
     return _Code(
-        _entry(team_serve, whole(words, whole, room, whole, whole)),
-        _entry(team_offer, whole(words, whole, whole, job)),
-        _entry(team_wake, types.boolean(words, whole, job, job)),
-        _entry(team_work, whole(words, whole, job, room, whole, whole)),
+        _entry(team_serve, whole(*(whole,) * 7)),
+        _entry(team_offer, whole(*(whole,) * 4)),
+        _entry(team_wake, types.boolean(whole, whole, whole, words)),
+        _entry(team_work, whole(*(whole,) * 7)),
         atomics.yielder(),
+        atomics.clock(),
     )
 
 
@@ -222,40 +244,48 @@ def _entry(function: Any, signature: Any) -> Any:
     return overload.entry_point
 
 
-def run(job: NDArray[np.int64], room: NDArray[np.uint8], threads: int) -> None:
-    """Fill all pieces of a job, on at most so many threads.
+def run(job: int, room: int, threads: int, alone: float) -> bool:
+    """Fill all pieces of a job, on at most so many threads, of which one takes so many seconds
+    alone.  For little, no helper is woken, unless helpers would be awake if there had been any for
+    the job before.
 
     An interrupt ends the hand-out of pieces, and is raised when nobody works on one any more.
     """
-    run, size, left, some = code(), 0, MORE, FIRST
+    global _joined
+    run, size, helpers, left, some = code(), 0, threads - 1, MORE, FIRST
     try:
-        if threads > 1:
-            size = _recruited(threads - 1)
-            wanted = run.offer(_team, size, threads - 1, job)
-            if wanted > 0:
-                _wake(size, wanted, job)
-        left = run.work(_team, size, job, room, some, run.give)
-        while left != DONE:
+        if helpers:
+            size = _recruited(helpers)
+            if alone >= WORTH_WAKING or perf_counter_ns() - _joined < LOOK_OUT:
+                _wake(size, run.offer(_states, size, helpers, job), job)
+                helpers = 0
+        left = run.work(_states, size, helpers, job, room, some, run.give)
+        while left < DONE:
             start = perf_counter()
-            left = run.work(_team, size, job, room, some, run.give)
+            left = run.work(_states, size, 0, job, room, some, run.give)
             if left == MORE and perf_counter() - start < PATIENCE:
                 some *= 2
     finally:
-        while left != DONE:
+        while left < DONE:
             try:
-                left = run.work(_team, size, job, room, 0, run.give)
+                left = run.work(_states, size, 0, job, room, 0, run.give)
             except BaseException:  # one is on its way already, and helpers write to the arrays
                 continue
+        if size:
+            _joined = perf_counter_ns()
+    return left == DONE
 
 
-def _wake(size: int, wanted: int, job: NDArray[np.int64]) -> None:
+def _wake(size: int, wanted: int, job: int) -> None:
     """Wake helpers for a job.
 
     Who was offered it is woken even if an interrupt comes in between; twice does no harm.
     """
+    if wanted == 0:
+        return
     woken = np.full(1, -1)
     try:
-        while wanted > 0 and code().wake(_team, size, job, woken):
+        while wanted > 0 and code().wake(_states, size, job, woken):
             _keep_off(int(woken[0]))
             _ring(_bells[woken[0]])
             woken[0] = -1
@@ -316,7 +346,11 @@ def _recruited(wanted: int) -> int:
 
 def _help(number: int, bell: threading.Lock) -> None:
     room, job, run = np.empty(0, np.uint8), 0, code()
-    while (job := run.serve(_team, number, room, job, run.give)) >= 0:
+    while True:
+        memory = room.ctypes.data, room.size
+        job = run.serve(_states, number, *memory, job, run.give, run.clock)
+        if job < 0:
+            return
         if not job:
             bell.acquire()
             if number in _homes:
