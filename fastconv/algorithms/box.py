@@ -74,8 +74,8 @@ def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepa
 
 
 def repeats(problem: Problem) -> bool:
-    """No: windows have no steps that are kept."""
-    return False
+    """Always: a call for each pass."""
+    return True
 
 
 def run(

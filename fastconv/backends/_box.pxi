@@ -1,5 +1,7 @@
 """The loops around sums of windows: included by a module for each instruction set."""
 
+from .window_nest import window_nest
+
 cdef extern from "boxes.h" nogil:
     void window_sums_float32(
         float *out, const float *x, float w, float bias, const int64_t *planes,
@@ -14,44 +16,35 @@ cdef extern from "boxes.h" nogil:
         const nest_t *n, int64_t *room, int64_t strip
     )
 
+ctypedef struct windows_t:
+    nest_t tile
+    int64_t strip  # columns that are summed at a time
 
-def window_sums(
-    item[::1] out,
-    const item[::1] x,
-    const item[::1] w,
-    const item[::1] bias,
-    const int64_t[:, ::1] loops,
-    const int64_t[:, ::1] planes,
-    const int64_t[::1] tile,
-    item[::1] room,
-    int64_t strip,
-    bint relu,
-):
-    cdef nest_t nest = extents(tile, planes.shape[0], relu)
-    cdef int64_t slab, slabs = 1, rest, index, o, i, j, b
-    cdef Py_ssize_t depth
-    for depth in range(loops.shape[0]):
-        slabs *= loops[depth, 0]
-    with nogil:
-        for slab in range(slabs):
-            rest = slab
-            o = i = j = b = 0
-            for depth in range(loops.shape[0] - 1, -1, -1):
-                index = rest % loops[depth, 0]
-                rest //= loops[depth, 0]
-                o += index * loops[depth, 1]
-                i += index * loops[depth, 2]
-                j += index * loops[depth, 3]
-                b += index * loops[depth, 4]
-            if item is float:
-                window_sums_float32(
-                    &out[o], &x[i], w[j], bias[b], &planes[0, 0], &nest, &room[0], strip
-                )
-            elif item is double:
-                window_sums_float64(
-                    &out[o], &x[i], w[j], bias[b], &planes[0, 0], &nest, &room[0], strip
-                )
-            else:
-                window_sums_int64(
-                    &out[o], &x[i], w[j], bias[b], &planes[0, 0], &nest, &room[0], strip
-                )
+
+cdef void run_windows(
+    item *out,
+    const item *x,
+    const item *w,
+    const item *bias,
+    item *room,
+    const int64_t *loop,
+    Py_ssize_t loops,
+    const int64_t *planes,
+    const windows_t *windows,
+) noexcept nogil:
+    """Run the outer loops, and the sums of a slab inside the last one."""
+    cdef const nest_t *tile = &windows.tile
+    cdef int64_t i
+    if loops == 0:
+        if item is float:
+            window_sums_float32(out, x, w[0], bias[0], planes, tile, room, windows.strip)
+        elif item is double:
+            window_sums_float64(out, x, w[0], bias[0], planes, tile, room, windows.strip)
+        else:
+            window_sums_int64(out, x, w[0], bias[0], planes, tile, room, windows.strip)
+        return
+    for i in range(loop[0]):
+        run_windows(
+            out + i * loop[1], x + i * loop[2], w + i * loop[3], bias + i * loop[4], room,
+            loop + 5, loops - 1, planes, windows,
+        )

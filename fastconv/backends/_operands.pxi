@@ -5,7 +5,7 @@ from cpython.buffer cimport (
 )
 
 cdef enum:
-    MOST_OPERANDS = 4
+    MOST_OPERANDS = 5
     MOST_AXES = 64
 
 

@@ -11,6 +11,7 @@ from . import fourier
 cdef enum:
     COPY
     NEST
+    WINDOWS
     PRODUCT
     WEIGHTS
     SAMPLES
@@ -21,6 +22,7 @@ cdef enum:
 ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     walk_t walk
     nest_t tile
+    windows_t windows
     contract_t product
     panels_t panels
     planes_t planes_and_tiles
@@ -85,6 +87,25 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
                 <int64_t *> at[0], <const int64_t *> at[1], <const int64_t *> at[2],
                 <const int64_t *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
             )
+    elif s.kernel == WINDOWS:
+        if s.kind == b"f":
+            run_windows(
+                <float *> at[0], <const float *> at[1], <const float *> at[2],
+                <const float *> at[3], <float *> at[4], s.loops, s.n_loops, s.planes,
+                &s.extents.windows,
+            )
+        elif s.kind == b"d":
+            run_windows(
+                <double *> at[0], <const double *> at[1], <const double *> at[2],
+                <const double *> at[3], <double *> at[4], s.loops, s.n_loops, s.planes,
+                &s.extents.windows,
+            )
+        else:
+            run_windows(
+                <int64_t *> at[0], <const int64_t *> at[1], <const int64_t *> at[2],
+                <const int64_t *> at[3], <int64_t *> at[4], s.loops, s.n_loops, s.planes,
+                &s.extents.windows,
+            )
     elif s.kind == b"f":
         run_products(
             <float *> at[0], <const float *> at[1], <const float *> at[2],
@@ -135,6 +156,27 @@ cdef class Kernels:
         step.extents.tile = nest.tile
         step.extents.tile.relu = relu
         return self.add(operands, &step, nest)
+
+    def window_sums(self, out, x, w, bias, tuple size, bint relu):
+        cdef Operands operands
+        cdef Nest nest
+        cdef step_t step
+        found = window_nest(out, x, w, bias, size)
+        nest = Nest(*found.nest)
+        mark = scratch.mark()
+        try:
+            operands = Operands(out, x, w, bias, scratch.empty((found.room,), out.dtype))
+            step.kernel = WINDOWS
+            step.kind = letter(operands.arrays)
+            step.loops = &nest.loops[0, 0]
+            step.n_loops = nest.loops.shape[0]
+            step.planes = &nest.planes[0, 0]
+            step.extents.windows.tile = nest.tile
+            step.extents.windows.tile.relu = relu
+            step.extents.windows.strip = found.strip
+            self.add(operands, &step, nest)
+        finally:
+            scratch.release(mark)
 
     def contract_channels(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
         arrays = out, x, w, bias

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from . import numpy_backend
 from ._protocol import Rates, Recording
-from .loop_nest import flat
-from .window_nest import window_nest
 
 __all__ = [
     "HAND_OVER",
@@ -194,9 +192,7 @@ def contract_taps(
 def window_sums(
     out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
 ) -> None:
-    nest, strip, items = window_nest(out, x, w, bias, size)
-    room = np.empty(items, out.dtype)
-    _kernels().window_sums(flat(out), flat(x), flat(w), flat(bias), *nest, room, strip, relu)
+    _kernels().now.window_sums(out, x, w, bias, size, relu)
 
 
 def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray, ...], cval: float) -> None:

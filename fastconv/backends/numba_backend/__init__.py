@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from .. import numpy_backend
 from .._protocol import Rates, Recording
-from ..loop_nest import flat
-from ..window_nest import window_nest
 from .entry import entry
 from .steps import now
 
@@ -132,6 +130,7 @@ filter_columns = now.filter_columns
 finish = now.finish
 store = now.store
 transform = now.transform
+window_sums = now.window_sums
 winograd_weights = now.winograd_weights
 winograd_samples = now.winograd_samples
 winograd_outputs = now.winograd_outputs
@@ -155,12 +154,3 @@ def recording(
     from .replay import Recording as Replayed
 
     return Replayed(arrays, weights, room)
-
-
-def window_sums(
-    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
-) -> None:
-    nest, strip, items = window_nest(out, x, w, bias, size)
-    room = np.empty(items, out.dtype)
-    arrays = (flat(out), flat(x), flat(w), flat(bias))
-    entry("box", out.dtype).run(*arrays, *nest, room, strip, relu)

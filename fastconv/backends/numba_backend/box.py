@@ -248,7 +248,7 @@ def slab(out, o, x, i, weight, bias, planes, nest, room, strip, relu):
                     out[to + c * col_out] = zero if relu and done < 0 else done
 
 
-def window_sums(out, x, w, bias, loops, planes, nest, room, strip, relu):
+def window_sums(out, x, w, bias, room, loops, planes, nest, strip, relu):
     """Run the outer loops, and a slab inside the last one."""
     for number in range(count(loops)):
         o, i, j, b = offsets(loops, number)
@@ -261,6 +261,6 @@ def compiled(dtype: np.dtype) -> Callable[..., Any]:
     operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
     room = array(items, 1, readonly=False)
     signature = types.void(
-        room, operand, operand, operand, table, table, numbers, room, types.int64, types.boolean
+        room, operand, operand, operand, room, table, table, numbers, types.int64, types.boolean
     )
     return compile_kept(window_sums, signature)

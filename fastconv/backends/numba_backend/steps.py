@@ -16,6 +16,7 @@ from ... import scratch
 from .. import contraction, fourier, numpy_backend
 from ..loop_nest import LoopNest, flat, loop_nest
 from ..sparse_nest import sparse_nest
+from ..window_nest import window_nest
 from .entry import Entry, entry
 
 __all__ = ["Kernels", "now"]
@@ -81,6 +82,24 @@ class Kernels:
         *starts, bias = arrays
         operands = *map(self.start, starts), flat(bias)
         self.add(entry("driver", bias.dtype), operands, *nest, relu)
+
+    def window_sums(
+        self,
+        out: NDArray,
+        x: NDArray,
+        w: NDArray,
+        bias: NDArray,
+        size: tuple[int, ...],
+        relu: bool,
+    ) -> None:
+        nest, strip, items = window_nest(out, x, w, bias, size)
+        mark = scratch.mark()
+        try:
+            room = scratch.empty((items,), out.dtype)
+            operands = *map(self.start, (out, x)), flat(w), flat(bias), room
+            self.add(entry("box", out.dtype), operands, *nest, strip, relu)
+        finally:
+            scratch.release(mark)
 
     def contract_channels(
         self,
