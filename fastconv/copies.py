@@ -1,4 +1,4 @@
-"""The small copies that pieces read: samples and their border, in the compute dtype."""
+"""The small copies that pieces read: samples and their border, in the dtype that kernels read."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ class Copy:
             (*lead[:-1], lead[-1] * problem.parts, *lengths),
         )
 
-    def made(self, backend: Backend, x: NDArray) -> NDArray:
-        """The samples of ``x``, with the border around them.
+    def made(self, backend: Backend, x: NDArray, items: np.dtype) -> NDArray:
+        """The samples of ``x``, with the border around them, as items of a dtype.
 
         Real and imaginary parts become neighbouring channels.
         """
         problem = self.problem
-        copy = scratch.empty(self.memory, problem.compute).transpose(self.axes)
+        copy = scratch.empty(self.memory, items).transpose(self.axes)
         if not problem.complex:
             backend.extend(copy, x, self.runs, problem.cval.real)
             return copy

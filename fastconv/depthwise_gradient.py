@@ -121,7 +121,7 @@ class DepthwiseGradient:
         try:
             whole: Any = (images, slice(None), 0, *region)
             gradients = gy[whole]
-            if row_axis(problem, gy, "channels") is None:
+            if row_axis(problem, gy, "channels", problem.compute) is None:
                 copy = scratch.empty(_last(gradients.shape), problem.compute)
                 backend.store(np.moveaxis(copy, -1, 1), gradients)
                 gradients = np.moveaxis(copy, -1, 1)
@@ -140,13 +140,13 @@ class DepthwiseGradient:
         problem, (images, *region) = self.problem, slab
         axes = problem.axes
         inside = all(axis.interior == (0, axis.out) for axis in axes)
-        if inside and row_axis(problem, x, "channels") is not None:
+        if inside and row_axis(problem, x, "channels", problem.compute) is not None:
             reads = (a.reads(s.start, s.stop) for a, s in zip(axes, region, strict=True))
             place: Any = (images, ..., *(slice(*ends) for ends in reads))
             return x[place], tuple(axis.dilation for axis in axes)
         spans = tuple((span.start, span.stop) for span in region)
         lead = images.stop - images.start, problem.groups, 1
-        samples = _copied(problem, lead, spans, None).made(backend, x[images])
+        samples = _copied(problem, lead, spans, None).made(backend, x[images], problem.compute)
         gaps = (copied_dilation(axis, b - a) for axis, (a, b) in zip(axes, spans, strict=True))
         return samples, tuple(gaps)
 

@@ -70,8 +70,8 @@ class Plan:
     """The work of all pieces."""
     _preparation: Repeated
     """Laying weights out."""
-    _works: dict[tuple[int | None, int | None], Work] = field(default_factory=dict)
-    """By the axes of neighbouring items in ``x`` and ``out``."""
+    _works: dict[tuple[np.dtype, int | None, int | None], Work] = field(default_factory=dict)
+    """By what kernels read and write, and the axes of neighbours in ``x`` and ``out``."""
 
     def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
         """Run the plan.
@@ -231,17 +231,19 @@ class Plan:
 
     def _work(self, source: NDArray, target: NDArray) -> Work:
         """The work on arrays that lie as these."""
-        algorithm = algorithms.load(self.algorithm)
+        algorithm, problem = algorithms.load(self.algorithm), self.problem
+        items = algorithm.items(problem) if target.dtype == problem.dtype else problem.compute
         x_row, out_row = (
-            row_axis(self.problem, view, algorithm.LAYOUT) for view in (source, target)
+            row_axis(problem, view, algorithm.LAYOUT, items) for view in (source, target)
         )
-        work = self._works.get((x_row, out_row))
+        work = self._works.get((items, x_row, out_row))
         if work is None:
-            work = self._works[x_row, out_row] = Work(
+            work = self._works[items, x_row, out_row] = Work(
                 self.problem,
                 _pieces(self.problem, self.backend, self.algorithm, x_row is not None),
                 backends.load(self.backend),
                 algorithm,
+                items,
                 x_row,
                 out_row,
             )
@@ -268,7 +270,7 @@ class Plan:
             else:
                 verdict = f"{candidate.seconds * 1e3:.3g} ms predicted on one thread"
             lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
-        in_place = problem.x_dtype == problem.compute
+        in_place = problem.x_dtype == algorithms.load(self.algorithm).items(problem)
         pieces = _pieces(problem, self.backend, self.algorithm, in_place)
         threads = thread_count(len(pieces), self.worth, self.threads)
         lines.append(

@@ -293,10 +293,10 @@ class Sums:
         images, *region = slab
         gradients = gy[(images, groups, filters, *region)]
         samples = x[images, groups, channels]
-        if row_axis(problem, gy, "channels") is None:
+        if row_axis(problem, gy, "channels", problem.compute) is None:
             gradients = self._neighbours(gradients, backend)
         stride = tuple(axis.stride for axis in problem.axes)
-        if self._inside and row_axis(problem, x, "planes") is not None:
+        if self._inside and row_axis(problem, x, "planes", problem.compute) is not None:
             reads = (a.reads(s.start, s.stop) for a, s in zip(problem.axes, region, strict=True))
             inside: Any = (..., *(slice(*ends) for ends in reads))
             samples = samples[inside]
@@ -304,7 +304,9 @@ class Sums:
         else:
             spans = tuple((span.start, span.stop) for span in region)
             last = len(region) - 1
-            samples = _copied(problem, samples.shape[:3], spans, last).made(backend, samples)
+            samples = _copied(problem, samples.shape[:3], spans, last).made(
+                backend, samples, problem.compute
+            )
             lengths = (span.stop - span.start for span in region)
             gaps = tuple(map(copied_dilation, problem.axes, lengths))
         backend.contract_outputs(sums, samples, gradients, stride, gaps)

@@ -54,6 +54,8 @@ class Work:
     pieces: Pieces
     backend: Backend
     algorithm: Algorithm
+    items: np.dtype
+    """What kernels read and write."""
     x_row: int | None
     """The axis of neighbouring items in ``x``, where kernels can read it."""
     out_row: int | None
@@ -80,7 +82,7 @@ class Work:
         mark = scratch.mark()
         try:
             if piece.copy is not None:
-                source = piece.copy.made(backend, source)
+                source = piece.copy.made(backend, source, self.items)
             sums = target if writes else self._sums(source, target)
             self.algorithm.run(backend, sums, source, weights, bias, piece.walk, problem.relu)
             if sums is not target:
@@ -122,15 +124,15 @@ class Work:
         store(np.moveaxis(target.imag, channels, 0), parts[1::2])
 
 
-def row_axis(problem: Problem, view: NDArray, layout: Layout) -> int | None:
+def row_axis(problem: Problem, view: NDArray, layout: Layout, items: np.dtype) -> int | None:
     """The axis of neighbouring items, if kernels can run along it: that of channels where the
     layout asks for it, or else the last one or, for rows, a batch axis that the last one steps over
     (the colours of a pixel).
 
-    None, too, where the items are not those of the sums.
+    None, too, where the items are not those that they take.
     """
     flags = view.flags
-    if view.dtype != problem.compute or problem.complex or not flags.aligned:
+    if view.dtype != items or problem.complex or not flags.aligned:
         return None
     if flags.c_contiguous and layout != "channels":
         return view.ndim - 1

@@ -14,7 +14,7 @@ import pytest
 from interpreter import printed
 from test_backends import STEPS, Framed, definition, others_run_during, whole
 
-from fastconv import backends
+from fastconv import backends, dtypes
 
 DTYPES = ["float32", "float64", "int64"]
 SIZES = [(1, 1), (2, 2), (3, 3), (4, 5), (7, 6), (1, 4), (5, 1), (8, 9), (1, 31), (31, 1), (15, 16)]
@@ -117,7 +117,7 @@ def test_samples_that_repeat(dtype, kernel):
 FENCED = """
 import ctypes, mmap
 import numpy as np
-from fastconv import backends
+from fastconv import backends, dtypes
 kernel = backends.load({backend!r}).window_sums
 libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
 
@@ -248,3 +248,54 @@ def test_numpy_calculates_in_python_integers():
     out, w, bias = np.empty((1, 1, 2), object), np.array([[3]], object), np.array([[7]], object)
     backends.load("numpy").window_sums(out, huge, w, bias, (3,), False)
     assert out.tolist() == [[[3 * (2**100 - 2**90 + 1) + 7, 3 * (6 - 2**90) + 7]]]
+
+
+@pytest.mark.parametrize(
+    "size", [*SIZES, (16, 16), (17, 16), (257, 1), (2, 130), (31, 31)], ids=str
+)
+def test_bytes_are_summed_exactly(size, kernel):
+    """Windows whose sums leave 16 bits, too, and any width of what is done in vectors."""
+    rng = np.random.default_rng(0)
+    taps = size[0] * size[1]
+    weight = np.float32(2.0 ** -np.ceil(np.log2(taps)))
+    for rows, width in ((1, 1), (3, 15), (2, 70), (5, 2100)):
+        x = rng.integers(0, 256, (1, 1, rows + size[0] - 1, width + size[1] - 1), np.uint8)
+        framed = Framed((1, 1, rows, width), np.uint8)
+        w, bias = np.full((1, 1), weight), np.full((1, 1), 0.25, np.float32)
+        kernel(framed.array, x, w, bias, size, False)
+        framed.assert_intact()
+        windows = np.lib.stride_tricks.sliding_window_view(x[0, 0].astype(np.int64), size)
+        wanted = np.rint(windows.sum((2, 3)) * np.float64(weight) + 0.25)
+        np.testing.assert_array_equal(framed.array[0, 0], wanted)
+
+
+def test_weighted_bytes_are_stored_as_all_sums_are(kernel):
+    """Halves to the even number, NaN as 0, and what lies beyond bytes as their extreme."""
+    x = np.arange(256, dtype=np.uint8).reshape(1, 1, 1, 256)
+    for factor, offset in ((0.5, 0), (1, -0.5), (3, -200), (-1, 100), (1e30, 0), (1, -1e30)):
+        w, bias = np.full((1, 1), factor, np.float32), np.full((1, 1), offset, np.float32)
+        out, wanted = np.empty_like(x), np.empty_like(x)
+        kernel(out, x, w, bias, (1, 1), False)
+        dtypes.store(wanted, x * np.float32(factor) + np.float32(offset))
+        np.testing.assert_array_equal(out, wanted)
+    kernel(out, x, w, np.full((1, 1), np.nan, np.float32), (1, 1), False)
+    assert not out.any()
+
+
+def test_bytes_in_any_order(kernel):
+    """Colours of pixels, planes, columns apart, and weights of groups."""
+    rng = np.random.default_rng(1)
+    colours = rng.integers(0, 256, (60, 80, 3), np.uint8)
+    volume = rng.integers(0, 256, (9, 30, 41), np.uint8)
+    w, bias = np.array([[0.125], [0.25], [0.0625]], np.float32), np.zeros((3, 1), np.float32)
+    planes = colours.transpose(2, 0, 1)[None, :, None]
+    for samples in (planes, np.ascontiguousarray(planes), planes[..., ::2]):
+        out = np.empty_like(samples[..., 2:, 2:])
+        kernel(out, samples, w, bias, (3, 3), False)
+        windows = np.lib.stride_tricks.sliding_window_view(samples.astype(int), (3, 3), (3, 4))
+        wanted = np.clip(np.rint(windows.sum((-2, -1)) * w[:, None, None]), 0, 255)
+        np.testing.assert_array_equal(out, wanted)
+    out = np.empty((1, 1, 7, 27, 37), np.uint8)
+    kernel(out, volume[None, None], w[:1] / 4, bias[:1], (3, 4, 5), False)
+    windows = np.lib.stride_tricks.sliding_window_view(volume.astype(int), (3, 4, 5))
+    np.testing.assert_array_equal(out[0, 0], np.rint(windows.sum((3, 4, 5)) / 32).clip(0, 255))

@@ -1,6 +1,6 @@
 """The algorithms by name, each one a file.  A new one is a file and a word in ``ORDER``.
 
-An algorithm is a module with seven functions and two facts.  *Can it* and *should it* are apart:
+An algorithm is a module with eight functions and two facts.  *Can it* and *should it* are apart:
 
 ``refuses(problem)``
     why it cannot solve the problem, in a sentence, or None if it can;
@@ -10,10 +10,12 @@ An algorithm is a module with seven functions and two facts.  *Can it* and *shou
     what is laid out last in what it reads and writes: "rows" of samples (or the colours of a
     pixel), whole "planes" of samples, or the "channels" of a sample;
 ``IN_PLACE``
-    what of an array is read in place, where its items are those of the sums: its "interior", apart
+    what of an array is read in place, where its items are what it reads: its "interior", apart
     from the borders; its "edges", too, if zeros lie beyond them; or "nothing";
 ``grain(problem)``
     outputs along each filtered axis that a piece of work should have at least;
+``items(problem)``
+    the dtype of what it reads and writes;
 ``cost(problem, backend)``
     the seconds that it would take on one thread, from measured constants (:mod:`.costs`);
 ``prepare(problem, w, backend)``
@@ -35,6 +37,7 @@ from functools import cache
 from importlib import import_module
 from typing import Literal, NamedTuple, Protocol, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..backends._protocol import Backend
@@ -81,6 +84,8 @@ class Algorithm(Protocol):
     def products(self, problem: Problem) -> int: ...
 
     def grain(self, problem: Problem) -> tuple[int, ...]: ...
+
+    def items(self, problem: Problem) -> np.dtype: ...
 
     def cost(self, problem: Problem, backend: str) -> float: ...
 

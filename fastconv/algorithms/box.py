@@ -23,6 +23,7 @@ __all__ = [
     "LAYOUT",
     "cost",
     "grain",
+    "items",
     "prepare",
     "products",
     "refuses",
@@ -35,6 +36,9 @@ IN_PLACE: InPlace = "interior"
 
 FUSED = 2
 """Axes that a kernel sums along at once."""
+BYTE, MOST = np.dtype("u1"), 255
+MOST_BYTES = 257
+"""Bytes of a column whose sum is below 2**16."""
 
 
 def refuses(problem: Problem) -> str | None:
@@ -58,13 +62,24 @@ def grain(problem: Problem) -> tuple[int, ...]:
     return tuple(4 * axis.taps - 3 for axis in problem.axes)
 
 
+def items(problem: Problem) -> np.dtype:
+    """Bytes where samples and results are, which kernels sum exactly; or else those of the sums."""
+    *down, _ = problem.taps
+    exact = problem.x_dtype == problem.dtype == BYTE and problem.compute == np.float32
+    fit = sum(k > 1 for k in problem.taps) <= FUSED and prod(down) <= MOST_BYTES
+    beyond = any(axis.boundary == "constant" for axis in problem.axes)
+    border = not beyond or problem.cval in range(1 + MOST)
+    return BYTE if exact and fit and border else problem.compute
+
+
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED)
-    wide = problem.compute.itemsize / 4
+    narrow = items(problem).itemsize / problem.compute.itemsize
+    wide = problem.compute.itemsize / 4 * narrow
     rows = sum(k.bit_length() for k in problem.taps) * prod(problem.canonical_out)
     additions = rows * wide * rates.of(backend).addition
-    return costs.seconds(problem, backend, 0, passes) + additions
+    return costs.seconds(problem, backend, 0, passes * narrow) + additions
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:

@@ -34,14 +34,16 @@ def ends_with_rows(problem: Problem) -> bool:
     return problem.order[-1] == max(problem.order)
 
 
-def seconds(problem: Problem, backend: str, products: float, passes: int = 1) -> float:
+def seconds(problem: Problem, backend: str, products: float, passes: float = 1) -> float:
     """Predicted seconds on one thread, from the products an output and the passes over the data."""
     rate = rates.of(backend)
     product = rate.summed if problem.in_channels * problem.parts > 1 else rate.product
     return _seconds(problem, rate, product, products, passes)
 
 
-def _seconds(problem: Problem, rate: Rates, product: float, products: float, passes: int) -> float:
+def _seconds(
+    problem: Problem, rate: Rates, product: float, products: float, passes: float
+) -> float:
     wide = problem.compute.itemsize / 4
     products *= prod(problem.canonical_out)
     samples = prod(problem.canonical_x) + prod(problem.canonical_out)

@@ -21,6 +21,7 @@ __all__ = [
     "LAYOUT",
     "cost",
     "grain",
+    "items",
     "prepare",
     "products",
     "refuses",
@@ -55,6 +56,11 @@ def products(problem: Problem) -> int:
 def grain(problem: Problem) -> tuple[int, ...]:
     """Pieces of any size: no product is made twice."""
     return (1,) * len(problem.axes)
+
+
+def items(problem: Problem) -> np.dtype:
+    """Those of the sums."""
+    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

@@ -18,6 +18,7 @@ __all__ = [
     "LAYOUT",
     "cost",
     "grain",
+    "items",
     "prepare",
     "products",
     "refuses",
@@ -51,6 +52,11 @@ def products(problem: Problem) -> int:
 def grain(problem: Problem) -> tuple[int, ...]:
     """Pieces of any size: no work is done twice."""
     return (1,) * len(problem.axes)
+
+
+def items(problem: Problem) -> np.dtype:
+    """Those of the sums."""
+    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

@@ -28,7 +28,18 @@ from ..backends.fourier import LENGTHS, order
 from ..problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs, pairs
 
-__all__ = ["IN_PLACE", "LAYOUT", "cost", "grain", "prepare", "products", "refuses", "run", "work"]
+__all__ = [
+    "IN_PLACE",
+    "LAYOUT",
+    "cost",
+    "grain",
+    "items",
+    "prepare",
+    "products",
+    "refuses",
+    "run",
+    "work",
+]
 
 LONGEST = {1: 4096, 2: 256, 3: 64}
 """Samples of a tile along an axis at most, for each number of filtered axes."""
@@ -75,6 +86,11 @@ def products(problem: Problem) -> int:
     """Half the operations of the transforms, and of the products between them."""
     outputs = max(prod(axis.out for axis in problem.axes) * problem.out_channels, 1)
     return ceil(work(problem)[0] / outputs / 2)
+
+
+def items(problem: Problem) -> np.dtype:
+    """Those of the sums."""
+    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

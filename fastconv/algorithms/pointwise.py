@@ -18,6 +18,7 @@ __all__ = [
     "LAYOUT",
     "cost",
     "grain",
+    "items",
     "prepare",
     "products",
     "refuses",
@@ -53,6 +54,11 @@ def grain(problem: Problem) -> tuple[int, ...]:
     if not others:
         return (VECTORS,)
     return (*(1 for _ in others[1:]), VECTORS // gcd(VECTORS, last), last)
+
+
+def items(problem: Problem) -> np.dtype:
+    """Those of the sums."""
+    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

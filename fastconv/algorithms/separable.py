@@ -20,6 +20,7 @@ __all__ = [
     "LAYOUT",
     "cost",
     "grain",
+    "items",
     "prepare",
     "products",
     "refuses",
@@ -50,6 +51,11 @@ def products(problem: Problem) -> int:
 def grain(problem: Problem) -> tuple[int, ...]:
     """Pieces much longer than the taps, for neighbours filter the rows between them twice."""
     return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
+
+
+def items(problem: Problem) -> np.dtype:
+    """Those of the sums."""
+    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

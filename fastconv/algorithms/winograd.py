@@ -39,6 +39,7 @@ __all__ = [
     "LAYOUT",
     "cost",
     "grain",
+    "items",
     "prepare",
     "products",
     "refuses",
@@ -166,6 +167,11 @@ def grain(problem: Problem) -> tuple[int, ...]:
     steps = iter([m * gap for m, gap in zip(tiling.outputs, gaps, strict=True)])
     deep = DEEP if tiling.taps[0] > 1 else 1
     return tuple(next(steps) if axis in tiling.along else deep for axis in range(len(problem.axes)))
+
+
+def items(problem: Problem) -> np.dtype:
+    """Those of the sums."""
+    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

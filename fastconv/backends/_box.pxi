@@ -1,5 +1,7 @@
 """The loops around sums of windows: included by a module for each instruction set."""
 
+from libc.stdint cimport uint8_t
+
 from .window_nest import window_nest
 
 cdef extern from "boxes.h" nogil:
@@ -14,6 +16,10 @@ cdef extern from "boxes.h" nogil:
     void window_sums_int64(
         int64_t *out, const int64_t *x, int64_t w, int64_t bias, const int64_t *planes,
         const nest_t *n, int64_t *room, int64_t strip
+    )
+    void window_sums_bytes(
+        uint8_t *out, const uint8_t *x, float w, float bias, const int64_t *planes,
+        const nest_t *n, char *room, int64_t strip
     )
 
 ctypedef struct windows_t:
@@ -45,6 +51,29 @@ cdef void run_windows(
         return
     for i in range(loop[0]):
         run_windows(
+            out + i * loop[1], x + i * loop[2], w + i * loop[3], bias + i * loop[4], room,
+            loop + 5, loops - 1, planes, windows,
+        )
+
+
+cdef void run_byte_windows(
+    uint8_t *out,
+    const uint8_t *x,
+    const float *w,
+    const float *bias,
+    char *room,
+    const int64_t *loop,
+    Py_ssize_t loops,
+    const int64_t *planes,
+    const windows_t *windows,
+) noexcept nogil:
+    """Run them for bytes, whose weights are not bytes."""
+    cdef int64_t i
+    if loops == 0:
+        window_sums_bytes(out, x, w[0], bias[0], planes, &windows.tile, room, windows.strip)
+        return
+    for i in range(loop[0]):
+        run_byte_windows(
             out + i * loop[1], x + i * loop[2], w + i * loop[3], bias + i * loop[4], room,
             loop + 5, loops - 1, planes, windows,
         )

@@ -31,7 +31,9 @@ taps, no stride and no dilation.  ``w`` is ``(G, 1)`` there, and ``size`` the ta
 All of the above holds, but for these:
     - every sample is multiplied by its weight before it is summed, and nothing is ever subtracted;
     - a sample goes through at most ``k`` additions along an axis of ``k`` taps;
-    - the bits of an output may depend on where in the slab it stands.
+    - the bits of an output may depend on where in the slab it stands;
+    - ``x`` and ``out`` may be uint8 where ``w`` and ``bias`` are float32, if windows have at most
+      257 rows, in all planes: their sums are exact, weighted once, and stored as by ``store``.
 
 The ``contract`` kernels are matrix products, for float32 and float64.  What holds of ``correlate``
 holds of them, but for these:

@@ -1,6 +1,6 @@
 """Copies between arrays of different dtypes: samples into a kernel, sums out of it."""
 
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cdef extern from "walk.h" nogil:
     ctypedef void row_t(char *, const char *, int64_t, int64_t, int64_t)
@@ -87,7 +87,9 @@ cdef int set_constant(walk_t *w, char kind, value) except -1:
     cdef double number
     cdef int64_t whole
     cdef size_t i
-    if kind == b"q":
+    if kind == b"B":
+        memset(w.constant, int(value), sizeof(w.constant))
+    elif kind == b"q":
         whole = int(value)
         memcpy(w.constant, &whole, sizeof(whole))
     elif kind == b"d":

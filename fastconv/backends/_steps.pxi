@@ -100,6 +100,11 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
                 <const double *> at[3], <double *> at[4], s.loops, s.n_loops, s.planes,
                 &s.extents.windows,
             )
+        elif s.kind == b"B":
+            run_byte_windows(
+                <uint8_t *> at[0], <const uint8_t *> at[1], <const float *> at[2],
+                <const float *> at[3], at[4], s.loops, s.n_loops, s.planes, &s.extents.windows,
+            )
         else:
             run_windows(
                 <int64_t *> at[0], <const int64_t *> at[1], <const int64_t *> at[2],

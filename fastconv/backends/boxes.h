@@ -20,3 +20,14 @@
 #define T int64_t
 #define NAMED(f) f##_int64
 #include "box.h"
+
+#define T uint16_t
+#define NAMED(f) f##_uint16
+#include "doublings.h"
+#undef ALONG
+#undef GET
+#undef PUT
+#undef T
+#undef NAMED
+
+#include "box_bytes.h"

@@ -393,7 +393,14 @@ def window_sums(
     for top in range(0, rows, band):
         height = min(band, rows - top)
         samples, sums = _part(x, -rank, top, height + beyond), _part(out, -rank, top, height)
-        _window_sums(sums, samples, w, bias, size, relu)
+        if out.dtype == w.dtype:
+            _window_sums(sums, samples, w, bias, size, relu)
+        else:
+            exact, ones = np.empty(sums.shape, w.dtype), (1,) * rank
+            _window_sums(exact, samples, np.ones_like(w), np.zeros_like(bias), size, False)
+            exact *= w.reshape(*w.shape, *ones)
+            exact += bias.reshape(*bias.shape, *ones)
+            store(sums, exact)
 
 
 def _window_sums(

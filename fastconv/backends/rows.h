@@ -221,6 +221,7 @@ KEEP(float, f, f)
 KEEP(double, d, d)
 KEEP(int64_t, q, q)
 KEEP(int64_t, Q, q)
+KEEP(uint8_t, B, B)
 
 /* Sums become results. */
 #define ROWS_TO(T, letter)                                                             \
@@ -455,7 +456,7 @@ static row_t *row_for(char from, char to)
         CASES_FROM(bool, '?') CASES_FROM(b, 'b') CASES_FROM(B, 'B') CASES_FROM(h, 'h')
         CASES_FROM(H, 'H') CASES_FROM(i, 'i') CASES_FROM(I, 'I') CASES_FROM(q, 'q')
         CASES_FROM(Q, 'Q')
-        CASE(e, 'e', f, 'f')
+        CASE(e, 'e', f, 'f') CASE(B, 'B', B, 'B')
         CASE(f, 'f', f, 'f') CASE(f, 'f', d, 'd') CASE(d, 'd', f, 'f') CASE(d, 'd', d, 'd')
         CASES_TO(b, 'b') CASES_TO(B, 'B') CASES_TO(h, 'h') CASES_TO(H, 'H') CASES_TO(i, 'i')
         CASES_TO(I, 'I') CASE(f, 'f', i, 'i') CASE(f, 'f', I, 'I') CASE(f, 'f', e, 'e')

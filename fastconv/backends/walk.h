@@ -23,7 +23,9 @@ typedef struct {
 static void fill_row(const walk_t *w, char *to, int64_t n)
 {
     const int64_t step = w->axes[w->last].to;
-    if (step == w->item) {
+    if (w->item == 1) {
+        for (int64_t i = 0; i < n; i++) to[i * step] = w->constant[0];
+    } else if (step == w->item) {
         int64_t bytes = n * w->item;
         for (; bytes >= 32; bytes -= 32, to += 32) memcpy(to, w->constant, 32);
         for (; bytes >= 8; bytes -= 8, to += 8) memcpy(to, w->constant, 8);

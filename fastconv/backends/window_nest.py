@@ -12,7 +12,9 @@ from .loop_nest import LoopNest, make_nest
 __all__ = ["WindowNest", "window_nest"]
 
 STRIP = 512
-"""Columns of a strip, at least: 60 rows of them fit a cache."""
+"""Columns of a strip, at least: 60 rows of them fit a cache.  For bytes there are more."""
+BYTES = 12
+"""Of sums of bytes, for each column."""
 BEYOND = 4
 """Columns of a strip for each that its windows reach beyond it."""
 
@@ -24,7 +26,7 @@ class WindowNest(NamedTuple):
     strip: int
     """Columns that are summed at a time."""
     room: int
-    """Items of as many rows of a strip as a window has, and five more."""
+    """Items of as many rows of a strip as a window has, and five more; for bytes, of some."""
 
 
 def window_nest(
@@ -32,7 +34,8 @@ def window_nest(
 ) -> WindowNest:
     """The loops of a slab whose windows are of a size; equal slabs share them."""
     item = out.itemsize
-    return _window_nest(out.shape, out.strides, x.strides, w.strides, bias.strides, size, item)
+    weights = (tuple([step // a.itemsize * item for step in a.strides]) for a in (w, bias))
+    return _window_nest(out.shape, out.strides, x.strides, *weights, size, item)
 
 
 @lru_cache(maxsize=1024)
@@ -62,5 +65,6 @@ def _window_nest(
     kh, columns, col_x, kw, tap_x = (int(tile[i]) for i in (3, 6, 8, 9, 10))
     tap = tile[10] = tap_x // col_x if kw > 1 and col_x else 1
     beyond = (kw - 1) * tap
-    strip = min(columns, max(STRIP, BEYOND * beyond))
-    return WindowNest(nest._replace(tile=tile), strip, (kh + 5) * (strip + beyond))
+    strip = min(columns, max(STRIP * max(4 // itemsize, 1), BEYOND * beyond))
+    rows = kh + 5 if itemsize > 1 else BYTES
+    return WindowNest(nest._replace(tile=tile), strip, rows * (strip + beyond))

@@ -78,9 +78,9 @@ class Call:
             (w,),
             {
                 "flip": False,
-                "axes": axes,
+                "axes": _one(axes),
                 "mode": "same",
-                "boundary": [self.borders[self.axes.index(axis)] for axis in axes],
+                "boundary": _one(tuple([self.borders[self.axes.index(axis)] for axis in axes])),
                 "cval": self.cval,
                 "origin": 0,
                 "stride": 1,
@@ -131,6 +131,12 @@ def blockwise(
             function(*(array[where] for array in arrays))
 
     parallel.run(block, -(-shape[axis] // step), config.resolve_threads(threads))
+
+
+@cache
+def _one(choice: tuple[int, ...] | tuple[Boundary, ...]) -> tuple[int, ...] | tuple[Boundary, ...]:
+    """One object for equal choices, which a remembered call is found by."""
+    return choice
 
 
 @cache

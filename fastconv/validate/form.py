@@ -26,7 +26,7 @@ def form(
     """
     if w[0].shape[1:3] != (1, 1):
         return no_form(w[0])
-    uniform = all(bool(np.all(part == _first(part))) for part in w)
+    uniform = all(bool(np.all((part == _first(part)) & np.isfinite(part))) for part in w)
     nonzero = prod(int(np.count_nonzero((part != 0).any(axis=0))) for part in w)
     rank = 1 if factors else _rank(w[0], x_dtype, compute, most)
     return Form(factors, rank, uniform, nonzero)

@@ -21,9 +21,9 @@ from numba.extending import intrinsic
 
 from .loops import count, offsets
 from .on_disk import array, compile_kept
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from .vectors import VECTOR_BYTES, Vectors, blocks, data
 
-__all__ = ["compiled"]
+__all__ = ["along_row", "compiled"]
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -66,13 +66,9 @@ class _Row:
 
 def _along(context: Any, builder: ir.IRBuilder, item: Any, n: ir.Value, body: Body) -> None:
     """Emit a body for all items of rows: as vectors, and the last ones one by one."""
-    lanes = VECTOR_BYTES * 8 // item.bitwidth
-    kind, vectors = context.get_value_type(item), builder.udiv(n, integer(lanes))
-    with loop(builder, vectors) as number:
-        body(_Row(Vectors(builder, kind, lanes), builder.mul(number, integer(lanes))))
-    done = builder.mul(vectors, integer(lanes))
-    with loop(builder, builder.sub(n, done)) as number:
-        body(_Row(Vectors(builder, kind, 1), builder.add(done, number)))
+    kind = context.get_value_type(item)
+    some = VECTOR_BYTES * 8 // item.bitwidth
+    blocks(builder, some, n, lambda at, lanes: body(_Row(Vectors(builder, kind, lanes), at)))
 
 
 @intrinsic

@@ -253,10 +253,10 @@ class _Emitter:
         """Samples as what sums are made of, or sums as items of a result."""
         builder, source, to = self.builder, self.source, self.to
         goal = _vector(_memory(to), lanes)
-        if to.name in INTEGERS:
-            return self.saturated(value, lanes, goal)
         if source == to:
             return value
+        if to.name in INTEGERS:
+            return self.saturated(value, lanes, goal)
         if source == types.float16:
             return self.from_half(value, goal)
         if to == types.float16:
@@ -371,7 +371,7 @@ def compiled(source: np.dtype, to: np.dtype) -> Callable[..., Any] | None:
     elif to.name in SUMS:
         able = source.name in SAMPLES or (source.name in FLOATS and to.name in FLOATS)
     else:
-        able = to.name in INTEGERS and source.name in SUMS
+        able = to.name in INTEGERS and (source.name in SUMS or source == to == np.uint8)
     if not able:
         return None
     halves = {source.name: copy_from_half, to.name: copy_to_half}

@@ -97,7 +97,8 @@ class Kernels:
         try:
             room = scratch.empty((items,), out.dtype)
             operands = *map(self.start, (out, x)), flat(w), flat(bias), room
-            self.add(entry("box", out.dtype), operands, *nest, strip, relu)
+            code = entry("box_bytes") if out.dtype == np.uint8 else entry("box", out.dtype)
+            self.add(code, operands, *nest, strip, relu)
         finally:
             scratch.release(mark)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 from llvmlite import binding, ir
 from numba.core import cgutils
 
-__all__ = ["HAS_FMA", "VECTOR_BYTES", "Vectors", "data", "integer", "loop"]
+__all__ = ["HAS_FMA", "VECTOR_BYTES", "Vectors", "blocks", "data", "integer", "loop"]
 
 _FEATURES = binding.get_host_cpu_features()
 VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
 """Of the widest vectors of this processor."""
+_SIZES = {ir.FloatType: 4, ir.DoubleType: 8}
 HAS_FMA = bool(_FEATURES.get("fma")) or platform.machine() in ("aarch64", "arm64")
 
 
@@ -27,7 +28,7 @@ class Vectors:
         self.item = item
         self.lanes = lanes
         self.vector = ir.VectorType(item, lanes) if lanes > 1 else item
-        self.bytes = 4 if isinstance(item, ir.FloatType) else 8
+        self.bytes = item.width // 8 if isinstance(item, ir.IntType) else _SIZES[type(item)]
 
     def load(self, pointer: ir.Value) -> ir.Value:
         """A vector that begins at any item."""
@@ -114,3 +115,17 @@ def loop(builder: ir.IRBuilder, stop: ir.Value, start: int = 0) -> Iterator[ir.V
     loop_id.operands = (loop_id, hint)  # a loop's name begins with itself
     branch.set_metadata("llvm.loop", loop_id)
     builder.position_at_end(after)
+
+
+def blocks(
+    builder: ir.IRBuilder, lanes: int, n: ir.Value, body: Callable[[ir.Value, int], None]
+) -> None:
+    """Emit a body for so many items: told where, for some at a time, and for the last ones one by
+    one.
+    """
+    whole = builder.udiv(n, integer(lanes))
+    with loop(builder, whole) as number:
+        body(builder.mul(number, integer(lanes)), lanes)
+    done = builder.mul(whole, integer(lanes))
+    with loop(builder, builder.sub(n, done)) as number:
+        body(builder.add(done, number), 1)

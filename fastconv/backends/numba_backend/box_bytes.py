@@ -1,0 +1,181 @@
+"""Sums of windows of bytes, which are exact: what leaves a window is subtracted.
+
+Columns have running sums of 16 bits, which the sums of small windows fit, too.  A sum is weighted
+once, and rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .box import along_row
+from .loops import count, offsets
+from .on_disk import array, compile_kept
+from .vectors import VECTOR_BYTES, Vectors, blocks, data
+
+__all__ = ["compiled"]
+
+# mypy: disable-error-code="no-untyped-def"
+
+INT = types.int64
+MOST_BYTES = 257
+"""Whose sum is below 2**16."""
+BYTE, SHORT, WORD, FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
+FLOATS = VECTOR_BYTES // 4
+DIGITS = 1.5 * 2**23
+"""What leaves a float32 no digits behind the point, when it is added and taken away again."""
+
+
+@intrinsic
+def next_columns(
+    typing_context: Any, sums: Any, x: Any, fresh: Any, old: Any, first: Any, n: Any
+) -> Any:
+    """The column sums of a row, from those of the row above: bytes come, and others go, unless it
+    is one of the first.
+    """
+    signature = types.void(sums, x, INT, INT, types.boolean, INT)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        sums, x = data(context, builder, signature, args, (0, 1))
+        coming, going = (builder.gep(x, [start]) for start in args[2:4])
+        first, n = args[4:]
+
+        def body(at: ir.Value, lanes: int, leave: bool) -> None:
+            shorts, place = Vectors(builder, SHORT, lanes), builder.gep(sums, [at])
+
+            def samples(row: ir.Value) -> ir.Value:
+                loaded = Vectors(builder, BYTE, lanes).load(builder.gep(row, [at]))
+                return builder.zext(loaded, shorts.vector)
+
+            total = builder.add(shorts.load(place), samples(coming))
+            shorts.store(builder.sub(total, samples(going)) if leave else total, place)
+
+        with builder.if_else(first) as (then, otherwise):
+            with then:
+                blocks(builder, 2 * FLOATS, n, lambda at, lanes: body(at, lanes, False))
+            with otherwise:
+                blocks(builder, 2 * FLOATS, n, lambda at, lanes: body(at, lanes, True))
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@intrinsic
+def as_floats(
+    typing_context: Any, to: Any, sums: Any, start: Any, weight: Any, bias: Any, n: Any
+) -> Any:
+    """Sums as floats, weighted."""
+    signature = types.void(to, sums, INT, weight, bias, INT)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        to, sums = data(context, builder, signature, args, (0, 1))
+        sums, n = builder.gep(sums, [args[2]]), args[5]
+        whole = isinstance(sums.type.pointee, ir.IntType)
+
+        def body(at: ir.Value, lanes: int) -> None:
+            floats = Vectors(builder, FLOAT, lanes)
+            value = Vectors(builder, sums.type.pointee, lanes).load(builder.gep(sums, [at]))
+            if whole:
+                value = builder.uitofp(value, floats.vector)
+            weighted = floats.multiply_add(value, *map(floats.splat, args[3:5]))
+            floats.store(weighted, builder.gep(to, [at]))
+
+        blocks(builder, FLOATS, n, body)
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@intrinsic
+def as_bytes(typing_context: Any, out: Any, to: Any, step: Any, sums: Any, n: Any) -> Any:
+    """Floats are rounded: halves go to the even number, NaN to 0, what lies beyond to the end."""
+    signature = types.void(out, INT, INT, sums, INT)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
+        out, sums = data(context, builder, signature, args, (0, 3))
+        out, step, n = builder.gep(out, [args[1]]), args[2], args[4]
+
+        def body(at: ir.Value, lanes: int) -> None:
+            floats = Vectors(builder, FLOAT, lanes)
+            least, most, digits = (
+                floats.splat(ir.Constant(FLOAT, number)) for number in (0, 255, DIGITS)
+            )
+            value = floats.load(builder.gep(sums, [at]))
+            value = builder.select(builder.fcmp_ordered(">", value, least), value, least)
+            value = builder.select(builder.fcmp_ordered("<", value, most), value, most)
+            value = builder.fsub(builder.fadd(value, digits), digits)
+            words, bytewise = Vectors(builder, WORD, lanes), Vectors(builder, BYTE, lanes)
+            value = builder.trunc(builder.fptosi(value, words.vector), bytewise.vector)
+            bytewise.store(value, builder.gep(out, [builder.mul(at, step)]))
+
+        near = builder.icmp_signed("==", step, ir.Constant(step.type, 1))
+        with builder.if_else(near) as (then, otherwise):
+            with then:
+                blocks(builder, FLOATS, n, body)
+            with otherwise:
+                blocks(builder, 1, n, body)
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@numba.njit(nogil=True)
+def slab(out, o, x, i, weight, bias, planes, nest, wide, columns, strip):
+    """All windows of a slab, in strips of columns."""
+    rows, row_out, row_x, kh = nest[0], nest[1], nest[2], nest[3]
+    cols, col_out, col_x, kw, tap = nest[6], nest[7], nest[8], nest[9], nest[10]
+    longest = strip + (kw - 1) * tap
+    sums, few = wide[longest:], len(planes) * kh * kw <= MOST_BYTES
+    one, zero = np.float32(1), np.float32(0)
+    for left in range(0, cols, strip):
+        length = min(strip, cols - left)
+        width = length + (kw - 1) * tap
+        columns[:width] = 0
+        for row in range(1 - kh, rows):
+            for plane in range(len(planes)):
+                old = i + planes[plane, 0] + left * col_x + (row - 1) * row_x
+                fresh = old + kh * row_x
+                if col_x == 1:
+                    next_columns(columns, x, fresh, old, row <= 0, width)
+                else:
+                    for c in range(width):
+                        leaves = x[old + c * col_x] if row > 0 else 0
+                        columns[c] += x[fresh + c * col_x] - leaves
+            if row < 0:
+                continue
+            if few:
+                along_row(columns, longest, columns, 0, longest, np.uint16(0), kw, tap, length)
+                as_floats(sums, columns, longest, weight, bias, length)
+            else:
+                as_floats(wide, columns, 0, one, zero, width)
+                along_row(wide, longest, wide, 0, longest, zero, kw, tap, length)
+                as_floats(sums, sums, 0, weight, bias, length)
+            as_bytes(out, o + row * row_out + left * col_out, col_out, sums, length)
+
+
+def window_sums_of_bytes(out, x, w, bias, room, loops, planes, nest, strip, relu):
+    """Run the outer loops, and a slab inside the last one."""
+    longest = strip + (nest[9] - 1) * nest[10]
+    wide = room[: 8 * longest].view(np.float32)
+    columns = room[8 * longest : 12 * longest].view(np.uint16)
+    for number in range(count(loops)):
+        o, i, j, b = offsets(loops, number)
+        slab(out, o, x, i, w[j], bias[b], planes, nest, wide, columns, strip)
+
+
+def compiled() -> Callable[..., Any]:
+    """The machine code, from disk, or compiled now and left there."""
+    operand, weights = array(types.uint8, 1), array(types.float32, 1)
+    numbers, table = array(types.int64, 1), array(types.int64, 2)
+    room = array(types.uint8, 1, readonly=False)
+    signature = types.void(
+        room, operand, weights, weights, room, table, table, numbers, types.int64, types.boolean
+    )
+    return compile_kept(window_sums_of_bytes, signature)
