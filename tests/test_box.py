@@ -213,3 +213,47 @@ def test_refusals(w, how, reason):
 def test_a_plan_says_that_weights_are_equal():
     said = str(fc.plan_correlate((50, 50), "f4", np.ones((9, 9), "f4")))
     assert "9x9 taps, rank 1, found, all equal\n" in said
+
+
+BYTES = [(40, 50), (9, 10, 11), (300,), (70, 41, 3)]
+
+
+@pytest.mark.parametrize("shape", BYTES, ids=str)
+@pytest.mark.parametrize("cval", [0, 7, 2.5, 300])
+@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+def test_bytes_are_the_nearest_to_their_mean(boundary, cval, shape, backend, ran):
+    """By sums of bytes, or of float32 where borders or windows ask for it: never one off."""
+    x = oracle.samples(shape, np.uint8)
+    axes = (0, 1)[: len(shape)] if shape[-1] == 3 else range(len(shape))
+    sizes = [n for n, _ in zip((5, 4, 3), axes, strict=False)]
+    w = np.full(sizes, 0.9 / np.prod(sizes), np.float32)
+    how = {"boundary": boundary, "cval": cval, "axes": tuple(axes)}
+    got = run(x, w, backend, ran, dtype=np.uint8, **how)
+    wanted = oracle.correlate(x.astype(float), w, **how).everywhere().values
+    assert (np.abs(got - wanted.clip(0, 255)) <= 0.5 + 1e-4).all()
+
+
+@pytest.mark.parametrize("k", [3, 14, 31])
+def test_bytes_have_the_same_bits_on_any_number_of_threads_and_planned(k, backend):
+    x, w = oracle.samples((700, 611), np.uint8), np.full((k, k), 1 / k**2, np.float32)
+    how = {"boundary": "mirror", "dtype": np.uint8, "algorithm": "box", "backend": backend}
+    alone = fc.correlate(x, w, threads=1, **how)
+    plan = fc.plan_correlate(x.shape, x.dtype, w, threads=2, **how)
+    for _ in range(3):
+        np.testing.assert_array_equal(fc.correlate(x, w, threads=2, **how), alone)
+        np.testing.assert_array_equal(plan(x), alone)
+
+
+def test_a_receiver_of_another_dtype_is_not_rounded_to_bytes(backend):
+    x, w = np.array([[0, 1, 0, 255]], np.uint8), np.full((1, 2), 0.75, np.float32)
+    how = {"mode": "valid", "dtype": np.uint8, "algorithm": "box", "backend": backend}
+    plan, out = fc.plan_correlate(x.shape, x.dtype, w, **how), np.empty((1, 3), np.float32)
+    for _ in range(3):
+        np.testing.assert_array_equal(plan(x, out), [[0.75, 0.75, 191.25]])
+        np.testing.assert_array_equal(plan(x), [[1, 1, 191]])
+
+
+def test_infinite_weights_are_no_box():
+    x = np.array([[0, 1, 2]], np.uint8)
+    plan = fc.plan_correlate(x.shape, x.dtype, np.full((1, 2), np.inf, np.float32))
+    assert plan.algorithm != "box"

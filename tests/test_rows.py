@@ -53,6 +53,7 @@ def extended(x, tables, cval, compute):
 
 
 PAIRS = [(a, b) for a, b in product(SAMPLES, SUMS) if b != "i8" or np.dtype(a).kind != "f"]
+PAIRS.append(("u1", "u1"))
 
 
 @pytest.mark.parametrize(("dtype", "compute"), PAIRS)

@@ -203,6 +203,8 @@ INLINE void copy_bytes(char *to, const char *from, int64_t n)
     ENDS(16)
     ENDS(8)
     ENDS(4)
+    ENDS(2)
+    ENDS(1)
 #undef ENDS
 }
 

@@ -43,9 +43,12 @@ def second_differences(rank: int) -> NDArray[np.int8]:
     return weights
 
 
-def uniform(size: int) -> NDArray[np.float64]:
+@lru_cache(maxsize=64)
+def uniform(size: int, dtype: np.dtype) -> NDArray:
     """The mean of neighbours."""
-    return np.full(size, 1 / size)
+    weights = np.full(size, 1 / size, dtype)
+    weights.flags.writeable = False
+    return weights
 
 
 def smoothing(operator: str) -> NDArray[np.int8]:

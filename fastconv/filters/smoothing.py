@@ -180,7 +180,7 @@ def box(
     """
     call = Call("box", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
     sizes = validate.per_axis(size, len(call.axes), "box: size", least=1)
-    weights = tuple(factors.uniform(n).astype(call.precision) for n in sizes)
+    weights = tuple([factors.uniform(n, call.precision) for n in sizes])
     return call.correlate(weights, call.samples.dtype, out=out)
 
 

@@ -141,10 +141,11 @@ def number(value: object, argument: str) -> complex:
 
 def borders(value: object, count: int, argument: str) -> tuple[str, ...]:
     """The border of each filtered axis, from one for all or one for each."""
-    names = list(value) if isinstance(value, (tuple, list)) else [value] * count
-    if len(names) != count:
+    if not isinstance(value, (tuple, list)):
+        return (_border(value, argument),) * count
+    if len(value) != count:
         refuse(ValueError, argument, brief(value), f"one name or {count}, one for each axis")
-    return tuple(_border(name, argument) for name in names)
+    return tuple(_border(name, argument) for name in value)
 
 
 def _border(name: object, argument: str) -> str:
