@@ -50,6 +50,10 @@ STRIP = 1 << 20
 at least."""
 PAD = 16
 """Items between rows of spectra, lest all of them fall into the same sets of a cache."""
+ALIKE = 4096
+"""Bytes between two places that fall into the same set of a cache."""
+BESIDE = 16
+"""Outputs that both halves of a row have where these would do so."""
 THIN = 8
 """A slab is filtered directly where so many like it would fit into a tile, side by side."""
 LAYOUT: Layout = "rows"
@@ -226,8 +230,10 @@ def _columns(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) 
 
 def _rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> Views:
     """An image or a volume: rows of tiles, in strips."""
-    half = ceil(out.shape[-1] / 2)
-    apart = out.shape[-1] - half
+    n, half = out.shape[-1], ceil(out.shape[-1] / 2)
+    if (n - half) * out.itemsize % ALIKE == 0:
+        half = min(half + BESIDE, n)
+    apart = n - half
 
     def halves(a: NDArray) -> NDArray:
         channel, *strides = a.strides
