@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = ["KEPT", "NoRoomError", "apart", "empty", "empty_like", "lined_up", "mark", "release"]
 
-KEPT = 1 << 22
+KEPT = 1 << 23
 """Bytes that a thread keeps at most."""
 SMALL = 1 << 15
 """Bytes that the system has at hand faster."""

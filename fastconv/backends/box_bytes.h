@@ -1,7 +1,7 @@
 /* Sums of windows of bytes for the compiled backend; to be included after boxes.h and rows.h.
  *
  * They are exact, so what leaves a window is subtracted: columns have running sums of 16 bits, which
- * the sums of small windows fit, too.  A sum is weighted once, and rounded.
+ * the sums of small windows fit, too.  A sum is weighted once, and rounded; a byte is never below zero.
  */
 
 #define MOST_BYTES 257 /* whose sum is below 2^16 */
@@ -94,9 +94,10 @@ static void window_sums_bytes(uint8_t *out, const uint8_t *x, const float w, con
         memset(columns, 0, width * sizeof(uint16_t));
         for (int64_t row = 1 - kh; row < n->rows; row++) {
             for (int64_t p = 0; p < n->n_planes; p++) {
-                const uint8_t *above = x + planes[2 * p] + left * n->col_x + (row - 1) * n->row_x;
-                const uint8_t *fresh = above + kh * n->row_x;
-                next_columns(columns, fresh, row > 0 ? above : NULL, n->col_x, width);
+                const int64_t down = (row + kh - 1) * n->row_x;
+                const uint8_t *fresh = x + planes[2 * p] + left * n->col_x + down;
+                const uint8_t *old = row > 0 ? fresh - kh * n->row_x : NULL;
+                next_columns(columns, fresh, old, n->col_x, width);
             }
             if (row < 0)
                 continue;

@@ -56,9 +56,9 @@ static double seconds(void)
 #endif
 
 #define MOST_HELPERS 255
-#define ROOM_KEPT (1 << 22) /* bytes that a helper keeps at most */
+#define ROOM_KEPT (1 << 23) /* bytes that a helper keeps at most */
 #define LOOK_OUT 3e-4       /* seconds that a helper looks out for an offer */
-#define WORTH_WAKING 1.5e-4   /* seconds of work for which a helper that sleeps is woken */
+#define WORTH_WAKING 1.5e-4 /* seconds of work for which a helper that sleeps is woken */
 #define CROWDED 2e-5        /* seconds that say that another thread had the processor */
 #define GLANCES 32          /* between two looks at the clock and at other threads */
 
