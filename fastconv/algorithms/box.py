@@ -2,7 +2,8 @@
 
 Each sample is weighted once, before any sum, so that nothing overflows that would not in the plain
 sum, and NaN and infinities meet the weight.  No sum has anything subtracted from it: it neither
-drifts nor remembers a NaN that its window has left behind.
+drifts nor remembers a NaN that its window has left behind.  Images of bytes that stay bytes need
+none of that: their sums are exact, and are weighted in the end.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ def items(problem: Problem) -> np.dtype:
 def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED)
-    narrow = items(problem).itemsize / problem.compute.itemsize
-    wide = problem.compute.itemsize / 4 * narrow
+    itemsize = items(problem).itemsize
+    passes *= itemsize / problem.compute.itemsize
     rows = sum(k.bit_length() for k in problem.taps) * prod(problem.canonical_out)
-    additions = rows * wide * rates.of(backend).addition
-    return costs.seconds(problem, backend, 0, passes * narrow) + additions
+    additions = rows * itemsize / 4 * rates.of(backend).addition
+    return costs.seconds(problem, backend, 0, passes) + additions
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:

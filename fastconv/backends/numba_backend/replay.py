@@ -115,9 +115,9 @@ class Recording(Kernels):
         for array, dtype in zip(arrays, self._dtypes, strict=True):
             if type(array) is not np.ndarray or array.dtype != dtype:
                 return None
-        mark = scratch.mark()
+        small, mark = self._size < scratch.SMALL, scratch.mark()
         try:
-            memory = scratch.empty((self._size,), BYTES)
+            memory = np.empty(self._size, BYTES) if small else scratch.empty((self._size,), BYTES)
             job = self._begin(memory, self._job, self._expected, *map(id, arrays), *self._absent)
             if not job:
                 return None

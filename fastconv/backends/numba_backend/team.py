@@ -53,14 +53,15 @@ LOOK_OUT = 300_000
 """Nanoseconds that a helper looks out for an offer."""
 CROWDED = 20_000
 """Nanoseconds that say that another thread had the processor."""
-WORTH_WAKING = 2e-4
+WORTH_WAKING = 4e-4
 """Seconds of work for which a helper that sleeps is woken."""
 GLANCES = 32
 """Looks at a word before other threads may have the processor."""
 LOOKS = 300
 """How often they may before a job asks for an interrupt."""
-FIRST = 4
-"""Pieces that whoever has a job fills before the first look for an interrupt."""
+FIRST, ALL = 4, 1 << 62
+"""Pieces that whoever has a job fills before the first look for an interrupt, if it is long or not.
+"""
 PATIENCE = 0.01
 """Seconds of work between two looks, about."""
 ABSENT, AWAKE, ASLEEP, WORKS = range(4)
@@ -252,10 +253,13 @@ def run(job: int, room: int, threads: int, alone: float) -> bool:
     An interrupt ends the hand-out of pieces, and is raised when nobody works on one any more.
     """
     global _joined
-    run, size, helpers, left, some = code(), 0, threads - 1, MORE, FIRST
+    run, size, helpers, left = code(), 0, threads - 1, MORE
+    some = ALL if alone < PATIENCE else FIRST
     try:
         if helpers:
-            size = _recruited(helpers)
+            size = len(_bells)
+            if size < helpers:
+                size = _recruited(helpers)
             if alone >= WORTH_WAKING or perf_counter_ns() - _joined < LOOK_OUT:
                 _wake(size, run.offer(_states, size, helpers, job), job)
                 helpers = 0
@@ -325,8 +329,6 @@ def _ring(bell: threading.Lock) -> None:
 
 def _recruited(wanted: int) -> int:
     """How many helpers there are, as many as are wanted if they can be had."""
-    if len(_bells) >= wanted:
-        return len(_bells)
     with _lock:
         while len(_bells) < min(wanted, MOST_HELPERS):
             number, bell = len(_bells), threading.Lock()
