@@ -166,7 +166,9 @@ def test_helpers_sleep_through_little_work_that_comes_alone(backend):
 (helper,) = set(os.listdir("/proc/self/task")) - before
 y, k = np.ones((256, 256), "f4"), np.ones((3, 3), "f4")
 little = fc.plan_correlate(y.shape, "f4", k, algorithm="direct", threads=2)
-little(y), little(y)
+much = fc.plan_correlate(x.shape, "f4", np.ones((15, 15), "f4"), algorithm="direct", threads=2)
+for _ in range(2):
+    little(y), much(x)
 
 def naps():
     lines = Path(f"/proc/self/task/{helper}/status").read_text().splitlines()
@@ -181,7 +183,7 @@ def woken(call):
 
 print(all(woken(lambda: little(y)) for _ in range(20)))
 print(any(woken(lambda: (little(y), little(y))) for _ in range(200)))
-print(any(woken(right) for _ in range(20)))
+print(any(woken(lambda: much(x)) for _ in range(20)))
 """
     assert steps(backend, code).split() == ["False", "True", "True"]
 

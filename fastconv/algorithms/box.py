@@ -77,10 +77,10 @@ def cost(problem: Problem, backend: str) -> float:
     """Seconds on one thread."""
     passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED)
     itemsize = items(problem).itemsize
-    passes *= itemsize / problem.compute.itemsize
+    share = itemsize / problem.compute.itemsize
     rows = sum(k.bit_length() for k in problem.taps) * prod(problem.canonical_out)
     additions = rows * itemsize / 4 * rates.of(backend).addition
-    return costs.seconds(problem, backend, 0, passes) + additions
+    return costs.seconds(problem, backend, 0, passes * share) + additions
 
 
 def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
