@@ -44,7 +44,7 @@ from ..backends._protocol import Backend
 from ..problem import Problem, Walk
 from ..recorded import Piece
 
-__all__ = ["ORDER", "Algorithm", "InPlace", "Layout", "Prepared", "load"]
+__all__ = ["ORDER", "Algorithm", "InPlace", "Layout", "Prepared", "items", "load"]
 
 Layout = Literal["rows", "planes", "channels"]
 InPlace = Literal["nothing", "interior", "edges"]
@@ -103,6 +103,11 @@ class Algorithm(Protocol):
         walk: Walk,
         relu: bool,
     ) -> None: ...
+
+
+def items(problem: Problem) -> np.dtype:
+    """Those of the sums, for all algorithms that say nothing else."""
+    return problem.compute
 
 
 @cache

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import rates, scratch
 from ..backends._protocol import Backend
+from ..backends.window_nest import MOST_BYTES
 from ..problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs
 
@@ -38,8 +39,6 @@ IN_PLACE: InPlace = "interior"
 FUSED = 2
 """Axes that a kernel sums along at once."""
 BYTE, MOST = np.dtype("u1"), 255
-MOST_BYTES = 257
-"""Bytes of a column whose sum is below 2**16."""
 
 
 def refuses(problem: Problem) -> str | None:

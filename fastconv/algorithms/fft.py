@@ -26,7 +26,7 @@ from .. import rates, scratch
 from ..backends._protocol import Backend
 from ..backends.fourier import LENGTHS, order
 from ..problem import Problem, Walk
-from . import InPlace, Layout, Prepared, costs, pairs
+from . import InPlace, Layout, Prepared, costs, items, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -90,11 +90,6 @@ def products(problem: Problem) -> int:
     """Half the operations of the transforms, and of the products between them."""
     outputs = max(prod(axis.out for axis in problem.axes) * problem.out_channels, 1)
     return ceil(work(problem)[0] / outputs / 2)
-
-
-def items(problem: Problem) -> np.dtype:
-    """Those of the sums."""
-    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

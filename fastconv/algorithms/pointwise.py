@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem, Walk
-from . import InPlace, Layout, Prepared, costs, gemm, pairs
+from . import InPlace, Layout, Prepared, costs, gemm, items, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -54,11 +54,6 @@ def grain(problem: Problem) -> tuple[int, ...]:
     if not others:
         return (VECTORS,)
     return (*(1 for _ in others[1:]), VECTORS // gcd(VECTORS, last), last)
-
-
-def items(problem: Problem) -> np.dtype:
-    """Those of the sums."""
-    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import lowrank, rates, scratch
 from ..backends._protocol import Backend
 from ..problem import Problem, Walk
-from . import InPlace, Layout, Prepared, costs, pairs
+from . import InPlace, Layout, Prepared, costs, items, pairs
 
 __all__ = [
     "IN_PLACE",
@@ -51,11 +51,6 @@ def products(problem: Problem) -> int:
 def grain(problem: Problem) -> tuple[int, ...]:
     """Pieces much longer than the taps, for neighbours filter the rows between them twice."""
     return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
-
-
-def items(problem: Problem) -> np.dtype:
-    """Those of the sums."""
-    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import rates
 from ..backends._protocol import Backend
 from ..problem import Problem, Walk
-from . import InPlace, Layout, Prepared, costs
+from . import InPlace, Layout, Prepared, costs, items
 
 __all__ = [
     "IN_PLACE",
@@ -57,11 +57,6 @@ def products(problem: Problem) -> int:
 def grain(problem: Problem) -> tuple[int, ...]:
     """Pieces of any size: no product is made twice."""
     return (1,) * len(problem.axes)
-
-
-def items(problem: Problem) -> np.dtype:
-    """Those of the sums."""
-    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

@@ -32,7 +32,7 @@ from ..backends._protocol import Backend, Rates
 from ..backends.points import BLOCK, TILES
 from ..problem import Problem, Walk
 from ..recorded import Piece
-from . import InPlace, Layout, Prepared, costs, gemm
+from . import InPlace, Layout, Prepared, costs, gemm, items
 
 __all__ = [
     "IN_PLACE",
@@ -167,11 +167,6 @@ def grain(problem: Problem) -> tuple[int, ...]:
     steps = iter([m * gap for m, gap in zip(tiling.outputs, gaps, strict=True)])
     deep = DEEP if tiling.taps[0] > 1 else 1
     return tuple(next(steps) if axis in tiling.along else deep for axis in range(len(problem.axes)))
-
-
-def items(problem: Problem) -> np.dtype:
-    """Those of the sums."""
-    return problem.compute
 
 
 def cost(problem: Problem, backend: str) -> float:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from .loop_nest import LoopNest, make_nest
 
-__all__ = ["WindowNest", "window_nest"]
+__all__ = ["MOST_BYTES", "WindowNest", "window_nest"]
 
 STRIP = 512
 """Columns of a strip, at least: 60 rows of them fit a cache.  For bytes there are more."""
+MOST_BYTES = 257
+"""Bytes whose sum is below 2**16."""
 BYTES = 12
 """Of sums of bytes, for each column."""
 BEYOND = 4

@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from ..window_nest import MOST_BYTES
 from .box import along_row
 from .loops import count, offsets
 from .on_disk import array, compile_kept
@@ -25,8 +26,6 @@ __all__ = ["compiled"]
 # mypy: disable-error-code="no-untyped-def"
 
 INT = types.int64
-MOST_BYTES = 257
-"""Whose sum is below 2**16."""
 BYTE, SHORT, WORD, FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
 FLOATS = VECTOR_BYTES // 4
 DIGITS = 1.5 * 2**23

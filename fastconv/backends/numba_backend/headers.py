@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from .atomics import get, put
+from .atomics import get
 from .on_disk import array, compile_kept
 from .team import STARTS
 
@@ -60,9 +60,8 @@ def headers_begin(memory, job, words, first, second, third):  # type: ignore[no-
     """Write down a job and where its arrays begin, and say where it lies; 0 unless they lie as
     expected, can be read, the first one written, and share no memory with it.
     """
-    mine = memory.ctypes.data
-    for word in range(job.size):
-        put(mine + 8 * word, job[word])
+    written = memory[: 8 * job.size].view(np.int64)
+    written[:] = job
     at, lowest, highest = 0, 0, 0
     for number, head in enumerate((first, second, third)):
         if words[at] == 0:
@@ -70,13 +69,13 @@ def headers_begin(memory, job, words, first, second, third):  # type: ignore[no-
         start = _starts_as(head, words[at:], ALIGNED | (0 if number else WRITEABLE))
         if start == -1:
             return 0
-        put(mine + 8 * (FIRST + number), start)
+        written[FIRST + number] = start
         if number == 0:
             lowest, highest = start, start + words[at + 1]
         elif start < highest and lowest < start + words[at + 1]:
             return 0
         at += 3 + 2 * words[at + 2]
-    return mine
+    return written.ctypes.data
 
 
 @cache
