@@ -23,7 +23,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.sdist import sdist
 
-FOLDER = "fastconv/backends"
+FOLDER = "fastconv/backends/cython_backend"
 COMPILED = os.environ.get("FASTCONV_COMPILED", "")
 if COMPILED not in ("", "0", "1"):
     sys.exit(f"FASTCONV_COMPILED: got {COMPILED!r}, allowed is 0 or 1")
@@ -47,9 +47,9 @@ INSTRUCTION_SETS = LEVELS if X86_64 else {"baseline": []}
 
 
 def extension(name: str, flags: list[str], depends: list[str]) -> Extension:
-    """One module of fastconv.backends, compiled from the .pyx of its name."""
+    """One module of the compiled backend, compiled from the .pyx of its name."""
     return Extension(
-        f"fastconv.backends.{name}",
+        f"fastconv.backends.cython_backend.{name}",
         [f"{FOLDER}/{name}.pyx"],
         depends=depends,
         extra_compile_args=COMMON + flags,

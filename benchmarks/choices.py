@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastconv as fc
-from fastconv import algorithms, rates
-from fastconv.bench import circumstances
-from fastconv.peers import alternate
+from fastconv import algorithms
+from fastconv.algorithms import rates
+from fastconv.cli.bench import circumstances
+from fastconv.cli.peers import alternate
 
 GOOD = 1.15
 """A choice this close to the best one is as good as the best."""

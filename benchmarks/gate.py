@@ -39,7 +39,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastconv.backends import ORDER
-from fastconv.bench import circumstances
+from fastconv.cli.bench import circumstances
 
 from .cases import CASES, names
 from .worker import worker

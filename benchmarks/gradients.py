@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import fastconv
-from fastconv.bench import circumstances
-from fastconv.peers import check
+from fastconv.cli.bench import circumstances
+from fastconv.cli.peers import check
 
 from .cases import Call, LayerCase, StepName
 from .frameworks import pytorch_step

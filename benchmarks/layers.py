@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 
 import fastconv
-from fastconv.bench import circumstances
-from fastconv.peers import check
+from fastconv.cli.bench import circumstances
+from fastconv.cli.peers import check
 
 from .cases import Call
 from .frameworks import planned

@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 
 import fastconv
-from fastconv.bench import circumstances
-from fastconv.peers import LIBRARIES, alternate
+from fastconv.cli.bench import circumstances
+from fastconv.cli.peers import LIBRARIES, alternate
 
 from .cases import Call
 

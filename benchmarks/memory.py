@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastconv
-from fastconv.bench import circumstances
+from fastconv.cli.bench import circumstances
 
 CALLS = 3
 """The first by hand, one that is recorded, and one that is repeated."""

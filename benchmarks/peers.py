@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv.peers import LIBRARIES, Call, available
+from fastconv.cli.peers import LIBRARIES, Call, available
 
 from . import frameworks
 from .cases import Case, LayerCase

@@ -11,8 +11,8 @@ import argparse
 import numpy as np
 
 import fastconv
-from fastconv.bench import circumstances
-from fastconv.peers import alternate, available, check
+from fastconv.cli.bench import circumstances
+from fastconv.cli.peers import alternate, available, check
 
 from .cases import CASES
 from .peers import peers

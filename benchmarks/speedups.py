@@ -27,9 +27,9 @@ class BesidePeers:
     unit = "of their time"
 
     def setup(self, case: str, backend: str, peer: str) -> None:
-        if find_spec("fastconv.peers") is None or backend not in fastconv.available_backends():
+        if find_spec("fastconv.cli.peers") is None or backend not in fastconv.available_backends():
             raise NotImplementedError  # asv's word for "skip"; old commits know no peers
-        from fastconv.peers import check
+        from fastconv.cli.peers import check
 
         from .peers import peers
 
@@ -45,7 +45,7 @@ class OnImages(BesidePeers):
     params = [IMAGES, BACKENDS, ["OpenCV", "SciPy"]]
 
     def track_ratio(self, case: str, backend: str, peer: str) -> float:
-        from fastconv.peers import alternate
+        from fastconv.cli.peers import alternate
 
         times = alternate(self.calls, rounds=15, seconds=1.0)
         return float(np.median(times["fastconv"] / times[peer]))

@@ -34,7 +34,7 @@ from .config import (
     use_backend,
     warmup,
 )
-from .plan import Plan
+from .plan.plan import Plan
 
 __version__ = "0.1.0"
 

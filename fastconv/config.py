@@ -18,7 +18,9 @@ from typing import Literal
 
 import numpy as np
 
-from . import backends, parallel, rates, validate
+from . import backends, lower
+from .run import threads as parallel
+from .algorithms import rates
 
 __all__ = [
     "BackendUnavailableError",
@@ -60,14 +62,14 @@ def resolve_backend(argument: str | None = None) -> str:
         A backend that was named, and that this installation cannot run.
     """
     if argument is not None:
-        return _runnable(validate.backend_name(argument, "backend"))
+        return _runnable(lower.backend_name(argument, "backend"))
     blocks = _blocks.get()
     chosen = blocks[-1] if blocks else _process_backend
     if chosen is not None:
         return _runnable(chosen)
     variable = _environment("FASTCONV_BACKEND")
     if variable:
-        return _runnable(validate.backend_name(variable, "FASTCONV_BACKEND"))
+        return _runnable(lower.backend_name(variable, "FASTCONV_BACKEND"))
     for name in backends.ORDER:
         if backends.unavailable(name) is None:
             break
@@ -149,7 +151,7 @@ def set_backend(backend: BackendName | None) -> None:
     """
     global _process_backend
     if backend is not None:
-        _runnable(validate.backend_name(backend, "backend"))
+        _runnable(lower.backend_name(backend, "backend"))
     _process_backend = backend
 
 
@@ -176,7 +178,7 @@ class use_backend:  # noqa: N801 (it reads as a function: with use_backend("numb
     """
 
     def __init__(self, backend: BackendName) -> None:
-        self._name = _runnable(validate.backend_name(backend, "backend"))
+        self._name = _runnable(lower.backend_name(backend, "backend"))
 
     def __enter__(self) -> None:
         _blocks.set((*_blocks.get(), self._name))
@@ -193,13 +195,13 @@ class use_backend:  # noqa: N801 (it reads as a function: with use_backend("numb
 def resolve_threads(argument: int | None = None) -> int:
     """The most threads that a call with ``threads=argument`` may use."""
     if argument is not None:
-        return validate.thread_count(argument, "threads")
+        return lower.thread_count(argument, "threads")
     if _process_threads is not None:
         return _process_threads
     variable = _environment("FASTCONV_NUM_THREADS")
     if variable:
-        number = validate.whole_number(variable, "FASTCONV_NUM_THREADS")
-        return validate.thread_count(number, "FASTCONV_NUM_THREADS")
+        number = lower.whole_number(variable, "FASTCONV_NUM_THREADS")
+        return lower.thread_count(number, "FASTCONV_NUM_THREADS")
     return parallel.available_cpus()
 
 
@@ -250,7 +252,7 @@ def set_num_threads(threads: int | None) -> None:
     >>> fc.set_num_threads(None)
     """
     global _process_threads
-    _process_threads = None if threads is None else validate.thread_count(threads, "threads")
+    _process_threads = None if threads is None else lower.thread_count(threads, "threads")
 
 
 def warmup(backend: BackendName | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from contextlib import redirect_stderr, redirect_stdout
 
-from fastconv import cli
+from fastconv.cli import main as cli
 
 
 class Terminal(io.StringIO):

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fastconv as fc
-from fastconv import algorithms, backends, config, planner
-from fastconv.recorded import Repeated
+from fastconv import algorithms, backends, config
+from fastconv.plan import choose as planner
+from fastconv.plan.recorded import Repeated
 
 # Drawn examples are the same at every run; a backend is the same for all examples of a test.
 settings.register_profile(
@@ -33,11 +34,11 @@ BACKENDS = ("cython", "numba", "numpy")
 KERNELS = (
     "correlate",
     "correlate_sparse",
-    "window_sums",
+    "box",
     "filter_columns",
-    "contract_channels",
-    "contract_planes",
-    "contract_taps",
+    "gemm",
+    "pointwise",
+    "depthwise",
 )
 
 

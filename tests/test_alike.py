@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastconv as fc
-from fastconv import validate
-from fastconv.work import Work
+from fastconv import lower
+from fastconv.plan.work import Work
 
 conv, turned = fc.conv2d, fc.conv_transpose2d
 

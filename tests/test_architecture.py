@@ -87,7 +87,7 @@ def upward(arrows: dict[str, set[str]]) -> list[str]:
 
 ARROWS = {name: imports(name, path) for name, path in SOURCES.items()}
 # The one exception: the version lives where a release is cut, and is printed and compared below.
-for name in ("fastconv.config", "fastconv.rates"):
+for name in ("fastconv.config", "fastconv.algorithms.rates"):
     ARROWS[name] = ARROWS[name] - {"fastconv"}
 
 
@@ -97,20 +97,20 @@ def test_every_module_has_its_row():
 
 def test_arrows_point_down():
     assert not upward(ARROWS)
-    assert not ARROWS["fastconv.problem"] | ARROWS["fastconv.boundary"]
+    assert not ARROWS["fastconv.problem.problem"] | ARROWS["fastconv.problem.boundary"]
 
 
 def test_no_module_imports_itself_through_others():
     order = list(TopologicalSorter(ARROWS).static_order())
-    assert order.index("fastconv.problem") < order.index("fastconv.plan")
+    assert order.index("fastconv.problem.problem") < order.index("fastconv.plan.plan")
 
 
 def test_an_arrow_up_is_seen():
-    assert upward({"fastconv.boundary": {"fastconv.plan"}}) == [
-        "fastconv.boundary imports fastconv.plan"
+    assert upward({"fastconv.problem.boundary": {"fastconv.plan.plan"}}) == [
+        "fastconv.problem.boundary imports fastconv.plan.plan"
     ]
-    assert upward({"fastconv.dtypes": {"fastconv.parallel"}})
-    assert not upward({"fastconv.plan": {"fastconv.boundary"}})
+    assert upward({"fastconv.problem.dtypes": {"fastconv.run.threads"}})
+    assert not upward({"fastconv.plan.plan": {"fastconv.problem.boundary"}})
     cycle = {"fastconv.algorithms.direct": {"fastconv.algorithms.costs"}}
     cycle["fastconv.algorithms.costs"] = {"fastconv.algorithms.direct"}
     with pytest.raises(CycleError):
@@ -120,17 +120,17 @@ def test_an_arrow_up_is_seen():
 def test_imports_are_found(tmp_path):
     file = tmp_path / "plan.py"
     file.write_text(
-        "import fastconv.cli\nfrom . import boundary, __version__\nfrom .problem import Problem\n"
-        "def f():\n    from fastconv.pieces import cut\n"
+        "import fastconv.cli.main\nfrom . import boundary, __version__\nfrom .problem import Problem\n"
+        "def f():\n    from fastconv.plan.tiling import cut\n"
     )
-    assert imports("fastconv.plan", file) == {
-        "fastconv", "fastconv.cli", "fastconv.boundary", "fastconv.problem", "fastconv.pieces",
+    assert imports("fastconv.plan.plan", file) == {
+        "fastconv", "fastconv.cli.main", "fastconv.problem.boundary", "fastconv.problem.problem", "fastconv.plan.tiling",
     }  # fmt: skip
     file.write_text(
         "from ..problem import Problem\nfrom . import layers\nfrom .question import x\n"
     )
-    assert imports("fastconv.validate.arrays", file) == {
-        "fastconv.problem", "fastconv.validate.layers", "fastconv.validate.question",
+    assert imports("fastconv.lower.arrays", file) == {
+        "fastconv.problem.problem", "fastconv.lower.layers", "fastconv.lower.question",
     }  # fmt: skip
 
 

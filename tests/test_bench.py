@@ -13,8 +13,8 @@ from command import Terminal, fails, run
 
 import fastconv as fc
 from benchmarks import choices
-from fastconv import bench, chart, peers
-from fastconv.bench import Limit
+from fastconv.cli import bench, chart, peers
+from fastconv.cli.bench import Limit
 
 Image = pytest.importorskip("PIL.Image")
 COLUMNS = ["image", "kernel", "library", "algorithm", "ms", "GFLOP/s", "of", "limit"]

@@ -10,7 +10,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv.boundary import OUTSIDE, index_map, runs
+from fastconv.problem.boundary import OUTSIDE, index_map, runs
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,12 @@ from command import Terminal, fails, run
 from interpreter import printed
 
 import fastconv as fc
-from fastconv import algorithms, backends, calibrate, peers, planner, rates
+from fastconv import algorithms, backends
+from fastconv.cli import calibrate, peers
+from fastconv.plan import choose as planner
+from fastconv.algorithms import rates
 from fastconv.algorithms import direct
-from fastconv.backends._protocol import Rates
+from fastconv.backends.protocol import Rates
 
 FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 

@@ -56,7 +56,7 @@ def panels(w, width):
 
 
 def channels(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, gap=0):
-    """Run `contract_channels` into guarded memory, and compare with the definition."""
+    """Run `gemm` into guarded memory, and compare with the definition."""
     rank = w.ndim - 3
     stride, dilation = stride or (1,) * rank, dilation or (1,) * rank
     bias = whole(w.shape[:2], w.dtype, 2) if bias is None else bias
@@ -65,7 +65,7 @@ def channels(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, g
     order = [*axes[: -rank - 2], *axes[-rank:], *axes[-rank - 2 : -rank]]
     out = framed(wanted.shape, order, x.dtype, gap)
     packed = panels(w, kernels.panel(w.dtype))
-    kernels.contract_channels(out.array, x, packed, bias, stride, dilation, relu)
+    kernels.gemm(out.array, x, packed, bias, stride, dilation, relu)
     out.assert_intact()
     np.testing.assert_array_equal(out.array, wanted)
 
@@ -83,7 +83,7 @@ def weights_of_groups(groups, taps, dtype):
 
 
 def taps(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, gap=0, zeros=None):
-    """Run `contract_taps` into guarded memory, and compare with the definition.
+    """Run `depthwise` into guarded memory, and compare with the definition.
 
     ``zeros`` counts those in front of and behind the samples along each axis.
     """
@@ -97,17 +97,17 @@ def taps(kernels, x, w, bias=None, stride=None, dilation=None, relu=False, gap=0
     order = [*axes[: -rank - 2], *axes[-rank:], axes[-rank - 1], axes[-rank - 2]]
     out = framed(wanted.shape, order, x.dtype, gap)
     before = tuple(front for front, _ in zeros)
-    kernels.contract_taps(out.array, x, w, bias, stride, dilation, before, relu)
+    kernels.depthwise(out.array, x, w, bias, stride, dilation, before, relu)
     out.assert_intact()
     np.testing.assert_array_equal(out.array, wanted)
 
 
 def planes(kernels, x, w, bias=None, relu=False, gap=0):
-    """Run `contract_planes` into guarded memory, and compare with the definition."""
+    """Run `pointwise` into guarded memory, and compare with the definition."""
     bias = whole(w.shape[:2], w.dtype, 2) if bias is None else bias
     wanted = definition(x, w[..., None], bias, (1,), (1,), relu)
     out = framed(wanted.shape, range(wanted.ndim), x.dtype, gap)
-    kernels.contract_planes(out.array, x, w, bias, relu)
+    kernels.pointwise(out.array, x, w, bias, relu)
     out.assert_intact()
     np.testing.assert_array_equal(out.array, wanted)
 
@@ -134,12 +134,12 @@ def sums_over_outputs(x, gradient, taps, stride, dilation):
 
 
 def outputs(kernels, x, gradient, taps, stride=None, dilation=None, gap=0):
-    """Run `contract_outputs` on guarded memory, and compare with the definition."""
+    """Run `weight_gradient` on guarded memory, and compare with the definition."""
     rank = len(taps)
     stride, dilation = stride or (1,) * rank, dilation or (1,) * rank
     sums = sums_over_outputs(x, gradient, taps, stride, dilation)
     out = framed(sums.shape, [0, *range(2, 3 + rank), 1], x.dtype, gap)
-    kernels.contract_outputs(out.array, x, gradient, stride, dilation)
+    kernels.weight_gradient(out.array, x, gradient, stride, dilation)
     out.assert_intact()
     np.testing.assert_array_equal(out.array, sums)
 
@@ -262,7 +262,7 @@ def test_rounded_sums(dtype, kernels):
     w, bias = (rng.normal(size=shape).astype(dtype) for shape in ((1, 21, 70, 3, 3), (1, 21)))
     out = np.empty((1, 7, 7, 1, 21), dtype).transpose(0, 3, 4, 1, 2)
     packed = panels(w, kernels.panel(w.dtype))
-    kernels.contract_channels(out, x, packed, bias, (1, 1), (1, 1), False)
+    kernels.gemm(out, x, packed, bias, (1, 1), (1, 1), False)
     exact = [a.astype(np.longdouble) for a in (x, w, bias)]
     values = definition(*exact, (1, 1), (1, 1))
     magnitude = definition(*map(np.abs, exact), (1, 1), (1, 1))
@@ -273,7 +273,7 @@ def test_rounded_sums(dtype, kernels):
     )
     offsets = rng.normal(size=(70, 1)).astype(dtype)
     out = np.empty((7, 7, 1, 70), dtype).transpose(3, 2, 0, 1)
-    kernels.contract_taps(out, samples, factors, offsets, (1, 1), (1, 1), (0, 0), False)
+    kernels.depthwise(out, samples, factors, offsets, (1, 1), (1, 1), (0, 0), False)
     exact = [a.astype(np.longdouble) for a in (samples, factors[:, None, None], offsets)]
     values = definition(*exact, (1, 1), (1, 1))
     magnitude = definition(*map(np.abs, exact), (1, 1), (1, 1))
@@ -322,7 +322,7 @@ def test_bits_of_channels_do_not_depend_on_the_place(dtype, compiled):
         height, width = (n - 2 for n in x.shape[-2:])
         out = np.empty((len(x), height, width, 1, w.shape[1]), dtype).transpose(0, 3, 4, 1, 2)
         packed = panels(w, compiled.panel(w.dtype))
-        compiled.contract_channels(out, x, packed, bias, (1, 1), (1, 1), False)
+        compiled.gemm(out, x, packed, bias, (1, 1), (1, 1), False)
         return out
 
     everything = run(x, w, bias)
@@ -344,7 +344,7 @@ def test_bits_of_taps_do_not_depend_on_the_place(dtype, kernels):
     def run(x, w, bias):
         height, width = (n - 2 for n in x.shape[-2:])
         out = np.empty((len(x), height, width, 1, len(w)), dtype).transpose(0, 4, 3, 1, 2)
-        kernels.contract_taps(out, x, w, bias, (1, 1), (1, 1), (0, 0), False)
+        kernels.depthwise(out, x, w, bias, (1, 1), (1, 1), (0, 0), False)
         return out
 
     everything = run(x, w, bias)
@@ -365,7 +365,7 @@ def test_bits_of_planes_do_not_depend_on_the_place(dtype, compiled):
 
     def run(x, w, bias):
         out = np.empty((1, w.shape[1], x.shape[-1]), dtype)
-        compiled.contract_planes(out, x, w, bias, False)
+        compiled.pointwise(out, x, w, bias, False)
         return out
 
     everything = run(x, w, bias)
@@ -384,7 +384,7 @@ def test_bits_of_sums_over_outputs_do_not_depend_on_the_place(dtype, compiled):
     def run(x, gradient, taps):
         shape = (1, x.shape[2], *taps, gradient.shape[2])
         out = np.zeros(shape, dtype).transpose(0, 4, 1, 2, 3)
-        compiled.contract_outputs(out, x, gradient, (1, 1), (1, 1))
+        compiled.weight_gradient(out, x, gradient, (1, 1), (1, 1))
         return out
 
     everything = run(x, gradient, (3, 3))
@@ -413,21 +413,21 @@ for dtype, end in [(d, e) for d in ("float32", "float64") for e in (True, False)
         out, x = ones(rows, 1, cols), ones(rows + 1, 1, 3)
         w = ones(1, -(-cols // width), 2, 3, width)
         view = out.transpose(1, 2, 0), x.transpose(1, 2, 0)
-        backend.contract_channels(*view, w, bias, (1,), (1,), False)
+        backend.gemm(*view, w, bias, (1,), (1,), False)
         assert (out == 7).all()
         out, x, w, bias = ones(rows, 1, cols), ones(rows + 2, 1, cols), ones(3, cols), ones(cols, 1)
-        backend.contract_taps(out.T, x.T, w.T, bias, (1,), (1,), (0,), False)
+        backend.depthwise(out.T, x.T, w.T, bias, (1,), (1,), (0,), False)
         assert (out == 4).all()
         out, x = ones(rows, 1, cols), ones(rows, 1, cols)
-        backend.contract_taps(out.T, x.T, w.T, bias, (1,), (1,), (1,), False)
+        backend.depthwise(out.T, x.T, w.T, bias, (1,), (1,), (1,), False)
         assert (out[1:-1] == 4).all()
         assert (out[[0, -1]] == (3 if rows > 1 else 2)).all()
         out, x, w, bias = ones(1, rows, cols), ones(1, 3, cols), ones(1, rows, 3), ones(1, rows)
-        backend.contract_planes(out, x, w, bias, True)
+        backend.pointwise(out, x, w, bias, True)
         assert (out == 4).all()
         out, x, gradient = ones(1, rows, 2, cols), ones(1, rows, 4), ones(3, 1, cols)
         view = out.transpose(0, 3, 1, 2), x, gradient.transpose(1, 2, 0)
-        backend.contract_outputs(*view, (1,), (1,))
+        backend.weight_gradient(*view, (1,), (1,))
         assert (out == 3).all()
 print("done")
 """
@@ -481,7 +481,7 @@ def test_other_threads_run_during_a_product(compiled):
     out, bias = np.empty((1, 256, 4096), "float32"), np.zeros((1, 256), "float32")
 
     def work():
-        compiled.contract_planes(out, x, w, bias, False)
+        compiled.pointwise(out, x, w, bias, False)
 
     work()  # loads and compiles, which lets go of the GIL as well
     assert any(others_run_during(work) for _ in range(1000))

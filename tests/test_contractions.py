@@ -10,7 +10,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv import parallel
+from fastconv.run import threads as parallel
 from fastconv.algorithms import depthwise, gemm, pointwise
 
 CALLS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}

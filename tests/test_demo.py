@@ -10,7 +10,7 @@ import pytest
 from command import Terminal, fails, run
 
 import fastconv as fc
-from fastconv import demo
+from fastconv.cli import demo
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -16,7 +16,7 @@ import fastconv as fc
 from benchmarks import cases
 from benchmarks.peers import peers
 from fastconv import filters, kernels
-from fastconv.peers import check
+from fastconv.cli.peers import check
 
 DTYPES = ["bool", "uint8", "int16", "int32", "uint64", "float16", "float32", "float64", "complex64"]
 SHAPES = {1: (13,), 2: (9, 11), 3: (5, 6, 7)}

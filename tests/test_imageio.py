@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastconv import imageio
-from fastconv.imageio import ImageFileError, Picture
+from fastconv.cli import imageio
+from fastconv.cli.imageio import ImageFileError, Picture
 
 Image = pytest.importorskip("PIL.Image")
 features = pytest.importorskip("PIL.features")

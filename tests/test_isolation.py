@@ -17,7 +17,7 @@ print(fc.correlate([1, 2, 3], [1, 10, 100]).tolist())
 NUMBA_CALL = CALL.replace("100]", "100], backend='numba'")
 ANSWER = "[210, 321, 32]"
 NO_NUMBA = "import sys; sys.modules['numba'] = None"
-NO_COMPILED_PART = "import sys; sys.modules['fastconv.backends._probe'] = None"
+NO_COMPILED_PART = "import sys; sys.modules['fastconv.backends.cython_backend._probe'] = None"
 SHOWN = "import fastconv as fc; fc.show_config()"
 AVAILABLE = "import fastconv as fc; print(*fc.available_backends())"
 BY_NAME = "import fastconv as fc; fc.correlate([1], [1], backend={!r})"

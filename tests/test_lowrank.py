@@ -9,7 +9,7 @@ import oracle
 import pytest
 
 import fastconv as fc
-from fastconv import lowrank
+from fastconv.problem import lowrank
 
 SHAPES = [(4, 4), (5, 9), (31, 4), (4, 5, 6), (4, 1, 7), (4, 2, 3, 4)]
 

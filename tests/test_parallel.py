@@ -14,7 +14,7 @@ import oracle
 import pytest
 
 import fastconv as fc
-from fastconv import parallel
+from fastconv.run import threads as parallel
 
 PATIENCE = 60  # seconds until a lock-up counts as one
 MANY = 8

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import fastconv as fc
 from fastconv.algorithms import depthwise, direct, gemm, pointwise, winograd
 from fastconv.backends import cython_backend
-from fastconv.pieces import ROWS, SCRATCH, cut, cut_layer
+from fastconv.plan.tiling import ROWS, SCRATCH, cut, cut_layer
 
 
 @st.composite

@@ -12,7 +12,9 @@ import pytest
 
 import fastconv as fc
 from benchmarks.cases import CASES, Case, LayerCase
-from fastconv import backends, boundary, planner
+from fastconv import backends
+from fastconv.problem import boundary
+from fastconv.plan import choose as planner
 
 IMAGE = (37, 41)
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import forget
 
 import fastconv as fc
-from fastconv import planner
+from fastconv.plan import choose as planner
 
 X = np.arange(30.0).reshape(5, 6)
 W = np.array([[1.0, 2.0], [3.0, 5.0]])

@@ -8,7 +8,7 @@ from pathlib import Path
 from conftest import BACKENDS, require
 from interpreter import printed
 
-from fastconv.boundary import TABLE
+from fastconv.problem.boundary import TABLE
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastconv as fc
-from fastconv import scratch
-from fastconv.work import Work
+from fastconv.run import workspace
+from fastconv.plan.work import Work
 
 
 @pytest.fixture(autouse=True, scope="module", params=["cython", "numba"])
@@ -424,16 +424,16 @@ def test_threads_share_a_recording(recorded):
 
 
 def test_memory_apart_leaves_the_threads_own_alone():
-    mark = scratch.mark()
+    mark = workspace.mark()
     try:
-        own = scratch.empty((scratch.SMALL,), np.dtype("u1"))
+        own = workspace.empty((workspace.SMALL,), np.dtype("u1"))
         own[...] = 7
-        with scratch.apart() as room:
-            small = scratch.empty((5,), np.dtype("u1"))
+        with workspace.apart() as room:
+            small = workspace.empty((5,), np.dtype("u1"))
             assert np.shares_memory(small, room)
             small[...] = 1
-        assert not np.shares_memory(scratch.empty((5,), np.dtype("u1")), room)
+        assert not np.shares_memory(workspace.empty((5,), np.dtype("u1")), room)
         assert (own == 7).all()
-        assert scratch.mark() > mark
+        assert workspace.mark() > mark
     finally:
-        scratch.release(mark)
+        workspace.release(mark)

@@ -10,7 +10,7 @@ from conftest import require
 from numpy.lib.stride_tricks import as_strided
 
 from fastconv import backends
-from fastconv.boundary import TABLE, runs
+from fastconv.problem.boundary import TABLE, runs
 
 SAMPLES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 SUMS = ["f4", "f8", "i8"]

@@ -8,7 +8,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv import lowrank
+from fastconv.problem import lowrank
 
 FLOATS = ["float16", "float32", "float64"]
 INTEGERS = ["bool", "uint8", "int16", "int32", "int64", "uint64"]

@@ -10,7 +10,7 @@ from conftest import require
 from test_backends import Framed, call, definition, whole
 
 from fastconv import backends
-from fastconv.boundary import runs
+from fastconv.problem.boundary import runs
 
 FLOATS = ["float32", "float64"]
 COMPILED = ["cython", "numba"]
@@ -54,7 +54,7 @@ def test_bits_of_rows_two_apart_do_not_depend_on_the_place(name, dtype, taps):
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_lines_of_every_length_and_number_of_channels(name, dtype, stride, dilation, taps):
-    kernel = backends.load(require(name)).contract_taps
+    kernel = backends.load(require(name)).depthwise
     for groups, width in product((1, 8, 19, 40), (1, 3, 7, 9, 16)):
         lines, cols = (
             (n - 1) * stride + (t - 1) * dilation + 1 for n, t in zip((3, width), taps, strict=True)
@@ -76,7 +76,7 @@ def test_lines_of_every_length_and_number_of_channels(name, dtype, stride, dilat
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_bits_of_lines_do_not_depend_on_their_length(name, dtype, stride, taps):
-    kernel = backends.load(require(name)).contract_taps
+    kernel = backends.load(require(name)).depthwise
     rng = np.random.default_rng(0)
     samples = rng.normal(size=(1, taps, 60, 40)).astype(dtype)
     weights, bias = rng.normal(size=(taps, taps, 40)).astype(dtype), np.ones((40, 1), dtype)

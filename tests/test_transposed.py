@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv import planner, scratch
+from fastconv.plan import choose as planner
+from fastconv.run import workspace
 
 CALLS = {1: fc.conv_transpose1d, 2: fc.conv_transpose2d, 3: fc.conv_transpose3d}
 CONVS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}

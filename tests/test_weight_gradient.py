@@ -11,7 +11,7 @@ import pytest
 from conftest import require
 
 import fastconv as fc
-from fastconv import depthwise_gradient, planner, weight_gradient
+from fastconv.plan import depthwise_gradient, choose as planner, weight_gradient
 
 CUTS = {
     "one task": {},

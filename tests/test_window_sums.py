@@ -1,4 +1,4 @@
-"""Every sentence of `backends/_protocol.py` about `window_sums`, asked of the backends directly.
+"""Every sentence of `backends/_protocol.py` about `box`, asked of the backends directly.
 
 It is `correlate` with equal weights, which `test_backends.py` holds to the definition.
 """
@@ -14,7 +14,8 @@ import pytest
 from interpreter import printed
 from test_backends import STEPS, Framed, definition, others_run_during, whole
 
-from fastconv import backends, dtypes
+from fastconv import backends
+from fastconv.problem import dtypes
 
 DTYPES = ["float32", "float64", "int64"]
 SIZES = [(1, 1), (2, 2), (3, 3), (4, 5), (7, 6), (1, 4), (5, 1), (8, 9), (1, 31), (31, 1), (15, 16)]
@@ -23,7 +24,7 @@ SIZES = [(1, 1), (2, 2), (3, 3), (4, 5), (7, 6), (1, 4), (5, 1), (8, 9), (1, 31)
 @pytest.fixture
 def kernel(backend):
     """The kernel of each backend in turn."""
-    return backends.load(backend).window_sums
+    return backends.load(backend).box
 
 
 def call(kernel, x, size, w=None, bias=None, relu=False, out=None):
@@ -117,8 +118,9 @@ def test_samples_that_repeat(dtype, kernel):
 FENCED = """
 import ctypes, mmap
 import numpy as np
-from fastconv import backends, dtypes
-kernel = backends.load({backend!r}).window_sums
+from fastconv import backends
+from fastconv.problem import dtypes
+kernel = backends.load({backend!r}).box
 libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
 
 def fenced(shape, dtype, end):
@@ -246,7 +248,7 @@ def test_two_threads_may_run_a_kernel_at_once(kernel):
 def test_numpy_calculates_in_python_integers():
     huge = np.array([[[2**100, -(2**90), 1, 5]]], dtype=object)
     out, w, bias = np.empty((1, 1, 2), object), np.array([[3]], object), np.array([[7]], object)
-    backends.load("numpy").window_sums(out, huge, w, bias, (3,), False)
+    backends.load("numpy").box(out, huge, w, bias, (3,), False)
     assert out.tolist() == [[[3 * (2**100 - 2**90 + 1) + 7, 3 * (6 - 2**90) + 7]]]
 
 

@@ -8,9 +8,9 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv import plan, planner
+from fastconv.plan import plan, choose as planner
 from fastconv.algorithms import winograd
-from fastconv.backends.points import TILES, WEIGHTS
+from fastconv.backends.geometry.winograd import TILES, WEIGHTS
 
 LAYERS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
 CASES = {

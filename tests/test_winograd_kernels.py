@@ -17,7 +17,7 @@ from test_backends import FENCED, Framed, others_run_during
 from tolerance import assert_close
 
 from fastconv import backends
-from fastconv.backends.points import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
+from fastconv.backends.geometry.winograd import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
 
 POINTS = list(TILES)
 CHANNELS = [16, 17, 20, 23, 24, 31, 32, 33, 40]

@@ -60,7 +60,7 @@ print(json.dumps([sys.implementation.name, *sys.version_info[:2], free_threaded]
 """
 WHEELS_ONLY = ("--only-binary", ":all:")
 SUITE = ("-m", "pytest", "-p", "tools.installed", "-p", "no:cacheprovider", "-n", "2", "-r", "")
-SUPPORTED = "from fastconv.backends._probe import supported; print(*supported())"
+SUPPORTED = "from fastconv.backends.cython_backend._probe import supported; print(*supported())"
 NUMPY = "import numpy; print(numpy.__version__)"
 
 
@@ -226,7 +226,7 @@ def audit_wheel(wheel: Path, compiled: set[str]) -> str:
         names = [PurePosixPath(name) for name in archive.namelist()]
     modules = {name.name.partition(".")[0] for name in names if name.suffix == ".so"}
     check(modules == compiled, f"{wheel.name} holds the compiled modules {modules}")
-    for wanted in ("fastconv/py.typed", "fastconv/backends/_probe.pyi"):
+    for wanted in ("fastconv/py.typed", "fastconv/backends/cython_backend/_probe.pyi"):
         check(PurePosixPath(wanted) in names, f"{wheel.name} holds no {wanted}")
     info = "-".join(wheel.name.split("-")[:2]) + ".dist-info"
     check(PurePosixPath(info, "licenses/LICENSE") in names, f"{wheel.name} holds no LICENSE")

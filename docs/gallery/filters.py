@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from skimage import data
 
-from fastconv import contact_sheet, filters
-from fastconv.contact_sheet import Cell, Look, shown
+from fastconv.cli import contact_sheet
+from fastconv import filters
+from fastconv.cli.contact_sheet import Cell, Look, shown
 
 WINDOW = (slice(10, 206), slice(118, 314))
 ON_COLORS: dict[str, tuple[str, dict[str, Any]]] = {

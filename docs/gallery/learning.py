@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from fastconv import contact_sheet, nn
-from fastconv.contact_sheet import NEGATIVE, PAGE, POSITIVE, ZERO, Cell
+from fastconv.cli import contact_sheet
+from fastconv import nn
+from fastconv.cli.contact_sheet import NEGATIVE, PAGE, POSITIVE, ZERO, Cell
 
 KERNELS, SHOWN, DIGITS, PIXEL, BETWEEN = 8, 4, 4, 12, 10
 TILE = 8 * PIXEL

@@ -40,9 +40,9 @@ from typing import Literal, NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends._protocol import Backend
-from ..problem import Problem, Walk
-from ..recorded import Piece
+from ..backends.protocol import Backend
+from ..problem.problem import Problem, Walk
+from ..plan.recorded import Piece
 
 __all__ = ["ORDER", "Algorithm", "InPlace", "Layout", "Prepared", "items", "load"]
 

@@ -14,10 +14,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates, scratch
-from ..backends._protocol import Backend
-from ..backends.window_nest import MOST_BYTES
-from ..problem import Problem, Walk
+from . import rates
+from ..run import workspace
+from ..backends.protocol import Backend
+from ..backends.geometry.box import MOST_BYTES
+from ..problem.problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs
 
 __all__ = [
@@ -110,8 +111,8 @@ def run(
     for axis in tapped[:-FUSED]:
         shape = list(x.shape)
         shape[axis - rank] = out.shape[axis - rank]
-        sums = scratch.empty_like(x, shape)
+        sums = workspace.empty_like(x, shape)
         window = tuple(k if i == axis else 1 for i, k in enumerate(size))
-        backend.window_sums(sums, x, weight, np.zeros_like(bias), window, False)
+        backend.box(sums, x, weight, np.zeros_like(bias), window, False)
         x, weight, size[axis] = sums, np.ones_like(weight), 1
-    backend.window_sums(out, x, weight, bias, tuple(size), relu)
+    backend.box(out, x, weight, bias, tuple(size), relu)

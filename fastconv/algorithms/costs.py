@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from .. import rates
-from ..backends._protocol import Rates
-from ..problem import Problem
+from . import rates
+from ..backends.protocol import Rates
+from ..problem.problem import Problem
 
 __all__ = ["WALKED", "contraction_seconds", "ends_with_rows", "row_passes", "seconds"]
 

@@ -11,9 +11,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates
-from ..backends._protocol import Backend
-from ..problem import Problem, Walk
+from . import rates
+from ..backends.protocol import Backend
+from ..problem.problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs, items
 
 __all__ = [
@@ -88,4 +88,4 @@ def run(
     relu: bool,
 ) -> None:
     """Sum one slab."""
-    backend.contract_taps(out, x, weights[0][:, 0], bias, *walk, relu)
+    backend.depthwise(out, x, weights[0][:, 0], bias, *walk, relu)

@@ -22,10 +22,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .. import rates, scratch
-from ..backends._protocol import Backend
-from ..backends.fourier import LENGTHS, order
-from ..problem import Problem, Walk
+from . import rates
+from ..run import workspace
+from ..backends.protocol import Backend
+from ..backends.geometry.fourier import LENGTHS, order
+from ..problem.problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs, items, pairs
 
 __all__ = [
@@ -257,25 +258,25 @@ def _filter(backend: Backend, outs: NDArray, xs: NDArray, spectra: NDArray) -> N
         spectra = spectra.reshape(*spectra.shape[:4], -1)
     else:
         spectra = np.broadcast_to(spectra[..., None], (*spectra.shape, xs.shape[-1]))
-    mark = scratch.mark()
+    mark = workspace.mark()
     samples = [_transformed(backend, x, others) for x in xs]
     room = _room(outs.shape[-1], others, outs.dtype) if others else None
     for out, factors in zip(outs, spectra, strict=True):
         sums = out if room is None else room
         for channel, (sample, factor) in enumerate(zip(samples, factors, strict=True)):
-            to = scratch.empty_like(sums, sums.shape) if channel else sums
+            to = workspace.empty_like(sums, sums.shape) if channel else sums
             backend.filter_columns(_flat(to), _flat(sample), factor)
             if channel:
                 sums += to  # of a signal they overlap themselves, which NumPy sees to
         if room is not None:
             _transform_back(backend, out, room)
-    scratch.release(mark)
+    workspace.release(mark)
 
 
 def _room(first: int, others: list[int], dtype: np.dtype) -> NDArray:
     """An array ``(planes, first, *others)``."""
     pad = PAD if len(others) == 1 else 0
-    return scratch.empty((2, first, *others[:-1], others[-1] + pad), dtype)[..., : others[-1]]
+    return workspace.empty((2, first, *others[:-1], others[-1] + pad), dtype)[..., : others[-1]]
 
 
 def _transformed(backend: Backend, x: NDArray, lengths: list[int]) -> NDArray:
@@ -292,14 +293,14 @@ def _transform_back(backend: Backend, out: NDArray, spectrum: NDArray) -> None:
     *lengths, _ = out.shape[1:]
     for rows in lengths[:0:-1]:
         n = spectrum.shape[-1]
-        rest = scratch.empty((2, rows, *spectrum.shape[1:-1]), out.dtype)
+        rest = workspace.empty((2, rows, *spectrum.shape[1:-1]), out.dtype)
         backend.transform(_flat(rest), spectrum.reshape(2, -1, n).swapaxes(1, 2), True)
         spectrum = rest
     columns = spectrum.reshape(2, -1, spectrum.shape[-1]).swapaxes(1, 2)
     if out.ndim == 3:
         backend.transform(out, columns, True)
     else:
-        flat = scratch.empty((2, out.shape[1], columns.shape[2]), out.dtype)
+        flat = workspace.empty((2, out.shape[1], columns.shape[2]), out.dtype)
         backend.transform(flat, columns, True)
         out[...] = flat.reshape(out.shape)
 

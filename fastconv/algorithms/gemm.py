@@ -15,10 +15,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates
-from ..backends._protocol import Backend
-from ..problem import Problem, Walk
-from ..recorded import Piece
+from . import rates
+from ..backends.protocol import Backend
+from ..problem.problem import Problem, Walk
+from ..plan.recorded import Piece
 from . import InPlace, Layout, Prepared, costs, items, pairs
 
 __all__ = [
@@ -139,4 +139,4 @@ def run(
     relu: bool,
 ) -> None:
     """Sum one slab."""
-    backend.contract_channels(out, x, weights[0], bias, walk.stride, walk.dilation, relu)
+    backend.gemm(out, x, weights[0], bias, walk.stride, walk.dilation, relu)

@@ -8,9 +8,9 @@ from math import gcd, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates
-from ..backends._protocol import Backend
-from ..problem import Problem, Walk
+from . import rates
+from ..backends.protocol import Backend
+from ..problem.problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs, gemm, items, pairs
 
 __all__ = [
@@ -88,7 +88,7 @@ def run(
     """Sum one slab."""
     rank = len(walk.stride)
     planes = _flat if _lie_as_one(out, rank) and _lie_as_one(x, rank) else _rows
-    backend.contract_planes(planes(out, rank), planes(x, rank), weights[0], bias, relu)
+    backend.pointwise(planes(out, rank), planes(x, rank), weights[0], bias, relu)
 
 
 def _lie_as_one(array: NDArray, rank: int) -> bool:

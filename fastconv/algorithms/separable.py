@@ -10,9 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import lowrank, rates, scratch
-from ..backends._protocol import Backend
-from ..problem import Problem, Walk
+from ..problem import lowrank
+from . import rates
+from ..run import workspace
+from ..backends.protocol import Backend
+from ..problem.problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs, items, pairs
 
 __all__ = [
@@ -147,7 +149,7 @@ def _room(x: NDArray, shape: list[int]) -> NDArray:
     each other from the nearest cache.
     """
     if x.strides[-1] != x.itemsize or shape[-1] == 1:
-        return scratch.empty_like(x, shape)
-    lines = -(-shape[-1] * x.itemsize // scratch.LINE) | 1
-    width = lines * scratch.LINE // x.itemsize
-    return scratch.empty((*shape[:-1], width), x.dtype)[..., : shape[-1]]
+        return workspace.empty_like(x, shape)
+    lines = -(-shape[-1] * x.itemsize // workspace.LINE) | 1
+    width = lines * workspace.LINE // x.itemsize
+    return workspace.empty((*shape[:-1], width), x.dtype)[..., : shape[-1]]

@@ -12,9 +12,9 @@ from math import isfinite, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates
-from ..backends._protocol import Backend
-from ..problem import Problem, Walk
+from . import rates
+from ..backends.protocol import Backend
+from ..problem.problem import Problem, Walk
 from . import InPlace, Layout, Prepared, costs, items
 
 __all__ = [

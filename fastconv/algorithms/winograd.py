@@ -27,11 +27,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rates, scratch
-from ..backends._protocol import Backend, Rates
-from ..backends.points import BLOCK, TILES
-from ..problem import Problem, Walk
-from ..recorded import Piece
+from . import rates
+from ..run import workspace
+from ..backends.protocol import Backend, Rates
+from ..backends.geometry.winograd import BLOCK, TILES
+from ..problem.problem import Problem, Walk
+from ..plan.recorded import Piece
 from . import InPlace, Layout, Prepared, costs, gemm, items
 
 __all__ = [
@@ -266,15 +267,15 @@ def run(
     outs, xs = (_in_planes(_batch(array, len(walk.stride)), 3, tiling.along) for array in (out, x))
     finite = True
     for band in _bands(outs.shape, xs.shape[2], tiling):
-        mark = scratch.mark()
+        mark = workspace.mark()
         parts = outs[band.outputs], xs[band.reads]
         finite &= _tiles(backend, *parts, band.images, at_points, bias, relu, tiling)
-        scratch.release(mark)
+        workspace.release(mark)
     if not finite:
-        plain = scratch.empty_like(out, out.shape)
+        plain = workspace.empty_like(out, out.shape)
         panels = gemm.Panels(kernels.reshape(kernels.shape[0], -1, *kernels.shape[3:]), backend)
         panels.fill(slice(0, panels.count), backend)
-        backend.contract_channels(plain, x, panels.packed, bias, walk.stride, walk.dilation, relu)
+        backend.gemm(plain, x, panels.packed, bias, walk.stride, walk.dilation, relu)
         np.copyto(out, plain, where=~np.isfinite(out))
 
 
@@ -404,7 +405,7 @@ def _multiply(
         return tiles.reshape(*shape, -1, tiles.shape[-1]).transpose(1, 0, 4, 2, 3)
 
     panels, points, planes, _, _, width = weights.shape
-    backend.contract_channels(
+    backend.gemm(
         by_channels(sums),
         by_channels(samples),
         weights.swapaxes(0, 1).reshape(points, panels, planes, 1, -1, width),
@@ -423,5 +424,5 @@ def _zeros(*shape: int) -> NDArray:
 def _room(shape: tuple[int, ...]) -> NDArray:
     """An array whose first axis is apart by some more than its others take."""
     each = prod(shape[1:])
-    rows = scratch.empty((shape[0], each + PAD), np.dtype(np.float32))
+    rows = workspace.empty((shape[0], each + PAD), np.dtype(np.float32))
     return rows[:, :each].reshape(shape)

@@ -7,10 +7,10 @@ from typing import Literal
 
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import validate
+from .. import lower
 from ..config import BackendName
-from ..plan import Plan
-from ..planner import make_plan
+from ..plan.plan import Plan
+from ..plan.choose import make_plan
 from .options import AlgorithmName, Boundary, PerAxis, Precision
 
 __all__ = ["conv1d", "conv2d", "conv3d", "plan_conv1d", "plan_conv2d", "plan_conv3d"]
@@ -67,9 +67,9 @@ algorithm, backend, threads
     >>> fc.conv1d(x, np.ones((1, 1, 3)), padding=1)
     array([[[1., 3., 6., 9., 7.]]])
     """
-    samples = validate.array(x, "conv1d: x")
+    samples = lower.array(x, "conv1d: x")
     plan = make_plan(
-        validate.convolution,
+        lower.convolution,
         ("conv1d", 1, samples.shape, samples.dtype),
         (w, bias),
         {
@@ -81,7 +81,7 @@ algorithm, backend, threads
             "layout": layout,
             "activation": activation,
             "precision": precision,
-            "out_dtype": validate.output_dtype(out, "conv1d: out"),
+            "out_dtype": lower.output_dtype(out, "conv1d: out"),
         },
         algorithm,
         backend,
@@ -140,12 +140,12 @@ backend, threads
     (1, 4, 6)
     """
     return make_plan(
-        validate.convolution,
+        lower.convolution,
         (
             "conv1d",
             1,
-            validate.shape(x_shape, "plan_conv1d: x_shape"),
-            validate.dtype_named(x_dtype, "plan_conv1d: x_dtype"),
+            lower.shape(x_shape, "plan_conv1d: x_shape"),
+            lower.dtype_named(x_dtype, "plan_conv1d: x_dtype"),
         ),
         (w, bias),
         {
@@ -248,9 +248,9 @@ def conv2d(
     >>> fc.conv2d(x, w, stride=2, padding="same", activation="relu").shape
     (1, 8, 16, 16)
     """
-    samples = validate.array(x, "conv2d: x")
+    samples = lower.array(x, "conv2d: x")
     plan = make_plan(
-        validate.convolution,
+        lower.convolution,
         ("conv2d", 2, samples.shape, samples.dtype),
         (w, bias),
         {
@@ -262,7 +262,7 @@ def conv2d(
             "layout": layout,
             "activation": activation,
             "precision": precision,
-            "out_dtype": validate.output_dtype(out, "conv2d: out"),
+            "out_dtype": lower.output_dtype(out, "conv2d: out"),
         },
         algorithm,
         backend,
@@ -321,12 +321,12 @@ backend, threads
     (1, 4, 6, 6)
     """
     return make_plan(
-        validate.convolution,
+        lower.convolution,
         (
             "conv2d",
             2,
-            validate.shape(x_shape, "plan_conv2d: x_shape"),
-            validate.dtype_named(x_dtype, "plan_conv2d: x_dtype"),
+            lower.shape(x_shape, "plan_conv2d: x_shape"),
+            lower.dtype_named(x_dtype, "plan_conv2d: x_dtype"),
         ),
         (w, bias),
         {
@@ -396,9 +396,9 @@ algorithm, backend, threads
     >>> fc.conv3d(np.ones((2, 4, 4, 4)), np.ones((1, 2, 3, 3, 3)))[0, 0, 0]
     array([54., 54.])
     """
-    samples = validate.array(x, "conv3d: x")
+    samples = lower.array(x, "conv3d: x")
     plan = make_plan(
-        validate.convolution,
+        lower.convolution,
         ("conv3d", 3, samples.shape, samples.dtype),
         (w, bias),
         {
@@ -410,7 +410,7 @@ algorithm, backend, threads
             "layout": layout,
             "activation": activation,
             "precision": precision,
-            "out_dtype": validate.output_dtype(out, "conv3d: out"),
+            "out_dtype": lower.output_dtype(out, "conv3d: out"),
         },
         algorithm,
         backend,
@@ -469,12 +469,12 @@ backend, threads
     (1, 4, 6, 6, 6)
     """
     return make_plan(
-        validate.convolution,
+        lower.convolution,
         (
             "conv3d",
             3,
-            validate.shape(x_shape, "plan_conv3d: x_shape"),
-            validate.dtype_named(x_dtype, "plan_conv3d: x_dtype"),
+            lower.shape(x_shape, "plan_conv3d: x_shape"),
+            lower.dtype_named(x_dtype, "plan_conv3d: x_dtype"),
         ),
         (w, bias),
         {

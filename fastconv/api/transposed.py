@@ -7,9 +7,9 @@ from typing import Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from .. import validate
+from .. import lower
 from ..config import BackendName
-from ..planner import make_transposed
+from ..plan.choose import make_transposed
 from .options import AlgorithmName, PerAxis, Precision
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
@@ -65,9 +65,9 @@ algorithm, backend, threads
     >>> fc.conv_transpose1d([[[1.0, 2.0]]], [[[1.0, 10.0, 100.0]]], stride=2)
     array([[[  1.,  10., 102.,  20., 200.]]])
     """
-    samples = validate.array(x, "conv_transpose1d: x")
+    samples = lower.array(x, "conv_transpose1d: x")
     transposed = make_transposed(
-        validate.transposition,
+        lower.transposition,
         ("conv_transpose1d", 1, samples.shape, samples.dtype),
         (w, bias),
         {
@@ -79,7 +79,7 @@ algorithm, backend, threads
             "layout": layout,
             "activation": activation,
             "precision": precision,
-            "out_dtype": validate.output_dtype(out, "conv_transpose1d: out"),
+            "out_dtype": lower.output_dtype(out, "conv_transpose1d: out"),
         },
         algorithm,
         backend,
@@ -170,9 +170,9 @@ def conv_transpose2d(
     >>> fc.conv_transpose2d(x, w, stride=2, padding=1).shape
     (1, 3, 32, 32)
     """
-    samples = validate.array(x, "conv_transpose2d: x")
+    samples = lower.array(x, "conv_transpose2d: x")
     transposed = make_transposed(
-        validate.transposition,
+        lower.transposition,
         ("conv_transpose2d", 2, samples.shape, samples.dtype),
         (w, bias),
         {
@@ -184,7 +184,7 @@ def conv_transpose2d(
             "layout": layout,
             "activation": activation,
             "precision": precision,
-            "out_dtype": validate.output_dtype(out, "conv_transpose2d: out"),
+            "out_dtype": lower.output_dtype(out, "conv_transpose2d: out"),
         },
         algorithm,
         backend,
@@ -242,9 +242,9 @@ algorithm, backend, threads
     >>> fc.conv_transpose3d(np.ones((1, 1, 1, 2)), np.ones((1, 1, 1, 1, 2)))
     array([[[[1., 2., 1.]]]])
     """
-    samples = validate.array(x, "conv_transpose3d: x")
+    samples = lower.array(x, "conv_transpose3d: x")
     transposed = make_transposed(
-        validate.transposition,
+        lower.transposition,
         ("conv_transpose3d", 3, samples.shape, samples.dtype),
         (w, bias),
         {
@@ -256,7 +256,7 @@ algorithm, backend, threads
             "layout": layout,
             "activation": activation,
             "precision": precision,
-            "out_dtype": validate.output_dtype(out, "conv_transpose3d: out"),
+            "out_dtype": lower.output_dtype(out, "conv_transpose3d: out"),
         },
         algorithm,
         backend,

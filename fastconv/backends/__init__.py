@@ -1,6 +1,6 @@
 """The backends by name, the fastest first.  A fourth one is a file and a word in ``ORDER``.
 
-What a backend promises is written in :mod:`fastconv.backends._protocol`.
+What a backend promises is written in :mod:`fastconv.backends.protocol`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import cast
 
-from ._protocol import Backend
+from .protocol import Backend
 
 __all__ = ["ORDER", "load", "unavailable"]
 

@@ -8,10 +8,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import config, dtypes, parallel, validate
+from .. import config, lower
+from ..problem import dtypes
+from ..run import threads as parallel
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
-from ..planner import make_plan
+from ..plan.choose import make_plan
 
 __all__ = ["Call", "blockwise", "precision"]
 
@@ -36,11 +38,11 @@ class Call:
         rank: int | None = None,
     ) -> None:
         self.name = name
-        self.image = validate.image(name, image, channel_axis, rank)
+        self.image = lower.image(name, image, channel_axis, rank)
         self.samples, self.axes = self.image.samples, self.image.axes
-        self.borders = validate.borders(boundary, len(self.axes), f"{name}: boundary")
+        self.borders = lower.borders(boundary, len(self.axes), f"{name}: boundary")
         if out is not None:
-            validate.receiver(name, self.samples, out, self.samples.shape)
+            lower.receiver(name, self.samples, out, self.samples.shape)
         self.out = out
         self.cval = cval
         self.algorithm = algorithm
@@ -73,7 +75,7 @@ class Call:
         """The image under a kernel, or under its factors, along ``axes`` (default: all)."""
         axes = self.axes if axes is None else axes
         plan = make_plan(
-            validate.correlation,
+            lower.correlation,
             (self.name, self.samples.shape, self.samples.dtype),
             (w,),
             {

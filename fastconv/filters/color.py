@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import dtypes, kernels, validate
+from ..problem import dtypes
+from .. import kernels, lower
 from ..api import conv2d
 from ..api.options import AlgorithmName
 from ..config import BackendName
@@ -60,11 +61,11 @@ def sepia(
     >>> fc.filters.sepia(np.full((1, 1, 3), 100, np.uint8))
     array([[[135, 120,  94]]], dtype=uint8)
     """
-    samples, channel = validate.rgb("sepia", image, channel_axis)
+    samples, channel = lower.rgb("sepia", image, channel_axis)
     if out is None:
         out = np.empty(samples.shape, samples.dtype)
     else:
-        validate.receiver("sepia", samples, out, samples.shape)
+        lower.receiver("sepia", samples, out, samples.shape)
     _mix("sepia", samples, out, channel, algorithm, backend, threads)
     return out
 
@@ -116,14 +117,14 @@ def grayscale(
     >>> fc.filters.grayscale(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8))
     array([[ 76, 150,  29]], dtype=uint8)
     """
-    samples, channel = validate.rgb("grayscale", image, channel_axis)
+    samples, channel = lower.rgb("grayscale", image, channel_axis)
     lengths = list(samples.shape)
     lengths[channel] -= 2
     shape = tuple(n for axis, n in enumerate(lengths) if axis != channel or n > 1)
     if out is None:
         out = np.empty(shape, samples.dtype)
     else:
-        validate.receiver("grayscale", samples, out, shape)
+        lower.receiver("grayscale", samples, out, shape)
     target = out if out.ndim == samples.ndim else np.expand_dims(out, channel)
     _mix("grayscale", samples, target, channel, algorithm, backend, threads)
     return out
@@ -199,12 +200,12 @@ def invert(
     >>> fc.filters.invert([0.0, 0.25, 1.0])
     array([1.  , 0.75, 0.  ])
     """
-    samples, _, channel = validate.image("invert", image, channel_axis)
-    validate.real_samples("invert", samples)
+    samples, _, channel = lower.image("invert", image, channel_axis)
+    lower.real_samples("invert", samples)
     if out is None:
         out = np.empty(samples.shape, samples.dtype)
     else:
-        validate.receiver("invert", samples, out, samples.shape)
+        lower.receiver("invert", samples, out, samples.shape)
     white = _white(np.asarray(image).dtype)
 
     def fill(target: NDArray, block: NDArray) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike, NDArray
 
-from .. import backends, config, kernels, validate
+from .. import backends, config, kernels, lower
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
 from . import factors
@@ -309,7 +309,7 @@ def _gradient(call: Call, axis: int | None) -> NDArray:
         return tuple(factors.SLOPE if other == along else smooth for other in call.axes)
 
     if axis is not None:
-        along = validate.derived_axis(call.name, axis, call.image)
+        along = lower.derived_axis(call.name, axis, call.image)
         return call.correlate(derivative(along), call.derived, out=call.out)
     return _magnitude(call, [derivative(along) for along in call.axes], " where axis is None")
 
@@ -318,7 +318,7 @@ def _magnitude(
     call: Call, operators: Sequence[NDArray | tuple[NDArray, ...]], where: str
 ) -> NDArray:
     """The root of the sum of the squares of what operators give."""
-    validate.real_samples(call.name, call.samples, where)
+    lower.real_samples(call.name, call.samples, where)
     slopes = [call.correlate(operator, call.sums) for operator in operators]
     lengths = backends.load(config.resolve_backend(call.backend)).lengths
 

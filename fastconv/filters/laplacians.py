@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import kernels, validate
+from .. import kernels, lower
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
 from . import factors
@@ -211,7 +211,7 @@ def difference_of_gaussians(
         backend,
         threads,
     )
-    sigmas = validate.reals(low_sigma, len(call.axes), f"{call.name}: low_sigma", least=0)
+    sigmas = lower.reals(low_sigma, len(call.axes), f"{call.name}: low_sigma", least=0)
     if high_sigma is None:
         high_sigma = [1.6 * sigma for sigma in sigmas]
     low = gaussian_factors(call, "low_sigma", sigmas, truncate=truncate)

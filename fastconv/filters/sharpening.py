@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike, NDArray
 
-from .. import kernels, validate
+from .. import kernels, lower
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
 from .call import Call
@@ -69,7 +69,7 @@ def sharpen(
     call = Call(
         "sharpen", image, boundary, cval, channel_axis, out, algorithm, backend, threads, rank=2
     )
-    share = validate.real(amount, "sharpen: amount")
+    share = lower.real(amount, "sharpen: amount")
     weights = kernels.get("sharpen")
     if share != 1:
         plain = kernels.get("identity", call.precision)
@@ -132,7 +132,7 @@ def unsharp_mask(
         "unsharp_mask", image, boundary, cval, channel_axis, out, algorithm, backend, threads
     )
     weights, axes, _ = gaussian_factors(call, "radius", radius)
-    share = validate.real(amount, "unsharp_mask: amount")
+    share = lower.real(amount, "unsharp_mask: amount")
     blurred = call.correlate(weights, call.sums, axes)
 
     def sharpened(blur: NDArray, plain: NDArray) -> NDArray:

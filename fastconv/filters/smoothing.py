@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import validate
+from .. import lower
 from ..api.options import AlgorithmName, Boundary, PerAxis
 from ..config import BackendName
 from . import factors
@@ -118,13 +118,13 @@ def gaussian_factors(
     ``argument`` is what the filter calls its standard deviation.
     """
     name, count = call.name, len(call.axes)
-    sigmas = validate.reals(sigma, count, f"{name}: {argument}", least=0)
-    orders = validate.per_axis(order, count, f"{name}: order", least=0)
-    reach = validate.real(truncate, f"{name}: truncate", least=0)
+    sigmas = lower.reals(sigma, count, f"{name}: {argument}", least=0)
+    orders = lower.per_axis(order, count, f"{name}: order", least=0)
+    reach = lower.real(truncate, f"{name}: truncate", least=0)
     if radius is None:
         radii = [int(reach * deviation + 0.5) for deviation in sigmas]
     else:
-        radii = validate.per_axis(radius, count, f"{name}: radius", least=0)
+        radii = lower.per_axis(radius, count, f"{name}: radius", least=0)
     blurred = [i for i, deviation in enumerate(sigmas) if deviation > 0]
     if not blurred:
         return (np.ones(1, call.precision),), call.axes[:1], False
@@ -179,7 +179,7 @@ def box(
     array([0., 3., 3., 3., 0.])
     """
     call = Call("box", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
-    sizes = validate.per_axis(size, len(call.axes), "box: size", least=1)
+    sizes = lower.per_axis(size, len(call.axes), "box: size", least=1)
     weights = tuple([factors.uniform(n, call.precision) for n in sizes])
     return call.correlate(weights, call.samples.dtype, out=out)
 
@@ -247,7 +247,7 @@ def motion_blur(
     call = Call(
         "motion_blur", image, boundary, cval, channel_axis, out, algorithm, backend, threads, rank=2
     )
-    points = validate.integer(length, "motion_blur: length", least=1)
-    direction = validate.real(angle, "motion_blur: angle")
+    points = lower.integer(length, "motion_blur: length", least=1)
+    direction = lower.real(angle, "motion_blur: angle")
     weights = factors.line(points, direction).astype(call.precision)
     return call.correlate(weights, call.samples.dtype, out=out)

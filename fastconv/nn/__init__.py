@@ -21,14 +21,7 @@ need.  There is no graph and no tracing: `Sequential` calls its layers, and walk
 True
 """
 
-from ..api import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
+from ..api import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from . import grad
 from .activations import relu, softmax
 from .layers import Conv2d, Flatten, Layer, Linear, MaxPool2d, Parameter, ReLU, Sequential

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import dtypes, validate
+from ..problem import dtypes
+from .. import lower
 
 __all__ = ["relu", "softmax"]
 
@@ -43,7 +44,7 @@ def relu(x: ArrayLike) -> NDArray:
     >>> nn.relu([-2.0, 0.0, 3.0])
     array([0., 0., 3.])
     """
-    numbers = validate.real_numbers(x, "relu: x")
+    numbers = lower.real_numbers(x, "relu: x")
     result: NDArray = np.maximum(numbers, numbers.dtype.type(0))
     return result
 
@@ -83,8 +84,8 @@ def softmax(x: ArrayLike, axis: int = -1) -> NDArray:
     >>> nn.softmax([1000.0, 1000.0, -1000.0])
     array([0.5, 0.5, 0. ])
     """
-    scores = validate.floats(x, "softmax: x")
-    along = validate.scored_axis(axis, scores.ndim, "softmax: axis")
+    scores = lower.floats(x, "softmax: x")
+    along = lower.scored_axis(axis, scores.ndim, "softmax: axis")
     wide = dtypes.widened(scores)
     with np.errstate(all="ignore"):
         powers: NDArray = np.exp(wide - wide.max(axis=along, keepdims=True, initial=-np.inf))

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import validate
+from .. import lower
 from ..api import conv2d
 from ..api.layers import Padding
 from ..api.options import PerAxis
@@ -42,7 +42,7 @@ class Parameter:
     """
 
     def __init__(self, value: NDArray) -> None:
-        self.value = validate.floats(value, "Parameter: value")
+        self.value = lower.floats(value, "Parameter: value")
         self.grad = np.zeros_like(self.value)
 
 
@@ -156,10 +156,10 @@ class Conv2d(Layer):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        inputs = validate.integer(in_channels, "Conv2d: in_channels", least=1)
-        outputs = validate.integer(out_channels, "Conv2d: out_channels", least=1)
-        size = validate.per_axis(kernel_size, 2, "Conv2d: kernel_size", least=1)
-        groups = validate.group_count("Conv2d", groups, inputs, outputs)
+        inputs = lower.integer(in_channels, "Conv2d: in_channels", least=1)
+        outputs = lower.integer(out_channels, "Conv2d: out_channels", least=1)
+        size = lower.per_axis(kernel_size, 2, "Conv2d: kernel_size", least=1)
+        groups = lower.group_count("Conv2d", groups, inputs, outputs)
         shape = (outputs, inputs // groups, *size)
         self.weight = _random("Conv2d", shape, rng, dtype)
         self.bias = _zeros("Conv2d", bias, self.weight)
@@ -169,14 +169,14 @@ class Conv2d(Layer):
         self._x: NDArray | None = None
 
     def __call__(self, x: ArrayLike) -> NDArray:
-        self._x = validate.floats(x, "Conv2d: x")
+        self._x = lower.floats(x, "Conv2d: x")
         bias = None if self.bias is None else self.bias.value
         return conv2d(self._x, self.weight.value, bias, *self._steps, layout=self._layout)
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        x = validate.called(self._x, "Conv2d")
+        x = lower.called(self._x, "Conv2d")
         weight, layout = self.weight, self._layout
-        grads = validate.floats(grad_output, "Conv2d.backward: grad_output")
+        grads = lower.floats(grad_output, "Conv2d.backward: grad_output")
         weight.grad = grad.conv2d_weight(x, weight.value.shape, grads, *self._steps, layout=layout)
         if self.bias is not None:
             self.bias.grad = grad.conv2d_bias(grads, layout=layout)
@@ -224,8 +224,8 @@ class Linear(Layer):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        inputs = validate.integer(in_features, "Linear: in_features", least=1)
-        outputs = validate.integer(out_features, "Linear: out_features", least=1)
+        inputs = lower.integer(in_features, "Linear: in_features", least=1)
+        outputs = lower.integer(out_features, "Linear: out_features", least=1)
         self.weight = _random("Linear", (outputs, inputs), rng, dtype)
         self.bias = _zeros("Linear", bias, self.weight)
         self.parameters = _present(self.weight, self.bias)
@@ -233,14 +233,14 @@ class Linear(Layer):
 
     def __call__(self, x: ArrayLike) -> NDArray:
         weight = self.weight.value
-        self._x = validate.features(x, weight.shape[1], "Linear: x")
+        self._x = lower.features(x, weight.shape[1], "Linear: x")
         result: NDArray = self._x @ weight.T
         return result if self.bias is None else result + self.bias.value
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        x, weight = validate.called(self._x, "Linear"), self.weight
+        x, weight = lower.called(self._x, "Linear"), self.weight
         shape = (len(x), len(weight.value))
-        grads = validate.gradient(grad_output, shape, "Linear.backward: grad_output")
+        grads = lower.gradient(grad_output, shape, "Linear.backward: grad_output")
         weight.grad = grads.T @ x
         if self.bias is not None:
             self.bias.grad = grads.sum(axis=0)
@@ -267,7 +267,7 @@ class ReLU(Layer):
         return self._y
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        return grad.relu(validate.called(self._y, "ReLU"), grad_output)
+        return grad.relu(lower.called(self._y, "ReLU"), grad_output)
 
 
 class MaxPool2d(Layer):
@@ -304,11 +304,11 @@ class MaxPool2d(Layer):
         self._x: NDArray | None = None
 
     def __call__(self, x: ArrayLike) -> NDArray:
-        self._x = validate.real_numbers(x, "MaxPool2d: x")
+        self._x = lower.real_numbers(x, "MaxPool2d: x")
         return max_pool2d(self._x, *self._windows, layout=self._layout)
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        x = validate.called(self._x, "MaxPool2d")
+        x = lower.called(self._x, "MaxPool2d")
         return grad.max_pool2d(x, grad_output, *self._windows, layout=self._layout)
 
 
@@ -327,14 +327,14 @@ class Flatten(Layer):
         self._shape: tuple[int, ...] | None = None
 
     def __call__(self, x: ArrayLike) -> NDArray:
-        samples = validate.batch(x, "Flatten: x")
+        samples = lower.batch(x, "Flatten: x")
         self._shape = samples.shape
         return samples.reshape(len(samples), prod(samples.shape[1:]))
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        shape = validate.called(self._shape, "Flatten")
+        shape = lower.called(self._shape, "Flatten")
         flat = (shape[0], prod(shape[1:]))
-        return validate.gradient(grad_output, flat, "Flatten.backward: grad_output").reshape(shape)
+        return lower.gradient(grad_output, flat, "Flatten.backward: grad_output").reshape(shape)
 
 
 class Sequential(Layer):
@@ -373,17 +373,17 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers: Layer) -> None:
-        self.layers = validate.instances(layers, Layer, "Sequential: layers")
+        self.layers = lower.instances(layers, Layer, "Sequential: layers")
         self.parameters = tuple(each for layer in layers for each in layer.parameters)
 
     def __call__(self, x: ArrayLike) -> NDArray:
-        result = validate.real_numbers(x, "Sequential: x")
+        result = lower.real_numbers(x, "Sequential: x")
         for layer in self.layers:
             result = layer(result)
         return result
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        result = validate.floats(grad_output, "Sequential.backward: grad_output")
+        result = lower.floats(grad_output, "Sequential.backward: grad_output")
         for layer in reversed(self.layers):
             result = layer.backward(result)
         return result
@@ -393,14 +393,14 @@ def _random(
     name: str, shape: Sequence[int], rng: np.random.Generator, dtype: DTypeLike
 ) -> Parameter:
     """Weights under which a ReLU's outputs have the variance of its inputs, on average."""
-    source = validate.generator(rng, f"{name}: rng")
-    wanted = validate.float_dtype(dtype, f"{name}: dtype")
+    source = lower.generator(rng, f"{name}: rng")
+    wanted = lower.float_dtype(dtype, f"{name}: dtype")
     weights = source.standard_normal(shape) * sqrt(2 / prod(shape[1:]))
     return Parameter(weights.astype(wanted))
 
 
 def _zeros(name: str, wanted: bool, weight: Parameter) -> Parameter | None:
-    if not validate.flag(wanted, f"{name}: bias"):
+    if not lower.flag(wanted, f"{name}: bias"):
         return None
     return Parameter(np.zeros(len(weight.value), weight.value.dtype))
 

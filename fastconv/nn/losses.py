@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import dtypes, validate
+from ..problem import dtypes
+from .. import lower
 
 __all__ = ["cross_entropy"]
 
@@ -46,7 +47,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
     >>> nn.cross_entropy([[0.0, 0.0], [1000.0, 0.0]], [1, 0])
     0.34657359027997264
     """
-    scores, classes = validate.class_scores("cross_entropy", logits, labels)
+    scores, classes = lower.class_scores("cross_entropy", logits, labels)
     wide = dtypes.widened(scores)
     with np.errstate(all="ignore"):
         wide = wide - wide.max(axis=1, keepdims=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .. import validate
+from .. import lower
 from .layers import Parameter
 
 __all__ = ["SGD"]
@@ -58,10 +58,10 @@ class SGD:
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
-        self.parameters = validate.instances(parameters, Parameter, "SGD: parameters")
-        self.lr = validate.real(lr, "SGD: lr", least=0)
-        self.momentum = validate.real(momentum, "SGD: momentum", least=0)
-        self.weight_decay = validate.real(weight_decay, "SGD: weight_decay", least=0)
+        self.parameters = lower.instances(parameters, Parameter, "SGD: parameters")
+        self.lr = lower.real(lr, "SGD: lr", least=0)
+        self.momentum = lower.real(momentum, "SGD: momentum", least=0)
+        self.weight_decay = lower.real(weight_decay, "SGD: weight_decay", least=0)
         self._velocities = [np.zeros_like(each.value) for each in self.parameters]
 
     def step(self) -> None:

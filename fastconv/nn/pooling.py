@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import dtypes, validate
+from ..problem import dtypes
+from .. import lower
 from ..api.options import PerAxis
 from . import windows
 
@@ -74,8 +75,8 @@ def max_pool2d(
     array([[[ 5,  7],
             [13, 15]]])
     """
-    samples = validate.real_numbers(x, "max_pool2d: x")
-    axes = validate.pooling(
+    samples = lower.real_numbers(x, "max_pool2d: x")
+    axes = lower.pooling(
         "max_pool2d", "x", samples.shape, kernel_size, stride, padding, dilation, ceil_mode, layout
     )
     for along, axis in axes.items():
@@ -133,11 +134,11 @@ def avg_pool2d(
     array([[[ 2.5,  4.5],
             [10.5, 12.5]]])
     """
-    samples = validate.floats(x, "avg_pool2d: x")
-    axes = validate.pooling(
+    samples = lower.floats(x, "avg_pool2d: x")
+    axes = lower.pooling(
         "avg_pool2d", "x", samples.shape, kernel_size, stride, padding, 1, ceil_mode, layout
     )
-    padded = validate.flag(count_include_pad, "avg_pool2d: count_include_pad")
+    padded = lower.flag(count_include_pad, "avg_pool2d: count_include_pad")
     means = dtypes.widened(samples)
     with np.errstate(all="ignore"):
         for along, axis in axes.items():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem import Axis
+from ..problem.problem import Axis
 from .masks import as_bits, mask
 
 __all__ = ["areas", "largest", "pooled_shape", "scatter", "scatter_to_first", "sums"]

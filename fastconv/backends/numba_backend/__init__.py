@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import numpy_backend
-from .._protocol import Rates, Recording
+from ..protocol import Rates, Recording
 from .entry import entry
 from .steps import now
 
@@ -22,10 +22,10 @@ __all__ = [
     "PIECE",
     "RATES",
     "STRIPS",
-    "contract_channels",
-    "contract_outputs",
-    "contract_planes",
-    "contract_taps",
+    "gemm",
+    "weight_gradient",
+    "pointwise",
+    "depthwise",
     "correlate",
     "correlate_sparse",
     "describe",
@@ -40,7 +40,7 @@ __all__ = [
     "transform",
     "unavailable",
     "warmup",
-    "window_sums",
+    "box",
     "winograd_outputs",
     "winograd_samples",
     "winograd_weights",
@@ -121,16 +121,16 @@ def register_tile(dtype: np.dtype) -> tuple[int, int]:
 
 correlate = now.correlate
 correlate_sparse = now.correlate_sparse
-contract_channels = now.contract_channels
-contract_outputs = now.contract_outputs
-contract_planes = now.contract_planes
-contract_taps = now.contract_taps
+gemm = now.gemm
+weight_gradient = now.weight_gradient
+pointwise = now.pointwise
+depthwise = now.depthwise
 extend = now.extend
 filter_columns = now.filter_columns
 finish = now.finish
 store = now.store
 transform = now.transform
-window_sums = now.window_sums
+box = now.box
 winograd_weights = now.winograd_weights
 winograd_samples = now.winograd_samples
 winograd_outputs = now.winograd_outputs

@@ -244,7 +244,7 @@ def slab(out, o, x, i, weight, bias, planes, nest, room, strip, relu):
                     out[to + c * col_out] = zero if relu and done < 0 else done
 
 
-def window_sums(out, x, w, bias, room, loops, planes, nest, strip, relu):
+def box(out, x, w, bias, room, loops, planes, nest, strip, relu):
     """Run the outer loops, and a slab inside the last one."""
     for number in range(count(loops)):
         o, i, j, b = offsets(loops, number)
@@ -259,4 +259,4 @@ def compiled(dtype: np.dtype) -> Callable[..., Any]:
     signature = types.void(
         room, operand, operand, operand, room, table, table, numbers, types.int64, types.boolean
     )
-    return compile_kept(window_sums, signature)
+    return compile_kept(box, signature)

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..window_nest import MOST_BYTES
+from ..geometry.box import MOST_BYTES
 from .box import along_row
 from .loops import count, offsets
 from .on_disk import array, compile_kept

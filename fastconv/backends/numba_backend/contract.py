@@ -15,7 +15,7 @@ from numba import from_dtype, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..contraction import BLOCK_TERMS
+from ..geometry.gemm import BLOCK_TERMS
 from .loops import count, offsets
 from .on_disk import array, compile_kept
 from .vectors import VECTOR_BYTES, Vectors, data, integer, loop

@@ -220,7 +220,7 @@ def _kind(rows, runs, numbers, lanes):  # type: ignore[no-untyped-def]
     return -1
 
 
-def contract_taps(out, x, w, bias, rows, runs, numbers, relu):  # type: ignore[no-untyped-def]
+def depthwise(out, x, w, bias, rows, runs, numbers, relu):  # type: ignore[no-untyped-def]
     """All lines, or all rows, some at a time, so that the samples of their taps stay near for all
     channels.
     """
@@ -257,4 +257,4 @@ def compiled(dtype: np.dtype) -> Callable[..., Any]:
         array(items, 1, readonly=False), operand, operand, operand, table, table, numbers,
         types.boolean,
     )  # fmt: skip
-    return compile_kept(contract_taps, signature)
+    return compile_kept(depthwise, signature)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from ... import scratch
+from ...run import workspace
 from . import headers, team
 from .entry import Entry
 from .native import CONSTANT, FAILED, caller, words_of
@@ -115,9 +115,9 @@ class Recording(Kernels):
         for array, dtype in zip(arrays, self._dtypes, strict=True):
             if type(array) is not np.ndarray or array.dtype != dtype:
                 return None
-        small, mark = self._size < scratch.SMALL, scratch.mark()
+        small, mark = self._size < workspace.SMALL, workspace.mark()
         try:  # what is small has no need of the stack, which takes a tenth of a short call to ask
-            memory = np.empty(self._size, BYTES) if small else scratch.empty((self._size,), BYTES)
+            memory = np.empty(self._size, BYTES) if small else workspace.empty((self._size,), BYTES)
             job = self._begin(memory, self._job, self._expected, *map(id, arrays), *self._absent)
             if not job:
                 return None
@@ -125,7 +125,7 @@ class Recording(Kernels):
                 return []
             outcomes = memory[: self._head].view(np.int64)[-self._pieces :].tolist()
         finally:
-            scratch.release(mark)
+            workspace.release(mark)
         if any(outcome & FAILED for outcome in outcomes):
             raise MemoryError
         return [number for number, outcome in enumerate(outcomes) if outcome]

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import scratch
-from .. import contraction, fourier, numpy_backend
-from ..loop_nest import LoopNest, flat, loop_nest
-from ..sparse_nest import sparse_nest
-from ..window_nest import window_nest
+from ...run import workspace
+from ..geometry import gemm as contraction, fourier
+from .. import numpy_backend
+from ..geometry.nest import LoopNest, flat, loop_nest
+from ..geometry.sparse import sparse_nest
+from ..geometry.box import window_nest
 from .entry import Entry, entry
 
 __all__ = ["Kernels", "now"]
@@ -83,7 +84,7 @@ class Kernels:
         operands = *map(self.start, starts), flat(bias)
         self.add(entry("driver", bias.dtype), operands, *nest, relu)
 
-    def window_sums(
+    def box(
         self,
         out: NDArray,
         x: NDArray,
@@ -93,16 +94,16 @@ class Kernels:
         relu: bool,
     ) -> None:
         nest, strip, items = window_nest(out, x, w, bias, size)
-        mark = scratch.mark()
+        mark = workspace.mark()
         try:
-            room = scratch.empty((items,), out.dtype)
+            room = workspace.empty((items,), out.dtype)
             operands = *map(self.start, (out, x)), flat(w), flat(bias), room
             code = entry("box_bytes") if out.dtype == np.uint8 else entry("box", out.dtype)
             self.add(code, operands, *nest, strip, relu)
         finally:
-            scratch.release(mark)
+            workspace.release(mark)
 
-    def contract_channels(
+    def gemm(
         self,
         out: NDArray,
         x: NDArray,
@@ -116,13 +117,13 @@ class Kernels:
         product = contraction.contraction(contraction.channels, arrays, stride, dilation)
         self._contract(arrays, product, relu)
 
-    def contract_planes(
+    def pointwise(
         self, out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool
     ) -> None:
         product = contraction.contraction(contraction.planes, (out, x, w, bias))
         self._contract((out, w, x, bias), product, relu)
 
-    def contract_outputs(
+    def weight_gradient(
         self,
         out: NDArray,
         x: NDArray,
@@ -134,7 +135,7 @@ class Kernels:
         product = contraction.contraction(contraction.outputs, arrays, stride, dilation)
         self._contract((*arrays, _zero(out.dtype)), product, False)
 
-    def contract_taps(
+    def depthwise(
         self,
         out: NDArray,
         x: NDArray,
@@ -205,13 +206,13 @@ class Kernels:
 
     def _fourier(self, arrays: tuple[NDArray, ...], n: int, forward: bool, inverse: bool) -> None:
         dtype = arrays[0].dtype
-        mark = scratch.mark()
+        mark = workspace.mark()
         try:
-            room = scratch.empty(*fourier.room(n, dtype))
+            room = workspace.empty(*fourier.room(n, dtype))
             twiddles = fourier.twiddles(n, dtype.name)
             self.add(entry("fft", dtype), (*arrays, twiddles, room), n, forward, inverse)
         finally:
-            scratch.release(mark)
+            workspace.release(mark)
 
     def finish(self, out: NDArray, bias: NDArray) -> bool:
         return self.add(entry("finishing", out.dtype), (out, bias))

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ..points import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
+from ..geometry.winograd import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
 from .on_disk import compile_kept
 from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
 

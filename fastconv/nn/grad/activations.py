@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ... import dtypes, validate
+from ...problem import dtypes
+from ... import lower
 from ..masks import as_bits, mask
 
 __all__ = ["relu", "softmax"]
@@ -37,8 +38,8 @@ def relu(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
     >>> nn.grad.relu([-2.0, 0.0, 3.0], [1.0, 1.0, 1.0])
     array([0., 0., 1.])
     """
-    numbers = validate.real_numbers(x, "grad.relu: x")
-    grads = validate.gradient(grad_output, numbers.shape, "grad.relu: grad_output")
+    numbers = lower.real_numbers(x, "grad.relu: x")
+    grads = lower.gradient(grad_output, numbers.shape, "grad.relu: grad_output")
     bits = as_bits(grads)
     result: NDArray = (bits & mask(~(numbers <= 0), bits.dtype)).view(grads.dtype)
     return result
@@ -76,9 +77,9 @@ def softmax(y: ArrayLike, grad_output: ArrayLike, axis: int = -1) -> NDArray:
     >>> nn.grad.softmax([0.5, 0.5], [1.0, 0.0])
     array([ 0.25, -0.25])
     """
-    shares = validate.floats(y, "grad.softmax: y")
-    along = validate.scored_axis(axis, shares.ndim, "grad.softmax: axis")
-    grads = validate.gradient(grad_output, shares.shape, "grad.softmax: grad_output")
+    shares = lower.floats(y, "grad.softmax: y")
+    along = lower.scored_axis(axis, shares.ndim, "grad.softmax: axis")
+    grads = lower.gradient(grad_output, shares.shape, "grad.softmax: grad_output")
     wide = dtypes.widened(shares)
     with np.errstate(all="ignore"):
         mean = np.sum(wide * grads, axis=along, keepdims=True)

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ... import dtypes, validate
+from ...problem import dtypes
+from ... import lower
 
 __all__ = ["conv1d_bias", "conv2d_bias", "conv3d_bias"]
 
@@ -119,7 +120,7 @@ def conv3d_bias(
 def _bias(
     name: str, rank: int, grad_output: ArrayLike, layout: object, out: NDArray | None
 ) -> NDArray:
-    gy = validate.array(grad_output, f"{name}: grad_output")
-    channel = validate.bias_gradient(name, rank, gy, layout, out)
+    gy = lower.array(grad_output, f"{name}: grad_output")
+    channel = lower.bias_gradient(name, rank, gy, layout, out)
     others = tuple(axis for axis in range(gy.ndim) if axis != channel)
     return dtypes.stored(gy.sum(others, np.result_type(gy, np.float64)), gy.dtype, out)

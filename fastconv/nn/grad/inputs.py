@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from ... import validate
+from ... import lower
 from ...api.layers import Padding
 from ...api.options import Boundary, PerAxis, Precision
 from ...config import BackendName
-from ...planner import make_transposed
+from ...plan.choose import make_transposed
 
 __all__ = ["conv1d_input", "conv2d_input", "conv3d_input"]
 
@@ -239,13 +239,13 @@ def _input(
     threads: int | None,
     **how: Any,
 ) -> NDArray:
-    gy = validate.array(grad_output, f"{name}: grad_output")
+    gy = lower.array(grad_output, f"{name}: grad_output")
     transposed = make_transposed(
-        validate.input_gradient,
-        (name, rank, validate.shape(input_size, f"{name}: input_size"), gy.shape, gy.dtype),
+        lower.input_gradient,
+        (name, rank, lower.shape(input_size, f"{name}: input_size"), gy.shape, gy.dtype),
         (weight,),
         {
-            "out_dtype": validate.output_dtype(out, f"{name}: out"),
+            "out_dtype": lower.output_dtype(out, f"{name}: out"),
             **how,
         },
         "auto",

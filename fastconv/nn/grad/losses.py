@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ... import validate
+from ... import lower
 from ..activations import softmax
 
 __all__ = ["cross_entropy"]
@@ -36,7 +36,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
     array([[ 0.25, -0.25],
            [ 0.  ,  0.  ]])
     """
-    scores, classes = validate.class_scores("grad.cross_entropy", logits, labels)
+    scores, classes = lower.class_scores("grad.cross_entropy", logits, labels)
     grads = softmax(scores)
     grads[np.arange(len(scores)), classes] -= 1
     grads /= len(scores)

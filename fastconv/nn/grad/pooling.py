@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ... import dtypes, validate
+from ...problem import dtypes
+from ... import lower
 from ...api.options import PerAxis
 from .. import windows
 
@@ -57,8 +58,8 @@ def max_pool2d(
     array([[[ 0., 10.,  0.],
             [ 0.,  0., 20.]]])
     """
-    samples = validate.real_numbers(x, "grad.max_pool2d: x")
-    axes = validate.pooling(
+    samples = lower.real_numbers(x, "grad.max_pool2d: x")
+    axes = lower.pooling(
         "grad.max_pool2d",
         "x",
         samples.shape,
@@ -70,7 +71,7 @@ def max_pool2d(
         layout,
     )
     pooled = windows.pooled_shape(samples.shape, axes)
-    grads = validate.gradient(grad_output, pooled, "grad.max_pool2d: grad_output")
+    grads = lower.gradient(grad_output, pooled, "grad.max_pool2d: grad_output")
     (height, rows), (width, columns) = axes.items()
     in_rows = windows.largest(samples, width, columns)
     peaks = windows.largest(in_rows, height, rows)
@@ -118,8 +119,8 @@ def avg_pool2d(
     array([[[1., 3., 2.],
             [1., 3., 2.]]])
     """
-    shape = validate.shape(input_size, "grad.avg_pool2d: input_size")
-    axes = validate.pooling(
+    shape = lower.shape(input_size, "grad.avg_pool2d: input_size")
+    axes = lower.pooling(
         "grad.avg_pool2d",
         "input_size",
         shape,
@@ -130,9 +131,9 @@ def avg_pool2d(
         ceil_mode,
         layout,
     )
-    padded = validate.flag(count_include_pad, "grad.avg_pool2d: count_include_pad")
+    padded = lower.flag(count_include_pad, "grad.avg_pool2d: count_include_pad")
     pooled = windows.pooled_shape(shape, axes)
-    grads = validate.gradient(grad_output, pooled, "grad.avg_pool2d: grad_output")
+    grads = lower.gradient(grad_output, pooled, "grad.avg_pool2d: grad_output")
     with np.errstate(all="ignore"):
         shares = dtypes.widened(grads)
         shares = shares / windows.areas(axes, len(shape), padded, shares.dtype)

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from ... import dtypes, validate
+from ...problem import dtypes
+from ... import lower
 from ...api.layers import Padding
 from ...api.options import Boundary, PerAxis
 from ...config import BackendName
-from ...planner import make_weight_gradient
+from ...plan.choose import make_weight_gradient
 
 __all__ = ["conv1d_weight", "conv2d_weight", "conv3d_weight"]
 
@@ -229,14 +230,14 @@ def _weight(
     threads: int | None,
     **how: Any,
 ) -> NDArray:
-    samples = validate.array(x, f"{name}: input")
-    gy = validate.array(grad_output, f"{name}: grad_output")
-    shape = validate.shape(weight_size, f"{name}: weight_size")
+    samples = lower.array(x, f"{name}: input")
+    gy = lower.array(grad_output, f"{name}: grad_output")
+    shape = lower.shape(weight_size, f"{name}: weight_size")
     gradient = make_weight_gradient(
-        validate.weight_gradient,
+        lower.weight_gradient,
         (name, rank, samples.shape, samples.dtype, shape, gy.shape, gy.dtype),
         {
-            "out_dtype": validate.output_dtype(out, f"{name}: out"),
+            "out_dtype": lower.output_dtype(out, f"{name}: out"),
             **how,
         },
         backend,
@@ -244,5 +245,5 @@ def _weight(
     )
     problem = gradient.problem
     if out is not None:
-        validate.check_receiver(f"{name}: out", "input", samples, out, shape, problem.complex)
+        lower.check_receiver(f"{name}: out", "input", samples, out, shape, problem.complex)
     return dtypes.stored(gradient(samples, gy), problem.dtype, out)

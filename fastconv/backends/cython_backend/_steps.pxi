@@ -1,0 +1,294 @@
+"""Steps: calls of kernels that know everything but where their operands are.
+
+A call makes its step and runs it.
+"""
+
+from numpy import dtype, zeros
+
+from ...run import workspace
+from ..geometry import fourier
+
+cdef enum:
+    COPY
+    NEST
+    WINDOWS
+    PRODUCT
+    WEIGHTS
+    SAMPLES
+    OUTPUTS
+    FOURIER
+    FINISH
+
+ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
+    walk_t walk
+    nest_t tile
+    windows_t windows
+    contract_t product
+    panels_t panels
+    planes_t planes_and_tiles
+    fourier_t fourier
+    sums_t sums
+
+ctypedef struct step_t:
+    int kernel
+    char kind
+    extents_t extents
+    const int64_t *planes
+    const void *twiddles
+    const int64_t *loops
+    Py_ssize_t n_loops
+
+
+BYTES = dtype("u1")
+ZEROS = {dtype(kind): zeros(1, kind) for kind in ("f4", "f8")}
+"""What sums start from that have no bias."""
+
+
+cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
+    """Run a step whose operands begin at some places, and return whether its results count."""
+    if s.kernel == COPY:
+        walk(&s.extents.walk, 0, at[0], at[1])
+    elif s.kernel == WEIGHTS:
+        run_weights(<float *> at[0], <const float *> at[1], &s.extents.panels)
+    elif s.kernel == SAMPLES:
+        run_samples(<float *> at[0], <const float *> at[1], &s.extents.planes_and_tiles)
+    elif s.kernel == OUTPUTS:
+        return run_outputs(
+            <float *> at[0], <const float *> at[1], <const float *> at[2],
+            &s.extents.planes_and_tiles,
+        )
+    elif s.kernel == FOURIER and s.kind == b"f":
+        fft_fourier_float32(
+            &s.extents.fourier, <float *> at[0], <const float *> at[1], <const float *> at[2],
+            <const float *> s.twiddles, <float *> at[3],
+        )
+    elif s.kernel == FOURIER:
+        fft_fourier_float64(
+            &s.extents.fourier, <double *> at[0], <const double *> at[1], <const double *> at[2],
+            <const double *> s.twiddles, <double *> at[3],
+        )
+    elif s.kernel == FINISH and s.kind == b"f":
+        return run_finish(<float *> at[0], <const float *> at[1], &s.extents.sums)
+    elif s.kernel == FINISH:
+        return run_finish(<double *> at[0], <const double *> at[1], &s.extents.sums)
+    elif s.kernel == NEST:
+        if s.kind == b"f":
+            run_loops(
+                <float *> at[0], <const float *> at[1], <const float *> at[2],
+                <const float *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
+            )
+        elif s.kind == b"d":
+            run_loops(
+                <double *> at[0], <const double *> at[1], <const double *> at[2],
+                <const double *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
+            )
+        else:
+            run_loops(
+                <int64_t *> at[0], <const int64_t *> at[1], <const int64_t *> at[2],
+                <const int64_t *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
+            )
+    elif s.kernel == WINDOWS:
+        if s.kind == b"f":
+            run_windows(
+                <float *> at[0], <const float *> at[1], <const float *> at[2],
+                <const float *> at[3], <float *> at[4], s.loops, s.n_loops, s.planes,
+                &s.extents.windows,
+            )
+        elif s.kind == b"d":
+            run_windows(
+                <double *> at[0], <const double *> at[1], <const double *> at[2],
+                <const double *> at[3], <double *> at[4], s.loops, s.n_loops, s.planes,
+                &s.extents.windows,
+            )
+        elif s.kind == b"B":
+            run_byte_windows(
+                <uint8_t *> at[0], <const uint8_t *> at[1], <const float *> at[2],
+                <const float *> at[3], at[4], s.loops, s.n_loops, s.planes, &s.extents.windows,
+            )
+        else:
+            run_windows(
+                <int64_t *> at[0], <const int64_t *> at[1], <const int64_t *> at[2],
+                <const int64_t *> at[3], <int64_t *> at[4], s.loops, s.n_loops, s.planes,
+                &s.extents.windows,
+            )
+    elif s.kind == b"f":
+        run_products(
+            <float *> at[0], <const float *> at[1], <const float *> at[2],
+            <const float *> at[3], s.loops, s.n_loops, &s.extents.product,
+        )
+    else:
+        run_products(
+            <double *> at[0], <const double *> at[1], <const double *> at[2],
+            <const double *> at[3], s.loops, s.n_loops, &s.extents.product,
+        )
+    return True
+
+
+cdef class Kernels:
+    """Kernels by the names of `_protocol.py`, which run when they are called."""
+
+    cdef int add(self, Operands operands, const step_t *step, kept) except -1:
+        """Take a step, and what it points into, and return whether its results count."""
+        cdef char *at[MOST_OPERANDS]
+        cdef bint counts
+        cdef int i
+        for i in range(operands.count):
+            at[i] = <char *> operands.arrays[i].buf
+        with nogil:
+            counts = run_step(step, at)
+        return counts
+
+    def correlate(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
+        cdef Operands operands = Operands(out, x, w, bias)
+        key = operands.geometry(), letter(operands.arrays), stride, dilation
+        nest = nest_of(key, loop_nest, (out, x, w, bias, stride, dilation))
+        self.sum(operands, nest, relu)
+
+    def correlate_sparse(self, out, x, w, places, bias, tuple stride, tuple dilation, bint relu):
+        cdef Operands operands = Operands(out, x, w, bias)
+        key = operands.geometry(), letter(operands.arrays), stride, dilation, places.tobytes()
+        nest = nest_of(key, sparse_nest, (out, x, w, places, bias, stride, dilation))
+        self.sum(operands, nest, relu)
+
+    cdef int sum(self, Operands operands, Nest nest, bint relu) except -1:
+        """Take the sums of a nest."""
+        cdef step_t step
+        step.kernel = NEST
+        step.kind = letter(operands.arrays)
+        step.loops = &nest.loops[0, 0]
+        step.n_loops = nest.loops.shape[0]
+        step.planes = &nest.planes[0, 0]
+        step.extents.tile = nest.tile
+        step.extents.tile.relu = relu
+        return self.add(operands, &step, nest)
+
+    def box(self, out, x, w, bias, tuple size, bint relu):
+        cdef Operands operands
+        cdef Nest nest
+        cdef step_t step
+        found = window_nest(out, x, w, bias, size)
+        nest = Nest(*found.nest)
+        mark = workspace.mark()
+        try:
+            operands = Operands(out, x, w, bias, workspace.empty((found.room,), out.dtype))
+            step.kernel = WINDOWS
+            step.kind = letter(operands.arrays)
+            step.loops = &nest.loops[0, 0]
+            step.n_loops = nest.loops.shape[0]
+            step.planes = &nest.planes[0, 0]
+            step.extents.windows.tile = nest.tile
+            step.extents.windows.tile.relu = relu
+            step.extents.windows.strip = found.strip
+            self.add(operands, &step, nest)
+        finally:
+            workspace.release(mark)
+
+    def gemm(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
+        arrays = out, x, w, bias
+        extra = stride, dilation
+        self.contract(contraction.channels, arrays, extra, Operands(out, x, w, bias), relu)
+
+    def depthwise(
+        self, out, x, w, bias, tuple stride, tuple dilation, tuple before, bint relu
+    ):
+        arrays = out, x, w, bias
+        extra = stride, dilation, before
+        self.contract(contraction.taps, arrays, extra, Operands(out, x, w, bias), relu)
+
+    def pointwise(self, out, x, w, bias, bint relu):
+        arrays = out, x, w, bias
+        self.contract(contraction.planes, arrays, (), Operands(out, w, x, bias), relu)
+
+    def weight_gradient(self, out, x, gradient, tuple stride, tuple dilation):
+        arrays = out, x, gradient
+        extra = stride, dilation
+        operands = Operands(*arrays, ZEROS[out.dtype])
+        self.contract(contraction.outputs, arrays, extra, operands, False)
+
+    cdef int contract(
+        self, build, tuple arrays, tuple extra, Operands operands, bint relu
+    ) except -1:
+        """Take a product of rows and columns."""
+        cdef Contraction found = product_of(operands, build, arrays, extra)
+        cdef step_t step
+        step.kernel = PRODUCT
+        step.kind = letter(operands.arrays)
+        step.loops = &found.loops[0, 0]
+        step.n_loops = found.loops.shape[0]
+        step.extents.product = found.product
+        step.extents.product.relu = relu
+        return self.add(operands, &step, found)
+
+    def copy_items(self, to, source, tuple runs, constant):
+        """Copy all items, and say whether these dtypes can be done."""
+        cdef Operands operands = Operands(to, source)
+        cdef row_axis_t axes[MOST_AXES]
+        cdef step_t step
+        step.kernel = COPY
+        if not lay_out(
+            &step.extents.walk, axes, &operands.arrays[0], &operands.arrays[1], runs, constant
+        ):
+            return False
+        self.add(operands, &step, runs)
+        return True
+
+    def winograd_weights(self, values, w):
+        cdef Operands operands = Operands(values, w)
+        cdef step_t step
+        step.kernel = WEIGHTS
+        step.extents.panels = panels_of(&operands.arrays[0], &operands.arrays[1])
+        self.add(operands, &step, None)
+
+    def winograd_samples(self, tiles, x):
+        cdef Operands operands = Operands(tiles, x)
+        cdef step_t step
+        step.kernel = SAMPLES
+        step.extents.planes_and_tiles = planes_of(&operands.arrays[1], &operands.arrays[0])
+        self.add(operands, &step, None)
+
+    def winograd_outputs(self, out, tiles, bias, bint relu):
+        cdef Operands operands = Operands(out, tiles, bias)
+        cdef step_t step
+        step.kernel = OUTPUTS
+        step.extents.planes_and_tiles = planes_of(&operands.arrays[0], &operands.arrays[1])
+        step.extents.planes_and_tiles.bias_group = operands.arrays[2].strides[0] // sizeof(float)
+        step.extents.planes_and_tiles.relu = relu
+        return self.add(operands, &step, None) != 0
+
+    def transform(self, out, x, bint inverse):
+        n = x.shape[1] if inverse else out.shape[1]
+        self.transform_columns(out, x, x, n, not inverse, inverse)
+
+    def filter_columns(self, out, x, spectrum):
+        self.transform_columns(out, x, spectrum, spectrum.shape[1], True, True)
+
+    cdef int transform_columns(
+        self, out, x, spectrum, Py_ssize_t n, bint forward, bint inverse
+    ) except -1:
+        """Transform, and where both ways are asked for, multiply by the spectrum between them."""
+        cdef Operands operands
+        cdef step_t step
+        cdef const unsigned char[::1] twiddles = fourier.twiddles(n, out.dtype.name).view(BYTES)
+        mark = workspace.mark()
+        try:
+            operands = Operands(out, x, spectrum, workspace.empty(*fourier.room(n, out.dtype)))
+            step.kernel = FOURIER
+            step.kind = letter(operands.arrays)
+            step.extents.fourier = fourier_of(
+                &operands.arrays[0], &operands.arrays[1], &operands.arrays[2], n, forward, inverse
+            )
+            step.twiddles = &twiddles[0]
+            return self.add(operands, &step, twiddles)
+        finally:
+            workspace.release(mark)
+
+    def finish(self, out, bias):
+        cdef Operands operands = Operands(out, bias)
+        cdef step_t step
+        step.kernel = FINISH
+        step.kind = letter(operands.arrays)
+        step.extents.sums = sums_of(&operands.arrays[0], &operands.arrays[1])
+        return self.add(operands, &step, None) != 0
+
+
+now = Kernels()

@@ -1,0 +1,72 @@
+"""What compiled kernels run over to sum windows: the loops of a slab, and room for a strip."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+from .nest import LoopNest, make_nest
+
+__all__ = ["MOST_BYTES", "WindowNest", "window_nest"]
+
+STRIP = 512
+"""Columns of a strip, at least: 60 rows of them fit a cache.  For bytes there are more."""
+MOST_BYTES = 257
+"""Bytes whose sum is below 2**16."""
+BYTES = 12
+"""Of sums of bytes, for each column."""
+BEYOND = 4
+"""Columns of a strip for each that its windows reach beyond it."""
+
+
+class WindowNest(NamedTuple):
+    """The loops as `loop_nest.py` says them, but that columns keep their taps, columns apart."""
+
+    nest: LoopNest
+    strip: int
+    """Columns that are summed at a time."""
+    room: int
+    """Items of as many rows of a strip as a window has, and five more; for bytes, of some."""
+
+
+def window_nest(
+    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...]
+) -> WindowNest:
+    """The loops of a slab whose windows are of a size; equal slabs share them."""
+    item = out.itemsize
+    weights = (tuple([step // a.itemsize * item for step in a.strides]) for a in (w, bias))
+    return _window_nest(out.shape, out.strides, x.strides, *weights, size, item)
+
+
+@lru_cache(maxsize=1024)
+def _window_nest(
+    out_shape: tuple[int, ...],
+    out_strides: tuple[int, ...],
+    x_strides: tuple[int, ...],
+    w_strides: tuple[int, ...],
+    bias_strides: tuple[int, ...],
+    size: tuple[int, ...],
+    itemsize: int,
+) -> WindowNest:
+    ones, same = (1,) * len(size), (0,) * (1 + len(size))
+    nest = make_nest(
+        out_shape,
+        (1, *size),
+        out_strides,
+        x_strides,
+        (*w_strides, *same),
+        bias_strides,
+        ones,
+        ones,
+        itemsize,
+        windows=True,
+    )
+    tile = nest.tile.copy()
+    kh, columns, col_x, kw, tap_x = (int(tile[i]) for i in (3, 6, 8, 9, 10))
+    tap = tile[10] = tap_x // col_x if kw > 1 and col_x else 1
+    beyond = (kw - 1) * tap
+    strip = min(columns, max(STRIP * max(4 // itemsize, 1), BEYOND * beyond))
+    rows = kh + 5 if itemsize > 1 else BYTES
+    return WindowNest(nest._replace(tile=tile), strip, rows * (strip + beyond))

@@ -1,0 +1,261 @@
+"""What ``conv_transpose*d`` ask: the adjoint of a convolution.
+
+A convolution reads sample ``o * stride + t * dilation - before`` for output ``o`` under tap ``t``.
+Its adjoint adds to that sample, instead: ``x`` has the convolution's outputs, and the result its
+samples.  Samples whose coordinates leave the same rest when divided by the stride, a *phase*, are
+reached by the same taps, so that each phase is an ordinary convolution of ``x``, with the taps in
+reverse, ``stride`` 1 and zeros as a border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import gcd, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..problem import dtypes
+from ..problem.problem import Axis, Problem
+from .arguments import array, brief, check_dtype, integer, one_of, per_axis, refuse
+from ..problem.form import form
+from .layers import ACTIVATIONS, PRECISIONS, bias_of, padding_of, places
+from .question import LONGEST, Question, numbers, walk
+
+__all__ = [
+    "Adjoint",
+    "Result",
+    "Strip",
+    "Transposition",
+    "transposed",
+    "transposition",
+]
+
+WEIGHTS = {
+    1: "(C, K // groups, k)",
+    2: "(C, K // groups, kh, kw)",
+    3: "(C, K // groups, kd, kh, kw)",
+}
+
+
+class Result(NamedTuple):
+    """What the phases fill."""
+
+    name: str
+    """The call that asked, for messages."""
+    source: str
+    """What it calls ``x``."""
+    shape: tuple[int, ...]
+    channel: int
+    """The axis of channels, in ``x`` and in the result."""
+    dtype: np.dtype
+    sums: np.dtype
+    """Of the sums: another one where strips are added to them."""
+    complex: bool
+    rest: NDArray | None
+    """What each channel holds where no tap reaches; None where there is no such place."""
+
+
+class Phase(NamedTuple):
+    """Some samples of the result, and the convolution that makes them."""
+
+    out: tuple[slice, ...]
+    question: Question
+
+
+class Strip(NamedTuple):
+    """Samples beyond an edge, which are added to those that they were taken from."""
+
+    transposition: Transposition
+    runs: tuple[NDArray[np.int64], ...]
+    """Where that is, along each filtered axis."""
+
+
+class Transposition(NamedTuple):
+    """The adjoint of a convolution, checked, as the convolutions that it is made of."""
+
+    result: Result
+    phases: tuple[Phase, ...]
+    strips: tuple[Strip, ...]
+
+
+class Adjoint(NamedTuple):
+    """What all phases and strips share."""
+
+    w: NDArray
+    """``(groups, channels out, channels in, *taps)``."""
+    bias: NDArray | None
+    """``(groups, channels out)``."""
+    channel: int
+    filtered: tuple[int, ...]
+    fields: dict[str, Any]
+    """Of every phase's problem."""
+
+
+def transposition(
+    name: str,
+    rank: int,
+    x_shape: tuple[int, ...],
+    x_dtype: np.dtype,
+    w: ArrayLike,
+    bias: ArrayLike | None,
+    *,
+    stride: object,
+    padding: object,
+    output_padding: object,
+    groups: object,
+    dilation: object,
+    layout: object,
+    activation: object,
+    precision: object,
+    out_dtype: np.dtype | None,
+) -> Transposition:
+    """The transposed convolution that a layer asks for."""
+    check_dtype(x_dtype, f"{name}: x")
+    weights = array(w, f"{name}: w")
+    lead, channel, filtered = places(f"{name}: x", rank, x_shape, layout, f"{name}: layout")
+    if weights.ndim != rank + 2 or 0 in weights.shape:
+        refuse(ValueError, f"{name}: w", f"shape {weights.shape}", WEIGHTS[rank])
+    one_of(activation, f"{name}: activation", ACTIVATIONS)
+    one_of(precision, f"{name}: precision", PRECISIONS)
+    count = integer(groups, f"{name}: groups", least=1)
+    in_channels, out_channels = x_shape[channel], weights.shape[1] * count
+    if in_channels % count:
+        raise ValueError(f"{name}: groups={count} must divide the {in_channels} channels of x")
+    if weights.shape[0] != in_channels:
+        raise ValueError(
+            f"{name}: w has {weights.shape[0]} input channels, x has {in_channels} channels"
+        )
+    offset = None
+    if bias is not None:
+        offset = bias_of(name, bias, out_channels).reshape(count, -1)
+    kernel = weights.reshape(count, -1, *weights.shape[1:]).swapaxes(1, 2)
+    where = (lead, channel, filtered)
+    shared = adjoint(
+        name, x_shape, x_dtype, where, kernel, offset, activation, precision, out_dtype
+    )
+    if shared.fields["complex"] and activation is not None:
+        refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
+    strides = per_axis(stride, rank, f"{name}: stride", least=1)
+    dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
+    extra = per_axis(output_padding, rank, f"{name}: output_padding", least=0)
+    if isinstance(padding, str):
+        refuse(TypeError, f"{name}: padding", brief(padding), "numbers, or pairs of them")
+    sizes = [x_shape[axis] for axis in filtered]
+    pads = padding_of(f"{name}: padding", padding, sizes, sizes, strides)
+    axes = []
+    for i, (n, (before, after)) in enumerate(zip(sizes, pads, strict=True)):
+        if extra[i] >= max(strides[i], dilations[i]):
+            allowed = f"less than stride {strides[i]} or dilation {dilations[i]}"
+            refuse(ValueError, f"{name}: output_padding", brief(output_padding), allowed)
+        taps = weights.shape[2 + i]
+        size = (n - 1) * strides[i] + (taps - 1) * dilations[i] + 1 + extra[i] - before - after
+        if n == 0 or not 0 < size <= LONGEST:
+            raise ValueError(
+                f"{name}: the result would have {size} samples along axis {filtered[i]}, "
+                f"for x has {n} and padding takes away {before + after}"
+            )
+        axes.append(Axis(size, taps, strides[i], dilations[i], before, n, "constant"))
+    return transposed(shared, tuple(axes))
+
+
+def adjoint(
+    name: str,
+    x_shape: tuple[int, ...],
+    x_dtype: np.dtype,
+    where: tuple[int, int, tuple[int, ...]],
+    w: NDArray,
+    bias: NDArray | None,
+    activation: object,
+    precision: object,
+    out_dtype: np.dtype | None,
+) -> Adjoint:
+    """What phases share, from checked arguments; ``where`` is what `places` said of ``x``."""
+    lead, channel, filtered = where
+    groups, out_channels, in_channels = w.shape[:3]
+    whole = w.dtype.kind in "biu"  # only then do values matter, and a copy is needed to see them
+    rows = w.reshape(groups * out_channels, -1) if whole else w
+    fields = {
+        "name": name,
+        "x_shape": x_shape,
+        "x_dtype": x_dtype,
+        "order": (*range(lead), channel, *filtered),
+        "batch": x_shape[:lead],
+        "groups": groups,
+        "in_channels": in_channels,
+        "out_channels": out_channels,
+        "relu": activation == "relu",
+        "strict": precision == "strict",
+        **numbers(name, x_dtype, [rows], bias, 0, None, out_dtype),
+    }
+    return Adjoint(w, bias, channel, filtered, fields)
+
+
+def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
+    """The adjoint of a convolution along ``axes``, all of which have a constant border."""
+    w, bias, channel, filtered, fields = shared
+
+    def shape(sizes: tuple[int, ...]) -> tuple[int, ...]:
+        lengths = dict(zip(filtered, sizes, strict=True))
+        lengths[channel] = w.shape[0] * w.shape[1]
+        return tuple(lengths.get(axis, n) for axis, n in enumerate(fields["x_shape"]))
+
+    phases = []
+    for combination in product(*map(_phases, axes)):
+        samples, taps, walked = zip(*combination, strict=True)
+        kernels = (w[(..., *taps)],)
+        out = [slice(None)] * len(fields["x_shape"])
+        for axis, some in zip(filtered, samples, strict=True):
+            out[axis] = some
+        problem = Problem(
+            out_shape=shape(tuple(axis.out for axis in walked)),
+            axes=walked,
+            form=form(kernels, fields["x_dtype"], fields["compute"], factors=False, most=1),
+            **fields,
+        )
+        phases.append(Phase(tuple(out), Question(problem, kernels, bias)))
+    out_shape = shape(tuple(axis.size for axis in axes))
+    made = sum(prod(phase.question.problem.out_shape) for phase in phases)
+    result = Result(
+        name=fields["name"],
+        source="x",
+        shape=out_shape,
+        channel=channel,
+        dtype=fields["dtype"],
+        sums=fields["dtype"],
+        complex=fields["complex"],
+        rest=None if made == prod(out_shape) else _rest(shared),
+    )
+    return Transposition(result, tuple(phases), strips=())
+
+
+def _phases(axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
+    """For the phases that taps reach: their samples, their taps, and how these walk over ``x``."""
+    stride = axis.stride
+    if axis.out == 1:  # any step will do, and with this one no tap is multiplied by a border
+        stride = axis.taps * axis.dilation
+    shared = gcd(stride, axis.dilation)
+    step, dilation = stride // shared, axis.dilation // shared
+    for tap in range(min(step, axis.taps)):
+        read = tap * axis.dilation - axis.before
+        first = read % stride
+        if first < axis.size:
+            taps = len(range(tap, axis.taps, step))
+            before = (taps - 1) * dilation + (read - first) // stride
+            out = len(range(first, axis.size, stride))
+            last = tap + (taps - 1) * step
+            backwards = slice(last, tap - 1 if tap else None, -step)
+            walked = walk("", axis.out, taps, 1, dilation, before, out, "constant")
+            yield slice(first, None, stride), backwards, walked
+
+
+def _rest(shared: Adjoint) -> NDArray:
+    """What each channel of the result holds where no tap reaches."""
+    w, bias, _, _, fields = shared
+    rest = np.zeros(w.shape[0] * w.shape[1], fields["dtype"])
+    if bias is not None:
+        sums = bias.reshape(-1).astype(object if fields["exact"] else bias.dtype)
+        dtypes.store(rest, np.maximum(sums, 0) if fields["relu"] else sums)
+    return rest

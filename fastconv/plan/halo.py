@@ -1,0 +1,104 @@
+"""The small copies that pieces read: samples and their border, in the dtype that kernels read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..run import workspace
+from ..backends.protocol import Backend
+from ..problem.boundary import runs
+from ..problem.problem import Axis, Problem
+
+__all__ = ["Copy", "copied_dilation", "copied_length"]
+
+
+def copied_dilation(axis: Axis, outputs: int) -> int:
+    """The distance of taps in a copy: not beyond what neighbouring outputs of a tap read."""
+    return min(axis.dilation, (outputs - 1) * axis.stride + 1)
+
+
+def copied_length(axis: Axis, outputs: int) -> int:
+    """Samples of an axis in a copy."""
+    return (outputs - 1) * axis.stride + 1 + (axis.taps - 1) * copied_dilation(axis, outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What some outputs read, in the order in which it is laid out."""
+
+    problem: Problem
+    memory: tuple[int, ...]
+    """The shape as it lies in memory."""
+    axes: tuple[int, ...]
+    """Where each axis of the copy is in memory."""
+    row_axis: int | None
+    """The axis of neighbouring items: the last one or that of channels."""
+    runs: tuple[NDArray[np.int64], ...]
+    """Where each filtered axis reads."""
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        lead: tuple[int, ...],
+        region: tuple[tuple[int, int], ...],
+        last: int | None,
+    ) -> Copy:
+        """The copy for a region of outputs, with neighbouring items along filtered axis ``last``,
+        or with neighbouring channels, of all groups.
+
+        ``lead`` counts batches, groups and channels.
+        """
+        spans = zip(problem.axes, region, strict=True)
+        stretches = [_stretches(axis, *span) for axis, span in spans]
+        lengths = [len(starts) * each for starts, each in stretches]
+        parts = () if problem.parts == 1 else (problem.parts,)
+        outer = (*lead, *parts)
+        axes = [*range(len(outer) + len(lengths))]
+        channels = axes[len(lead) - 2 : len(outer)]
+        end = channels if last is None else [len(outer) + last]
+        order = [axis for axis in axes if axis not in end] + end
+        whole = (*outer, *lengths)
+        if last is None:
+            row_axis: int | None = len(lead) - 1
+        else:
+            row_axis = len(lead) + last if last == len(lengths) - 1 else None
+        return cls(
+            problem,
+            tuple(whole[axis] for axis in order),
+            tuple(order.index(axis) for axis in axes),
+            row_axis,
+            tuple(
+                runs(axis.boundary, *stretch, axis.size)
+                for axis, stretch in zip(problem.axes, stretches, strict=True)
+            ),
+            (*lead[:-1], lead[-1] * problem.parts, *lengths),
+        )
+
+    def made(self, backend: Backend, x: NDArray, items: np.dtype) -> NDArray:
+        """The samples of ``x``, with the border around them, as items of a dtype.
+
+        Real and imaginary parts become neighbouring channels.
+        """
+        problem = self.problem
+        copy = workspace.empty(self.memory, items).transpose(self.axes)
+        if not problem.complex:
+            backend.extend(copy, x, self.runs, problem.cval.real)
+            return copy
+        real, imaginary = np.moveaxis(copy, -1 - len(self.runs), 0)
+        backend.extend(real, x.real, self.runs, problem.cval.real)
+        backend.extend(imaginary, x.imag, self.runs, problem.cval.imag)
+        return copy.reshape(self.shape)
+
+
+def _stretches(axis: Axis, start: int, stop: int) -> tuple[tuple[int, ...], int]:
+    """Starts and length of what is copied along an axis: all at once, or what each tap reads."""
+    first, end = axis.reads(start, stop)
+    step = copied_dilation(axis, stop - start)
+    if step == axis.dilation:
+        return (first,), end - first
+    return tuple(first + tap * axis.dilation for tap in range(axis.taps)), step

@@ -1,0 +1,1 @@
+"""Doing it: programs, threads and workspace."""
