@@ -10,7 +10,7 @@ cdef enum:
     OUT
     MOST_MEMORIES = 64
 
-cdef enum:  # of `scratch.py`
+cdef enum:  # of `workspace.py`
     LINE = 64
     SMALL = 32768
 
@@ -222,12 +222,12 @@ cdef class Recording(Kernels):
         replay.starts[self.room + 1] = 0
         job.fill, job.context, job.pieces, job.room = fill_piece, &replay, pieces, self.used + LINE
         if self.used > SMALL:
-            mark = scratch.mark()
+            mark = workspace.mark()
             try:
-                kept = scratch.empty((job.room,), BYTES)
+                kept = workspace.empty((job.room,), BYTES)
                 share(&job, &kept[0], threads, alone)
             finally:
-                scratch.release(mark)
+                workspace.release(mark)
         else:
             room = malloc(job.room)
             if room == NULL:

@@ -30,7 +30,7 @@ static void NAMED(weigh)(T *row, const T *x, const T w, const int64_t *planes, c
 
 /* All windows of a slab, in strips of columns.  room holds a strip with what its windows reach
  * beyond, kh + 5 times. */
-static void NAMED(box)(T *out, const T *x, const T w, const T bias, const int64_t *planes,
+static void NAMED(window_sums)(T *out, const T *x, const T w, const T bias, const int64_t *planes,
                                const nest_t *n, T *room, const int64_t strip)
 {
     const int64_t kh = n->kh;
