@@ -130,7 +130,7 @@ def make_weight_gradient(
     options: dict[str, Any],
     backend: str | None,
     threads: int | None,
-) -> Callable[[NDArray, NDArray], NDArray]:
+) -> Gradient:
     """The sums for ``lowered(*checked, **options)``."""
     chosen = config.resolve_backend(backend)
     key = lowered.__name__, checked, _key(tuple(options.values())), chosen
@@ -144,7 +144,7 @@ def make_weight_gradient(
         _recipes.put(key, gradient)
     if threads is not None:
         lower.thread_count(threads, f"{gradient.problem.name}: threads")
-    return lambda x, gy: gradient(x, gy, threads)
+    return gradient
 
 
 def _remembered(

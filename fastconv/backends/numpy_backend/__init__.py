@@ -23,7 +23,7 @@ from ...problem import dtypes
 from ...run import threads as parallel
 from ...problem.boundary import MANY, runs
 from ..geometry import fourier, winograd as points
-from ..protocol import Rates
+from ..protocol import Backend, Rates
 
 __all__ = [
     "HAND_OVER",
@@ -69,7 +69,7 @@ RATES = Rates(
 STRIPS = 1 << 19
 PIECE = 1 << 22
 IN_ORDER = False
-HAND_OVER = parallel.HAND_OVER
+HAND_OVER = 5e-5
 
 SERIAL = 1 << 18
 """Products of a matrix product that OpenBLAS computes on the calling thread."""
@@ -490,3 +490,56 @@ def _evaluations(matrices: dict[int, NDArray], count: int) -> tuple[NDArray, NDA
     down, across = points.TILES[count]
     one = np.ones((1, 1), np.float32)
     return matrices[down], matrices[across] if across > 1 else one
+
+
+def epilogue(out, bias, relu):
+    finite = finish(out, bias)
+    if relu:
+        np.maximum(out, 0, out=out)
+    return finite
+
+
+def in_range(x, limit):
+    return bool(np.isfinite(x).all())
+
+
+def accumulate(out, x):
+    out += x
+
+
+class NumpyBackend(Backend):
+    name = "numpy"
+    rates = RATES
+    min_interior_bytes, min_tile_macs, hand_over_seconds = STRIPS, PIECE, HAND_OVER
+    sums_in_order = False
+    unavailable = staticmethod(unavailable)
+    describe = staticmethod(describe)
+    warmup = staticmethod(warmup)
+    panel = staticmethod(panel)
+    register_tile = staticmethod(register_tile)
+    correlate = staticmethod(correlate)
+    correlate_sparse = staticmethod(correlate_sparse)
+    box = staticmethod(box)
+    gemm = staticmethod(gemm)
+    pointwise = staticmethod(pointwise)
+    depthwise = staticmethod(depthwise)
+    weight_gradient = staticmethod(weight_gradient)
+    winograd_weights = staticmethod(winograd_weights)
+    winograd_samples = staticmethod(winograd_samples)
+    winograd_outputs = staticmethod(winograd_outputs)
+    transform = staticmethod(transform)
+    filter_columns = staticmethod(filter_columns)
+    epilogue = staticmethod(epilogue)
+    in_range = staticmethod(in_range)
+    accumulate = staticmethod(accumulate)
+    magnitude = staticmethod(lengths)
+    pad = staticmethod(extend)
+    store = staticmethod(store)
+
+    def program(self, weights):
+        from ...run.program import Program
+
+        return Program(self, weights)
+
+
+backend = NumpyBackend()
