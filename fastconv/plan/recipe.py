@@ -273,7 +273,7 @@ class Recipe:
                 operand(buffer, array.shape, array.dtype)
                 for buffer, array in enumerate(arrays, WEIGHTS)
             ]
-            self.algorithm.pack(program, tuple(operands), operand_like(X, w))
+            self.algorithm.pack(program, self.problem, tuple(operands), operand_like(X, w))
             seconds = 2 * sum(array.nbytes for array in arrays) * rates.of(self.backend_name).byte
             job = Job.of(program, seconds, self.backend.hand_over_seconds)
             self._packing.put(key, job)

@@ -322,7 +322,7 @@ class Sums:
         last = len(lengths) + 1
         shape = (images, *lengths, groups, channels, problem.parts)
         copy: NDArray = program.empty(shape, problem.compute)
-        copy = copy.transpose(0, last, last + 1, last + 2, *range(1, last + 1))
+        copy = copy.transpose(0, last, last + 1, last + 2, *range(1, last))
         program.store(copy[:, :, :, 0], values.real if problem.complex else values)
         if problem.complex:
             program.store(copy[:, :, :, 1], values.imag)
