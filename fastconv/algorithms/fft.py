@@ -269,7 +269,7 @@ def _filter(program: Any, outs: NDArray, xs: NDArray, spectra: NDArray) -> None:
     if others:
         room = _room(program, outs.shape[-1], others, outs.dtype)
     elif len(xs) > 1:  # halves of an odd signal share a sample, which sums would count twice
-        room = program.empty_like(outs, outs.shape[1:])
+        room = program.empty_like(outs[0], outs.shape[1:])
     else:
         room = None
     for out, factors in zip(outs, spectra, strict=True):
