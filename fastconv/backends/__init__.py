@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import cast
 
 from .protocol import Backend
 
@@ -18,8 +17,9 @@ ORDER = ("cython", "numba", "numpy")
 
 @cache
 def load(name: str) -> Backend:
-    """The module of a backend.  Loading it imports nothing heavy and never fails."""
-    return cast(Backend, import_module(f"{__name__}.{name}_backend"))
+    """A backend.  Loading it imports nothing heavy and never fails."""
+    backend: Backend = import_module(f"{__name__}.{name}_backend").backend
+    return backend
 
 
 @cache
