@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from typing import cast
 
 from .protocol import Backend
 
@@ -18,12 +19,7 @@ ORDER = ("cython", "numba", "numpy")
 @cache
 def load(name: str) -> Backend:
     """A backend.  Loading it imports nothing heavy and never fails."""
-<<<<<<< HEAD
     return cast(Backend, import_module(f"{__name__}.{name}_backend").backend)
-=======
-    backend: Backend = import_module(f"{__name__}.{name}_backend").backend
-    return backend
->>>>>>> numba
 
 
 @cache
