@@ -74,9 +74,7 @@ class Algorithm:
         """
         return (np.ascontiguousarray(as_real(dense(w))),)
 
-    def pack(
-        self, program: Any, problem: Problem, packed: tuple[NDArray, ...], w: NDArray
-    ) -> None:
+    def pack(self, program: Any, problem: Problem, packed: tuple[NDArray, ...], w: NDArray) -> None:
         """Add the steps that fill packed arrays from real, dense weights of any strides."""
 
     def run(
