@@ -69,14 +69,12 @@ class Algorithm:
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
         """Arrays of weights but for those that a program packs.
 
-        ``w`` is the kernel, (groups, channels out, channels in, \*taps), or its factors, in the
+        ``w`` is the kernel, (groups, channels out, channels in, *taps), or its factors, in the
         compute dtype.  What is already as it should be is not copied.
         """
         return (np.ascontiguousarray(as_real(dense(w))),)
 
-    def pack(
-        self, program: Any, problem: Problem, packed: tuple[NDArray, ...], w: NDArray
-    ) -> None:
+    def pack(self, program: Any, problem: Problem, packed: tuple[NDArray, ...], w: NDArray) -> None:
         """Add the steps that fill packed arrays from real, dense weights of any strides."""
 
     def run(

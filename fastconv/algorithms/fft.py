@@ -211,7 +211,7 @@ def _columns(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) 
     def columns(a: NDArray, start: int, rows: int, tiles: int) -> NDArray:
         channel, item = a.strides
         strides = (channel, (out.shape[1] - half) * item, item, fresh[0] * item)
-        return as_strided(a[:, start:], (len(a), 2, rows, tiles), strides)
+        return as_strided(a[:, start:], (len(a), 2, rows, tiles), strides, subok=True)
 
     tiles, rest = divmod(half, fresh[0])
     for start, rows, count in ((0, fresh[0], tiles), (half - rest, rest, 1)):
@@ -229,7 +229,7 @@ def _rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> 
     def halves(a: NDArray) -> NDArray:
         channel, *strides = a.strides
         shape = (len(a), 2, *a.shape[1:-1], a.shape[-1] - apart)
-        return as_strided(a, shape, (channel, apart * strides[-1], *strides))
+        return as_strided(a, shape, (channel, apart * strides[-1], *strides), subok=True)
 
     outs, xs = halves(out), halves(x)
     area = prod(n + k - 1 for n, k in zip(fresh[:-1], taps, strict=False))
@@ -263,22 +263,22 @@ def _filter(program: Any, outs: NDArray, xs: NDArray, spectra: NDArray) -> None:
     if others:
         spectra = spectra.reshape(*spectra.shape[:4], -1)
     else:
-        spectra = np.broadcast_to(spectra[..., None], (*spectra.shape, xs.shape[-1]))
+        spectra = np.broadcast_to(spectra[..., None], (*spectra.shape, xs.shape[-1]), subok=True)
     mark = program.mark()
     samples = [_transformed(program, x, others) for x in xs]
     if others:
         room = _room(program, outs.shape[-1], others, outs.dtype)
     elif len(xs) > 1:  # halves of an odd signal share a sample, which sums would count twice
-        room = program.empty_like(outs, outs.shape[1:])
+        room = program.empty_like(outs[0], outs.shape[1:])
     else:
         room = None
     for out, factors in zip(outs, spectra, strict=True):
         sums = out if room is None else room
         for channel, (sample, factor) in enumerate(zip(samples, factors, strict=True)):
             to = program.empty_like(sums, sums.shape) if channel else sums
-            program.filter_columns(_flat(to), _flat(sample), factor)
+            program.filter_columns(_flat(program, to), _flat(program, sample), factor)
             if channel:
-                program.accumulate(_flat(sums), _flat(to))
+                program.accumulate(_flat(program, sums), _flat(program, to))
         if others:
             _transform_back(program, out, room)
         elif room is not None:
@@ -296,7 +296,7 @@ def _transformed(program: Any, x: NDArray, lengths: list[int]) -> NDArray:
     """The spectrum along the first axes, ``(planes, last axis, *first axes)``."""
     for n in lengths:
         rest = _room(program, x.shape[2], [*x.shape[3:], n], x.dtype)
-        program.transform(rest.reshape(2, -1, n).swapaxes(1, 2), _flat(x), False)
+        program.transform(rest.reshape(2, -1, n).swapaxes(1, 2), _flat(program, x), False)
         x = rest
     return x
 
@@ -307,7 +307,7 @@ def _transform_back(program: Any, out: NDArray, spectrum: NDArray) -> None:
     for rows in lengths[:0:-1]:
         n = spectrum.shape[-1]
         rest = program.empty((2, rows, *spectrum.shape[1:-1]), out.dtype)
-        program.transform(_flat(rest), spectrum.reshape(2, -1, n).swapaxes(1, 2), True)
+        program.transform(_flat(program, rest), spectrum.reshape(2, -1, n).swapaxes(1, 2), True)
         spectrum = rest
     columns = spectrum.reshape(2, -1, spectrum.shape[-1]).swapaxes(1, 2)
     if out.ndim == 3:
@@ -318,9 +318,16 @@ def _transform_back(program: Any, out: NDArray, spectrum: NDArray) -> None:
         program.store(out, flat.reshape(out.shape))
 
 
-def _flat(planes: NDArray) -> NDArray:
-    """All axes but the first as columns."""
-    return planes if planes.ndim == 3 else planes.reshape(*planes.shape[:2], -1)
+def _flat(program: Any, planes: NDArray) -> NDArray:
+    """All axes but the first two as columns: of volumes a copy, where these do not merge."""
+    if planes.ndim == 3:
+        return planes
+    lengths, steps = planes.shape[2:], planes.strides[2:]
+    if any(steps[i] != steps[i + 1] * lengths[i + 1] for i in range(len(steps) - 1)):
+        copy: NDArray = program.empty(planes.shape, planes.dtype)
+        program.store(copy, planes)
+        planes = copy
+    return planes.reshape(*planes.shape[:2], -1)
 
 
 algorithm = Fft()

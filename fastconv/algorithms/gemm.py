@@ -66,7 +66,9 @@ class Gemm(Algorithm):
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[None]:
         return (None,)
 
-    def pack(self, program: Any, weights: tuple[NDArray, ...], w: NDArray) -> None:
+    def pack(
+        self, program: Any, problem: Problem, weights: tuple[NDArray, ...], w: NDArray
+    ) -> None:
         (packed,) = weights
         width, channels = packed.shape[-1], w.shape[1]
         by_panel = np.moveaxis(packed, (-1, -2), (2, 3))  # as w, its second axis in two

@@ -36,7 +36,9 @@ class Separable(Algorithm):
     def refuses(self, problem: Problem) -> str | None:
         """It needs the factors of the kernel."""
         if problem.form.rank is None:
-            return "the kernel is not known as a product, or a sum of a few products, of 1-D factors"
+            return (
+                "the kernel is not known as a product, or a sum of a few products, of 1-D factors"
+            )
         return None
 
     def macs(self, problem: Problem) -> int:

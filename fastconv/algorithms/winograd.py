@@ -179,11 +179,13 @@ class Winograd(Algorithm):
         kernel = dense(w)
         return None, kernel if kernel.flags.c_contiguous else None
 
-    def pack(self, program: Any, weights: tuple[NDArray, ...], w: NDArray) -> None:
+    def pack(
+        self, program: Any, problem: Problem, weights: tuple[NDArray, ...], w: NDArray
+    ) -> None:
         values, plain = weights
-        groups, count, points, _ = values.shape
+        groups, count, _, _ = values.shape
         channels, in_channels, *taps = w.shape[1:]
-        tiling = Tiling.of(taps, (1,) * len(taps), (1,) * len(taps), points)
+        tiling = _tiling(problem)
         at_points = _in_domain(values, tiling, in_channels)
         width = at_points.shape[-1]
         for first, last in gemm.panel_spans(count, values.nbytes):

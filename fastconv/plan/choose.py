@@ -40,6 +40,8 @@ MAX_PLAN_BYTES = 1 << 26
 """Bytes of all their weights, as they came and as they are kept (spectra, maybe)."""
 MAX_RECIPES = 4096
 """Recipes that are remembered."""
+MIN_CHOICE_SECONDS = 2e-6
+"""Seconds of plain sums that are worth looking for something faster."""
 MAX_KERNEL_BYTES = 1 << 24
 """Bytes of the largest kernel whose plans are remembered."""
 LARGE_BYTES = 1 << 16
@@ -130,7 +132,7 @@ def make_weight_gradient(
     options: dict[str, Any],
     backend: str | None,
     threads: int | None,
-) -> Callable[[NDArray, NDArray], NDArray]:
+) -> Gradient:
     """The sums for ``lowered(*checked, **options)``."""
     chosen = config.resolve_backend(backend)
     key = lowered.__name__, checked, _key(tuple(options.values())), chosen
@@ -144,7 +146,7 @@ def make_weight_gradient(
         _recipes.put(key, gradient)
     if threads is not None:
         lower.thread_count(threads, f"{gradient.problem.name}: threads")
-    return lambda x, gy: gradient(x, gy, threads)
+    return gradient
 
 
 def _remembered(
@@ -184,7 +186,9 @@ def _remembered(
     remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
     plan = make(asked, chosen, remember or not once)
     if remember:
-        _plans.put(_lasting(key), plan, nbytes + plan._nbytes)
+        _plans.put(
+            (*key[: -len(given)], *map(_lasting, key[-len(given) :])), plan, nbytes + plan._nbytes
+        )
     return plan
 
 
@@ -201,13 +205,21 @@ def recipe_of(problem: Problem, algorithm: str, backend: str) -> Recipe:
     if recipe is None:
         name = algorithm
         if algorithm == "auto":
-            able = [c for c in candidates(problem, backend) if c.seconds is not None]
-            name = min(able, key=lambda candidate: candidate.seconds or 0.0).algorithm
+            name = _cheapest(problem, backend)
         else:
             lower.not_refused(problem, algorithm, algorithms.load(algorithm).refuses(problem))
         recipe = Recipe(problem, name, backend)
         _recipes.put(key, recipe)
     return recipe
+
+
+def _cheapest(problem: Problem, backend: str) -> str:
+    """The algorithm that costs least; not even asked, where that would cost more than it saves."""
+    direct = algorithms.load("direct").cost(problem, backend)
+    if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
+        return "direct"
+    able = [c for c in candidates(problem, backend) if c.seconds is not None]
+    return min(able, key=lambda candidate: candidate.seconds or 0.0).algorithm
 
 
 def transposed_recipe_of(

@@ -143,9 +143,7 @@ class DepthwiseGradient:
         none = (0,) * (1 + len(gaps))
         program.depthwise(sums, across, kernel, bias, (1, *gaps), (1, *stride), none, False)
 
-    def _samples(
-        self, program: Any, slab: Box, x: NDArray
-    ) -> tuple[NDArray, tuple[int, ...]]:
+    def _samples(self, program: Any, slab: Box, x: NDArray) -> tuple[NDArray, tuple[int, ...]]:
         """What a slab reads, with contiguous groups, and the distances of its taps."""
         problem, (images, *region) = self.problem, slab
         axes = problem.axes

@@ -11,7 +11,7 @@ from .. import backends, lower
 from ..algorithms import rates
 from ..problem import dtypes
 from ..problem.problem import Form, Problem
-from ..run import overlap, wide, workspace
+from ..run import overlap, wide
 from ..run.job import Job, thread_count
 from .recipe import Packed, Recipe
 from .tiling import tiling
@@ -110,10 +110,15 @@ class Plan:
         """Run it on samples of the planned shape and dtype."""
         recipe = self._recipe
         problem = recipe.problem
+        flags = x.flags
+        if out is None and problem.safe is None and flags.c_contiguous and flags.aligned:
+            if x.dtype.isnative:
+                result = recipe.new_result()
+                recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads)
+                return result
         whole = True
         if out is None:
-            empty: Any = workspace.aligned if recipe.aligns_results else np.empty
-            result = empty(problem.out_shape, problem.dtype)
+            result = recipe.new_result()
         else:
             lower.check_output(problem, x, out)
             result, whole = overlap.target(out, (x, *self._w, self._bias))

@@ -7,6 +7,7 @@ form that the programs read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from itertools import repeat
 from math import prod
@@ -62,8 +63,16 @@ class Recipe:
         self.algorithm = algorithms.load(algorithm)
         self.backend_name = backend
         self.backend = backends.load(backend)
-        self._jobs: Memo[Job] = Memo(MAX_PROGRAMS)
-        self._packing: Memo[Job] = Memo(MAX_PROGRAMS)
+
+    @cached_property
+    def _jobs(self) -> Memo[Job]:
+        """By how arrays lie."""
+        return Memo(MAX_PROGRAMS)
+
+    @cached_property
+    def _packing(self) -> Memo[Job]:
+        """What packs weights, by how these lie."""
+        return Memo(MAX_PROGRAMS)
 
     @cached_property
     def seconds(self) -> float:
@@ -75,13 +84,18 @@ class Recipe:
         """The arrays of weights that programs read, after which comes the bias."""
         return self.algorithm.weights(self.problem, self.backend)
 
+    def new_result(self) -> NDArray:
+        """An array for a result."""
+        return self._empty(self.problem.out_shape, self.problem.dtype)
+
     @cached_property
-    def aligns_results(self) -> bool:
-        """Whether new results should begin on a cache line: panels of contiguous channels fill
-        lines of memory in turns, and a line that two of them reach comes from memory twice.
+    def _empty(self) -> Callable[[tuple[int, ...], np.dtype], NDArray]:
+        """Large results begin on a cache line where panels of contiguous channels fill lines in
+        turns: a line that two of them reach would come from memory twice.
         """
         nbytes = prod(self.problem.out_shape) * self.problem.dtype.itemsize
-        return self.algorithm.layout == "channels" and nbytes >= FAR_BYTES
+        by_panel = self.algorithm.layout == "channels"
+        return workspace.aligned if by_panel and nbytes >= FAR_BYTES else np.empty
 
     def job(self, x: NDArray, out: NDArray) -> Job:
         """The job for arrays that lie as these."""
@@ -273,7 +287,7 @@ class Recipe:
                 operand(buffer, array.shape, array.dtype)
                 for buffer, array in enumerate(arrays, WEIGHTS)
             ]
-            self.algorithm.pack(program, tuple(operands), operand_like(X, w))
+            self.algorithm.pack(program, self.problem, tuple(operands), operand_like(X, w))
             seconds = 2 * sum(array.nbytes for array in arrays) * rates.of(self.backend_name).byte
             job = Job.of(program, seconds, self.backend.hand_over_seconds)
             self._packing.put(key, job)
@@ -297,9 +311,7 @@ def _owned(array: NDArray, given: tuple[NDArray, ...]) -> NDArray:
     return array.copy("K") if any(np.may_share_memory(array, each) for each in given) else array
 
 
-def contiguous_axis(
-    problem: Problem, view: NDArray, layout: Layout, dtype: np.dtype
-) -> int | None:
+def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.dtype) -> int | None:
     """The axis of contiguous items, if kernels can run along it: that of channels where the layout
     asks for it, or else the last one or, for rows, a batch axis that the last one steps over (the
     colours of a pixel).

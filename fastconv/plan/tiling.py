@@ -99,6 +99,9 @@ class Cut(NamedTuple):
 
     def spans(self) -> Iterator[Span]:
         """All parts: the longer ones, the others, and a last one that may be shorter."""
+        if self.parts == 1:
+            yield Span(self.start, self.stop)
+            return
         _, longer = divmod(self._steps, self.parts)
         edges = sorted({0, longer, self.parts})
         last, before = self._edge(self.parts - 1), self._edge(max(self.parts - 2, 0))
@@ -267,7 +270,11 @@ def _layers(
     by_channels = algorithm.layout == "channels"
     panel = backend.panel(problem.compute) if by_channels else 1
     across = None if by_channels else len(whole) - 1
-    macs, grain, finest = algorithm.macs(problem), algorithm.min_tile(problem), backend.min_tile_macs
+    macs, grain, finest = (
+        algorithm.macs(problem),
+        algorithm.min_tile(problem),
+        backend.min_tile_macs,
+    )
     for box, inside in boxes:
         yield _layer(problem, box, macs, grain, panel, finest, across, inside)
 
@@ -407,7 +414,10 @@ def _split(
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
     caches = ceil(_box_bytes(problem, box) / HALO_BYTES)
     work = outputs * max(products, MIN_OUTPUT_MACS)
-    parts = min(max(ceil(work / MIN_TASK_MACS), min(work // finest, MAX_SMALL_TILES)), max(caches, MAX_TILES))
+    parts = min(
+        max(ceil(work / MIN_TASK_MACS), min(work // finest, MAX_SMALL_TILES)),
+        max(caches, MAX_TILES),
+    )
     if max(grain) > 1:
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
@@ -416,6 +426,9 @@ def _split(
     if lengths[last_axis] >= VECTOR:
         across = last_axis
     whole_lead = (*problem.batch, problem.groups)
+    if max(parts, copies) <= 1:
+        ends = [*((0, n) for n in whole_lead), *box, (0, problem.out_channels)]
+        return Region(problem, tuple([Cut(*span, 1, 1) for span in ends]), inside, across)
     last = max(problem.order[-len(lengths) :])
     outer = sum(axis < last for axis in problem.order[: len(problem.batch)])
     rows = [

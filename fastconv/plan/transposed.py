@@ -350,7 +350,10 @@ def _contiguous_channels(asked: lower.Transposition, backend: Backend) -> int | 
     if not apart or result.channel == len(result.shape) - 1 or result.rest is not None:
         return None
     problem = phases[0].question.problem
-    if algorithms.load("depthwise").refuses(problem) or not problem.x_dtype == problem.compute == result.sums:
+    if (
+        algorithms.load("depthwise").refuses(problem)
+        or not problem.x_dtype == problem.compute == result.sums
+    ):
         return None
     sizes = problem.x_shape[result.channel + 1 :], result.shape[result.channel + 1 :]
     each = sum(map(prod, sizes)) * problem.compute.itemsize

@@ -251,7 +251,9 @@ class Sums:
         tasks = max(min(worth, FEW_TASKS), min(worth // FEW_TASKS, MAX_TASKS), few, 1)
         tasks = max(1 << (tasks - 1).bit_length(), ceil(nbytes / BLOCK_BYTES))
         outs = (prod(problem.batch), *(axis.out for axis in problem.axes))
-        parts = 1 << (max(min(tasks, PARTIAL_BYTES // nbytes, prod(outs) // MIN_PART), 1).bit_length() - 1)
+        parts = 1 << (
+            max(min(tasks, PARTIAL_BYTES // nbytes, prod(outs) // MIN_PART), 1).bit_length() - 1
+        )
 
         groups = spans(problem.groups, ceil(tasks / parts), 1)
         needed = ceil(tasks / parts / len(groups))
@@ -322,7 +324,7 @@ class Sums:
         last = len(lengths) + 1
         shape = (images, *lengths, groups, channels, problem.parts)
         copy: NDArray = program.empty(shape, problem.compute)
-        copy = copy.transpose(0, last, last + 1, last + 2, *range(1, last + 1))
+        copy = copy.transpose(0, last, last + 1, last + 2, *range(1, last))
         program.store(copy[:, :, :, 0], values.real if problem.complex else values)
         if problem.complex:
             program.store(copy[:, :, :, 1], values.imag)

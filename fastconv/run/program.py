@@ -57,6 +57,11 @@ class Operand(np.ndarray):
         """The same items in another shape, never a copy."""
         return super().reshape(*shape, **_NO_COPY)  # type: ignore[return-value]
 
+    def __repr__(self) -> str:
+        return f"<operand {self.shape} {self.dtype}>"
+
+    __str__ = __repr__
+
 
 class _Addresses:
     """Memory as NumPy is told of it."""
