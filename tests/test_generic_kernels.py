@@ -152,7 +152,7 @@ def test_correlate(dtype, taps, layout, kernels):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_listed_taps(dtype, taps, kernels):
     rank = len(taps)
-    stride, dilation = (2, *(1,) * (rank - 1)), (1,) * (rank - 1) + (2,)
+    stride, dilation = (2, *(1,) * (rank - 1)), (2, 3, 1, 2)[:rank]
     x = whole((2, 3, 1, *extent((3,) * rank, taps, stride, dilation)), dtype)
     dense, bias = whole((3, 2, 1, *taps), dtype, 1), whole((3, 2), dtype, 2)
     offsets = np.argwhere(np.random.default_rng(3).random(taps) < 0.6)[::-1].copy()
@@ -296,6 +296,21 @@ def test_winograd_is_correlation(points, kernels):
     got, finite = call(kernels.winograd_outputs, got.shape, "f4", products, bias, True)
     assert finite is False
     assert got[1, 0, 3, 0, 0] == 0
+
+
+@pytest.mark.parametrize("points", TILES)
+def test_winograd_weights_come_in_blocks(points, kernels):
+    taps, across = ((5, 7), 3) if TILES[points][1] > 1 else ((5, 1), 1)
+    w = whole((1, 2, 3, 4, *taps), seed=1)
+    blocks = [(top, left) for top in (0, 3) for left in range(0, taps[1], 3)]
+    shape = (1, 2, points, len(blocks), 4, 3)
+    values, _ = call(kernels.winograd_weights, shape, "f4", w)
+    for block, (top, left) in enumerate(blocks):
+        part = w[..., top : top + 3, left : left + across]
+        short = [(0, 3 - part.shape[-2]), (0, across - part.shape[-1])]
+        part = np.pad(part, [(0, 0)] * 4 + short)
+        alone, _ = call(kernels.winograd_weights, (1, 2, points, 1, 4, 3), "f4", part)
+        np.testing.assert_allclose(values[:, :, :, block], alone[:, :, :, 0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [n for n in fourier.LENGTHS if n <= 320])
