@@ -65,6 +65,11 @@ def built_in_rates() -> Iterator[None]:
 forget = choose.forget
 
 
+def remembered() -> list[Any]:
+    """The plans that are remembered."""
+    return [entry.value for entry in choose._plans._list]
+
+
 class Ran:
     """The backends and algorithms whose programs ran since the last look."""
 
