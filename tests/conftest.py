@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 import fastconv as fc
 from fastconv import algorithms, backends, config
 from fastconv.plan import choose
-from fastconv.run.job import Job
+from fastconv.plan.job import Job
 
 # Drawn examples are the same at every run; a backend is the same for all examples of a test.
 settings.register_profile(

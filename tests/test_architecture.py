@@ -20,8 +20,12 @@ PACKAGE = Path(fc.__file__).parent
 
 # Rows from the ground up: a module may import from rows below its own, and from its own package.
 ROWS = [
-    {"problem"},
-    {"lower", "config", "run", "backends", "algorithms", "kernels"},
+    {"problem", "kernels"},
+    {"run"},
+    {"backends"},
+    {"algorithms"},
+    {"lower"},
+    {"config"},
     {"plan"},
     {"api"},
     {"filters", "nn"},

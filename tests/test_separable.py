@@ -8,7 +8,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv.plan.choose import candidates
+from fastconv.plan.candidates import candidates
 from fastconv.problem import lowrank
 
 FLOATS = ["float16", "float32", "float64"]

@@ -11,7 +11,7 @@ import pytest
 from conftest import require
 
 import fastconv as fc
-from fastconv.plan import depthwise_gradient, choose, weight_gradient
+from fastconv.plan import candidates, depthwise_gradient, choose, weight_gradient
 
 CUTS = {
     "one task": {},
@@ -131,7 +131,7 @@ def test_the_cuts_above_are_what_they_are_called(cut):
         x, w, gy = LAYERS["dense"].arrays("float32", np.random.default_rng(0))
         cut(name)
         gradient(LAYERS["dense"], x, w, gy)
-        (found,) = [entry.value for entry in choose._recipes._list]
+        (found,) = [entry.value for entry in candidates.recipes._list]
         blocks, parts = found._sums._cut
         seen[name] = len(blocks) > 1, len(parts) > 1
     assert seen == {
