@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from .. import backends
 from ..problem.problem import Problem
-from ..run.job import Job
 from ..run.program import OUT, X2, X, operand
 from .halo import Halo, halo_dilation
+from .job import Job
 from .memo import Memo
 from .plan import plain
 from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like

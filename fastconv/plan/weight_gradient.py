@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from .. import backends
 from ..backends.protocol import Backend
 from ..problem.problem import Axis, Problem
-from ..run.job import Job
 from ..run.program import OUT, X2, X, operand
 from .halo import Halo, halo_dilation
+from .job import Job
 from .memo import Memo
 from .plan import plain
 from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like

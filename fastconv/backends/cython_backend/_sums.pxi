@@ -66,7 +66,7 @@ cdef void measure(const floating *x, const range_t *n, int axis, extremes_t *fou
             for i in range(row, min(row + BLOCK, rows)):
                 for j in range(col, min(col + BLOCK, cols)):
                     value = fabs(x[i * n.steps[axis] + j * n.steps[axis + 1]])
-                    if not value <= most:
+                    if not value <= most and isfinite(most):
                         most = value
             if not isfinite(most) or not isfinite(found.largest):
                 found.largest = INFINITY

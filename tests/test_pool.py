@@ -1,4 +1,4 @@
-"""Recordings on several threads without Python: helped, interrupted, and the same bits."""
+"""The pool of the compiled backend: threads that help, are interrupted, and give the same bits."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import fastconv as fc
 THREADS = Path("/proc/self/task")
 
 
-@pytest.fixture(autouse=True, scope="module", params=["cython", "numba"])
+@pytest.fixture(autouse=True, scope="module", params=["cython"])
 def backend(request):
-    """The backends whose recordings have a team."""
+    """The backend that has one."""
     with fc.use_backend(require(request.param)):
         yield request.param
 

@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import oracle
 import pytest
-from conftest import forget
+from conftest import forget, remembered
 
 import fastconv as fc
-from fastconv.plan import choose as planner
+from fastconv.plan import choose
+from fastconv.plan.memo import Memo
 
 X = np.arange(30.0).reshape(5, 6)
 W = np.array([[1.0, 2.0], [3.0, 5.0]])
@@ -27,7 +28,7 @@ def test_the_same_call_gets_the_same_plan():
     first = fc.plan_correlate(X.shape, X.dtype, W)
     assert fc.plan_correlate(X.shape, X.dtype, W.copy()) is first
     fc.correlate(X, W)
-    assert [plan for plan, *_ in planner._plans.values()] == [first]
+    assert remembered() == [first]
 
 
 @pytest.mark.parametrize(
@@ -87,33 +88,25 @@ def test_changed_weights_are_new_weights():
 
 
 def test_large_kernels_are_not_kept():
-    w = np.ones(planner.LARGEST // 8 + 1)
+    w = np.ones(choose.MAX_KERNEL_BYTES // 8 + 1)
     fc.convolve(w, w, mode="valid")
     fc.convolve(w, w, mode="valid")
-    assert not planner._plans
+    assert not remembered()
 
 
 def test_large_weights_are_remembered_when_they_come_again():
-    w = np.arange(planner.LARGE // 8 + 1.0)
+    w = np.arange(choose.LARGE_BYTES // 8 + 1.0)
     plans = [fc.plan_correlate(X.shape, X.dtype, w[None]) for _ in range(4)]
     assert plans[0] is not plans[1]
     assert plans[1] is plans[2] is plans[3]
 
 
 def test_large_weights_that_change_are_not_copied():
-    w = np.arange(planner.LARGE // 8 + 1.0)
+    w = np.arange(choose.LARGE_BYTES // 8 + 1.0)
     for _ in range(3):
         w += 1
         fc.plan_correlate(X.shape, X.dtype, w[None])
-    assert not planner._plans
-
-
-def test_the_oldest_plans_are_forgotten():
-    first = fc.plan_correlate(X.shape, X.dtype, W)
-    for n in range(planner.KEPT):
-        fc.plan_correlate(X.shape, X.dtype, W + n + 1)
-    assert len(planner._plans) == planner.KEPT
-    assert fc.plan_correlate(X.shape, X.dtype, W) is not first
+    assert not remembered()
 
 
 def test_numbers_of_numpy_are_not_taken_for_each_other():
@@ -140,17 +133,7 @@ def test_layers_are_remembered_with_their_bias():
     np.testing.assert_array_equal(one, zero + 1)
     for b in (0.0, 1.0):
         fc.conv2d(x, w, np.full(3, b))
-    assert len(planner._plans) == 2
-
-
-def test_what_differs_from_a_known_call_in_weights_only_is_remembered_when_it_comes_back():
-    x, w = np.ones((1, 2, 4, 4)), oracle.samples((3, 2, 3, 3), np.float64)
-    fc.conv2d(x, w)
-    for known in (1, 2, 2):
-        fc.conv2d(x, -w)
-        assert len(planner._plans) == known
-    fc.conv2d(x, 2 * w), fc.conv2d(x, 3 * w)
-    assert len(planner._plans) == 2
+    assert len(remembered()) == 2
 
 
 def test_the_choice_of_the_backend_is_part_of_the_call():
@@ -171,22 +154,29 @@ def test_many_threads_at_once():
         np.testing.assert_array_equal(result, wanted[n % 7])
 
 
+def test_calls_that_take_turns_are_found_again(monkeypatch):
+    """More of them than there is room for still find their share."""
+    monkeypatch.setattr(choose, "_plans", Memo(20))
+    kernels = [W + n for n in range(30)]
+    plans = [fc.plan_correlate(X.shape, X.dtype, w) for w in kernels]
+    assert len(remembered()) == 20
+    found = sum(fc.plan_correlate(X.shape, X.dtype, w) in plans for w in kernels)
+    assert 0 < found < 30
+
+
 def test_weights_of_remembered_plans_are_limited(monkeypatch):
-    """A spectrum may be a thousand times as large as its kernel; the last plan stays, whatever."""
+    """A spectrum may be a thousand times as large as its kernel."""
     first = fc.plan_correlate((64, 64), "float32", np.full((9, 9), 2.0), algorithm="fft")
-    limit = int(2.5 * (first.weight_bytes + 9 * 9 * 8))
-    monkeypatch.setattr(planner, "KEPT_BYTES", limit)
+    limit = int(2.5 * (first._nbytes + 9 * 9 * 8))
+    monkeypatch.setattr(choose, "_plans", Memo(100, limit))
     for n in range(5):
         fc.plan_correlate((64, 64), "float32", np.full((9, 9), n), algorithm="fft")
-    assert len(planner._plans) == 2
-    monkeypatch.setattr(planner, "KEPT_BYTES", 1)
-    last = fc.plan_correlate(X.shape, X.dtype, W)
-    assert [plan for plan, *_ in planner._plans.values()] == [last]
+    assert len(remembered()) == 2
 
 
 def test_large_weights_are_told_apart_by_every_byte():
     x, w = np.ones((1, 64, 3, 3), np.float32), np.ones((64, 64, 1, 1), np.float32)
-    assert planner.HASHED < w.nbytes < planner.LARGEST
+    assert choose.HASHED_BYTES < w.nbytes < choose.MAX_KERNEL_BYTES
     first = fc.plan_conv2d(x.shape, x.dtype, w)
     assert fc.plan_conv2d(x.shape, x.dtype, w.copy()) is first
     for place in (0, 1, 2047, 4094, 4095):
@@ -198,7 +188,7 @@ def test_large_weights_are_told_apart_by_every_byte():
 def test_large_weights_are_remembered_as_they_were():
     w = np.ones((64, 64, 1, 1), np.float32)
     factors = np.ones(1500), np.ones(3)
-    assert min(w.nbytes, factors[0].nbytes) > planner.HASHED
+    assert min(w.nbytes, factors[0].nbytes) > choose.HASHED_BYTES
     asks = [
         lambda: fc.plan_conv2d((1, 64, 3, 3), w.dtype, w),
         lambda: fc.plan_correlate((2000, 8), factors[0].dtype, factors),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from numpy.typing import NDArray
 
 from .. import config
-from .program import TRACE, Builder
+from ..run.program import TRACE, Builder
 
 __all__ = ["Job", "thread_count"]
 
