@@ -207,7 +207,7 @@ def store(out: NDArray, sums: NDArray) -> None:
 
 def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
     if numpy_backend.are_plain_pairs(out, parts):
-        _kernels().lengths(*(array.reshape(-1) for array in (out, *parts)))
+        _kernels().magnitude(*(array.reshape(-1) for array in (out, *parts)))
     else:
         numpy_backend.lengths(out, parts)
 

@@ -220,16 +220,17 @@ cdef class Recording(Kernels):
         for operand in range(operands.count):
             replay.starts[operand] = <uintptr_t> operands.arrays[operand].buf
         replay.starts[self.room + 1] = 0
-        job.fill, job.context, job.pieces, job.room = fill_piece, &replay, pieces, self.used + LINE
+        job.fill, job.context, job.tiles = fill_piece, &replay, pieces
+        job.workspace_bytes = self.used + LINE
         if self.used > SMALL:
             mark = workspace.mark()
             try:
-                kept = workspace.empty((job.room,), BYTES)
+                kept = workspace.empty((job.workspace_bytes,), BYTES)
                 share(&job, &kept[0], threads, alone)
             finally:
                 workspace.release(mark)
         else:
-            room = malloc(job.room)
+            room = malloc(job.workspace_bytes)
             if room == NULL:
                 raise MemoryError
             try:

@@ -17,7 +17,9 @@ cdef enum:
     SAMPLES
     OUTPUTS
     FOURIER
-    FINISH
+    EPILOGUE
+    IN_RANGE
+    ACCUMULATE
 
 ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     walk_t walk
@@ -28,6 +30,7 @@ ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     planes_t planes_and_tiles
     fourier_t fourier
     sums_t sums
+    range_t range
 
 ctypedef struct step_t:
     int kernel
@@ -67,10 +70,20 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
             &s.extents.fourier, <double *> at[0], <const double *> at[1], <const double *> at[2],
             <const double *> s.twiddles, <double *> at[3],
         )
-    elif s.kernel == FINISH and s.kind == b"f":
-        return run_finish(<float *> at[0], <const float *> at[1], &s.extents.sums)
-    elif s.kernel == FINISH:
-        return run_finish(<double *> at[0], <const double *> at[1], &s.extents.sums)
+    elif s.kernel == EPILOGUE and s.kind == b"f":
+        return run_epilogue(<float *> at[0], <const float *> at[1], &s.extents.sums)
+    elif s.kernel == EPILOGUE:
+        return run_epilogue(<double *> at[0], <const double *> at[1], &s.extents.sums)
+    elif s.kernel == IN_RANGE and s.kind == b"f":
+        return run_in_range(<const float *> at[0], &s.extents.range)
+    elif s.kernel == IN_RANGE and s.kind == b"d":
+        return run_in_range(<const double *> at[0], &s.extents.range)
+    elif s.kernel == IN_RANGE:
+        return True
+    elif s.kernel == ACCUMULATE and s.kind == b"f":
+        run_accumulate(<float *> at[0], <const float *> at[1], &s.extents.range)
+    elif s.kernel == ACCUMULATE:
+        run_accumulate(<double *> at[0], <const double *> at[1], &s.extents.range)
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
@@ -283,12 +296,33 @@ cdef class Kernels:
             workspace.release(mark)
 
     def finish(self, out, bias):
+        return self.epilogue(out, bias, False)
+
+    def epilogue(self, out, bias, bint relu):
         cdef Operands operands = Operands(out, bias)
         cdef step_t step
-        step.kernel = FINISH
+        step.kernel = EPILOGUE
         step.kind = letter(operands.arrays)
         step.extents.sums = sums_of(&operands.arrays[0], &operands.arrays[1])
+        step.extents.sums.relu = relu
         return self.add(operands, &step, None) != 0
+
+    def in_range(self, x, double limit):
+        cdef Operands operands = Operands(x)
+        cdef step_t step
+        step.kernel = IN_RANGE
+        step.kind = letter(operands.arrays)
+        step.extents.range = range_of(&operands.arrays[0], NULL)
+        step.extents.range.limit = limit
+        return self.add(operands, &step, None) != 0
+
+    def accumulate(self, out, x):
+        cdef Operands operands = Operands(out, x)
+        cdef step_t step
+        step.kernel = ACCUMULATE
+        step.kind = letter(operands.arrays)
+        step.extents.range = range_of(&operands.arrays[0], &operands.arrays[1])
+        self.add(operands, &step, None)
 
 
 now = Kernels()
