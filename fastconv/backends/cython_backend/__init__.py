@@ -87,11 +87,11 @@ class CythonBackend(Backend):
     def magnitude(self, out: NDArray, parts: Sequence[NDArray]) -> None:
         plain = all(a.flags.c_contiguous and a.flags.aligned for a in (out, *parts))
         if plain and len(parts) == 2:
-            _kernels().lengths(*(array.reshape(-1) for array in (out, *parts)))
+            _kernels().magnitude(*(array.reshape(-1) for array in (out, *parts)))
         else:
-            from ..numpy_backend import lengths
+            from ..numpy_backend.magnitude import magnitude
 
-            lengths(out, parts)
+            magnitude(out, parts)
 
     correlate = _Compiled()
     correlate_sparse = _Compiled()
