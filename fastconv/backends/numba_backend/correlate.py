@@ -43,9 +43,7 @@ def correlate(
     run(out, x, w, bias, loop_nest(out, x, w, bias, stride, dilation), relu)
 
 
-def run(
-    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, nest: LoopNest, relu: bool
-) -> None:
+def run(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, nest: LoopNest, relu: bool) -> None:
     """Run the machine code for a nest of loops."""
     code(out.dtype)(start(out), start(x), start(w), flat(bias), *nest, relu)
 
