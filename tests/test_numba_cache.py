@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -151,6 +152,12 @@ def test_a_disk_without_room(folder, monkeypatch):
     monkeypatch.setattr(compiling.os, "replace", full)
     assert run(add_one) == run(add_one) == [2, 3, 4]
     assert not files(folder)
+
+
+def test_threads_that_compile_at_once(folder):
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(lambda _: run(add_one), range(8))] == [[2, 3, 4]] * 8
+    assert len(files(folder)) == 1
 
 
 def test_no_folder_at_all(folder, monkeypatch):

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..geometry.gemm import contraction, taps
 from .compile import array, compiled, start
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from .host import VECTOR_BYTES
+from .vectors import Vectors, data, integer, loop
 
 __all__ = ["code", "depthwise"]
 

@@ -28,7 +28,7 @@ from .butterflies import (
     transpose,
 )
 from .compile import array, compiled
-from .vectors import VECTOR_BYTES
+from .host import VECTOR_BYTES
 
 __all__ = ["code", "filter_columns", "transform"]
 

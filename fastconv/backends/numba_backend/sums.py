@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from .. import load
 from .compile import array, compiled
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from .host import VECTOR_BYTES
+from .vectors import Vectors, data, integer, loop
 
 __all__ = ["accumulate", "epilogue", "epilogue_code", "in_range", "in_range_code"]
 
