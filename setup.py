@@ -103,6 +103,7 @@ class Reproducible(sdist):
 body = glob(f"{FOLDER}/*.pxi") + glob(f"{FOLDER}/*.h")
 wanted = [
     extension("_probe", [], []),
+    extension("_kernels_generic", [], body),
     *(extension(f"_kernels_{isa}", flags, body) for isa, flags in INSTRUCTION_SETS.items()),
 ]
 modules = cythonize(wanted) if COMPILED != "0" else []

@@ -19,7 +19,7 @@ from .arguments import (
     thread_count,
     whole_number,
 )
-from .arrays import check_output, check_receiver, overlaps, planned_array
+from .arrays import check_output, check_receiver, planned_array
 from .images import correlation
 from ..problem.form import has_no_form, no_form
 from .gradients import bias_gradient, input_gradient, weight_gradient
@@ -78,7 +78,6 @@ __all__ = [
     "no_form",
     "not_refused",
     "output_dtype",
-    "overlaps",
     "per_axis",
     "planned_array",
     "pooling",

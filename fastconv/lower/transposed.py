@@ -47,6 +47,8 @@ class Result(NamedTuple):
     """The call that asked, for messages."""
     source: str
     """What it calls ``x``."""
+    x_shape: tuple[int, ...]
+    x_dtype: np.dtype
     shape: tuple[int, ...]
     channel: int
     """The axis of channels, in ``x`` and in the result."""
@@ -56,6 +58,11 @@ class Result(NamedTuple):
     complex: bool
     rest: NDArray | None
     """What each channel holds where no tap reaches; None where there is no such place."""
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """The shape, by the name that a problem has for it."""
+        return self.shape
 
 
 class Phase(NamedTuple):
@@ -221,6 +228,8 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
     result = Result(
         name=fields["name"],
         source="x",
+        x_shape=fields["x_shape"],
+        x_dtype=fields["x_dtype"],
         shape=out_shape,
         channel=channel,
         dtype=fields["dtype"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -29,7 +30,11 @@ def form(
     uniform = all(bool(np.all((part == _first(part)) & np.isfinite(part))) for part in w)
     nonzero = prod(int(np.count_nonzero((part != 0).any(axis=0))) for part in w)
     rank = 1 if factors else _rank(w[0], x_dtype, compute, most)
-    return Form(factors, rank, uniform, nonzero)
+    pattern = None
+    if 2 * nonzero <= prod(max(part.shape[3 + axis] for part in w) for axis in range(w[0].ndim - 3)):
+        used = reduce(np.multiply, w)[:, 0, 0].astype(bool).any(axis=0)
+        pattern, nonzero = np.packbits(used).tobytes(), int(np.count_nonzero(used))
+    return Form(factors, rank, uniform, nonzero, pattern)
 
 
 def no_form(w: NDArray) -> Form:

@@ -80,6 +80,8 @@ class Form:
     """They are all equal (in each group)."""
     nonzero: int | None
     """Taps that are not zero, in one group at least; None with more channels."""
+    pattern: bytes | None = None
+    """A bit for each tap, set where it is not zero in some group, if at most half of them are."""
 
 
 @dataclass(frozen=True)
