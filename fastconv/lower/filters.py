@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arguments import array, brief, integer, listed, refuse
-from .arrays import check_receiver
+from .arguments import brief, integer, listed, refuse
+from .arrays import array, check_receiver
 
 __all__ = ["Image", "derived_axis", "image", "real", "real_samples", "reals", "receiver", "rgb"]
 
