@@ -14,11 +14,10 @@ from interpreter import printed
 
 import fastconv as fc
 from fastconv import algorithms, backends
+from fastconv.algorithms import direct, rates
+from fastconv.backends.protocol import Rates
 from fastconv.cli import calibrate, peers
 from fastconv.plan import choose as planner
-from fastconv.algorithms import rates
-from fastconv.algorithms import direct
-from fastconv.backends.protocol import Rates
 
 FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 
@@ -91,7 +90,7 @@ def test_backends_that_were_not_measured_keep_their_own(file):
 def test_a_process_reads_the_file_once_and_at_its_first_plan(file):
     keep(file, rates.encode({"numpy": ROWS_COST}))
     code = (
-        "import os, sys, fastconv as fc; from fastconv import rates\n"
+        "import os, sys, fastconv as fc; from fastconv.algorithms import rates\n"
         "print('json' in sys.modules, rates._calibration.cache_info().misses)\n"
         "for n in (4, 5): plan = fc.plan_correlate((n,), float, [1.0], backend='numpy')\n"
         "os.remove(os.environ['FASTCONV_CALIBRATION'])\n"
@@ -291,7 +290,7 @@ def test_a_stop_in_the_middle_of_writing_leaves_what_was_there(error, file, monk
 
 def test_calibrate_where_it_is_off(monkeypatch):
     monkeypatch.setenv("FASTCONV_CALIBRATION", "off")
-    reason = "FASTCONV_CALIBRATION is off, so there is no file to keep rates in"
+    reason = "FASTCONV_CALIBRATION is off, so rates cannot be kept"
     assert fails("bench", "--calibrate") == reason
     assert fails("bench", "--calibrate", "--reset") == reason
     assert fails("bench", "--reset") == "--reset goes with --calibrate"

@@ -303,5 +303,3 @@ class Backend:
         """Sums rounded half to even and saturated (``dtypes.store``).  ``sums`` may be overwritten."""
         raise NotImplementedError
 
-
-Recording = object  # until the middle is rebuilt

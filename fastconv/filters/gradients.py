@@ -320,10 +320,10 @@ def _magnitude(
     """The root of the sum of the squares of what operators give."""
     lower.real_samples(call.name, call.samples, where)
     slopes = [call.correlate(operator, call.sums) for operator in operators]
-    lengths = backends.load(config.resolve_backend(call.backend)).lengths
+    magnitude = backends.load(config.resolve_backend(call.backend)).magnitude
 
     def length(*components: NDArray) -> NDArray:
-        lengths(components[0], components)
+        magnitude(components[0], components)
         return components[0]
 
     return call.combine(length, slopes, call.derived)

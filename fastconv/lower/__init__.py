@@ -23,7 +23,6 @@ from .arrays import (
     dtype_named,
     native,
     output_dtype,
-    overlaps,
     planned_array,
     shape,
 )
@@ -85,7 +84,6 @@ __all__ = [
     "no_form",
     "not_refused",
     "output_dtype",
-    "overlaps",
     "per_axis",
     "planned_array",
     "pooling",

@@ -21,7 +21,6 @@ __all__ = [
     "dtype_named",
     "native",
     "output_dtype",
-    "overlaps",
     "planned_array",
     "result_dtype",
     "shape",
@@ -135,16 +134,6 @@ def check_receiver(
         refuse(ValueError, argument, f"shape {out.shape}", f"{shape}")
     if not out.flags.writeable:
         refuse(ValueError, argument, "a read-only array", "one that can be written")
-
-
-def overlaps(x: NDArray, out: NDArray) -> bool:
-    """True where the arrays share a byte (or where finding out would take too long)."""
-    if not np.may_share_memory(x, out):
-        return False
-    try:
-        return np.shares_memory(x, out, max_work=10_000)  # type: ignore[arg-type]
-    except np.exceptions.TooHardError:
-        return True
 
 
 def _check_plain(value: object, argument: str) -> None:

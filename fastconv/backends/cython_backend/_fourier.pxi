@@ -29,6 +29,7 @@ ctypedef struct sums_t:
     Py_ssize_t lengths[4]
     Py_ssize_t steps[4]
     Py_ssize_t bias
+    int relu
 
 
 cdef fourier_t fourier_of(
@@ -55,11 +56,12 @@ cdef sums_t sums_of(const Py_buffer *out, const Py_buffer *bias) noexcept:
         n.lengths[axis] = out.shape[axis]
         n.steps[axis] = out.strides[axis] // out.itemsize
     n.bias = bias.strides[0] // bias.itemsize
+    n.relu = 0
     return n
 
 
-cdef bint run_finish(floating *out, const floating *bias, const sums_t *n) noexcept nogil:
-    cdef Py_ssize_t channel, plane
+cdef bint run_epilogue(floating *out, const floating *bias, const sums_t *n) noexcept nogil:
+    cdef Py_ssize_t channel, plane, row, col
     cdef bint finite = True
     cdef floating *to
     for channel in range(n.lengths[0]):
@@ -73,4 +75,12 @@ cdef bint run_finish(floating *out, const floating *bias, const sums_t *n) noexc
                 finite &= finish_float64(
                     to, n.lengths[2], n.steps[2], n.lengths[3], n.steps[3], bias[channel * n.bias]
                 )
+    if n.relu:
+        for channel in range(n.lengths[0]):
+            for plane in range(n.lengths[1]):
+                for row in range(n.lengths[2]):
+                    to = out + channel * n.steps[0] + plane * n.steps[1] + row * n.steps[2]
+                    for col in range(n.lengths[3]):
+                        if to[col * n.steps[3]] < 0:
+                            to[col * n.steps[3]] = 0
     return finite

@@ -242,6 +242,54 @@ ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
 
+/* Pairs that are rare, an item at a time. */
+#define EACH(S, from_letter, T, to_letter, expression)                                 \
+    static void row_##from_letter##_##to_letter(                                       \
+        char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step)     \
+    {                                                                                  \
+        for (int64_t i = 0; i < n; i++) {                                              \
+            S v;                                                                       \
+            memcpy(&v, from + i * from_step, sizeof v);                                \
+            const T made = (T)(expression);                                            \
+            memcpy(to + i * to_step, &made, sizeof made);                              \
+        }                                                                              \
+    }
+
+INLINE double value_of_half(uint16_t half)
+{
+    return (double)from_half((wH){half})[0];
+}
+
+/* To float first, rounded to an odd last digit, lest rounding twice ends elsewhere than rounding once. */
+INLINE uint16_t half_of(double value)
+{
+    float single = (float)value;
+    int32_t bits;
+    memcpy(&bits, &single, sizeof bits);
+    if ((double)single != value && single - single == 0) {
+        const int beyond = value < 0 ? (double)single < value : (double)single > value;
+        bits = (bits - beyond) | 1;
+        memcpy(&single, &bits, sizeof bits);
+    }
+    return to_half((wf){single})[0];
+}
+
+#define WHOLE(v) __builtin_nearbyint((double)(v))
+#define AS_SIGNED(v)                                                                   \
+    (!(v == v) ? 0 : v >= 0x1p63 ? INT64_MAX : v < -0x1p63 ? INT64_MIN : (int64_t)WHOLE(v))
+#define AS_UNSIGNED(v) (!(v > 0) ? 0 : v >= 0x1p64 ? UINT64_MAX : (uint64_t)WHOLE(v))
+EACH(uint16_t, e, double, d, value_of_half(v))
+EACH(double, d, uint16_t, e, half_of(v))
+EACH(int64_t, q, uint16_t, e, half_of((double)(float)v))
+EACH(float, f, int64_t, q, AS_SIGNED(v))
+EACH(double, d, int64_t, q, AS_SIGNED(v))
+EACH(float, f, uint64_t, Q, AS_UNSIGNED(v))
+EACH(double, d, uint64_t, Q, AS_UNSIGNED(v))
+EACH(int64_t, q, uint64_t, Q, v < 0 ? 0 : v)
+EACH(float, f, uint8_t, bool, v != 0)
+EACH(double, d, uint8_t, bool, v != 0)
+EACH(int64_t, q, uint8_t, bool, v != 0)
+
 /* Sums in float32 become small integers some vectors at a time, where instructions pack vectors.  They
  * saturate, and make NaN the smallest integer: 0 for types without a sign; for others it is 0 before. */
 #if defined(__SSE4_1__)
@@ -462,6 +510,10 @@ static row_t *row_for(char from, char to)
         CASE(f, 'f', f, 'f') CASE(f, 'f', d, 'd') CASE(d, 'd', f, 'f') CASE(d, 'd', d, 'd')
         CASES_TO(b, 'b') CASES_TO(B, 'B') CASES_TO(h, 'h') CASES_TO(H, 'H') CASES_TO(i, 'i')
         CASES_TO(I, 'I') CASE(f, 'f', i, 'i') CASE(f, 'f', I, 'I') CASE(f, 'f', e, 'e')
+        CASE(e, 'e', d, 'd') CASE(d, 'd', e, 'e') CASE(q, 'q', e, 'e')
+        CASE(f, 'f', q, 'q') CASE(d, 'd', q, 'q')
+        CASE(f, 'f', Q, 'Q') CASE(d, 'd', Q, 'Q') CASE(q, 'q', Q, 'Q')
+        CASE(f, 'f', bool, '?') CASE(d, 'd', bool, '?') CASE(q, 'q', bool, '?')
         case PAIR('f', 'b'): return packed_b;
         case PAIR('f', 'B'): return packed_B;
         case PAIR('f', 'h'): return packed_h;

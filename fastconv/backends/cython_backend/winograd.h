@@ -77,8 +77,24 @@ static ALWAYS_INLINE void outputs_2(wino_t *m, const int step)
     m[step] = m1 - m2 - m3;
 }
 
+/* A vector of channels, or of as many as there are. */
+static ALWAYS_INLINE wino_t load(const float *from, const tiles_t *n, const int narrow)
+{
+    wino_t vector = {0};
+    if (!narrow) return *(const wino_t *)from;
+    memcpy(&vector, from, (size_t)n->channels * sizeof(float));
+    return vector;
+}
+
+static ALWAYS_INLINE void store(float *to, const wino_t vector, const tiles_t *n, const int narrow)
+{
+    if (!narrow) *(wino_t *)to = vector;
+    else memcpy(to, &vector, (size_t)n->channels * sizeof(float));
+}
+
+/* `narrow`: there are fewer channels than a vector has. */
 static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles_t *n, const int m,
-                                         const int lines)
+                                         const int lines, const int narrow)
 {
     const int side = m + 2, wide = lines ? 1 : side, step = lines ? 1 : m;
     for (int64_t ty = 0; ty < n->tiles_down; ty++) {
@@ -86,14 +102,15 @@ static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles
             const float *corner = x + ty * m * n->row + tx * step * n->col;
             const int64_t down = n->rows - ty * m, across = n->cols - tx * step;
             for (int64_t next = 0; next < n->channels; next += CHANNELS) {
-                const int64_t c = next + CHANNELS <= n->channels ? next : n->channels - CHANNELS;
+                const int64_t c = narrow || next + CHANNELS <= n->channels ? next
+                                                                           : n->channels - CHANNELS;
                 wino_t d[SIDE * SIDE];
                 UNROLL
                 for (int i = 0; i < side; i++) {
                     UNROLL
                     for (int j = 0; j < wide; j++)
                         d[i * wide + j] = i < down && j < across
-                                              ? *(const wino_t *)(corner + i * n->row + j * n->col + c)
+                                              ? load(corner + i * n->row + j * n->col + c, n, narrow)
                                               : (wino_t){0};
                     if (!lines) m == 4 ? samples_4(d + i * wide, 1) : samples_2(d + i * wide, 1);
                 }
@@ -102,7 +119,7 @@ static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles
                     m == 4 ? samples_4(d + j, wide) : samples_2(d + j, wide);
                     UNROLL
                     for (int i = 0; i < side; i++)
-                        *(wino_t *)(out + (i * wide + j) * n->component + c) = d[i * wide + j];
+                        store(out + (i * wide + j) * n->component + c, d[i * wide + j], n, narrow);
                 }
             }
         }
@@ -111,7 +128,7 @@ static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles
 
 static ALWAYS_INLINE int interpolate_tiles(float *out, const float *products, const float *bias,
                                            const tiles_t *n, const int relu, const int m,
-                                           const int lines)
+                                           const int lines, const int narrow)
 {
     const int side = m + 2, wide = lines ? 1 : side, step = lines ? 1 : m;
     wino_t zeros = {0}; /* unless a sum is not finite */
@@ -120,15 +137,16 @@ static ALWAYS_INLINE int interpolate_tiles(float *out, const float *products, co
             float *corner = out + ty * m * n->row + tx * step * n->col;
             const int64_t down = n->rows - ty * m, across = n->cols - tx * step;
             for (int64_t next = 0; next < n->channels; next += CHANNELS) {
-                const int64_t c = next + CHANNELS <= n->channels ? next : n->channels - CHANNELS;
-                const wino_t offset = *(const wino_t *)(bias + c);
+                const int64_t c = narrow || next + CHANNELS <= n->channels ? next
+                                                                           : n->channels - CHANNELS;
+                const wino_t offset = load(bias + c, n, narrow);
                 wino_t d[SIDE * SIDE];
                 UNROLL
                 for (int j = 0; j < wide; j++) {
                     UNROLL
                     for (int i = 0; i < side; i++)
                         d[i * wide + j] =
-                            *(const wino_t *)(products + (i * wide + j) * n->component + c);
+                            load(products + (i * wide + j) * n->component + c, n, narrow);
                     m == 4 ? outputs_4(d + j, wide) : outputs_2(d + j, wide);
                 }
                 UNROLL
@@ -139,8 +157,8 @@ static ALWAYS_INLINE int interpolate_tiles(float *out, const float *products, co
                         const wino_t sum = d[i * wide + j] + offset;
                         zeros += sum * 0;
                         if (i < down && j < across)
-                            *(wino_t *)(corner + i * n->row + j * n->col + c) =
-                                relu ? POSITIVE(sum) : sum;
+                            store(corner + i * n->row + j * n->col + c,
+                                  relu ? POSITIVE(sum) : sum, n, narrow);
                     }
                 }
             }
@@ -151,24 +169,51 @@ static ALWAYS_INLINE int interpolate_tiles(float *out, const float *products, co
     return total == 0;
 }
 
-static void winograd_samples(float *out, const float *x, const tiles_t *n, int64_t points)
+static void narrow_samples(float *out, const float *x, const tiles_t *n, int64_t points)
 {
     switch (points) {
-    case 36: evaluate_tiles(out, x, n, 4, 0); break;
-    case 16: evaluate_tiles(out, x, n, 2, 0); break;
-    case 6: evaluate_tiles(out, x, n, 4, 1); break;
-    default: evaluate_tiles(out, x, n, 2, 1);
+    case 36: evaluate_tiles(out, x, n, 4, 0, 1); break;
+    case 16: evaluate_tiles(out, x, n, 2, 0, 1); break;
+    case 6: evaluate_tiles(out, x, n, 4, 1, 1); break;
+    default: evaluate_tiles(out, x, n, 2, 1, 1);
+    }
+}
+
+static void winograd_samples(float *out, const float *x, const tiles_t *n, int64_t points)
+{
+    if (n->channels < CHANNELS) {
+        narrow_samples(out, x, n, points);
+        return;
+    }
+    switch (points) {
+    case 36: evaluate_tiles(out, x, n, 4, 0, 0); break;
+    case 16: evaluate_tiles(out, x, n, 2, 0, 0); break;
+    case 6: evaluate_tiles(out, x, n, 4, 1, 0); break;
+    default: evaluate_tiles(out, x, n, 2, 1, 0);
+    }
+}
+
+static int narrow_outputs(float *out, const float *products, const float *bias, const tiles_t *n,
+                          int relu, int64_t points)
+{
+    switch (points) {
+    case 36: return interpolate_tiles(out, products, bias, n, relu, 4, 0, 1);
+    case 16: return interpolate_tiles(out, products, bias, n, relu, 2, 0, 1);
+    case 6: return interpolate_tiles(out, products, bias, n, relu, 4, 1, 1);
+    default: return interpolate_tiles(out, products, bias, n, relu, 2, 1, 1);
     }
 }
 
 static int winograd_outputs(float *out, const float *products, const float *bias, const tiles_t *n,
                             int relu, int64_t points)
 {
+    if (n->channels < CHANNELS)
+        return narrow_outputs(out, products, bias, n, relu, points);
     switch (points) {
-    case 36: return interpolate_tiles(out, products, bias, n, relu, 4, 0);
-    case 16: return interpolate_tiles(out, products, bias, n, relu, 2, 0);
-    case 6: return interpolate_tiles(out, products, bias, n, relu, 4, 1);
-    default: return interpolate_tiles(out, products, bias, n, relu, 2, 1);
+    case 36: return interpolate_tiles(out, products, bias, n, relu, 4, 0, 0);
+    case 16: return interpolate_tiles(out, products, bias, n, relu, 2, 0, 0);
+    case 6: return interpolate_tiles(out, products, bias, n, relu, 4, 1, 0);
+    default: return interpolate_tiles(out, products, bias, n, relu, 2, 1, 0);
     }
 }
 

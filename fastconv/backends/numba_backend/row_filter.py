@@ -1,7 +1,7 @@
-"""Kernels of one row of a few taps, where only neighbouring outputs share samples.
+"""One row of a few taps, where only outputs next to each other share samples.
 
-Most vectors of samples would lie on two lines of the cache, so they are taken from two that are
-loaded.
+Most vectors of samples would straddle two cache lines.  They are shuffled out of two vectors that
+are loaded anyway.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from llvmlite import ir
 from .tile import Operands, Slab, lanes_of, on_operands
 from .vectors import integer, loop
 
-__all__ = ["make_slab_few"]
+__all__ = ["make_row_filter"]
 
 
-def make_slab_few(vector_bytes: int, taps: int) -> Any:
-    """A function for Numba that fills a slab of one plane and one row of taps, side by side.
+def make_row_filter(vector_bytes: int, taps: int) -> Any:
+    """A function for Numba that fills a slab of one plane and one row of contiguous taps.
 
-    The last tap is at most a vector from the first.  The slab has at least the columns of one
-    vector.
+    The last tap lies at most a vector behind the first.  The slab is at least a vector wide.
     """
 
     @on_operands
@@ -28,13 +27,13 @@ def make_slab_few(vector_bytes: int, taps: int) -> Any:
         item = operands.bias.type
         lanes = lanes_of(vector_bytes, item)
         if taps <= lanes + 1:  # or else it is never called
-            _Few(builder, item, lanes).emit(operands, taps)
+            _RowFilter(builder, item, lanes).emit(operands, taps)
 
     return slab
 
 
-class _Few(Slab):
-    """Instructions of all rows of a slab, into a builder."""
+class _RowFilter(Slab):
+    """Emits all rows of a slab."""
 
     def emit(self, operands: Operands, taps: int) -> None:
         builder, lanes = self.builder, integer(self.lanes)
@@ -48,27 +47,27 @@ class _Few(Slab):
         self.start = self.splat(bias)
         floor = self.floor(relu)
         last = builder.sub(cols, lanes)
-        in_pairs = builder.sdiv(builder.sub(builder.add(cols, integer(taps - 1)), lanes), lanes)
+        paired = builder.sdiv(builder.sub(builder.add(cols, integer(taps - 1)), lanes), lanes)
         with loop(builder, rows) as row:
             line = builder.gep(x, [builder.mul(row, row_x)])
             line_out = builder.gep(out, [builder.mul(row, row_out)])
-            with loop(builder, in_pairs) as vector:
+            with loop(builder, paired) as vector:
                 col = builder.mul(vector, lanes)
                 total = self.total(builder.gep(line, [col]), True)
                 self.store(self.at_least(floor, total), builder.gep(line_out, [col]))
-            with loop(builder, builder.sub(self.parts(cols, lanes), in_pairs)) as vector:
-                col = builder.mul(builder.add(vector, in_pairs), lanes)
+            with loop(builder, builder.sub(self.parts(cols, lanes), paired)) as vector:
+                col = builder.mul(builder.add(vector, paired), lanes)
                 col = self.smaller(col, last)
                 total = self.total(builder.gep(line, [col]), False)
                 self.store(self.at_least(floor, total), builder.gep(line_out, [col]))
 
-    def total(self, x: ir.Value, in_pairs: bool) -> ir.Value:
-        """A vector of outputs."""
+    def total(self, x: ir.Value, paired: bool) -> ir.Value:
+        """A vector of outputs; ``paired`` if the vector behind its samples may be loaded, too."""
         first = self.load(x)
-        second = self.load(self.after(x, self.lanes)) if in_pairs else first
+        second = self.load(self.after(x, self.lanes)) if paired else first
         total = self.start
         for tap, weight in enumerate(self.weights):
-            alone = not in_pairs or (self.lanes > 4 and tap % 4 == 2)
+            alone = not paired or (self.lanes > 4 and tap % 4 == 2)
             sample = self.load(self.after(x, tap)) if alone else self.shifted(first, second, tap)
             total = self.multiply_add(sample, weight, total)
         return total
@@ -78,7 +77,7 @@ class _Few(Slab):
 
     def shifted(self, a: ir.Value, b: ir.Value, by: int) -> ir.Value:
         """A vector that begins so many items after ``a``, with ``b`` behind it."""
-        places = [by + lane for lane in range(self.lanes)]
+        lanes = [by + lane for lane in range(self.lanes)]
         return self.builder.shuffle_vector(
-            a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), places)
+            a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)
         )

@@ -1,29 +1,53 @@
-"""The loops around the tiles, compiled for a dtype when it is first seen.
+"""Filters: the loops around the register tiles of `tile.py` and `row_filter.py`.
 
-``loop_nest.py`` says what the numbers in ``loops``, ``planes`` and ``nest`` are.
+`geometry/nest.py` says what the numbers in ``loops``, ``planes`` and ``nest`` are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 from numba import from_dtype, types
+from numpy.typing import NDArray
 
+from ..geometry.nest import LoopNest, flat, loop_nest
+from .compile import array, compiled, start
 from .loops import count, offsets
-from .on_disk import array, compile_kept
-from .one_row import make_slab_few
+from .row_filter import make_row_filter
 from .tile import make_slab_3x3, make_tile
 from .vectors import VECTOR_BYTES
 
-__all__ = ["compiled"]
+__all__ = ["ROWS", "VECTORS", "code", "correlate", "run"]
+
+# mypy: disable-error-code="no-untyped-def"
 
 NARROW_BYTES = 16
-ROWS = 4
-# Twelve sums and what feeds them fit 16 registers, and sixteen 32.
-VECTORS = 4 if VECTOR_BYTES == 64 else 3
+"""Bytes of the vectors for rows that are shorter than the widest one."""
+ROWS, VECTORS = 4, 4 if VECTOR_BYTES == 64 else 3
+"""Of a tile: twelve sums and their operands fit 16 registers, and sixteen fit 32."""
+
+
+def correlate(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    run(out, x, w, bias, loop_nest(out, x, w, bias, stride, dilation), relu)
+
+
+def run(
+    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, nest: LoopNest, relu: bool
+) -> None:
+    """Run the machine code for a nest of loops."""
+    code(out.dtype)(start(out), start(x), start(w), flat(bias), *nest, relu)
 
 
 def make_slab(
@@ -35,14 +59,14 @@ def make_slab(
 ) -> Any:
     """A function for Numba that fills a slab with tiles of ``height`` rows.
 
-    The slab has at least these rows and the columns of one vector.  The last tiles of a row and of
-    a column reach back over outputs that are already right, and write the same again.
+    The slab has at least these rows and is at least a vector wide.  The last tiles of a row and of
+    a column reach back over outputs that are done, and write the same again.
     """
     wide = make_tile(vector_bytes, height, vectors, taps, step)
     one = make_tile(vector_bytes, height, 1, taps, step)
 
     @numba.njit(nogil=True)
-    def slab(out, o, x, i, w, j, bias, planes, nest, relu):  # type: ignore[no-untyped-def]
+    def slab(out, o, x, i, w, j, bias, planes, nest, relu):
         rows, row_out, row_x = nest[0], nest[1], nest[2]
         cols, col_out, col_x = nest[6], nest[7], nest[8]
         lanes = max(1, vector_bytes // out.itemsize)
@@ -63,12 +87,12 @@ def make_slab(
 wide_tall = make_slab(VECTOR_BYTES, ROWS, VECTORS)
 wide_flat = make_slab(VECTOR_BYTES, 1, 8)
 wide_lone = make_slab(VECTOR_BYTES, 1, 8, (1, 1))
-# Two rows at a time, for small kernels wait for memory: the lines of more rows would evict each
-# other from a cache of eight ways where rows are a power of two long.
+# Small kernels wait for memory.  With more than two rows at a time, cache lines would evict each
+# other from a cache of eight ways where rows are a power of two apart.
 wide_3x3 = make_slab(VECTOR_BYTES, 2, 4, (3, 3))
 wide_even = make_slab(VECTOR_BYTES, 1, 4, step=2)
 slab_3x3 = make_slab_3x3(VECTOR_BYTES)
-slab_1x3, slab_1x5, slab_1x7, slab_1x9 = (make_slab_few(VECTOR_BYTES, n) for n in (3, 5, 7, 9))
+slab_1x3, slab_1x5, slab_1x7, slab_1x9 = (make_row_filter(VECTOR_BYTES, n) for n in (3, 5, 7, 9))
 wide_5x5 = make_slab(VECTOR_BYTES, 2, 5, (5, 5))
 narrow_tall = make_slab(NARROW_BYTES, ROWS, 1)
 narrow_flat = make_slab(NARROW_BYTES, 1, 1)
@@ -77,34 +101,34 @@ single_tall = make_slab(0, ROWS, VECTORS)
 single_flat = make_slab(0, 1, 8)
 
 
-def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-untyped-def]
-    """Run the outer loops, and a slab inside the last one."""
+def filter_slabs(out, x, w, bias, loops, planes, nest, relu):
+    """Fill all slabs, each with the tile that suits its shape and strides."""
     rows, row_x, kh, tap_row_x = nest[0], nest[2], nest[3], nest[4]
     cols, col_out, col_x = nest[6], nest[7], nest[8]
     kw, tap_col_x, tap_col_w = nest[9], nest[10], nest[11]
     row_bytes = cols * out.itemsize if col_out == 1 and col_x == 1 else 0
     even_bytes = cols * out.itemsize if col_out == 1 and col_x == 2 else 0
     tall = rows >= ROWS and kh > 1 and row_x == tap_row_x
-    few = kh == 1 and len(planes) == 1 and tap_col_x == 1 and tap_col_w == 1
+    row_filter = kh == 1 and len(planes) == 1 and tap_col_x == 1 and tap_col_w == 1
     if kw > VECTOR_BYTES // out.itemsize + 1:
-        few = False
-    side_by_side = tall and kh == kw and tap_col_x == 1 and tap_col_w == 1
+        row_filter = False
+    dense = tall and kh == kw and tap_col_x == 1 and tap_col_w == 1
     for slab in range(count(loops)):
         o, i, j, b = offsets(loops, slab)
         if row_bytes >= VECTOR_BYTES:
-            if few and kw == 3:
+            if row_filter and kw == 3:
                 slab_1x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
-            elif few and kw == 5:
+            elif row_filter and kw == 5:
                 slab_1x5(out, o, x, i, w, j, bias[b], planes, nest, relu)
-            elif few and kw == 7:
+            elif row_filter and kw == 7:
                 slab_1x7(out, o, x, i, w, j, bias[b], planes, nest, relu)
-            elif few and kw == 9:
+            elif row_filter and kw == 9:
                 slab_1x9(out, o, x, i, w, j, bias[b], planes, nest, relu)
-            elif side_by_side and kh == 3 and len(planes) == 1:
+            elif dense and kh == 3 and len(planes) == 1:
                 slab_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
-            elif side_by_side and kh == 3:
+            elif dense and kh == 3:
                 wide_3x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
-            elif side_by_side and kh == 5:
+            elif dense and kh == 5:
                 wide_5x5(out, o, x, i, w, j, bias[b], planes, nest, relu)
             elif tall:
                 wide_tall(out, o, x, i, w, j, bias[b], planes, nest, relu)
@@ -127,12 +151,13 @@ def correlate(out, x, w, bias, loops, planes, nest, relu):  # type: ignore[no-un
             single_flat(out, o, x, i, w, j, bias[b], planes, nest, relu)
 
 
-def compiled(dtype: np.dtype) -> Callable[..., Any]:
-    """The machine code for a dtype: from disk, or compiled now and left there."""
-    items = from_dtype(dtype)
-    operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
+@cache
+def code(dtype: np.dtype) -> Callable[..., None]:
+    """The machine code for a dtype."""
+    item = from_dtype(dtype)
+    operand, numbers, table = array(item), array(types.int64), array(types.int64, 2)
     signature = types.void(
-        array(items, 1, readonly=False), operand, operand, operand, table, table, numbers,
+        array(item, readonly=False), operand, operand, operand, table, table, numbers,
         types.boolean,
     )  # fmt: skip
-    return compile_kept(correlate, signature)
+    return compiled(filter_slabs, signature)

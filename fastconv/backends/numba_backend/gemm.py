@@ -1,12 +1,13 @@
-"""Sums over channels: matrix products in the vectors of LLVM, and the loops around them.
+"""Sums over channels as implicit matrix products, in LLVM's vectors, and the loops around them.
 
-``contraction.py`` says what the tables and the numbers are.  A tile is up to six rows by two
+`geometry/gemm.py` says what the tables and the numbers are.  A tile is up to six rows by two
 vectors of columns, whose sums stay in registers; a vector of ``b`` serves all rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,28 +15,71 @@ from llvmlite import ir
 from numba import from_dtype, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from ..geometry.gemm import BLOCK_TERMS
+from ..geometry.gemm import BLOCK_TERMS, Contraction, channels, contraction, outputs, planes
+from .compile import array, compiled, start
 from .loops import count, offsets
-from .on_disk import array, compile_kept
 from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
 
-__all__ = ["VECTORS", "compiled"]
+__all__ = ["VECTORS", "code", "gemm", "pointwise", "weight_gradient"]
+
+# mypy: disable-error-code="no-untyped-def"
 
 ROWS = 6
 VECTORS = 2
 
-# What lies in `room`, in rows of a tile: the terms of a block, outputs of a tile whose last vector
-# is not full, and a bias for each column.
+# What lies in the workspace, in rows of a tile: the terms of a block, outputs of a tile whose last
+# vector is not full, and a bias for each column.
 EDGE = BLOCK_TERMS
 BIAS = EDGE + ROWS
-ROOM = BIAS + 1
+WORKSPACE = BIAS + 1
 
 INT = types.intp
 
 
+def gemm(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    relu: bool,
+) -> None:
+    arrays = out, x, w, bias
+    _run(arrays, contraction(channels, arrays, stride, dilation), relu)
+
+
+def pointwise(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
+    _run((out, w, x, bias), contraction(planes, (out, x, w, bias)), relu)
+
+
+def weight_gradient(
+    out: NDArray,
+    x: NDArray,
+    gradient: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> None:
+    arrays = out, x, gradient
+    product = contraction(outputs, arrays, stride, dilation)
+    _run((*arrays, _zero(out.dtype)), product, False)
+
+
+def _run(arrays: tuple[NDArray, ...], product: Contraction, relu: bool) -> None:
+    """Run the machine code of a product on ``out``, ``a``, ``b`` and ``bias``."""
+    code(arrays[0].dtype)(*map(start, arrays), *product, relu)
+
+
+@cache
+def _zero(dtype: np.dtype) -> NDArray:
+    """The bias of sums that have none."""
+    return np.zeros(1, dtype)
+
+
 def _vectors(context: Any, builder: ir.IRBuilder, signature: Any) -> Vectors:
-    """Vectors of what the first array holds."""
+    """Vectors of the items of the first array."""
     item = signature.args[0].dtype
     return Vectors(builder, context.get_value_type(item), VECTOR_BYTES * 8 // item.bitwidth)
 
@@ -43,7 +87,7 @@ def _vectors(context: Any, builder: ir.IRBuilder, signature: Any) -> Vectors:
 @intrinsic
 def add_products(
     typing_context: Any,
-    out: Any, o: Any, a: Any, i: Any, b: Any, j: Any, bias: Any, k: Any, room: Any,
+    out: Any, o: Any, a: Any, i: Any, b: Any, j: Any, bias: Any, k: Any, workspace: Any,
     rows: Any, first: Any, height: Any, tiles: Any, runs: Any, run: Any, end: Any, numbers: Any,
     columns: Any, fresh: Any, relu: Any,
 ) -> Any:  # fmt: skip
@@ -52,7 +96,7 @@ def add_products(
     Sums start from the bias if they are ``fresh``, else from what outputs hold.
     """
     signature = types.void(
-        out, INT, a, INT, b, INT, bias, INT, room,
+        out, INT, a, INT, b, INT, bias, INT, workspace,
         rows, INT, INT, INT, runs, INT, INT, numbers, INT, types.boolean, types.boolean,
     )  # fmt: skip
 
@@ -60,7 +104,7 @@ def add_products(
         vectors = _vectors(context, builder, signature)
         arrays = (0, 2, 4, 6, 8, 9, 13, 16)
         starts = data(context, builder, signature, args, arrays)
-        others = [arg for place, arg in enumerate(args) if place not in arrays]
+        others = [arg for number, arg in enumerate(args) if number not in arrays]
         _Tiles(vectors, *starts, *others).emit()
         return context.get_dummy_value()
 
@@ -68,7 +112,7 @@ def add_products(
 
 
 class _Tiles:
-    """Instructions of tiles of all sizes, into a builder."""
+    """Emits tiles of all sizes."""
 
     def __init__(
         self,
@@ -77,7 +121,7 @@ class _Tiles:
         a: ir.Value,
         b: ir.Value,
         bias: ir.Value,
-        room: ir.Value,
+        workspace: ir.Value,
         rows: ir.Value,
         runs: ir.Value,
         numbers: ir.Value,
@@ -98,13 +142,13 @@ class _Tiles:
         self.builder = builder = vectors.builder
         self.width = VECTORS * vectors.lanes
         self.height, self.tiles, self.columns, self.fresh = height, tiles, columns, fresh
-        self.step_a, panel, bias_col = (self.number(numbers, place) for place in (1, 3, 4))
+        self.step_a, panel, bias_col = (self.number(numbers, index) for index in (1, 3, 4))
         packed = builder.icmp_signed("==", panel, integer(0))
         self.out, self.a = builder.gep(out, [o]), builder.gep(a, [i])
-        self.b = builder.gep(builder.select(packed, room, b), [j])
+        self.b = builder.gep(builder.select(packed, workspace, b), [j])
         self.bias = builder.gep(bias, [k])
-        self.edge = builder.gep(room, [integer(EDGE * self.width)])
-        self.by_column = builder.gep(room, [integer(BIAS * self.width)])
+        self.edge = builder.gep(workspace, [integer(EDGE * self.width)])
+        self.by_column = builder.gep(workspace, [integer(BIAS * self.width)])
         self.rows, self.runs = self.entry(rows, first), self.entry(runs, run)
         self.n_runs = builder.sub(end, run)
         self.by_row = builder.and_(fresh, builder.icmp_signed("==", bias_col, integer(0)))
@@ -119,11 +163,12 @@ class _Tiles:
     def number(self, numbers: ir.Value, index: int) -> ir.Value:
         return self.builder.load(self.builder.gep(numbers, [integer(index)]))
 
-    def place(self, pointer: ir.Value, vector: int) -> ir.Value:
+    def at(self, pointer: ir.Value, vector: int) -> ir.Value:
+        """Where a vector of a row begins."""
         return self.builder.gep(pointer, [integer(vector * self.vectors.lanes)])
 
     def emit(self) -> None:
-        """Tiles of the size that is asked for."""
+        """Tiles of the height and width of the arguments."""
         builder = self.builder
         after = builder.append_basic_block("after")
         wide = builder.icmp_signed(">", self.columns, integer(self.vectors.lanes))
@@ -144,7 +189,7 @@ class _Tiles:
         """One tile, from what its sums start from to its outputs."""
         builder, emit = self.builder, self.vectors
         entries = [self.entry(rows, integer(r)) for r in range(height)]
-        edges = [self.place(self.edge, r * VECTORS) for r in range(height)]
+        edges = [self.at(self.edge, r * VECTORS) for r in range(height)]
         outs = [builder.gep(self.out, [self.number(entry, 0)]) for entry in entries]
         outs = [builder.select(self.partial, *pair) for pair in zip(edges, outs, strict=True)]
         sums = [[cgutils.alloca_once(builder, emit.vector) for _ in range(vectors)] for _ in outs]
@@ -154,17 +199,17 @@ class _Tiles:
             with by_row:
                 for entry, row in zip(entries, sums, strict=True):
                     bias = builder.load(builder.gep(self.bias, [self.number(entry, 2)]))
-                    for place in row:
-                        builder.store(emit.splat(bias), place)
+                    for total in row:
+                        builder.store(emit.splat(bias), total)
             with from_memory:
                 for out, row in zip(outs, sums, strict=True):
                     start = builder.select(self.fresh, self.by_column, out)
-                    for v, place in enumerate(row):
-                        builder.store(emit.load(self.place(start, v)), place)
+                    for v, total in enumerate(row):
+                        builder.store(emit.load(self.at(start, v)), total)
         self.add_runs([builder.gep(self.a, [self.number(entry, 1)]) for entry in entries], sums)
         for out, row in zip(outs, sums, strict=True):
             for v, total in enumerate(row):
-                emit.store(emit.at_least(self.floor, builder.load(total)), self.place(out, v))
+                emit.store(emit.at_least(self.floor, builder.load(total)), self.at(out, v))
         with builder.if_then(self.partial):
             self.copy_edges(rows, height, back=True)
 
@@ -179,17 +224,17 @@ class _Tiles:
             n, b = self.number(run, 2), builder.load(terms)
             with loop(builder, n) as term:
                 at = builder.gep(b, [builder.mul(term, width)])
-                values = [emit.load(self.place(at, v)) for v in range(len(sums[0]))]
-                place = builder.mul(term, self.step_a)
+                values = [emit.load(self.at(at, v)) for v in range(len(sums[0]))]
+                offset = builder.mul(term, self.step_a)
                 for start, row in zip(factors, sums, strict=True):
-                    factor = emit.splat(builder.load(builder.gep(start, [place])))
+                    factor = emit.splat(builder.load(builder.gep(start, [offset])))
                     for value, total in zip(values, row, strict=True):
                         added = emit.multiply_add(value, factor, builder.load(total))
                         builder.store(added, total)
             builder.store(builder.gep(b, [builder.mul(n, width)]), terms)
 
     def copy_edges(self, rows: ir.Value, height: int, back: bool) -> None:
-        """Copy outputs whose last vector is not full to where there is room for it, or back."""
+        """Copy outputs whose last vector is not full to the workspace, or back."""
         builder = self.builder
         with loop(builder, integer(height)) as r:
             edge = builder.gep(self.edge, [builder.mul(r, integer(self.width))])
@@ -199,7 +244,7 @@ class _Tiles:
 
 
 def _copy(vectors: Vectors, target: ir.Value, source: ir.Value, items: ir.Value, most: int) -> None:
-    """Copy neighbours, ``most`` of them at most, in vectors of powers of two."""
+    """Copy contiguous items, at most ``2 * most - 1`` of them, in vectors of powers of two."""
     builder = vectors.builder
     while most:
         some = builder.and_(items, integer(most))
@@ -212,7 +257,7 @@ def _copy(vectors: Vectors, target: ir.Value, source: ir.Value, items: ir.Value,
 
 @intrinsic
 def move(typing_context: Any, out: Any, to: Any, x: Any, at: Any, items: Any) -> Any:
-    """Copy neighbours, as many as a row of a tile has, or fewer."""
+    """Copy contiguous items, at most a row of a tile."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         vectors = _vectors(context, builder, signature)
@@ -226,25 +271,25 @@ def move(typing_context: Any, out: Any, to: Any, x: Any, at: Any, items: Any) ->
 
 @intrinsic
 def pack(
-    typing_context: Any, room: Any, b: Any, at: Any, runs: Any, run: Any, end: Any, step: Any,
+    typing_context: Any, workspace: Any, b: Any, at: Any, runs: Any, run: Any, end: Any, step: Any,
     columns: Any, size: Any,
 ) -> Any:  # fmt: skip
     """Copy the terms of a block in the order of the runs, for tiles of columns ``size`` apart.
 
-    Columns that miss are zeros.
+    Columns beyond the last one are filled with zeros.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         vectors = _vectors(context, builder, signature)
-        room, b, runs = data(context, builder, signature, args, (0, 1, 3))
+        workspace, b, runs = data(context, builder, signature, args, (0, 1, 3))
         _, _, at, _, run, end, step, columns, size = args
         width = VECTORS * vectors.lanes
         tiles, rest = (divide(columns, integer(width)) for divide in (builder.udiv, builder.urem))
         wide = Vectors(builder, vectors.item, width)
-        b, terms = builder.gep(b, [at]), cgutils.alloca_once_value(builder, room)
+        b, terms = builder.gep(b, [at]), cgutils.alloca_once_value(builder, workspace)
         with loop(builder, builder.sub(end, run)) as index:
             entry = builder.gep(runs, [builder.mul(builder.add(run, index), integer(3))])
-            begin, n = (builder.load(builder.gep(entry, [integer(place)])) for place in (1, 2))
+            begin, n = (builder.load(builder.gep(entry, [integer(column)])) for column in (1, 2))
             start, to = builder.gep(b, [begin]), builder.load(terms)
             with loop(builder, n) as term:
                 source = builder.gep(start, [builder.mul(term, step)])
@@ -260,11 +305,11 @@ def pack(
             builder.store(builder.gep(to, [builder.mul(n, integer(width))]), terms)
         return context.get_dummy_value()
 
-    return types.void(room, b, INT, runs, INT, INT, INT, INT, INT), emit
+    return types.void(workspace, b, INT, runs, INT, INT, INT, INT, INT), emit
 
 
-def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, relu):  # type: ignore[no-untyped-def]
-    """Run the loops, and the product inside the last one."""
+def multiply(out, a, b, bias, loops, rows, runs, blocks, numbers, relu):
+    """Run the loops, and the product inside the innermost one."""
     cols, step_b, panel, bias_col = numbers[0], numbers[2], numbers[3], numbers[4]
     width = VECTORS * VECTOR_BYTES // out.itemsize
     tiles, last = 1 if panel else numbers[5], len(blocks) - 2
@@ -272,8 +317,8 @@ def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, relu):  # type
     # Rows in tiles that differ by one at most: the taller ones, and the others.
     parts = (len(rows) + ROWS - 1) // ROWS
     height, taller = len(rows) // parts, len(rows) % parts
-    room = np.empty(ROOM * width, out.dtype)
-    room[EDGE * width :] = 0
+    workspace = np.empty(WORKSPACE * width, out.dtype)
+    workspace[EDGE * width :] = 0
     for number in range(count(loops)):
         o, i, j, k = offsets(loops, number)
         for left in range(0, cols, tiles * width):
@@ -282,16 +327,16 @@ def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, relu):  # type
                 run, end = blocks[block], blocks[block + 1]
                 terms = j + left // width * panel + runs[run, 1]
                 if panel == 0:
-                    pack(room, b, j + left, runs, run, end, step_b, right - left, size)
+                    pack(workspace, b, j + left, runs, run, end, step_b, right - left, size)
                     terms = 0
                 fresh = block == 0
                 for col in range(left, right, width):
                     columns = min(width, right - col)
                     if bias_col and fresh:
-                        move(room, BIAS * width, bias, k + col, columns)
+                        move(workspace, BIAS * width, bias, k + col, columns)
                     for part in range(2):
                         add_products(
-                            out, o + col, a, i, b, terms, bias, k, room,
+                            out, o + col, a, i, b, terms, bias, k, workspace,
                             rows, part * taller * (height + 1), height + 1 - part,
                             parts - taller if part else taller, runs, run, end,
                             numbers, columns, fresh, relu and block == last,
@@ -299,12 +344,13 @@ def contract(out, a, b, bias, loops, rows, runs, blocks, numbers, relu):  # type
                     terms += size
 
 
-def compiled(dtype: np.dtype) -> Callable[..., Any]:
-    """The machine code for a dtype: from disk, or compiled now and left there."""
-    items = from_dtype(dtype)
-    operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
+@cache
+def code(dtype: np.dtype) -> Callable[..., None]:
+    """The machine code for a dtype."""
+    item = from_dtype(dtype)
+    operand, numbers, table = array(item), array(types.int64), array(types.int64, 2)
     signature = types.void(
-        array(items, 1, readonly=False), operand, operand, operand, table, table, table, numbers,
+        array(item, readonly=False), operand, operand, operand, table, table, table, numbers,
         numbers, types.boolean,
     )  # fmt: skip
-    return compile_kept(contract, signature)
+    return compiled(multiply, signature)
