@@ -27,7 +27,19 @@ from .arrays import (
     shape,
 )
 from .fields import Question
-from .filters import Image, derived_axis, image, real, real_samples, reals, receiver, rgb
+from .filters import (
+    UNSPECIFIED,
+    ChannelAxis,
+    Image,
+    derived_axis,
+    image,
+    real,
+    real_samples,
+    reals,
+    receiver,
+    rgb,
+    taps,
+)
 from .gradients import bias_gradient, input_gradient, weight_gradient
 from .images import correlation
 from .layers import convolution
@@ -50,6 +62,8 @@ from .nn import (
 from .transposed import Result, Transposition, transposition
 
 __all__ = [
+    "UNSPECIFIED",
+    "ChannelAxis",
     "Image",
     "Question",
     "Result",
@@ -95,6 +109,7 @@ __all__ = [
     "rgb",
     "scored_axis",
     "shape",
+    "taps",
     "thread_count",
     "transposition",
     "weight_gradient",
