@@ -142,6 +142,7 @@ def own_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     monkeypatch.setattr(config, "_environment", os.environ.get)
     monkeypatch.delenv("FASTCONV_BACKEND", raising=False)
     monkeypatch.delenv("FASTCONV_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     yield monkeypatch
     fc.set_backend(None)
     fc.set_num_threads(None)

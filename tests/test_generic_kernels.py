@@ -1,7 +1,7 @@
 """The loops over typed memoryviews, and NumPy's kernels, held to definitions in plain NumPy.
 
 Numbers are whole and small where results must be equal, so that every sum is exact in any order.
-Every kernel runs with its inputs read-only, its output inside guarded memory, and all floating-point
+Every kernel runs with its inputs read-only, its output inside guarded memory, and floating-point
 errors set to raise.
 """
 
@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 from fastconv.backends import numpy_backend
 from fastconv.backends.geometry import fourier
 from fastconv.backends.geometry.winograd import TILES
-from fastconv.problem.boundary import TABLE, runs
+from fastconv.problem.boundary import runs
 
 DTYPES = ["float32", "float64", "int64"]
 FLOATS = DTYPES[:2]
@@ -152,7 +152,7 @@ def test_correlate(dtype, taps, layout, kernels):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_listed_taps(dtype, taps, kernels):
     rank = len(taps)
-    stride, dilation = (2, *(1,) * (rank - 1)), (1,) * (rank - 1) + (2,)
+    stride, dilation = (2, *(1,) * (rank - 1)), (2, 3, 1, 2)[:rank]
     x = whole((2, 3, 1, *extent((3,) * rank, taps, stride, dilation)), dtype)
     dense, bias = whole((3, 2, 1, *taps), dtype, 1), whole((3, 2), dtype, 2)
     offsets = np.argwhere(np.random.default_rng(3).random(taps) < 0.6)[::-1].copy()
@@ -298,6 +298,21 @@ def test_winograd_is_correlation(points, kernels):
     assert got[1, 0, 3, 0, 0] == 0
 
 
+@pytest.mark.parametrize("points", TILES)
+def test_winograd_weights_come_in_blocks(points, kernels):
+    taps, across = ((5, 7), 3) if TILES[points][1] > 1 else ((5, 1), 1)
+    w = whole((1, 2, 3, 4, *taps), seed=1)
+    blocks = [(top, left) for top in (0, 3) for left in range(0, taps[1], 3)]
+    shape = (1, 2, points, len(blocks), 4, 3)
+    values, _ = call(kernels.winograd_weights, shape, "f4", w)
+    for block, (top, left) in enumerate(blocks):
+        part = w[..., top : top + 3, left : left + across]
+        short = [(0, 3 - part.shape[-2]), (0, across - part.shape[-1])]
+        part = np.pad(part, [(0, 0)] * 4 + short)
+        alone, _ = call(kernels.winograd_weights, (1, 2, points, 1, 4, 3), "f4", part)
+        np.testing.assert_allclose(values[:, :, :, block], alone[:, :, :, 0], rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("n", [n for n in fourier.LENGTHS if n <= 320])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_transforms(dtype, n, kernels):
@@ -397,59 +412,6 @@ def test_magnitude(dtype, count, kernels):
             kernels.magnitude(out, tuple(parts))
             least = float(info.smallest_subnormal)
             assert (np.abs(out - wanted) <= 2 * info.eps * wanted + 2 * least).all()
-
-
-# -- copies -------------------------------------------------------------------------------------
-
-SAMPLES = ["?", "i1", "u1", "i2", "u2", "i4", "i8", "f2", "f4", "f8"]
-
-
-@pytest.mark.parametrize("boundary", TABLE)
-@pytest.mark.parametrize("dtype", SAMPLES)
-def test_pad(dtype, boundary, kernels):
-    x = whole((2, 3, 4, 5), "int8").astype(dtype)
-    for rank, compute in product((1, 2, 3, 4), DTYPES):
-        if compute == "int64" and np.dtype(dtype).kind == "f":
-            continue
-        tables = [runs(boundary, (-6, 1), 9, n) for n in x.shape[-rank:]]
-        wanted = x.astype(compute)
-        for axis, table in enumerate(tables, 4 - rank):
-            items = [
-                (f + s * i if f >= 0 else -1) for _, n, f, s in table.tolist() for i in range(n)
-            ]
-            outside = np.array(items) < 0
-            wanted = wanted.take(np.maximum(items, 0), axis)
-            np.moveaxis(wanted, axis, -1)[..., outside] = 7
-        cval = 7.0 if boundary == "constant" else np.nan
-        for layout in LAYOUTS:
-            more = (laid(x, layout), tuple(tables), cval)
-            got, _ = call(kernels.pad, wanted.shape, compute, *more)
-            np.testing.assert_array_equal(got, wanted)
-
-
-@pytest.mark.parametrize("sums", DTYPES)
-@pytest.mark.parametrize(
-    "dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
-)
-def test_store(dtype, sums, kernels):
-    values = [0, 1, 127, 128, 255, 256, -1, -128, -129, 2**31, -(2**31), 2**62]
-    if sums != "int64":
-        values += [0.5, 1.5, -0.5, 2.5, 254.5, 1e30, -1e30, np.inf, -np.inf, np.nan, 1e-40]
-    values = np.array(values * 2, sums).reshape(2, 1, -1)
-    if np.dtype(dtype).kind == "f":
-        with np.errstate(all="ignore"):
-            wanted = values.astype(dtype)
-    else:
-        info = np.iinfo(dtype)
-        exact = [0 if v != v else v for v in values.ravel().tolist()]
-        exact = [min(max(v, -1e40), 1e40) for v in exact]
-        limited = [min(max(round(v), info.min), info.max) for v in exact]
-        wanted = np.array(limited, dtype).reshape(values.shape)
-    for layout in LAYOUTS:
-        out = Guarded(values.shape, dtype, layout)
-        with np.errstate(all="raise"):
-            kernels.store(out.array, laid(values, layout, frozen=False))
-        np.testing.assert_array_equal(out.filled(), wanted)
 
 
 # -- what is not finite, errors, threads --------------------------------------------------------

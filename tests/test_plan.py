@@ -123,7 +123,7 @@ def test_a_problem_cannot_be_changed():
     problem = fc.plan_correlate((5,), float, [1.0])._recipe.problem
     with pytest.raises(FrozenInstanceError):
         problem.relu = True
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         problem.axes[0].taps = 2
     assert hash(problem) == hash(replace(problem))
 
@@ -146,7 +146,8 @@ def test_what_ran_is_noticed(ran):
 
 def test_many_threads_share_a_plan(backend):
     x, w = oracle.samples((3, 100, 101), np.float32), oracle.samples((3, 3), np.float32)
-    plan = fc.plan_correlate(x.shape, x.dtype, w, boundary="mirror", threads=2, backend=backend)
+    how = {"axes": (1, 2), "boundary": "mirror", "threads": 2, "backend": backend}
+    plan = fc.plan_correlate(x.shape, x.dtype, w, **how)
     images = [oracle.samples(x.shape, np.float32, seed) for seed in range(6)]
     wanted = [plan(image) for image in images]
     start = threading.Barrier(len(images))

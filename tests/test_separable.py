@@ -60,7 +60,7 @@ def test_one_product(dtype, boundary, backend, ran):
         ((5, 6, 7), (1, 4, 4), {"stride": 3}),
         ((5, 6, 5), (4, 4, 1), {"stride": (1, 2, 3), "mode": "full"}),
         ((5, 6, 7), (4, 5, 4), {"origin": (1, 0, -1)}),
-        ((2, 4, 4, 3, 5), (4, 4, 2, 4), {}),
+        ((2, 4, 4, 3, 5), (4, 4, 2, 4), {"axes": (1, 2, 3, 4)}),
         ((3, 2), (9, 8), {"boundary": "symmetric"}),
     ],
     ids=str,

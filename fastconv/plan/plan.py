@@ -18,7 +18,7 @@ from .job import Job, thread_count
 from .recipe import Packed, Recipe
 from .tiling import tiling
 
-__all__ = ["Plan", "plain"]
+__all__ = ["Plan"]
 
 MAX_SHOWN = 1 << 38
 """Samples of arrays that a computer may have, whose program can be built."""
@@ -115,19 +115,16 @@ class Plan:
         """Run it on samples of the planned shape and dtype."""
         recipe = self._recipe
         problem = recipe.problem
-        flags = x.flags
-        if out is None and problem.safe is None and flags.c_contiguous and flags.aligned:
-            if x.dtype.isnative:
-                result = recipe.new_result()
-                recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads)
-                return result
+        if out is None and problem.safe is None and x.flags.c_contiguous:
+            result = recipe.new_result()
+            recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads)
+            return result
         whole = True
         if out is None:
             result = recipe.new_result()
         else:
             lower.check_output(problem, x, out)
             result, whole = overlap.target(out, (x, *self._w, self._bias))
-        x = plain(x)
         if problem.safe is not None and dtypes.largest_value(x) > problem.safe:
             wide.correlate(problem, result, x, self._w, self._bias)
         else:
@@ -155,13 +152,6 @@ class Plan:
 
     def __repr__(self) -> str:
         return "\n".join(_lines(self._recipe, self._threads))
-
-
-def plain(x: NDArray) -> NDArray:
-    """The array, or a copy of it that is aligned and of native byte order."""
-    if x.flags.aligned and x.dtype.isnative:
-        return x
-    return x.astype(x.dtype.newbyteorder("="))
 
 
 def _unpickled(

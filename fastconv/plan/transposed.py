@@ -20,7 +20,6 @@ from ..run.program import OUT, WEIGHTS, X
 from .candidates import recipe_of, recipes
 from .job import Job
 from .memo import Memo
-from .plan import plain
 from .recipe import MAX_PROGRAMS, Packed, Recipe, layouts, operand_like
 
 __all__ = ["TransposedPlan", "TransposedRecipe", "recipe_of_phases"]
@@ -275,7 +274,6 @@ class TransposedPlan:
             sums = np.empty(result.shape, result.sums)
         if self._asked.result.rest is not None:
             np.moveaxis(sums, result.channel, -1)[...] = self._asked.result.rest
-        x = plain(x)
         if sums.size and recipe.phases:
             arrays = [array for packed in self._packed for array in packed.arrays]
             self._run_phases(x, sums, arrays)

@@ -34,7 +34,7 @@ def in_range(x, limit):
         return False
     if limit == INFINITY:
         return True
-    if zeros and largest > limit:
+    if zeros and largest > limit * limit:
         return False
     return least >= largest / limit
 

@@ -1,7 +1,7 @@
 /* Fourier transforms of the compiled backend, a template: it is included once for each item type,
  * with
  *     T       the item type,
- *     LANES   items in a vector, a multiple of a quad, or 1,
+ *     LANES   items in a vector, a multiple of a quad,
  *     QUAD    items in 16 bytes,
  *     PLACE   an integer as wide as an item,
  *     NAME(f) the name of f for this type.
@@ -13,7 +13,6 @@
  * turns a transform into its inverse.
  */
 
-#if LANES > 1
 typedef T NAME(item) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
 typedef T NAME(quad) __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
 typedef PLACE NAME(places) __attribute__((vector_size(16)));
@@ -21,9 +20,6 @@ typedef PLACE NAME(places) __attribute__((vector_size(16)));
 #define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define PICK(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
-#endif
-#else
-typedef T NAME(item);
 #endif
 #define VEC NAME(item)
 #define AT(p) (*(VEC *)(p))
@@ -246,7 +242,6 @@ static ALWAYS_INLINE void NAME(turn_back)(const ROWS at, const ROWS *spectrum, c
 #undef TURN
 }
 
-#if LANES > 1
 /* The items of a square, its rows becoming columns. */
 static ALWAYS_INLINE void NAME(transpose)(T *out, const int64_t out_step, const T *in,
                                           const int64_t in_step)
@@ -269,7 +264,6 @@ static ALWAYS_INLINE void NAME(transpose)(T *out, const int64_t out_step, const 
 #endif
 }
 #undef QUAD_AT
-#endif
 
 /* Copy rows and columns, from any steps to any others. */
 static void NAME(copy)(T *out, const int64_t row_out, const int64_t col_out, const T *in,
@@ -277,7 +271,6 @@ static void NAME(copy)(T *out, const int64_t row_out, const int64_t col_out, con
                        const int64_t cols)
 {
     int64_t row = 0;
-#if LANES > 1
     if (cols == LANES && col_out == 1 && col_in == 1) {
         for (; row < rows; row++) AT(out + row * row_out) = AT(in + row * row_in);
     } else if (cols == LANES && col_out == 1 && row_in == 1) {
@@ -289,7 +282,6 @@ static void NAME(copy)(T *out, const int64_t row_out, const int64_t col_out, con
             for (int c = 0; c < LANES; c += QUAD)
                 NAME(transpose)(out + row + c * col_out, col_out, in + row * row_in + c, row_in);
     }
-#endif
     for (; row < rows; row++)
         for (int64_t col = 0; col < cols; col++)
             out[row * row_out + col * col_out] = in[row * row_in + col * col_in];

@@ -1,34 +1,11 @@
 /* The tiles of the compiled backend for every item type, in the vectors of the instruction set that
  * the file is compiled for. */
 
-#include <stddef.h>
-#include <stdint.h>
+#include "vectors.h"
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if !defined(__clang__)
 /* GCC would carry weights from one turn of a loop to the next, in the registers of sums. */
 #pragma GCC optimize("no-tree-pre,no-code-hoisting")
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 32")
-#if defined(__AVX512F__)
-#define VECTOR_BYTES 64
-#elif defined(__AVX__)
-#define VECTOR_BYTES 32
-#else
-#define VECTOR_BYTES 16
-#endif
-/* A vector that is used several times, which compilers would rather load several times. */
-#if defined(__x86_64__)
-#define LOADED_ONCE(v) __asm__ volatile("" : "+v"(v))
-#else
-#define LOADED_ONCE(v)
-#endif
-#else
-#define ALWAYS_INLINE __forceinline
-#define UNROLL
-#define VECTOR_BYTES 0
 #endif
 
 /* Twelve sums and what feeds them fit 16 registers, and sixteen 32. */
@@ -39,7 +16,7 @@
 /* Bytes of rows of samples that are read again before the next block of columns. */
 #define NEAR 65536
 
-/* Extents and steps of a slab, in items; `loop_nest.py` makes them. */
+/* Extents and steps of a slab, in items; `geometry/nest.py` makes them. */
 typedef struct {
     int64_t rows, row_out, row_x, kh, tap_row_x, tap_row_w;
     int64_t cols, col_out, col_x, kw, tap_col_x, tap_col_w;
@@ -52,13 +29,13 @@ typedef struct {
 #define WIDE (VECTOR_BYTES / 4)
 #define NARROW 4
 #define NAMED(f) f##_float32
-#include "widths.h"
+#include "correlate_widths.h"
 
 #define T double
 #define WIDE (VECTOR_BYTES / 8)
 #define NARROW 2
 #define NAMED(f) f##_float64
-#include "widths.h"
+#include "correlate_widths.h"
 
 /* Of 64 bits, in a vector: few processors multiply these in vectors. */
 #if defined(__AVX512DQ__) && VECTOR_BYTES == 64
@@ -71,4 +48,4 @@ typedef struct {
 #define WIDE INTEGERS
 #define NARROW (INTEGERS > 1 ? 2 : 1)
 #define NAMED(f) f##_int64
-#include "widths.h"
+#include "correlate_widths.h"

@@ -12,20 +12,20 @@
 #define LANES WIDE
 #define NAME(f) NAMED(f##_wide)
 #define FROZEN 1
-#include "tile.h"
+#include "correlate.h"
 #endif
 
 #if NARROW > 1 && NARROW < WIDE
 #define LANES NARROW
 #define NAME(f) NAMED(f##_narrow)
 #define FROZEN 0
-#include "tile.h"
+#include "correlate.h"
 #endif
 
 #define LANES 1
 #define NAME(f) NAMED(f##_single)
 #define FROZEN 0
-#include "tile.h"
+#include "correlate.h"
 
 static void NAMED(slab)(T *out, const T *x, const T *w, T bias, const int64_t *planes,
                         const nest_t *n)

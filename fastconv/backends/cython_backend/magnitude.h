@@ -1,15 +1,15 @@
-/* Lengths of vectors of two components: the root of the sum of squares, by `hypot` where squares leave
- * the range of floats.  `out` may be one of the components.  To be included after rows.h.
+/* Magnitudes of vectors of two components: the root of the sum of squares, by `hypot` where squares leave
+ * the range of floats.  `out` may be one of the components.
  */
+
+#include "convert.h"
 
 #include <float.h>
 #include <math.h>
 
-#define LENGTHS_BLOCK 1024
+#define MAGNITUDE_BLOCK 1024
 
-#if !defined(__GNUC__) && !defined(__clang__)
-/* There are no vectors in rows.h. */
-#elif defined(__AVX512F__)
+#if defined(__AVX512F__)
 #define ROOTS_float(v) (wf)_mm512_sqrt_ps((__m512)(v))
 #define ROOTS_double(v) (nd)_mm512_sqrt_pd((__m512d)(v))
 #elif defined(__AVX__)
@@ -49,15 +49,15 @@
 #define SUMS_OF_SQUARES(T, V, B, I, LANES, greatest)
 #define ROOTS_OF_VECTORS(T, V, LANES)
 #endif
-#define LENGTHS(T, V, B, I, LANES, greatest, root, length, least)                      \
-    static void lengths_##T(T *out, const T *x, const T *y, int64_t n)                 \
+#define MAGNITUDE(T, V, B, I, LANES, greatest, root, length, least)                      \
+    static void magnitude_##T(T *out, const T *x, const T *y, int64_t n)                 \
     {                                                                                  \
-        T squares[LENGTHS_BLOCK];                                                      \
+        T squares[MAGNITUDE_BLOCK];                                                      \
         for (int64_t some; n > 0; n -= some, out += some, x += some, y += some) {      \
             T most = 0;                                                                \
             int zeros = 1;                                                             \
             int64_t i = 0;                                                             \
-            some = n < LENGTHS_BLOCK ? n : LENGTHS_BLOCK;                              \
+            some = n < MAGNITUDE_BLOCK ? n : MAGNITUDE_BLOCK;                              \
             SUMS_OF_SQUARES(T, V, B, I, LANES, greatest)                               \
             for (; i < some; i++) {                                                    \
                 squares[i] = x[i] * x[i] + y[i] * y[i];                                \
@@ -76,7 +76,7 @@
         }                                                                              \
     }
 
-LENGTHS(float, wf, wi, int32_t, W, INT32_MAX, sqrtf, hypotf,
+MAGNITUDE(float, wf, wi, int32_t, W, INT32_MAX, sqrtf, hypotf,
         FLT_MIN / (FLT_EPSILON * FLT_EPSILON))
-LENGTHS(double, nd, nq, int64_t, N, INT64_MAX, sqrt, hypot,
+MAGNITUDE(double, nd, nq, int64_t, N, INT64_MAX, sqrt, hypot,
         DBL_MIN / (DBL_EPSILON * DBL_EPSILON))

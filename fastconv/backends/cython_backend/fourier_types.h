@@ -1,7 +1,6 @@
-/* The Fourier transforms of the compiled backend, and what follows them, for both float types; included
- * after tiles.h. */
+/* The Fourier transforms of the compiled backend for both float types. */
 
-#include <string.h>
+#include "vectors.h"
 
 /* Extents and steps of a transform, in items: `cols` columns of n items, of which x has rows_x and
  * out takes rows_out, `block` at a time. */
@@ -14,25 +13,15 @@ typedef struct {
 } fourier_t;
 
 #define T float
-#define LANES (VECTOR_BYTES > 4 ? VECTOR_BYTES / 4 : 1)
+#define LANES (VECTOR_BYTES / 4)
 #define QUAD 4
 #define PLACE int32_t
 #define NAME(f) fft_##f##_float32
-#include "fft.h"
-
-#define T double
-#define LANES (VECTOR_BYTES > 8 ? VECTOR_BYTES / 8 : 1)
-#define QUAD 2
-#define PLACE int64_t
-#define NAME(f) fft_##f##_float64
-#include "fft.h"
-
-#define T float
-#define LANES (VECTOR_BYTES / 4)
-#define NAME(f) f##_float32
-#include "finish.h"
+#include "fourier.h"
 
 #define T double
 #define LANES (VECTOR_BYTES / 8)
-#define NAME(f) f##_float64
-#include "finish.h"
+#define QUAD 2
+#define PLACE int64_t
+#define NAME(f) fft_##f##_float64
+#include "fourier.h"

@@ -1,6 +1,7 @@
-/* A copy between two arrays of any strides: a row at a time, by a function of `rows.h`. */
+/* A copy between two arrays of any strides: a row at a time, by a function of `convert.h`. */
 
-#include "rows.h"
+#include "convert.h"
+#include "transpose.h"
 
 /* An axis of both arrays: items, and the bytes from one to the next.  With runs, the items of `to` come
  * from stretches of `from`: where a stretch begins in `to`, its length, where it begins in `from` (or
@@ -15,7 +16,7 @@ typedef struct {
     const row_axis_t *axes;
     int last;
     row_t *row;
-    turn_t *turn;
+    transpose_t *transpose;
     int64_t item;
     char constant[32]; /* as often as it fits */
 } walk_t;
@@ -29,11 +30,11 @@ static void fill_row(const walk_t *w, char *to, int64_t n)
         int64_t bytes = n * w->item;
         for (; bytes >= 32; bytes -= 32, to += 32) memcpy(to, w->constant, 32);
         for (; bytes >= 8; bytes -= 8, to += 8) memcpy(to, w->constant, 8);
-        if (bytes) memcpy(to, w->constant, 4);
+        for (; bytes; bytes -= w->item, to += w->item) memcpy(to, w->constant, w->item);
     } else if (w->item == 4) {
         for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 4);
     } else {
-        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, 8);
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * step, w->constant, w->item);
     }
 }
 
@@ -84,8 +85,8 @@ static void walk_run(const walk_t *w, int depth, char *to, const char *from, int
         walk_rows(w, to, from, n, step);
     } else if (depth == w->last - 1 && axis->to == row->n * row->to && step == row->n * row->from) {
         w->row(to, from, n * row->n, row->to, row->from);
-    } else if (depth == w->last - 1 && w->turn && step == w->item && row->to == w->item) {
-        w->turn(to, from, n, axis->to, row->n, row->from);
+    } else if (depth == w->last - 1 && w->transpose && step == w->item && row->to == w->item) {
+        w->transpose(to, from, n, axis->to, row->n, row->from);
     } else if (depth == w->last - 1) {
         for (int64_t i = 0; i < n; i++)
             w->row(to + i * axis->to, from + i * step, row->n, row->to, row->from);

@@ -1,36 +1,23 @@
 /* Rows of items on their way from one array to another: samples into a kernel, sums out of it.
  * `row_for` finds the function for two item types, named by the letters of Python's `struct`, or NULL
- * where NumPy has to do it.  Floats become integers as `dtypes.store` says: NaN is 0, halves go to the
- * even neighbour, what lies beyond the type is its extreme.
+ * where there is none.  Numbers become integers as `dtypes.store` says: NaN is 0, halves go to the even
+ * neighbour, what lies beyond the type is its extreme.
  */
 
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "vectors.h"
 #if defined(__SSE4_1__)
 #include <immintrin.h>
 #endif
 
 /* `n` items, some bytes apart on either side. */
 typedef void row_t(char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step);
-/* Rows of neighbours from columns of neighbours. */
-typedef void turn_t(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
-                    int64_t from_step);
 
-#if defined(__GNUC__) || defined(__clang__)
-
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static ALWAYS_INLINE
 
 /* Vectors of as many items as fit a register in 32 bits (w), and in 64 bits (n). */
-#if defined(__AVX512F__)
-#define W 16
-#elif defined(__AVX__)
-#define W 8
-#else
-#define W 4
-#endif
+#define W (VECTOR_BYTES / 4)
 #define N (W / 2)
 #define VECTOR(T, name, items) \
     typedef T name __attribute__((vector_size((items) * sizeof(T)), aligned(1), may_alias));
@@ -222,7 +209,6 @@ INLINE void copy_bytes(char *to, const char *from, int64_t n)
 KEEP(float, f, f)
 KEEP(double, d, d)
 KEEP(int64_t, q, q)
-KEEP(int64_t, Q, q)
 KEEP(uint8_t, B, B)
 
 /* Sums become results. */
@@ -241,54 +227,6 @@ ROW(float, f, uint32_t, I, n, N, AS(nI, d_to_I(AS(nd, v))))
 ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
-
-/* Pairs that are rare, an item at a time. */
-#define EACH(S, from_letter, T, to_letter, expression)                                 \
-    static void row_##from_letter##_##to_letter(                                       \
-        char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step)     \
-    {                                                                                  \
-        for (int64_t i = 0; i < n; i++) {                                              \
-            S v;                                                                       \
-            memcpy(&v, from + i * from_step, sizeof v);                                \
-            const T made = (T)(expression);                                            \
-            memcpy(to + i * to_step, &made, sizeof made);                              \
-        }                                                                              \
-    }
-
-INLINE double value_of_half(uint16_t half)
-{
-    return (double)from_half((wH){half})[0];
-}
-
-/* To float first, rounded to an odd last digit, lest rounding twice ends elsewhere than rounding once. */
-INLINE uint16_t half_of(double value)
-{
-    float single = (float)value;
-    int32_t bits;
-    memcpy(&bits, &single, sizeof bits);
-    if ((double)single != value && single - single == 0) {
-        const int beyond = value < 0 ? (double)single < value : (double)single > value;
-        bits = (bits - beyond) | 1;
-        memcpy(&single, &bits, sizeof bits);
-    }
-    return to_half((wf){single})[0];
-}
-
-#define WHOLE(v) __builtin_nearbyint((double)(v))
-#define AS_SIGNED(v)                                                                   \
-    (!(v == v) ? 0 : v >= 0x1p63 ? INT64_MAX : v < -0x1p63 ? INT64_MIN : (int64_t)WHOLE(v))
-#define AS_UNSIGNED(v) (!(v > 0) ? 0 : v >= 0x1p64 ? UINT64_MAX : (uint64_t)WHOLE(v))
-EACH(uint16_t, e, double, d, value_of_half(v))
-EACH(double, d, uint16_t, e, half_of(v))
-EACH(int64_t, q, uint16_t, e, half_of((double)(float)v))
-EACH(float, f, int64_t, q, AS_SIGNED(v))
-EACH(double, d, int64_t, q, AS_SIGNED(v))
-EACH(float, f, uint64_t, Q, AS_UNSIGNED(v))
-EACH(double, d, uint64_t, Q, AS_UNSIGNED(v))
-EACH(int64_t, q, uint64_t, Q, v < 0 ? 0 : v)
-EACH(float, f, uint8_t, bool, v != 0)
-EACH(double, d, uint8_t, bool, v != 0)
-EACH(int64_t, q, uint8_t, bool, v != 0)
 
 /* Sums in float32 become small integers some vectors at a time, where instructions pack vectors.  They
  * saturate, and make NaN the smallest integer: 0 for types without a sign; for others it is 0 before. */
@@ -351,180 +289,29 @@ PACKED(uint16_t, H, 2, IN_ORDER_16(IN_16(packus, UNSIGNED, UINT16_MAX, at)))
 #define packed_H row_f_H
 #endif
 
-/* Blocks of items, rows becoming columns. */
-#if defined(__AVX__) && defined(__has_builtin)
-#define HAS_OBLONG __has_builtin(__builtin_shufflevector)
-#else
-#define HAS_OBLONG 0
-#endif
-#if defined(__clang__)
-#define PICK(P, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define PICK(P, a, b, ...) __builtin_shuffle(a, b, (P){__VA_ARGS__})
-#endif
-typedef float four_f __attribute__((vector_size(16), aligned(1), may_alias));
-typedef double two_d __attribute__((vector_size(16), aligned(1), may_alias));
-typedef int32_t four_i __attribute__((vector_size(16)));
-typedef int64_t two_q __attribute__((vector_size(16)));
-
-INLINE void square_f(char *to, int64_t to_row, const char *from, int64_t from_row)
-{
-#define ROW_AT(i) (*(const four_f *)(from + (i) * from_row))
-    const four_f a = ROW_AT(0), b = ROW_AT(1), c = ROW_AT(2), d = ROW_AT(3);
-    const four_f e = PICK(four_i, a, b, 0, 4, 1, 5), f = PICK(four_i, a, b, 2, 6, 3, 7);
-    const four_f g = PICK(four_i, c, d, 0, 4, 1, 5), h = PICK(four_i, c, d, 2, 6, 3, 7);
-    *(four_f *)to = PICK(four_i, e, g, 0, 1, 4, 5);
-    *(four_f *)(to + to_row) = PICK(four_i, e, g, 2, 3, 6, 7);
-    *(four_f *)(to + 2 * to_row) = PICK(four_i, f, h, 0, 1, 4, 5);
-    *(four_f *)(to + 3 * to_row) = PICK(four_i, f, h, 2, 3, 6, 7);
-#undef ROW_AT
-}
-
-INLINE void square_d(char *to, int64_t to_row, const char *from, int64_t from_row)
-{
-    const two_d a = *(const two_d *)from, b = *(const two_d *)(from + from_row);
-    *(two_d *)to = PICK(two_q, a, b, 0, 2);
-    *(two_d *)(to + to_row) = PICK(two_q, a, b, 1, 3);
-}
-
-/* Four rows of three, as the colours of pixels, which fill three vectors. */
-INLINE void colours_f(char *to, const char *from, int64_t from_row)
-{
-    const four_f a = *(const four_f *)from, b = *(const four_f *)(from + from_row);
-    const four_f c = *(const four_f *)(from + 2 * from_row);
-    const four_f low = PICK(four_i, a, b, 0, 4, 1, 5), high = PICK(four_i, a, b, 2, 6, 3, 7);
-    const four_f middle = PICK(four_i, low, high, 3, 3, 4, 5);
-    *(four_f *)to = PICK(four_i, low, c, 0, 1, 4, 2);
-    *(four_f *)(to + 16) = PICK(four_i, middle, c, 0, 5, 2, 3);
-    *(four_f *)(to + 32) = PICK(four_i, high, c, 6, 2, 3, 7);
-}
-
-#if HAS_OBLONG
-/* Four rows of eight, in vectors twice as long. */
-typedef float eight_f __attribute__((vector_size(32), aligned(1), may_alias));
-typedef int32_t eight_i __attribute__((vector_size(32)));
-
-INLINE eight_f two_f(const char *from, const char *beyond)
-{
-    const four_f a = *(const four_f *)from, b = *(const four_f *)beyond;
-    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
-}
-
-INLINE void oblong_f(char *to, int64_t to_row, const char *from, int64_t from_row)
-{
-#define ROWS_AT(i) two_f(from + (i) * from_row, from + (i + 4) * from_row)
-    const eight_f a = ROWS_AT(0), b = ROWS_AT(1), c = ROWS_AT(2), d = ROWS_AT(3);
-    const eight_f e = PICK(eight_i, a, b, 0, 8, 1, 9, 4, 12, 5, 13);
-    const eight_f f = PICK(eight_i, a, b, 2, 10, 3, 11, 6, 14, 7, 15);
-    const eight_f g = PICK(eight_i, c, d, 0, 8, 1, 9, 4, 12, 5, 13);
-    const eight_f h = PICK(eight_i, c, d, 2, 10, 3, 11, 6, 14, 7, 15);
-    *(eight_f *)to = PICK(eight_i, e, g, 0, 1, 8, 9, 4, 5, 12, 13);
-    *(eight_f *)(to + to_row) = PICK(eight_i, e, g, 2, 3, 10, 11, 6, 7, 14, 15);
-    *(eight_f *)(to + 2 * to_row) = PICK(eight_i, f, h, 0, 1, 8, 9, 4, 5, 12, 13);
-    *(eight_f *)(to + 3 * to_row) = PICK(eight_i, f, h, 2, 3, 10, 11, 6, 7, 14, 15);
-#undef ROWS_AT
-}
-#endif
-
-/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbours, by blocks
- * of `down` rows and `across` items.  The last blocks reach back over items that are already there. */
-#define TURN(T, block, down, across)                                                   \
-    INLINE void turn_by_##block(char *to, const char *from, int64_t rows, int64_t to_row, \
-                                int64_t n, int64_t from_step)                          \
-    {                                                                                  \
-        for (int64_t next = 0; next < n; next += across) {                             \
-            const int64_t i = next + across <= n ? next : n - across;                  \
-            for (int64_t below = 0; below < rows; below += down) {                     \
-                const int64_t r = below + down <= rows ? below : rows - down;          \
-                block(to + r * to_row + i * (int64_t)sizeof(T), to_row,                \
-                      from + i * from_step + r * (int64_t)sizeof(T), from_step);       \
-            }                                                                          \
-        }                                                                              \
-    }
-INLINE void single_f(char *to, int64_t to_row, const char *from, int64_t from_row)
-{
-    memcpy(to, from, sizeof(float));
-}
-INLINE void single_d(char *to, int64_t to_row, const char *from, int64_t from_row)
-{
-    memcpy(to, from, sizeof(double));
-}
-TURN(float, single_f, 1, 1)
-TURN(float, square_f, 4, 4)
-#if HAS_OBLONG
-TURN(float, oblong_f, 4, 8)
-#endif
-TURN(double, single_d, 1, 1)
-TURN(double, square_d, 2, 2)
-
-INLINE void turn_colours_f(char *to, const char *from, int64_t rows, int64_t from_step)
-{
-    for (int64_t next = 0; next < rows; next += 4) {
-        const int64_t r = next + 4 <= rows ? next : rows - 4;
-        colours_f(to + r * 12, from + r * 4, from_step);
-    }
-}
-
-static void turn_f(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
-                   int64_t from_step)
-{
-    if (rows >= 4 && n == 3 && to_row == 12) {
-        turn_colours_f(to, from, rows, from_step);
-        return;
-    }
-#if HAS_OBLONG
-    if (rows >= 4 && n >= 8) turn_by_oblong_f(to, from, rows, to_row, n, from_step);
-    else
-#endif
-    if (rows >= 4 && n >= 4) turn_by_square_f(to, from, rows, to_row, n, from_step);
-    else turn_by_single_f(to, from, rows, to_row, n, from_step);
-}
-
-static void turn_d(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
-                   int64_t from_step)
-{
-    if (rows >= 2 && n >= 2) turn_by_square_d(to, from, rows, to_row, n, from_step);
-    else turn_by_single_d(to, from, rows, to_row, n, from_step);
-}
-#undef TURN
-#undef PICK
-
-static turn_t *turn_for(char from, char to)
-{
-    return from != to ? NULL : to == 'f' ? turn_f : to == 'd' ? turn_d : NULL;
-}
+#include "convert_rare.h"
 
 #define PAIR(from, to) ((from) << 8 | (to))
 #define CASE(FROM, letter, TO, to_letter) case PAIR(letter, to_letter): return row_##FROM##_##TO;
 #define CASES_FROM(FROM, letter)                                                       \
     CASE(FROM, letter, f, 'f') CASE(FROM, letter, d, 'd') CASE(FROM, letter, q, 'q')
-#define CASES_TO(TO, letter) CASE(d, 'd', TO, letter) CASE(q, 'q', TO, letter)
+#define CASES_TO(TO, letter)                                                           \
+    CASE(f, 'f', TO, letter) CASE(d, 'd', TO, letter) CASE(q, 'q', TO, letter)
 
 static row_t *row_for(char from, char to)
 {
     switch (PAIR(from, to)) {
         CASES_FROM(bool, '?') CASES_FROM(b, 'b') CASES_FROM(B, 'B') CASES_FROM(h, 'h')
-        CASES_FROM(H, 'H') CASES_FROM(i, 'i') CASES_FROM(I, 'I') CASES_FROM(q, 'q')
-        CASES_FROM(Q, 'Q')
-        CASE(e, 'e', f, 'f') CASE(B, 'B', B, 'B')
-        CASE(f, 'f', f, 'f') CASE(f, 'f', d, 'd') CASE(d, 'd', f, 'f') CASE(d, 'd', d, 'd')
-        CASES_TO(b, 'b') CASES_TO(B, 'B') CASES_TO(h, 'h') CASES_TO(H, 'H') CASES_TO(i, 'i')
-        CASES_TO(I, 'I') CASE(f, 'f', i, 'i') CASE(f, 'f', I, 'I') CASE(f, 'f', e, 'e')
-        CASE(e, 'e', d, 'd') CASE(d, 'd', e, 'e') CASE(q, 'q', e, 'e')
-        CASE(f, 'f', q, 'q') CASE(d, 'd', q, 'q')
-        CASE(f, 'f', Q, 'Q') CASE(d, 'd', Q, 'Q') CASE(q, 'q', Q, 'Q')
-        CASE(f, 'f', bool, '?') CASE(d, 'd', bool, '?') CASE(q, 'q', bool, '?')
+        CASES_FROM(H, 'H') CASES_FROM(i, 'i') CASES_FROM(I, 'I') CASES_FROM(Q, 'Q')
+        CASES_FROM(e, 'e') CASES_FROM(f, 'f') CASES_FROM(d, 'd') CASES_FROM(q, 'q')
+        CASES_TO(bool, '?') CASES_TO(i, 'i') CASES_TO(I, 'I') CASES_TO(Q, 'Q') CASES_TO(e, 'e')
+        CASE(d, 'd', b, 'b') CASE(d, 'd', B, 'B') CASE(d, 'd', h, 'h') CASE(d, 'd', H, 'H')
+        CASE(q, 'q', b, 'b') CASE(q, 'q', B, 'B') CASE(q, 'q', h, 'h') CASE(q, 'q', H, 'H')
         case PAIR('f', 'b'): return packed_b;
         case PAIR('f', 'B'): return packed_B;
         case PAIR('f', 'h'): return packed_h;
         case PAIR('f', 'H'): return packed_H;
+        CASE(B, 'B', B, 'B')
     }
     return NULL;
 }
-
-#else
-
-static row_t *row_for(char from, char to) { return NULL; }
-static turn_t *turn_for(char from, char to) { return NULL; }
-
-#endif

@@ -11,14 +11,9 @@
  * tile and block it falls into.
  */
 
-#if VECTOR_BYTES
 typedef T NAMED(gemm_vec) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
 typedef __typeof__((NAMED(gemm_vec)){0} < (NAMED(gemm_vec)){0}) NAMED(gemm_mask);
 #define POSITIVE(sum) ((VEC)(~(NAMED(gemm_mask))((sum) < 0) & (NAMED(gemm_mask))(sum)))
-#else
-typedef T NAMED(gemm_vec);
-#define POSITIVE(sum) ((sum) < 0 ? 0 : (sum))
-#endif
 #define VEC NAMED(gemm_vec)
 #define WIDTH (2 * LANES)
 
@@ -163,7 +158,8 @@ static void NAMED(contract_columns)(T *out, const T *a, const T *b, const T *bia
                 block.columns = columns - col < WIDTH ? columns - col : WIDTH;
                 if (block.start == FROM_COLUMNS)
                     for (int64_t c = 0; c < WIDTH; c++)
-                        by_column[c] = c < block.columns ? bias[left + col + c] : 0;
+                        by_column[c] =
+                            c < block.columns ? bias[(left + col + c) * n->bias_col] : 0;
                 NAMED(contract_rows)(out + left + col, a, terms, bias, n, &block, by_column);
             }
         }

@@ -1,13 +1,4 @@
-/* Sums of windows for every item type; to be included after tiles.h. */
-
-#include <string.h>
-
-/* Have the processor bring memory that the next row will read. */
-#if defined(__GNUC__) || defined(__clang__)
-#define FETCH(p) __builtin_prefetch(p)
-#else
-#define FETCH(p) (void)(p)
-#endif
+/* Sums of windows for every item type; to be included after correlate_types.h. */
 
 #define T float
 #define NAMED(f) f##_float32
@@ -23,7 +14,7 @@
 
 #define T uint16_t
 #define NAMED(f) f##_uint16
-#include "doublings.h"
+#include "log_step.h"
 #undef ALONG
 #undef GET
 #undef PUT

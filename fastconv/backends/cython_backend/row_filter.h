@@ -1,4 +1,4 @@
-/* Kernels of one row of taps, where only neighbouring outputs share samples: a part of tile.h. */
+/* Kernels of one row of taps, where only neighbouring outputs share samples: a part of correlate.h. */
 
 #if FROZEN && LANES > 1
 /* A vector that begins so many items after a, with b behind it. */

@@ -3,11 +3,7 @@
  *     NAMED(f)  the name of f for this type.
  */
 
-#if VECTOR_BYTES
 typedef T NAMED(row_vec) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
-#else
-typedef T NAMED(row_vec);
-#endif
 
 /* The statements for each item of a row, as vectors and one by one; V is the type of either. */
 #define ALONG(n, ...)                                                              \

@@ -1,14 +1,6 @@
-/* Sums over channels for every item type; to be included after tiles.h. */
+/* Sums over channels for every item type; to be included after correlate_types.h. */
 
-#include <string.h>
-
-#if defined(__GNUC__) || defined(__clang__)
-#define PREFETCH(at) __builtin_prefetch(at)
-#else
-#define PREFETCH(at) ((void) 0)
-#endif
-
-/* What `contraction.py` makes: an output row, with where it, its factors and its bias begin, or a bit for
+/* What `geometry/gemm.py` makes: an output row, with where it, its factors and its bias begin, or a bit for
  * each of its taps that is outside; a run of terms, with where they begin in `a` and `b`, and how many
  * they are. */
 typedef struct {
@@ -54,11 +46,11 @@ typedef struct {
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
 
 #define T float
-#define LANES (VECTOR_BYTES ? VECTOR_BYTES / 4 : 1)
+#define LANES (VECTOR_BYTES / 4)
 #define NAMED(f) f##_float32
-#include "contract.h"
+#include "gemm.h"
 
 #define T double
-#define LANES (VECTOR_BYTES ? VECTOR_BYTES / 8 : 1)
+#define LANES (VECTOR_BYTES / 8)
 #define NAMED(f) f##_float64
-#include "contract.h"
+#include "gemm.h"

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import config, lower
-from ..problem import dtypes
-from ..run import threads as parallel
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
+from ..lower import ChannelAxis
 from ..plan.choose import make_plan
+from ..problem import dtypes
+from ..run import overlap
+from ..run import threads as parallel
+from . import wide
 
-__all__ = ["Call", "blockwise", "precision"]
+__all__ = ["Call", "as_weights", "blockwise", "deliver", "precision", "target_of"]
 
-BLOCK = 1 << 17
+BLOCK_ITEMS = 1 << 17
 """Items of a block: some arrays of it fit a core's cache."""
 
 
@@ -30,7 +34,7 @@ class Call:
         image: ArrayLike,
         boundary: Boundary | Sequence[Boundary],
         cval: complex,
-        channel_axis: int | None,
+        channel_axis: ChannelAxis,
         out: NDArray | None,
         algorithm: AlgorithmName,
         backend: BackendName | None,
@@ -62,7 +66,7 @@ class Call:
 
     @property
     def sums(self) -> np.dtype:
-        """Of what is to be calculated with further."""
+        """Of intermediate results."""
         return np.result_type(self.precision, self.samples.dtype)
 
     def correlate(
@@ -73,29 +77,58 @@ class Call:
         out: NDArray | None = None,
     ) -> NDArray:
         """The image under a kernel, or under its factors, along ``axes`` (default: all)."""
-        axes = self.axes if axes is None else axes
+        return self.correlate_of(
+            self.samples, w, dtype, axes or self.axes, self.cval, self.algorithm, out
+        )
+
+    def mean(
+        self, w: NDArray | tuple[NDArray, ...], axes: tuple[int, ...] | None = None
+    ) -> NDArray:
+        """The image under a kernel of fractions whose sum is one, in the image's dtype."""
+        axes = axes or self.axes
+        dtype = self.samples.dtype
+        taps = prod([part.size for part in w]) if isinstance(w, tuple) else w.size
+        border = self.cval if "constant" in self.borders else 0
+        if not wide.is_wide(self.samples, border, taps):
+            return self.correlate(w, dtype, axes, self.out)
+        passes = [(w, axes)]
+        if isinstance(w, tuple):
+            passes = [(factor, (axis,)) for factor, axis in zip(w, axes, strict=True)]
+        return dtypes.stored(wide.mean(self, passes, border), dtype, self.out)
+
+    def correlate_of(
+        self,
+        samples: NDArray,
+        w: NDArray | tuple[NDArray, ...],
+        dtype: np.dtype,
+        axes: tuple[int, ...],
+        cval: complex,
+        algorithm: AlgorithmName,
+        out: NDArray | None = None,
+    ) -> NDArray:
+        """An array of the image's shape under a kernel, with the image's borders."""
         plan = make_plan(
             lower.correlation,
-            (self.name, self.samples.shape, self.samples.dtype),
+            (self.name, samples.shape, samples.dtype),
             (w,),
             {
                 "flip": False,
                 "axes": _one(axes),
                 "mode": "same",
                 "boundary": _one(tuple([self.borders[self.axes.index(axis)] for axis in axes])),
-                "cval": self.cval,
+                "cval": cval,
                 "origin": 0,
                 "stride": 1,
                 "dilation": 1,
-                "out_dtype": None if out is None else out.dtype,
+                "out_dtype": None if out is None else lower.output_dtype(out, f"{self.name}: out"),
                 "dtype": dtype if out is None else None,
             },
-            self.algorithm,
+            algorithm,
             self.backend,
             self.threads,
             once=True,
         )
-        return plan(self.samples, out)
+        return plan(samples, out)
 
     def combine(
         self, function: Callable[..., NDArray], parts: Sequence[NDArray], dtype: np.dtype
@@ -103,8 +136,9 @@ class Call:
         """``function(*parts)``, sample by sample, new or in the place of the first of ``parts``,
         which is lost.
         """
-        result = self.out
-        if result is None:
+        if self.out is not None:
+            result = target_of(self.out, self.out.shape, *parts)
+        else:
             result = parts[0] if parts[0].dtype == dtype else np.empty(parts[0].shape, dtype)
 
         def store(target: NDArray, *blocks: NDArray) -> None:
@@ -113,7 +147,29 @@ class Call:
                 dtypes.store(target, made)
 
         blockwise(store, (result, *parts), self.threads)
+        return deliver(result, self.out)
+
+
+def target_of(out: NDArray | None, shape: tuple[int, ...], *reads: NDArray) -> NDArray:
+    """What a filter writes: ``out``, or a new array if there is none or it holds what is read."""
+    if out is None:
+        return np.empty(shape, reads[0].dtype)
+    return overlap.target(out, reads)[0]
+
+
+def deliver(result: NDArray, out: NDArray | None) -> NDArray:
+    """The result, in ``out`` if there is one."""
+    if out is None:
         return result
+    if not np.may_share_memory(result, out):
+        np.copyto(out, result)
+    return out
+
+
+def as_weights(values: NDArray, dtype: np.dtype) -> NDArray:
+    """Weights in the precision they are used in, where the smallest may become zero."""
+    with np.errstate(all="ignore"):
+        return values.astype(dtype)
 
 
 def blockwise(
@@ -124,7 +180,7 @@ def blockwise(
     if not size:
         return
     axis = int(np.argmax(shape[:-1] or shape))
-    step = max(BLOCK * shape[axis] // size, 1)
+    step = max(BLOCK_ITEMS * shape[axis] // size, 1)
     lead = (slice(None),) * axis
 
     def block(number: int) -> None:
@@ -143,6 +199,6 @@ def _one(choice: tuple[int, ...] | tuple[Boundary, ...]) -> tuple[int, ...] | tu
 
 @cache
 def precision(dtype: np.dtype) -> np.dtype:
-    """What sums of fractions of an image's samples are calculated in: float32 or float64."""
+    """What sums of fractions of an image's samples are computed in: float32 or float64."""
     wide = np.result_type(dtype, np.float32) in (np.float64, np.complex128)
     return np.dtype(np.float64 if wide else np.float32)

@@ -295,7 +295,7 @@ static void NAME(slab_3x3_apart)(OPERANDS)
 #undef LAY
 #undef MANY
 
-#include "one_row.h"
+#include "row_filter.h"
 
 /* All rows and columns of a slab of at least LANES columns.  The last tiles of a row and of a column
  * reach back over outputs that are already right, and write the same again.  Where rows of samples
