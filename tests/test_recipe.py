@@ -56,6 +56,8 @@ CALLS = {
         {"padding": 1, "stride": 2, "groups": 16},
     ),
 }
+
+
 @pytest.fixture(autouse=True, params=["cython", "numba", "numpy"])
 def backend(request):
     """Every backend."""

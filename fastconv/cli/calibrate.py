@@ -98,7 +98,7 @@ def measured(backend: str) -> Rates:
         "gemm": _layer_plan(backend, "gemm"),
     }
     calls = {
-        name: partial(plan, np.ones(plan.problem.x_shape, np.float32))
+        name: partial(plan, np.ones(plan._recipe.problem.x_shape, np.float32))
         for name, plan in plans.items()
     }
     times = peers.alternate(calls, ROUNDS, SECONDS)
@@ -111,13 +111,13 @@ def measured(backend: str) -> Rates:
     passes = call + 2 * 8 * MEDIUM**2 * byte
     row_product = (best["15+15"] - passes) / (2 * 15 * MEDIUM**2)
     sparse_product = (best["31 sparse"] - best["9 sparse"]) / ((31 - 9) * MEDIUM**2)
-    operations, rows = fft.work(plans["transforms"].problem)
+    operations, rows = fft.work(plans["transforms"]._recipe.problem)
     transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
     # Calls in a row have less overhead than one alone, so the difference may be too small.
     operation = max(transforms, best["transforms"] / 2) / operations
     additions = 2 * (15).bit_length() * LARGE**2
     addition = (best["box"] - call - bytes_moved * byte) / additions
-    layer = plans["layer"].problem
+    layer = plans["layer"]._recipe.problem
     samples = prod(layer.x_shape) + prod(layer.out_shape)
     products = 3 * 3 * CHANNELS * prod(layer.out_shape)
     started = call + 3 * 3 * CHANNELS * SMALL * direct.START * product
