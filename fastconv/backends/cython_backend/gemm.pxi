@@ -3,6 +3,16 @@
 from ..numpy_backend import gemm as numpy_gemm
 
 
+cdef inline floating add_dot(
+    floating total, const floating[:] a, const floating[:] b
+) noexcept nogil:
+    """Add the products of two rows to a sum."""
+    cdef Py_ssize_t i
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
 def gemm(out, x, w, bias, stride, dilation, relu):
     rank = len(stride)
     if rank > 3:
@@ -26,7 +36,7 @@ def gemm_slab(
     bint relu,
 ):
     """Multiply along three axes, with one batch axis and panels of output channels in `w`."""
-    cdef Py_ssize_t b, g, i, j, m, k, t, u, v, c, plane, row, col
+    cdef Py_ssize_t b, g, i, j, m, k, t, u, v, plane, row, col
     cdef Py_ssize_t panel, width = w.shape[6], lane
     cdef floating total
     with nogil:
@@ -44,11 +54,11 @@ def gemm_slab(
                                         row = j * stride[1] + u * dilation[1]
                                         for v in range(w.shape[4]):
                                             col = m * stride[2] + v * dilation[2]
-                                            for c in range(w.shape[5]):
-                                                total += (
-                                                    x[b, g, c, plane, row, col]
-                                                    * w[g, panel, t, u, v, c, lane]
-                                                )
+                                            total = add_dot(
+                                                total,
+                                                x[b, g, :, plane, row, col],
+                                                w[g, panel, t, u, v, :, lane],
+                                            )
                                 if relu and total < 0:
                                     total = 0
                                 out[b, g, k, i, j, m] = total
@@ -67,17 +77,17 @@ def pointwise_slab(
     bint relu,
 ):
     """Multiply the weights of each group by its samples, with one batch axis."""
-    cdef Py_ssize_t b, g, k, p, c
-    cdef floating total
+    cdef Py_ssize_t b, g, k, c, p
     with nogil:
         for b in range(out.shape[0]):
             for g in range(out.shape[1]):
                 for k in range(out.shape[2]):
                     for p in range(out.shape[3]):
-                        total = bias[g, k]
-                        for c in range(w.shape[2]):
-                            total += w[g, k, c] * x[b, g, c, p]
-                        out[b, g, k, p] = 0 if relu and total < 0 else total
+                        out[b, g, k, p] = bias[g, k]
+                    for c in range(w.shape[2]):
+                        add_row(out[b, g, k], x[b, g, c], w[g, k, c])
+                    if relu:
+                        relu_row(out[b, g, k])
 
 
 def weight_gradient(out, x, gradient, stride, dilation):
@@ -104,7 +114,7 @@ def weight_gradient_slab(
     (Py_ssize_t, Py_ssize_t, Py_ssize_t) dilation,
 ):
     """Multiply samples by gradients along three axes, and sum them up along a batch axis, too."""
-    cdef Py_ssize_t g, k, c, t, u, v, b, i, j, m, plane, row, col
+    cdef Py_ssize_t g, k, c, t, u, v, b, i, j, plane, row, col
     cdef floating total
     with nogil:
         for g in range(out.shape[0]):
@@ -113,16 +123,15 @@ def weight_gradient_slab(
                     for t in range(out.shape[3]):
                         for u in range(out.shape[4]):
                             for v in range(out.shape[5]):
-                                total = start[g, k, c, t, u, v]
+                                total, col = start[g, k, c, t, u, v], v * dilation[2]
                                 for b in range(gradient.shape[0]):
                                     for i in range(gradient.shape[3]):
                                         plane = i * stride[0] + t * dilation[0]
                                         for j in range(gradient.shape[4]):
                                             row = j * stride[1] + u * dilation[1]
-                                            for m in range(gradient.shape[5]):
-                                                col = m * stride[2] + v * dilation[2]
-                                                total += (
-                                                    gradient[b, g, k, i, j, m]
-                                                    * x[b, g, c, plane, row, col]
-                                                )
+                                            total = add_dot(
+                                                total,
+                                                gradient[b, g, k, i, j],
+                                                x[b, g, c, plane, row, col::stride[2]],
+                                            )
                                 out[g, k, c, t, u, v] = total

@@ -39,21 +39,22 @@ def correlate_sparse_slab(
     bint relu,
 ):
     """Correlate along three axes, with one batch axis."""
-    cdef Py_ssize_t b, g, k, i, j, m, n, plane, row, col
-    cdef item total
+    cdef Py_ssize_t b, g, k, i, j, n, plane, row, col
     with nogil:
         for b in range(out.shape[0]):
             for g in range(out.shape[1]):
                 for k in range(out.shape[2]):
                     for i in range(out.shape[3]):
                         for j in range(out.shape[4]):
-                            for m in range(out.shape[5]):
-                                total = start[b, g, k, i, j, m]
-                                for n in range(w.shape[2]):
-                                    plane = i * stride[0] + offsets[n, 0] * dilation[0]
-                                    row = j * stride[1] + offsets[n, 1] * dilation[1]
-                                    col = m * stride[2] + offsets[n, 2] * dilation[2]
-                                    total += w[g, k, n] * x[b, g, 0, plane, row, col]
-                                if relu and total < 0:
-                                    total = 0
-                                out[b, g, k, i, j, m] = total
+                            fill_row(out[b, g, k, i, j], start[b, g, k, i, j])
+                            for n in range(w.shape[2]):
+                                plane = i * stride[0] + offsets[n, 0] * dilation[0]
+                                row = j * stride[1] + offsets[n, 1] * dilation[1]
+                                col = offsets[n, 2] * dilation[2]
+                                add_row(
+                                    out[b, g, k, i, j],
+                                    x[b, g, 0, plane, row, col::stride[2]],
+                                    w[g, k, n],
+                                )
+                            if relu:
+                                relu_row(out[b, g, k, i, j])
