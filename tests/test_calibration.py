@@ -17,6 +17,7 @@ from fastconv import algorithms, backends
 from fastconv.algorithms import direct, rates
 from fastconv.backends.protocol import Rates
 from fastconv.cli import calibrate, peers
+from fastconv.plan.candidates import candidates
 
 FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 
@@ -46,7 +47,9 @@ def keep(file, text):
 
 def chosen(backend="numpy"):
     plan = fc.plan_correlate((500, 500), "f4", FACTORS, backend=backend)
-    return plan.algorithm, {c.algorithm: c.seconds for c in plan.candidates}
+    return plan.algorithm, {
+        c.algorithm: c.seconds for c in candidates(plan._recipe.problem, backend)
+    }
 
 
 ROWS_COST = Rates(
