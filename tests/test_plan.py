@@ -288,4 +288,4 @@ def test_a_printed_plan_says_how_many_outputs_stay_in_registers(backend):
     tile = backends.load(backend).register_tile(np.dtype("f4"))
     assert ("registers " in said) == (backend != "numpy")
     if tile is not None:
-        assert f"  tiles      {tile[0]}x{tile[1]} outputs in registers" in said
+        assert f"  registers  {tile[0]}x{tile[1]} outputs" in said

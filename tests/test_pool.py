@@ -188,8 +188,6 @@ print(any(woken(lambda: much(x)) for _ in range(20)))
     assert steps(backend, code).split() == ["False", "True", "True"]
 
 
-
-
 def test_jobs_of_many_threads_at_once(backend):
     code = """
 good = []

@@ -9,17 +9,13 @@ Passes along several axes hand on the halves of their results, with the fraction
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from math import floor, isfinite
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import dtypes
-
-if TYPE_CHECKING:
-    from .common import Call
 
 __all__ = ["is_wide", "mean"]
 
@@ -42,7 +38,7 @@ def is_wide(samples: NDArray, border: complex, taps: int) -> bool:
     return max(dtypes.largest_value(samples), abs(border)) * taps > MAX_PLAIN_SUM
 
 
-def mean(call: Call, passes: Sequence[tuple[NDArray, tuple[int, ...]]], border: float) -> NDArray:
+def mean(call: Any, passes: Sequence[tuple[NDArray, tuple[int, ...]]], border: float) -> NDArray:
     """The image under one kernel after the other, each with its axes, rounded half to even."""
     dtype = call.samples.dtype
     half = np.dtype(np.int32 if dtype.kind == "i" else np.uint32)
@@ -62,6 +58,8 @@ def mean(call: Call, passes: Sequence[tuple[NDArray, tuple[int, ...]]], border: 
 
 def _split(w: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Weights whose sum is exactly one: multiples of ``2**-30`` as integers, rests, and both."""
+    from fractions import Fraction
+
     weights = [Fraction(weight) for weight in w.ravel().tolist()]
     total = sum(weights)
     exact = [weight / total for weight in weights]

@@ -164,6 +164,7 @@ def _remembered(
             return known
     asked = lowered(*checked, *given, **options)
     name = checked[0]
+    config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
     lower.algorithm_name(algorithm, f"{name}: algorithm")
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
