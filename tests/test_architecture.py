@@ -126,7 +126,7 @@ def test_imports_are_found(tmp_path):
 
 
 NEWLY_IMPORTED = """
-import sys, __future__, contextvars, dataclasses, numbers, reprlib, threading, numpy
+import sys, __future__, cmath, contextvars, dataclasses, numbers, reprlib, threading, numpy
 before = set(sys.modules)
 import fastconv
 print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))

@@ -171,10 +171,9 @@ def _remembered(
     nbytes = sum([value.nbytes for value in given if type(value) is np.ndarray])
     remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
     plan = make(asked, chosen, remember or not once)
-    if remember and key is not None:
-        _plans.put(
-            (*key[: -len(given)], *map(_lasting, key[-len(given) :])), plan, nbytes + plan._nbytes
-        )
+    if remember:
+        lasting: Any = _lasting(key)
+        _plans.put(lasting, plan, nbytes + plan._nbytes)
     return plan
 
 
