@@ -43,7 +43,6 @@ collect_ignore = [
     "test_properties.py",
     "test_sparse.py",
     "test_sparse_kernels.py",
-    "test_strides.py",
     "test_weight_gradient.py",
     "test_window_sums.py",
     "test_winograd.py",

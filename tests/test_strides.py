@@ -99,7 +99,7 @@ def test_bits_of_lines_do_not_depend_on_their_length(name, dtype, stride, taps):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
 def test_borders_of_short_rows(dtype, backend):
-    extend = backends.load(backend).extend
+    extend = backends.load(backend).pad
     for width, border in product((*range(1, 20), 70), (1, 2, 9)):
         x = whole((3, 4, width), dtype)
         copy = Framed((3, 4, width + 2 * border), dtype)
