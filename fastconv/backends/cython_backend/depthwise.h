@@ -218,6 +218,7 @@ static NAMED(rows_t) *NAMED(rows_for)(const contract_t *n)
 {
     if (n->line < LINE_OUTPUTS || n->cols < 2 * LANES || n->line_taps < 2) return NAMED(some_rows);
     const int64_t step = n->row[1].a - n->row[0].a, tap = n->run[1].a - n->run[0].a;
+    if (tap == 0) return NAMED(some_rows); /* the stride cannot be told */
     if (n->line_taps == 3 && step == tap) return NAMED(lines_3_1);
     if (n->line_taps == 3 && step == 2 * tap) return NAMED(lines_3_2);
     if (n->line_taps == 5 && step == tap) return NAMED(lines_5_1);

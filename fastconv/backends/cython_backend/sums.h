@@ -1,6 +1,7 @@
 /* Sums and checks of whole arrays, a template: it is included once for each float type, with
  *     T        the item type,
  *     WHOLE    an integer as wide as an item,
+ *     LARGEST  the largest one: all bits but that of the sign,
  *     LANES    items in a vector,
  *     NAME(f)  the name of f for this type.
  */
@@ -76,14 +77,13 @@ static void NAME(accumulate)(T *out, const T *x, const range_t *n)
 static ALWAYS_INLINE WHOLE NAME(largest_of_block)(const T *x, int64_t down, int64_t row, int64_t across,
                                                   int64_t col)
 {
-    const WHOLE magnitude = ~((WHOLE)1 << (8 * sizeof(WHOLE) - 1));
     BITS_VEC largest[SAMPLE_BLOCK / LANES] = {{0}};
     WHOLE most = 0;
     if (col == 1 && across == SAMPLE_BLOCK) {
         for (; down > 0; down--, x += row) {
             UNROLL
             for (int v = 0; v < SAMPLE_BLOCK / LANES; v++) {
-                const BITS_VEC bits = *(const BITS_VEC *)(x + v * LANES) & magnitude;
+                const BITS_VEC bits = *(const BITS_VEC *)(x + v * LANES) & LARGEST;
                 const BITS_VEC more = (BITS_VEC)(bits > largest[v]);
                 largest[v] = (bits & more) | (largest[v] & ~more);
             }
@@ -95,7 +95,7 @@ static ALWAYS_INLINE WHOLE NAME(largest_of_block)(const T *x, int64_t down, int6
         for (int64_t i = 0; i < across; i++) {
             WHOLE bits;
             memcpy(&bits, x + i * col, sizeof bits);
-            bits &= magnitude;
+            bits &= LARGEST;
             if (bits > most) most = bits;
         }
     }
@@ -152,6 +152,7 @@ static int NAME(in_range)(const T *x, const range_t *n)
 
 #undef T
 #undef WHOLE
+#undef LARGEST
 #undef LANES
 #undef NAME
 #undef VEC

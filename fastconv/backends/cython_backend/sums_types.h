@@ -26,12 +26,14 @@ typedef struct {
 
 #define T float
 #define WHOLE int32_t
+#define LARGEST INT32_MAX
 #define LANES (VECTOR_BYTES / 4)
 #define NAME(f) f##_float32
 #include "sums.h"
 
 #define T double
 #define WHOLE int64_t
+#define LARGEST INT64_MAX
 #define LANES (VECTOR_BYTES / 8)
 #define NAME(f) f##_float64
 #include "sums.h"
