@@ -279,3 +279,18 @@ def test_padding_may_be_an_array():
     np.testing.assert_array_equal(
         fc.conv2d(x, w, padding=pairs), fc.conv2d(x, w, padding=((1, 1), (0, 0)))
     )
+
+
+@pytest.mark.parametrize("taps", [3, 5])
+@pytest.mark.parametrize("axis", [1, 2])
+def test_depthwise_layers_of_samples_that_repeat(axis, taps, backend):
+    """Samples that do not move from one to the next do not say what the stride is."""
+    shape = [1, 9, 15, 16]
+    one = [1 if i == axis else n for i, n in enumerate(shape)]
+    x = np.broadcast_to(oracle.samples(tuple(one), "float32"), shape)
+    w = oracle.samples((16, 1, taps, taps), "float32", 1)
+    for padding in (1, 2):
+        how = {"groups": 16, "stride": 2, "padding": padding, "layout": "NHWC"}
+        got = fc.conv2d(x, w, algorithm="depthwise", backend=backend, **how)
+        same = fc.conv2d(x.copy(), w, algorithm="depthwise", backend=backend, **how)
+        np.testing.assert_allclose(got, same, rtol=0, atol=1e-5)

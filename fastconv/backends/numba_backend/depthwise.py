@@ -234,6 +234,8 @@ def _kind(rows, runs, numbers, lanes):
     if line < MIN_LINE or cols < 2 * lanes or line_taps < 2:
         return -1
     step, tap = rows[1, 1] - rows[0, 1], runs[1, 0] - runs[0, 0]
+    if tap == 0:  # the stride cannot be told
+        return -1
     for kind in range(len(LINES)):
         taps, stride = LINES[kind]
         if line_taps == taps and step == stride * tap:
