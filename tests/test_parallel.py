@@ -14,6 +14,7 @@ import oracle
 import pytest
 
 import fastconv as fc
+from fastconv.plan.job import Job
 from fastconv.run import threads as parallel
 
 PATIENCE = 60  # seconds until a lock-up counts as one
@@ -306,17 +307,15 @@ def questions():
 @pytest.mark.parametrize("question", range(len(list(questions()))))
 def test_the_same_bits_for_any_number_of_threads(question, backend, monkeypatch):
     call, x, w, how = list(questions())[question]
-    tasks = []
-    run = parallel.run
-    monkeypatch.setattr(
-        parallel, "run", lambda task, n, threads: (tasks.append(n), run(task, n, threads))
-    )
+    tiles = []
+    run = Job.run
+    monkeypatch.setattr(Job, "run", lambda job, *args: (tiles.append(job.tiles), run(job, *args)))
     alone = call(x, w, threads=1, backend=backend, **how)
-    pieces = tasks[-1]  # weights are laid out before
+    several = tiles[-1]  # weights are packed before
     for threads in (2, 3, 7):
         np.testing.assert_array_equal(call(x, w, threads=threads, backend=backend, **how), alone)
-        assert tasks[-1] == pieces
-    assert pieces > 1
+        assert tiles[-1] == several
+    assert several > 1
 
 
 def test_many_user_threads_convolve_at_once(backend):

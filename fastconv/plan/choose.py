@@ -164,10 +164,10 @@ def _remembered(
             return known
     asked = lowered(*checked, *given, **options)
     name = checked[0]
-    config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
     lower.algorithm_name(algorithm, f"{name}: algorithm")
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
+    config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
     nbytes = sum([value.nbytes for value in given if type(value) is np.ndarray])
     remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
     plan = make(asked, chosen, remember or not once)
