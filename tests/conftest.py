@@ -29,26 +29,6 @@ settings.register_profile(
 )
 settings.load_profile("fastconv")
 
-# These reach into internals that the rebuild renamed, and are being ported: issue 18 stays open
-# until this list is empty.
-collect_ignore = [
-    "test_bench.py",
-    "test_contractions.py",
-    "test_docs_names.py",
-    "test_fft.py",
-    "test_filters.py",
-    "test_filters_color.py",
-    "test_hot_loop.py",
-    "test_pool.py",
-    "test_properties.py",
-    "test_sparse.py",
-    "test_sparse_kernels.py",
-    "test_weight_gradient.py",
-    "test_window_sums.py",
-    "test_winograd.py",
-    "test_winograd_kernels.py",
-    "test_zeros_around.py",
-]
 BACKENDS = ("cython", "numba", "numpy")
 
 

@@ -18,7 +18,7 @@ from test_backends import Framed
 
 import fastconv as fc
 from fastconv import backends
-from fastconv.backends import fourier
+from fastconv.backends.geometry import fourier
 
 FLOATS = ["float32", "float64"]
 LENGTHS = [n for n in fourier.LENGTHS if n <= 512]

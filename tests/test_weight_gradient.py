@@ -165,7 +165,7 @@ def test_what_is_not_finite_reaches_the_taps_that_met_it(layer, bad, backend):
 @pytest.mark.parametrize("parts", [1, 2, 3, 40])
 @pytest.mark.parametrize("step", [1, 4, 32])
 def test_spans_are_everything_once(length, parts, step):
-    spans = weight_gradient._spans(length, parts, step)
+    spans = weight_gradient.spans(length, parts, step)
     assert [i for span in spans for i in range(length)[span]] == list(range(length))
     assert len(spans) <= parts
     assert all(span.start < span.stop and span.start % step == 0 for span in spans)

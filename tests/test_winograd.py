@@ -116,7 +116,7 @@ def test_tiles_lie_in_all_ways():
     def points(name):
         x, w, how = case(name)
         make = {1: fc.plan_conv1d, 2: fc.plan_conv2d, 3: fc.plan_conv3d}[x.ndim - 2]
-        problem = make(x.shape, "f4", w, algorithm="winograd", **how).problem
+        problem = make(x.shape, "f4", w, algorithm="winograd", **how)._recipe.problem
         return {tiling.points for tiling in winograd._tilings(problem)}
 
     assert {*TILES} == set().union(*map(points, CASES))
@@ -236,7 +236,9 @@ def test_it_says_why_it_refuses():
         channels = shape[1] * how.get("groups", 1)
         make = {4: fc.plan_conv2d, 5: fc.plan_conv3d}[len(shape)]
         x = (1, channels, *[19] * (len(shape) - 2))
-        return winograd.refuses(make(x, dtype, np.ones(shape, dtype), **how).problem)
+        return winograd.algorithm.refuses(
+            make(x, dtype, np.ones(shape, dtype), **how)._recipe.problem
+        )
 
     assert refusal((16, 16, 3, 3)) is None
     assert "rounds more than a plain sum" in refusal((16, 16, 3, 3), precision="strict")
@@ -274,7 +276,7 @@ def test_the_same_bits_of_many_pieces(side, threads, backend):
 
 def same_bits_in_bands(x, w, backend, monkeypatch, **how):
     whole = run(x, w, backend=backend, **how)
-    monkeypatch.setattr(winograd, "ROOM", 1)
+    monkeypatch.setattr(winograd, "BAND_BYTES", 1)
     bands = run(x, w, backend=backend, **how)
     if backend == "numpy":  # which leaves the order of a sum to BLAS
         np.testing.assert_allclose(bands, whole, rtol=1e-3, atol=1e-3)

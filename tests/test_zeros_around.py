@@ -74,4 +74,4 @@ def test_only_zeros_that_some_output_reads_samples_with_are_not_copied(how, copi
     w = np.ones((32, 1, 3, 3), "f4")
     how |= {"groups": 32, "layout": "NHWC", "algorithm": "depthwise"}
     plan = fc.plan_conv2d((1, 14, 14, 32), "f4", w, **how)
-    assert ("of which 0 read a copy" not in str(plan)) == copied
+    assert ("of which 0 read a halo" not in str(plan)) == copied

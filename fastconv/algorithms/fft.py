@@ -48,6 +48,8 @@ MAX_THIN = 8
 LIMIT = 4096
 """Times that the largest sample of a row of tiles may exceed those of a block of it: a transform
 rounds relative to the largest."""
+MORE_SECONDS, MORE_CALLS = 1.4, 4
+"""Times that transforms and their calls take where channels are added or volumes are transposed."""
 DEEP = 1.5
 """Times that transforms take where planes lie between the rows of a tile."""
 
@@ -87,7 +89,10 @@ class Fft(Algorithm):
         rate = rates.of(backend)
         slabs = prod(problem.batch) * problem.groups
         operations, calls = work(problem)
-        seconds = operations * problem.compute.itemsize / 4 * rate.operation + calls * rate.call
+        seconds = operations * problem.compute.itemsize / 4 * rate.operation
+        if problem.in_channels * problem.parts > 1 or len(problem.axes) > 2:
+            seconds, calls = seconds * MORE_SECONDS, calls * MORE_CALLS
+        seconds += calls * rate.call
         if len(problem.axes) > 2:
             seconds *= DEEP
         return costs.seconds(problem, backend, 0) + slabs * seconds
