@@ -23,6 +23,7 @@ from .run import threads as parallel
 from .algorithms import rates
 
 __all__ = [
+    "BackendName",
     "BackendUnavailableError",
     "available_backends",
     "get_backend",
