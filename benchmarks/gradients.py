@@ -80,7 +80,7 @@ def main() -> None:
     means = np.exp(np.log(ratios).mean(axis=0))
     print()
     for backend, mean, least in zip(backends, means, np.min(ratios, axis=0), strict=True):
-        print(f"Geometric mean of PyTorch / {backend}: {mean:.2f}, least {least:.2f}")
+        print(f"Geometric mean of PyTorch / {backend}: {mean:.2f}, lowest {least:.2f}")
 
 
 if __name__ == "__main__":

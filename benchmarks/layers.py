@@ -70,7 +70,7 @@ def table(name: str, batch: int, backends: list[str], rounds: int, seconds: floa
     for backend, found in ratios.items():
         counts, values = np.array(found).T
         mean = np.exp(np.average(np.log(values), weights=counts))
-        print(f"Geometric mean of best peer / {backend}: {mean:.2f}, least {values.min():.2f}")
+        print(f"Geometric mean of best peer / {backend}: {mean:.2f}, lowest {values.min():.2f}")
     print()
 
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 import fastconv as fc
 from fastconv import algorithms, backends, config
 from fastconv.plan import choose
-from fastconv.run.job import Job
+from fastconv.plan.job import Job
 
 # Drawn examples are the same at every run; a backend is the same for all examples of a test.
 settings.register_profile(
@@ -63,6 +63,11 @@ def built_in_rates() -> Iterator[None]:
 
 
 forget = choose.forget
+
+
+def remembered() -> list[Any]:
+    """The plans that are remembered."""
+    return [entry.value for entry in choose._plans._list]
 
 
 class Ran:

@@ -17,7 +17,6 @@ from fastconv import algorithms, backends
 from fastconv.algorithms import direct, rates
 from fastconv.backends.protocol import Rates
 from fastconv.cli import calibrate, peers
-from fastconv.plan import choose as planner
 
 FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 
@@ -25,7 +24,6 @@ FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 def forget():
     """Forget what was read and what was planned with it, as a new process does."""
     rates._calibration.cache_clear()
-    planner._candidates.cache_clear()
     conftest.forget()
 
 
@@ -199,8 +197,8 @@ def as_predicted(calls, rounds, seconds):
     found = {}
     for name, call in calls.items():
         plan = call.func
-        assert plan.threads == 1
-        exact = algorithms.load(plan.algorithm).cost(plan.problem, plan.backend)
+        assert plan._threads == 1
+        exact = algorithms.load(plan.algorithm).cost(plan._recipe.problem, plan.backend)
         found[name] = np.array([2 * exact, exact, 3 * exact])
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import by_taps
 import numpy as np
 import oracle
 import pytest
@@ -146,6 +147,53 @@ def test_conv_gradients_by_hand():
     assert gx.values.tolist() == [[[1010, 0, 101]]]
     assert gw.values.tolist() == [[[303, 101]]]
     assert (gx.terms, gw.terms) == (3, 4)
+
+
+def integers(*shape):
+    return np.random.default_rng(sum(shape)).integers(-9, 9, shape)
+
+
+def same(taps, loops):
+    np.testing.assert_array_equal(taps.values.astype(int), loops.values.astype(int))
+    np.testing.assert_array_equal(taps.magnitude, loops.magnitude)
+    assert taps.terms >= loops.terms
+
+
+@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_layers_by_taps_say_what_loops_say(boundary, groups):
+    x, w = integers(2, 4, 5, 6), integers(6, 4 // groups, 3, 2)
+    how = {"stride": (1, 2), "padding": [(1, 2), (0, 3)], "dilation": (2, 1), "groups": groups}
+    how["boundary"] = (boundary, "constant")
+    more = {"bias": integers(6), "activation": "relu"}
+    wanted = oracle.conv(x, w, **how, **more).everywhere()
+    same(by_taps.conv(x, w, **how, **more), wanted)
+    gy = integers(*wanted.values.shape)
+    for taps, loops in zip(
+        by_taps.conv_gradients(x, w, gy, **how),
+        oracle.conv_gradients(x, w, gy, **how),
+        strict=True,
+    ):
+        same(taps, loops)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_layers_by_taps_say_what_loops_say(groups):
+    x, w = integers(2, 4, 3, 4), integers(4, 3, 3, 2)
+    how = {"stride": (1, 3), "padding": [(1, 2), (0, 1)], "output_padding": (0, 2)}
+    how |= {"dilation": (2, 1), "groups": groups, "bias": integers(3 * groups)}
+    wanted = oracle.conv_transpose(x, w, **how, activation="relu").everywhere()
+    same(by_taps.conv_transpose(x, w, **how, activation="relu"), wanted)
+
+
+def test_complex_gradients_by_taps_are_conjugated():
+    x, w, gy = (integers(1, 2, n) + 1j * integers(1, 2, n) for n in (5, 2, 4))
+    for taps, loops in zip(
+        by_taps.conv_gradients(x, w.reshape(1, 2, 2), gy[:, :1]),
+        oracle.conv_gradients(x, w.reshape(1, 2, 2), gy[:, :1]),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(taps.values, loops.values.astype(complex))
 
 
 def expected(*values, magnitude=1.0, terms=1):

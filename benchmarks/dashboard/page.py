@@ -194,8 +194,9 @@ def _today(runs: Sequence[Run]) -> Iterator[str]:
     yield (
         "<p>Milliseconds, and the share of the machine's limit. The limit is the time to touch "
         "each byte once or the time for all operations of a direct sum, whichever is longer, at "
-        "the best rates of NumPy's copies and matrix products above (half the latter for items of 8 bytes). "
-        "Algorithms with fewer operations may pass it. The small lines show the trend.</p>"
+        "the best rates of NumPy's copies and matrix products above (half the latter for items of "
+        "8 bytes). Algorithms with fewer operations may pass it. The small lines show the "
+        "trend.</p>"
     )
     cases = [
         case

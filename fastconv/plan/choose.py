@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,31 +17,24 @@ from numpy.typing import NDArray
 from .. import algorithms, config, lower
 from ..algorithms import rates
 from ..problem.problem import Problem
-from . import depthwise_gradient, transposed, weight_gradient
+from . import candidates, depthwise_gradient, weight_gradient
+from .candidates import recipe_of
 from .memo import Memo
 from .plan import Plan
 from .recipe import Recipe
-from .transposed import TransposedPlan, TransposedRecipe
+from .transposed import TransposedPlan, recipe_of_phases
 
 __all__ = [
-    "Candidate",
-    "candidates",
     "forget",
     "make_plan",
     "make_transposed",
     "make_weight_gradient",
-    "recipe_of",
-    "transposed_recipe_of",
 ]
 
 MAX_PLANS = 4096
 """Plans that are remembered."""
 MAX_PLAN_BYTES = 1 << 26
 """Bytes of all their weights, as they came and as they are kept (spectra, maybe)."""
-MAX_RECIPES = 4096
-"""Recipes that are remembered."""
-MIN_CHOICE_SECONDS = 2e-6
-"""Seconds of plain sums that are worth looking for something faster."""
 MAX_KERNEL_BYTES = 1 << 24
 """Bytes of the largest kernel whose plans are remembered."""
 LARGE_BYTES = 1 << 16
@@ -62,18 +55,8 @@ Checked = tuple[str | int | tuple[int, ...] | np.dtype, ...]
 """Of arguments: names, ranks, shapes and dtypes, which are keys themselves."""
 
 _plans: Memo[Any] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
-_recipes: Memo[Any] = Memo(MAX_RECIPES)
 _seen: Memo[bool] = Memo(MAX_PLANS)
 """Hashes of calls with large kernels that are not remembered yet."""
-
-
-class Candidate(NamedTuple):
-    """What was thought of one algorithm."""
-
-    algorithm: str
-    seconds: float | None
-    """Predicted for one thread."""
-    refusal: str | None
 
 
 def make_plan(
@@ -119,7 +102,7 @@ def make_transposed(
     """The plan for a transposed convolution: see `make_plan`."""
 
     def make(asked: lower.Transposition, chosen: str, lasting: bool) -> TransposedPlan:
-        recipe = transposed_recipe_of(asked, algorithm, chosen)
+        recipe = recipe_of_phases(asked, algorithm, chosen)
         return TransposedPlan.of(recipe, asked, threads, lasting)
 
     said = algorithm, backend, threads
@@ -136,14 +119,14 @@ def make_weight_gradient(
     """The sums for ``lowered(*checked, **options)``."""
     chosen = config.resolve_backend(backend)
     key = lowered.__name__, checked, _key(tuple(options.values())), chosen
-    gradient: Gradient | None = _recipes.get(key)
+    gradient: Gradient | None = candidates.recipes.get(key)
     if gradient is None:
         problem = lowered(*checked, **options)
         if depthwise_gradient.takes(problem):
             gradient = depthwise_gradient.DepthwiseGradient(problem, chosen)
         else:
             gradient = weight_gradient.make(problem, chosen)
-        _recipes.put(key, gradient)
+        candidates.recipes.put(key, gradient)
     if threads is not None:
         lower.thread_count(threads, f"{gradient.problem.name}: threads")
     return gradient
@@ -192,63 +175,6 @@ def _remembered(
     return plan
 
 
-def recipe_of(problem: Problem, algorithm: str, backend: str) -> Recipe:
-    """The recipe for a problem by an algorithm, or by the one that costs least.
-
-    Raises
-    ------
-    ValueError
-        The algorithm refuses the problem.
-    """
-    key = problem, algorithm, backend
-    recipe: Recipe | None = _recipes.get(key)
-    if recipe is None:
-        name = algorithm
-        if algorithm == "auto":
-            name = _cheapest(problem, backend)
-        else:
-            lower.not_refused(problem, algorithm, algorithms.load(algorithm).refuses(problem))
-        recipe = Recipe(problem, name, backend)
-        _recipes.put(key, recipe)
-    return recipe
-
-
-def _cheapest(problem: Problem, backend: str) -> str:
-    """The algorithm that costs least; not even asked, where that would cost more than it saves."""
-    direct = algorithms.load("direct").cost(problem, backend)
-    if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
-        return "direct"
-    able = [c for c in candidates(problem, backend) if c.seconds is not None]
-    return min(able, key=lambda candidate: candidate.seconds or 0.0).algorithm
-
-
-def transposed_recipe_of(
-    asked: lower.Transposition, algorithm: str, backend: str
-) -> TransposedRecipe:
-    """The recipe for a transposed convolution."""
-    key = transposed.key(asked), algorithm, backend
-    recipe: TransposedRecipe | None = _recipes.get(key)
-    if recipe is None:
-
-        def of_phase(problem: Problem, name: str) -> Recipe:
-            return recipe_of(problem, name, backend)
-
-        recipe = TransposedRecipe.of(asked, backend, of_phase, algorithm)
-        _recipes.put(key, recipe)
-    return recipe
-
-
-def candidates(problem: Problem, backend: str) -> tuple[Candidate, ...]:
-    """What every algorithm says of a problem."""
-    found = []
-    for name in algorithms.ORDER:
-        algorithm = algorithms.load(name)
-        refusal = algorithm.refuses(problem)
-        seconds = None if refusal else algorithm.cost(problem, backend)
-        found.append(Candidate(name, seconds, refusal))
-    return tuple(found)
-
-
 def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
     """The recipe of the same sums, to the bit, that takes least where weights come once."""
     problem, backend = recipe.problem, recipe.backend
@@ -267,7 +193,7 @@ def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
 
 def forget() -> None:
     """Forget all plans and recipes."""
-    for memo in (_plans, _recipes, _seen):
+    for memo in (_plans, candidates.recipes, _seen):
         memo.clear()
 
 

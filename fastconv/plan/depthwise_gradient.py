@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from .. import backends
 from ..problem.problem import Problem
-from ..run.job import Job
 from ..run.program import OUT, X2, X, operand
 from .halo import Halo, halo_dilation
+from .job import Job
 from .memo import Memo
-from .plan import plain
 from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like
 from .tiling import evened
 from .weight_gradient import MAX_TASKS, SLAB, boxes, spans
@@ -64,7 +63,6 @@ class DepthwiseGradient:
         problem = self.problem
         weights = np.zeros((problem.groups, 1, *problem.taps), problem.compute)
         if gy.size and weights.size:
-            x, gy = plain(x), plain(gy)
             partial = np.empty((len(self._parts), *problem.taps, problem.groups), problem.compute)
             self._job(x, gy, partial).run((partial, x, gy), threads)
             total = np.zeros(partial.shape[1:], problem.compute)

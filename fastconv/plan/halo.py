@@ -46,11 +46,13 @@ class Halo:
         lead: tuple[int, ...],
         region: tuple[tuple[int, int], ...],
         last: int | None,
+        origins: tuple[int, ...] | None = None,
     ) -> Halo:
         """The copy for a region of outputs, with contiguous items along filtered axis ``last``,
         or with contiguous channels, of all groups.
 
-        ``lead`` counts batches, groups and channels.
+        ``lead`` counts batches, groups and channels; ``origins`` are the first samples of what it
+        will be made of, where that is a part of the array.
         """
         spans = zip(problem.axes, region, strict=True)
         stretches = [_stretches(axis, *span) for axis, span in spans]
@@ -72,8 +74,10 @@ class Halo:
             tuple(order.index(axis) for axis in axes),
             row_axis,
             tuple(
-                runs(axis.boundary, *stretch, axis.size)
-                for axis, stretch in zip(problem.axes, stretches, strict=True)
+                _moved(runs(axis.boundary, *stretch, axis.size), origin)
+                for axis, stretch, origin in zip(
+                    problem.axes, stretches, origins or (0,) * len(lengths), strict=True
+                )
             ),
             (*lead[:-1], lead[-1] * problem.parts, *lengths),
         )
@@ -92,6 +96,11 @@ class Halo:
         program.pad(real, x.real, self.runs, problem.cval.real)
         program.pad(imaginary, x.imag, self.runs, problem.cval.imag)
         return copy.reshape(self.shape)
+
+
+def _moved(table: NDArray[np.int64], origin: int) -> NDArray[np.int64]:
+    """Runs that lie inside an array, as seen from one of its samples."""
+    return table - (0, 0, origin, 0) if origin else table
 
 
 def _stretches(axis: Axis, start: int, stop: int) -> tuple[tuple[int, ...], int]:

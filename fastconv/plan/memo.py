@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from random import Random
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -25,7 +24,7 @@ class Memo(Generic[Value]):
         self._entries: dict[Hashable, _Entry[Value]] = {}
         self._list: list[_Entry[Value]] = []
         self._bytes = 0
-        self._random = Random(0)
+        self._drawn = 1
         self._lock = Lock()
 
     def get(self, key: Hashable) -> Value | None:
@@ -43,7 +42,8 @@ class Memo(Generic[Value]):
             while self._list and (
                 len(self._list) >= self._max_count or self._bytes + nbytes > self._max_bytes
             ):
-                self._forget(self._list[self._random.randrange(len(self._list))])
+                self._drawn = self._drawn * 48271 % (2**31 - 1)
+                self._forget(self._list[self._drawn % len(self._list)])
             entry = _Entry(key, value, nbytes, len(self._list))
             self._list.append(entry)
             self._entries[key] = entry

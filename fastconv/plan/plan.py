@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ from ..algorithms import rates
 from ..problem import dtypes
 from ..problem.problem import Form, Problem
 from ..run import overlap, wide
-from ..run.job import Job, thread_count
+from .candidates import candidates, recipe_of
+from .job import Job, thread_count
 from .recipe import Packed, Recipe
 from .tiling import tiling
 
-__all__ = ["Plan", "plain"]
+__all__ = ["Plan"]
+
+MAX_SHOWN = 1 << 38
+"""Samples of arrays that a computer may have, whose program can be built."""
 
 
 class Plan:
@@ -110,19 +115,16 @@ class Plan:
         """Run it on samples of the planned shape and dtype."""
         recipe = self._recipe
         problem = recipe.problem
-        flags = x.flags
-        if out is None and problem.safe is None and flags.c_contiguous and flags.aligned:
-            if x.dtype.isnative:
-                result = recipe.new_result()
-                recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads)
-                return result
+        if out is None and problem.safe is None and x.flags.c_contiguous:
+            result = recipe.new_result()
+            recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads)
+            return result
         whole = True
         if out is None:
             result = recipe.new_result()
         else:
             lower.check_output(problem, x, out)
             result, whole = overlap.target(out, (x, *self._w, self._bias))
-        x = plain(x)
         if problem.safe is not None and dtypes.largest_value(x) > problem.safe:
             wide.correlate(problem, result, x, self._w, self._bias)
         else:
@@ -152,13 +154,6 @@ class Plan:
         return "\n".join(_lines(self._recipe, self._threads))
 
 
-def plain(x: NDArray) -> NDArray:
-    """The array, or a copy of it that is aligned and of native byte order."""
-    if x.flags.aligned and x.dtype.isnative:
-        return x
-    return x.astype(x.dtype.newbyteorder("="))
-
-
 def _unpickled(
     problem: Problem,
     algorithm: str,
@@ -167,16 +162,12 @@ def _unpickled(
     w: tuple[NDArray, ...],
     bias: NDArray | None,
 ) -> Plan:
-    from .choose import recipe_of
-
     recipe = recipe_of(problem, algorithm, backend)
     return Plan(recipe, recipe.pack(w, bias, threads, lasting=True), threads, w, bias)
 
 
 def _lines(recipe: Recipe, threads: int | None) -> list[str]:
     """A plan as people read it."""
-    from .choose import candidates
-
     problem, backend = recipe.problem, backends.load(recipe.backend_name)
     lines = [
         f"{problem.name} {_shape(problem.x_shape)} {problem.x_dtype}"
@@ -197,13 +188,13 @@ def _lines(recipe: Recipe, threads: int | None) -> list[str]:
         else:
             verdict = f"{candidate.seconds * 1e3:.3g} ms predicted on one thread"
         lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
-    job = recipe.usual_job
     in_place = problem.x_dtype == recipe.algorithm.storage(problem) and not problem.complex
     tiles = tiling(problem, recipe.algorithm, backend, in_place)
-    count = thread_count(job.tiles, job.worth, threads)
+    count = thread_count(tiles.count, recipe.seconds / backend.hand_over_seconds, threads)
     lines.append(f"  tiles      {tiles.count}, of which {tiles.halos} read a halo")
     lines.append(f"  threads    {count}")
-    lines.append(f"  workspace  {count * job.program.workspace_bytes} bytes")
+    if max(map(prod, (problem.x_shape, problem.out_shape))) < MAX_SHOWN:
+        lines.append(f"  workspace  {count * recipe.usual_job.program.workspace_bytes} bytes")
     return lines
 
 

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from .. import algorithms, backends
 from ..algorithms import rates
 from ..algorithms.base import Layout, Weights, as_real, dense
+from ..problem.boundary import OUTSIDE
 from ..problem.problem import Problem
 from ..run import workspace
-from ..run.job import Job
 from ..run.program import OUT, WEIGHTS, Builder, Grid, Operand, X, operand
+from .job import Job
 from .memo import Memo
 from .tiling import Tile, tiling
 
@@ -230,6 +231,10 @@ class Recipe:
 
     def _store(self, program: Any, target: NDArray, sums: NDArray) -> None:
         if not self.problem.complex:
+            if target.dtype.kind == "c":
+                nothing = np.array([[0, target.shape[-1], OUTSIDE, 1]])
+                program.pad(target.imag, sums, (nothing,), 0)
+                target = target.real
             program.store(target, sums)
             return
         channels = -1 - len(self.problem.axes)

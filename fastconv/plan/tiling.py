@@ -66,7 +66,7 @@ class Tile:
     """Output channels, in real numbers."""
     reads: tuple[slice, ...]
     """What it reads of ``x``: a batch and group part, all channels, and a part of the filtered axes
-    or, where it reads a halo, all of them."""
+    or, where it reads a halo at an edge, all of them."""
     halo: Halo | None
     """What it reads, if not samples of the array in place."""
     walk: Walk
@@ -173,7 +173,8 @@ class Region:
     def _tile(self, spans: tuple[Span, ...]) -> Tile:
         problem, axes = self.problem, self.problem.axes
         *lead, channels = spans
-        lead, region = lead[: -len(axes)], [(span.start, span.stop) for span in lead[-len(axes) :]]
+        lead, walked = lead[: -len(axes)], lead[-len(axes) :]
+        region = [(span.start, span.stop) for span in walked]
         box = [slice(span.start, span.stop) for span in lead]
         before = [0] * len(axes)
         if self.in_place:
@@ -182,8 +183,10 @@ class Region:
             gaps = [axis.dilation for axis in axes]
         else:
             counts = [span.stop - span.start for span in lead]
-            halo = Halo.of(problem, (*counts, problem.in_channels), tuple(region), self.across)
-            reads = [slice(0, axis.size) for axis in axes]
+            reads = [_reads(axis, span) for axis, span in zip(axes, walked, strict=True)]
+            origins = tuple([of.start for of in reads])
+            channels_in = (*counts, problem.in_channels)
+            halo = Halo.of(problem, channels_in, tuple(region), self.across, origins)
             gaps = [halo_dilation(axis, b - a) for axis, (a, b) in zip(axes, region, strict=True)]
         outs = [slice(channels.start, channels.stop), *(slice(*ends) for ends in region)]
         return Tile(
@@ -377,6 +380,11 @@ def _zeros_around(problem: Problem) -> bool:
         if axis.boundary != "constant" or first_end <= 0 or last >= axis.size:
             return False
     return True
+
+
+def _reads(axis: Axis, span: Span) -> slice:
+    """The samples that a halo is made of: all, or those that move on from tile to tile."""
+    return slice(*axis.reads(*span[:2])) if span.count > 1 else slice(0, axis.size)
 
 
 def _samples(axis: Axis, outputs: tuple[int, int]) -> tuple[slice, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -16,13 +16,13 @@ from ..backends.protocol import Backend
 from ..problem import dtypes
 from ..problem.problem import Problem
 from ..run import overlap, wide
-from ..run.job import Job
 from ..run.program import OUT, WEIGHTS, X
+from .candidates import recipe_of, recipes
+from .job import Job
 from .memo import Memo
-from .plan import plain
 from .recipe import MAX_PROGRAMS, Packed, Recipe, layouts, operand_like
 
-__all__ = ["TransposedPlan", "TransposedRecipe", "key"]
+__all__ = ["TransposedPlan", "TransposedRecipe", "recipe_of_phases"]
 
 BLOCK_BYTES = 3 << 17
 """Bytes of copies that stay in a cache of a processor's own."""
@@ -35,10 +35,10 @@ Place = tuple[slice, ...]
 Runs = tuple[NDArray[np.int64], ...]
 
 
-def key(asked: lower.Transposition) -> Hashable:
+def _key(asked: lower.Transposition) -> Hashable:
     """What a recipe depends on."""
     phases = tuple([phase.question.problem for phase in asked.phases])
-    strips = tuple([key(strip.transposition) for strip in asked.strips])
+    strips = tuple([_key(strip.transposition) for strip in asked.strips])
     return *asked.result[:-1], asked.result.rest is None, phases, strips
 
 
@@ -69,7 +69,6 @@ class TransposedRecipe:
         cls,
         asked: lower.Transposition,
         backend: str,
-        recipe_of: Callable[[Problem, str], Recipe],
         algorithm: str,
     ) -> TransposedRecipe:
         """The recipe for what was asked."""
@@ -79,13 +78,11 @@ class TransposedRecipe:
         phases = []
         for place, (problem, _, _) in asked.phases:
             if block is None:
-                phases.append((place, recipe_of(problem, algorithm)))
+                phases.append((place, recipe_of(problem, algorithm, backend)))
             else:
                 place = (*place[len(problem.batch) + 1 :], slice(None))
-                phases.append((place, recipe_of(_of_block(problem, block), "depthwise")))
-        strips = [
-            cls.of(strip.transposition, backend, recipe_of, algorithm) for strip in asked.strips
-        ]
+                phases.append((place, recipe_of(_of_block(problem, block), "depthwise", backend)))
+        strips = [cls.of(strip.transposition, backend, algorithm) for strip in asked.strips]
         return cls(asked.result, backend, tuple(phases), tuple(strips), block)
 
     def pack(
@@ -157,6 +154,16 @@ class TransposedRecipe:
             yield from weights
             yield bias
             first += len(weights) + 1
+
+
+def recipe_of_phases(asked: lower.Transposition, algorithm: str, backend: str) -> TransposedRecipe:
+    """The recipe for a transposed convolution."""
+    said = _key(asked), algorithm, backend
+    recipe: TransposedRecipe | None = recipes.get(said)
+    if recipe is None:
+        recipe = TransposedRecipe.of(asked, backend, algorithm)
+        recipes.put(said, recipe)
+    return recipe
 
 
 class TransposedPlan:
@@ -267,7 +274,6 @@ class TransposedPlan:
             sums = np.empty(result.shape, result.sums)
         if self._asked.result.rest is not None:
             np.moveaxis(sums, result.channel, -1)[...] = self._asked.result.rest
-        x = plain(x)
         if sums.size and recipe.phases:
             arrays = [array for packed in self._packed for array in packed.arrays]
             self._run_phases(x, sums, arrays)
@@ -312,11 +318,8 @@ class TransposedPlan:
 def _unpickled(
     asked: lower.Transposition, algorithm: str, backend: str, threads: int | None
 ) -> TransposedPlan:
-    from .choose import transposed_recipe_of
-
-    return TransposedPlan.of(
-        transposed_recipe_of(asked, algorithm, backend), asked, threads, lasting=True
-    )
+    recipe = recipe_of_phases(asked, algorithm, backend)
+    return TransposedPlan.of(recipe, asked, threads, lasting=True)
 
 
 def _arrays(asked: lower.Transposition) -> Iterator[NDArray | None]:

@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 from .. import backends
 from ..backends.protocol import Backend
 from ..problem.problem import Axis, Problem
-from ..run.job import Job
 from ..run.program import OUT, X2, X, operand
 from .halo import Halo, halo_dilation
+from .job import Job
 from .memo import Memo
-from .plan import plain
 from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like
 
 __all__ = ["MAX_TASKS", "SLAB", "WeightGradient", "boxes", "make", "spans"]
@@ -87,7 +86,6 @@ class WeightGradient:
         shape = problem.groups, problem.out_channels, problem.in_channels * prod(problem.taps)
         weights = np.zeros(shape, dtype) if not gy.size else np.empty(shape, dtype)
         if gy.size and weights.size:
-            x, gy = plain(x), plain(gy)
             partial = None if sums.partial is None else np.empty(sums.partial, problem.compute)
             target = weights if partial is None else partial
             self._job(x, gy, target).run((target, x, gy), threads)

@@ -2,7 +2,11 @@
 
 ``_probe`` says which sets this processor and operating system run; the best one that was built is
 imported, and no other, for importing code that the processor cannot run kills the process.
-``FASTCONV_ISA`` (v4, v3, v2; baseline where these do not exist) forces one.
+``FASTCONV_ISA`` forces one: v4, v3, v2 (baseline where these do not exist) or generic, which runs
+everywhere.
+
+The register tiles of an instruction set run whole programs in C.  The generic set is plain loops
+over typed memoryviews: programs call them from Python.
 """
 
 from __future__ import annotations
@@ -17,12 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...run.program import Builder
+from ...run.program import Builder, Program
 from ..protocol import Backend, Rates
 
 __all__ = ["CythonBackend", "backend", "instruction_set"]
 
-BASELINE = "baseline"
+BASELINE, GENERIC = "baseline", "generic"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "
     "at hand: pip install --force-reinstall --no-cache-dir fastconv)"
@@ -36,7 +40,8 @@ class _Compiled:
         self._name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        return getattr(_kernels().now, self._name)
+        kernels = _kernels()
+        return getattr(kernels if instruction_set() == GENERIC else kernels.now, self._name)
 
 
 class CythonBackend(Backend):
@@ -73,25 +78,35 @@ class CythonBackend(Backend):
         _kernels()
 
     def program(self, weights: int) -> Any:
+        if instruction_set() == GENERIC:
+            return Program(self, weights)
         return _program_class()(weights)
 
     def panel(self, dtype: np.dtype) -> int:
+        if instruction_set() == GENERIC:
+            width: int = _kernels().PANEL
+            return width
         return 2 * _kernels().VECTOR // dtype.itemsize or 2
 
-    def register_tile(self, dtype: np.dtype) -> tuple[int, int]:
+    def register_tile(self, dtype: np.dtype) -> tuple[int, int] | None:
+        if instruction_set() == GENERIC:
+            return None
         rows, vectors = _kernels().TILE
         floats = dtype.kind == "f"
         lanes = _kernels().VECTOR // dtype.itemsize if floats else _kernels().INTEGER_LANES
         return rows, vectors * max(lanes, 1)
 
     def magnitude(self, out: NDArray, parts: Sequence[NDArray]) -> None:
+        if instruction_set() == GENERIC:
+            _kernels().magnitude(out, parts)
+            return
         plain = all(a.flags.c_contiguous and a.flags.aligned for a in (out, *parts))
         if plain and len(parts) == 2:
-            _kernels().lengths(*(array.reshape(-1) for array in (out, *parts)))
+            _kernels().magnitude(*(array.reshape(-1) for array in (out, *parts)))
         else:
-            from ..numpy_backend import lengths
+            from ..numpy_backend.magnitude import magnitude
 
-            lengths(out, parts)
+            magnitude(out, parts)
 
     correlate = _Compiled()
     correlate_sparse = _Compiled()
@@ -114,26 +129,27 @@ class CythonBackend(Backend):
 
 @cache
 def _program_class() -> Any:
-    class Program(_kernels().Program, Builder):  # type: ignore[misc, name-defined]
+    class CompiledProgram(_kernels().Program, Builder):  # type: ignore[misc, name-defined]
         """A program that runs in C."""
 
         def __init__(self, weights: int) -> None:
             Builder.__init__(self, weights)
 
-    return Program
+    return CompiledProgram
 
 
+@cache
 def instruction_set() -> str:
     """The instruction set of the kernels in use."""
     name = _kernels().__name__.rpartition("_")[2]
-    return name if name == BASELINE else f"x86-64-{name}"
+    return name if name in (BASELINE, GENERIC) else f"x86-64-{name}"
 
 
 @cache
 def _kernels() -> ModuleType:
     from ._probe import supported
 
-    runnable = supported() or (BASELINE,)
+    runnable = (*(supported() or (BASELINE,)), GENERIC)
     forced = os.environ.get("FASTCONV_ISA")
     if forced:
         if forced not in runnable:
@@ -147,7 +163,7 @@ def _kernels() -> ModuleType:
             return import_module(f"{__package__}._kernels_{name}")
         except ImportError:
             continue
-    return import_module(f"{__package__}._kernels_{runnable[-1]}")
+    return import_module(f"{__package__}._kernels_{GENERIC}")
 
 
 backend = CythonBackend()

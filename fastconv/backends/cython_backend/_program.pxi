@@ -187,17 +187,17 @@ cdef class Program(Kernels):
                     held += 1
                 flags = PyBUF_STRIDES
                 buffer += 1
-            job.fill, job.context, job.pieces = run_tile, &program, self.tiles
-            job.room = program.workspace_bytes + LINE + (self.buffers + 2) * sizeof(uintptr_t)
-            if job.room > SMALL_BYTES:
-                taken = workspace.take(job.room)
+            job.fill, job.context, job.tiles = run_tile, &program, self.tiles
+            job.workspace_bytes = program.workspace_bytes + LINE + (self.buffers + 2) * sizeof(uintptr_t)
+            if job.workspace_bytes > SMALL_BYTES:
+                taken = workspace.take(job.workspace_bytes)
                 block = taken
                 try:
                     share(&job, &block[0], threads, seconds)
                 finally:
                     workspace.give_back(taken)
             else:
-                room = malloc(job.room)
+                room = malloc(job.workspace_bytes)
                 if room == NULL:
                     raise MemoryError
                 try:

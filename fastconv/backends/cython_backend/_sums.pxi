@@ -1,89 +1,108 @@
-"""Sums and checks of whole arrays, of any rank and strides."""
+"""Sums and checks of whole arrays."""
 
-from libc.math cimport INFINITY, fabs, isfinite
+from cython cimport floating
+from libc.math cimport INFINITY
 
-cdef enum:
-    MOST_RANGE_AXES = 8
-    BLOCK = 16
+cdef extern from "sums_types.h" nogil:
+    enum:
+        MAX_RANGE_AXES
+    ctypedef struct sums_t:
+        int64_t lengths[4]
+        int64_t steps[4]
+        int64_t bias
+        int relu
+    ctypedef struct range_axis_t:
+        int64_t length, step, other
+    ctypedef struct range_t:
+        int axes
+        range_axis_t axis[MAX_RANGE_AXES]
+        double limit
+    bint epilogue_float32(float *out, const float *bias, const sums_t *n)
+    bint epilogue_float64(double *out, const double *bias, const sums_t *n)
+    void accumulate_float32(float *out, const float *x, const range_t *n)
+    void accumulate_float64(double *out, const double *x, const range_t *n)
+    bint in_range_float32(const float *x, const range_t *n)
+    bint in_range_float64(const double *x, const range_t *n)
 
-ctypedef struct range_t:
-    int axes
-    Py_ssize_t lengths[MOST_RANGE_AXES]
-    Py_ssize_t steps[MOST_RANGE_AXES]
-    Py_ssize_t others[MOST_RANGE_AXES]
-    double limit
+
+cdef sums_t sums_of(const Py_buffer *out, const Py_buffer *bias) noexcept:
+    """Return extents and steps of sums `(channels, *axes)`, of three axes, and of their bias."""
+    cdef sums_t n
+    cdef int axis
+    for axis in range(4):
+        n.lengths[axis] = out.shape[axis]
+        n.steps[axis] = out.strides[axis] // out.itemsize
+    n.bias = bias.strides[0] // bias.itemsize
+    n.relu = 0
+    return n
+
+
+cdef bint run_epilogue(floating *out, const floating *bias, const sums_t *n) noexcept nogil:
+    """Add the bias, and return whether all sums are finite before `relu`."""
+    if floating is float:
+        return epilogue_float32(out, bias, n)
+    else:
+        return epilogue_float64(out, bias, n)
 
 
 cdef range_t range_of(const Py_buffer *x, const Py_buffer *other) except *:
-    """Return extents and steps of one array or two of the same shape, with at least two axes."""
+    """Return extents and steps of one array, whose last two axes stay as they are, or of two of the
+    same shape.
+    """
+    cdef int i, innermost, free_axes = x.ndim if other != NULL else x.ndim - 2
+    cdef range_axis_t axis
     cdef range_t n
-    cdef int axis, missing = max(2 - x.ndim, 0)
-    n.axes = x.ndim + missing
-    if n.axes > MOST_RANGE_AXES:
-        raise ValueError("too many axes")
-    for axis in range(missing):
-        n.lengths[axis], n.steps[axis], n.others[axis] = 1, 0, 0
-    for axis in range(x.ndim):
-        n.lengths[axis + missing] = x.shape[axis]
-        n.steps[axis + missing] = x.strides[axis] // x.itemsize
-        n.others[axis + missing] = other.strides[axis] // x.itemsize if other != NULL else 0
+    n.axes, n.limit = 0, INFINITY
+    for i in range(x.ndim, 2):
+        n.axis[n.axes] = range_axis_t(1, 0, 0)
+        n.axes += 1
+    for i in range(x.ndim):
+        axis = range_axis_t(x.shape[i], x.strides[i] // x.itemsize, 0)
+        if other != NULL:
+            axis.other = other.strides[i] // other.itemsize
+        if i < free_axes and axis.length == 1:
+            continue
+        if i < free_axes and n.axes and continues(&n.axis[n.axes - 1], &axis):
+            n.axes -= 1
+            axis.length *= n.axis[n.axes].length
+        if n.axes == MAX_RANGE_AXES:
+            raise ValueError(f"sums of arrays that lie in more than {MAX_RANGE_AXES} axes")
+        n.axis[n.axes] = axis
+        n.axes += 1
+    if other == NULL:
+        return n
+    if n.axes == 0:
+        n.axis[0] = range_axis_t(1, 0, 0)
+        n.axes = 1
+    innermost = n.axes - 1
+    for i in range(n.axes):
+        if n.axis[i].step == 1 and n.axis[i].other == 1:
+            innermost = i
+    axis = n.axis[innermost]
+    for i in range(innermost, n.axes - 1):
+        n.axis[i] = n.axis[i + 1]
+    n.axis[n.axes - 1] = axis
     return n
+
+
+cdef bint continues(const range_axis_t *outer, const range_axis_t *inner) noexcept:
+    """Say whether an axis ends where the next item of the one around it begins."""
+    return (
+        outer.step == inner.length * inner.step and outer.other == inner.length * inner.other
+    )
 
 
 cdef void run_accumulate(floating *out, const floating *x, const range_t *n) noexcept nogil:
     """Add `x` to `out`."""
-    cdef range_t inner
-    cdef Py_ssize_t i
-    if n.axes == 1:
-        for i in range(n.lengths[0]):
-            out[i * n.steps[0]] += x[i * n.others[0]]
-        return
-    inner.axes = n.axes - 1
-    for i in range(inner.axes):
-        inner.lengths[i], inner.steps[i] = n.lengths[i + 1], n.steps[i + 1]
-        inner.others[i] = n.others[i + 1]
-    for i in range(n.lengths[0]):
-        run_accumulate(out + i * n.steps[0], x + i * n.others[0], &inner)
-
-
-ctypedef struct extremes_t:
-    double largest, least_block
-    bint zeros
-
-
-cdef void measure(const floating *x, const range_t *n, int axis, extremes_t *found) noexcept nogil:
-    """Note the largest magnitude, and the least one that a block has; NaN becomes infinity."""
-    cdef Py_ssize_t i, j, row, col, rows, cols
-    cdef double most, value
-    if axis < n.axes - 2:
-        for i in range(n.lengths[axis]):
-            measure(x + i * n.steps[axis], n, axis + 1, found)
-        return
-    rows, cols = n.lengths[axis], n.lengths[axis + 1]
-    for row from 0 <= row < rows by BLOCK:
-        for col from 0 <= col < cols by BLOCK:
-            most = 0
-            for i in range(row, min(row + BLOCK, rows)):
-                for j in range(col, min(col + BLOCK, cols)):
-                    value = fabs(x[i * n.steps[axis] + j * n.steps[axis + 1]])
-                    if not value <= most:
-                        most = value
-            if not isfinite(most) or not isfinite(found.largest):
-                found.largest = INFINITY
-                return
-            found.largest = max(found.largest, most)
-            if most == 0:
-                found.zeros = True
-            else:
-                found.least_block = min(found.least_block, most)
+    if floating is float:
+        accumulate_float32(out, x, n)
+    else:
+        accumulate_float64(out, x, n)
 
 
 cdef bint run_in_range(const floating *x, const range_t *n) noexcept nogil:
     """Return whether samples are finite and alike in magnitude."""
-    cdef extremes_t found = extremes_t(0, INFINITY, False)
-    measure(x, n, 0, &found)
-    if not isfinite(found.largest):
-        return False
-    if found.zeros and found.largest > n.limit * n.limit:
-        return False
-    return found.least_block >= found.largest / n.limit
+    if floating is float:
+        return in_range_float32(x, n)
+    else:
+        return in_range_float64(x, n)

@@ -37,11 +37,11 @@ A finalizer or a signal handler may call us meanwhile, and would find modules ha
 
 @contextmanager
 def _importing() -> Iterator[None]:
-    _imports.running = True
+    before, _imports.running = _imports.running, True
     try:
         yield
     finally:
-        _imports.running = False
+        _imports.running = before
 
 
 def _module(name: str) -> Any:
@@ -109,7 +109,9 @@ class NumbaBackend(Backend):
     def describe(self) -> str:
         import numba
 
-        return f"Numba {numba.__version__}, vectors of {8 * _module('vectors').VECTOR_BYTES} bits"
+        from .host import VECTOR_BYTES
+
+        return f"Numba {numba.__version__}, vectors of {8 * VECTOR_BYTES} bits"
 
     def warmup(self) -> None:
         floats = np.dtype(np.float32), np.dtype(np.float64)
@@ -134,12 +136,14 @@ class NumbaBackend(Backend):
         return Program(self, weights)
 
     def register_tile(self, dtype: np.dtype) -> tuple[int, int]:
-        tile = _module("correlate")
-        return tile.ROWS, tile.VECTORS * _module("vectors").VECTOR_BYTES // dtype.itemsize
+        from .host import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
+
+        return TILE_ROWS, TILE_VECTORS * VECTOR_BYTES // dtype.itemsize
 
     def panel(self, dtype: np.dtype) -> int:
-        width: int = _module("gemm").VECTORS * _module("vectors").VECTOR_BYTES // dtype.itemsize
-        return width
+        from .host import PANEL_VECTORS, VECTOR_BYTES
+
+        return PANEL_VECTORS * VECTOR_BYTES // dtype.itemsize
 
     correlate = _kernel("correlate")
     correlate_sparse = _kernel("sparse")

@@ -19,8 +19,9 @@ from numba.extending import intrinsic
 from ..geometry.box import MOST_BYTES
 from .box_rows import along_row
 from .compile import array, compiled
+from .host import VECTOR_BYTES
 from .loops import count, offsets
-from .vectors import VECTOR_BYTES, Vectors, blocks, data
+from .vectors import Vectors, blocks, data
 
 __all__ = ["code"]
 

@@ -14,7 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .vectors import VECTOR_BYTES, Vectors, blocks, data
+from .host import VECTOR_BYTES
+from .vectors import Vectors, blocks, data
 
 __all__ = ["add_rows", "along_row", "weigh", "weigh_and_add"]
 

@@ -12,7 +12,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .vectors import VECTOR_BYTES, Vectors
+from .host import VECTOR_BYTES
+from .vectors import Vectors
 
 __all__ = ["NO_FACTORS", "ONE_COLUMN", "WIDE", "make_dft", "make_move", "make_pass", "transpose"]
 

@@ -16,19 +16,17 @@ from numpy.typing import NDArray
 
 from ..geometry.nest import LoopNest, flat, loop_nest
 from .compile import array, compiled, start
+from .host import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
 from .loops import count, offsets
 from .row_filter import make_row_filter
 from .tile import make_slab_3x3, make_tile
-from .vectors import VECTOR_BYTES
 
-__all__ = ["ROWS", "VECTORS", "code", "correlate", "run"]
+__all__ = ["code", "correlate", "run"]
 
 # mypy: disable-error-code="no-untyped-def"
 
 NARROW_BYTES = 16
 """Bytes of the vectors for rows that are shorter than the widest one."""
-ROWS, VECTORS = 4, 4 if VECTOR_BYTES == 64 else 3
-"""Of a tile: twelve sums and their operands fit 16 registers, and sixteen fit 32."""
 
 
 def correlate(
@@ -43,9 +41,7 @@ def correlate(
     run(out, x, w, bias, loop_nest(out, x, w, bias, stride, dilation), relu)
 
 
-def run(
-    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, nest: LoopNest, relu: bool
-) -> None:
+def run(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, nest: LoopNest, relu: bool) -> None:
     """Run the machine code for a nest of loops."""
     code(out.dtype)(start(out), start(x), start(w), flat(bias), *nest, relu)
 
@@ -84,7 +80,7 @@ def make_slab(
     return slab
 
 
-wide_tall = make_slab(VECTOR_BYTES, ROWS, VECTORS)
+wide_tall = make_slab(VECTOR_BYTES, TILE_ROWS, TILE_VECTORS)
 wide_flat = make_slab(VECTOR_BYTES, 1, 8)
 wide_lone = make_slab(VECTOR_BYTES, 1, 8, (1, 1))
 # Small kernels wait for memory.  With more than two rows at a time, cache lines would evict each
@@ -94,10 +90,10 @@ wide_even = make_slab(VECTOR_BYTES, 1, 4, step=2)
 slab_3x3 = make_slab_3x3(VECTOR_BYTES)
 slab_1x3, slab_1x5, slab_1x7, slab_1x9 = (make_row_filter(VECTOR_BYTES, n) for n in (3, 5, 7, 9))
 wide_5x5 = make_slab(VECTOR_BYTES, 2, 5, (5, 5))
-narrow_tall = make_slab(NARROW_BYTES, ROWS, 1)
+narrow_tall = make_slab(NARROW_BYTES, TILE_ROWS, 1)
 narrow_flat = make_slab(NARROW_BYTES, 1, 1)
 narrow_even = make_slab(NARROW_BYTES, 1, 1, step=2)
-single_tall = make_slab(0, ROWS, VECTORS)
+single_tall = make_slab(0, TILE_ROWS, TILE_VECTORS)
 single_flat = make_slab(0, 1, 8)
 
 
@@ -108,7 +104,7 @@ def filter_slabs(out, x, w, bias, loops, planes, nest, relu):
     kw, tap_col_x, tap_col_w = nest[9], nest[10], nest[11]
     row_bytes = cols * out.itemsize if col_out == 1 and col_x == 1 else 0
     even_bytes = cols * out.itemsize if col_out == 1 and col_x == 2 else 0
-    tall = rows >= ROWS and kh > 1 and row_x == tap_row_x
+    tall = rows >= TILE_ROWS and kh > 1 and row_x == tap_row_x
     row_filter = kh == 1 and len(planes) == 1 and tap_col_x == 1 and tap_col_w == 1
     if kw > VECTOR_BYTES // out.itemsize + 1:
         row_filter = False

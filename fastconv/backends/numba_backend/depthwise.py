@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..geometry.gemm import contraction, taps
 from .compile import array, compiled, start
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from .host import VECTOR_BYTES
+from .vectors import Vectors, data, integer, loop
 
 __all__ = ["code", "depthwise"]
 
@@ -165,8 +166,8 @@ class _Tile:
         starts = [emitter.load(vector) for vector in self.vectors_at(self.bias)]
         sums = [[cgutils.alloca_once(builder, emitter.vector) for _ in starts] for _ in entries]
         for totals in sums:
-            for start, total in zip(starts, totals, strict=True):
-                builder.store(start, total)
+            for value, total in zip(starts, totals, strict=True):
+                builder.store(value, total)
         return sums
 
     def add(self, total: ir.Value, sample: ir.Value, weight: ir.Value) -> None:

@@ -28,7 +28,7 @@ from .butterflies import (
     transpose,
 )
 from .compile import array, compiled
-from .vectors import VECTOR_BYTES
+from .host import VECTOR_BYTES
 
 __all__ = ["code", "filter_columns", "transform"]
 
@@ -47,9 +47,7 @@ def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
     _run(out, x, spectrum, spectrum.shape[1], True, True)
 
 
-def _run(
-    out: NDArray, x: NDArray, spectrum: NDArray, n: int, forward: bool, inverse: bool
-) -> None:
+def _run(out: NDArray, x: NDArray, spectrum: NDArray, n: int, forward: bool, inverse: bool) -> None:
     """Run the machine code, in memory of this thread."""
     # A cache line of each plane for each row, as many factors, and one pair more.
     nbytes = (4 * n + 2) * CACHE_LINE

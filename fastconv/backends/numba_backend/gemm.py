@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from ..geometry.gemm import BLOCK_TERMS, Contraction, channels, contraction, outputs, planes
 from .compile import array, compiled, start
+from .host import PANEL_VECTORS, VECTOR_BYTES
 from .loops import count, offsets
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from .vectors import Vectors, data, integer, loop
 
-__all__ = ["VECTORS", "code", "gemm", "pointwise", "weight_gradient"]
+__all__ = ["code", "gemm", "pointwise", "weight_gradient"]
 
 # mypy: disable-error-code="no-untyped-def"
 
 ROWS = 6
-VECTORS = 2
 
 # What lies in the workspace, in rows of a tile: the terms of a block, outputs of a tile whose last
 # vector is not full, and a bias for each column.
@@ -140,7 +140,7 @@ class _Tiles:
     ) -> None:
         self.vectors = vectors
         self.builder = builder = vectors.builder
-        self.width = VECTORS * vectors.lanes
+        self.width = PANEL_VECTORS * vectors.lanes
         self.height, self.tiles, self.columns, self.fresh = height, tiles, columns, fresh
         self.step_a, panel, bias_col = (self.number(numbers, index) for index in (1, 3, 4))
         packed = builder.icmp_signed("==", panel, integer(0))
@@ -174,7 +174,7 @@ class _Tiles:
         wide = builder.icmp_signed(">", self.columns, integer(self.vectors.lanes))
         size = builder.add(self.height, builder.select(wide, integer(ROWS), integer(0)))
         sizes = builder.switch(size, after)
-        for vectors in range(1, VECTORS + 1):
+        for vectors in range(1, PANEL_VECTORS + 1):
             for height in range(1, ROWS + 1):
                 block = builder.append_basic_block(f"tiles_{height}x{vectors}")
                 sizes.add_case(integer(height + ROWS * (vectors - 1)), block)
@@ -189,7 +189,7 @@ class _Tiles:
         """One tile, from what its sums start from to its outputs."""
         builder, emit = self.builder, self.vectors
         entries = [self.entry(rows, integer(r)) for r in range(height)]
-        edges = [self.at(self.edge, r * VECTORS) for r in range(height)]
+        edges = [self.at(self.edge, r * PANEL_VECTORS) for r in range(height)]
         outs = [builder.gep(self.out, [self.number(entry, 0)]) for entry in entries]
         outs = [builder.select(self.partial, *pair) for pair in zip(edges, outs, strict=True)]
         sums = [[cgutils.alloca_once(builder, emit.vector) for _ in range(vectors)] for _ in outs]
@@ -263,7 +263,7 @@ def move(typing_context: Any, out: Any, to: Any, x: Any, at: Any, items: Any) ->
         vectors = _vectors(context, builder, signature)
         target, source = data(context, builder, signature, args, (0, 2))
         target, source = builder.gep(target, [args[1]]), builder.gep(source, [args[3]])
-        _copy(vectors, target, source, args[4], VECTORS * vectors.lanes)
+        _copy(vectors, target, source, args[4], PANEL_VECTORS * vectors.lanes)
         return context.get_dummy_value()
 
     return types.void(out, INT, x, INT, INT), emit
@@ -283,7 +283,7 @@ def pack(
         vectors = _vectors(context, builder, signature)
         workspace, b, runs = data(context, builder, signature, args, (0, 1, 3))
         _, _, at, _, run, end, step, columns, size = args
-        width = VECTORS * vectors.lanes
+        width = PANEL_VECTORS * vectors.lanes
         tiles, rest = (divide(columns, integer(width)) for divide in (builder.udiv, builder.urem))
         wide = Vectors(builder, vectors.item, width)
         b, terms = builder.gep(b, [at]), cgutils.alloca_once_value(builder, workspace)
@@ -311,7 +311,7 @@ def pack(
 def multiply(out, a, b, bias, loops, rows, runs, blocks, numbers, relu):
     """Run the loops, and the product inside the innermost one."""
     cols, step_b, panel, bias_col = numbers[0], numbers[2], numbers[3], numbers[4]
-    width = VECTORS * VECTOR_BYTES // out.itemsize
+    width = PANEL_VECTORS * VECTOR_BYTES // out.itemsize
     tiles, last = 1 if panel else numbers[5], len(blocks) - 2
     size = BLOCK_TERMS // tiles * width
     # Rows in tiles that differ by one at most: the taller ones, and the others.

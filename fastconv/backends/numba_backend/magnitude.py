@@ -81,7 +81,5 @@ def code(dtype: np.dtype) -> Callable[..., None]:
     """The machine code for a dtype."""
     item, whole = from_dtype(dtype), types.Integer.from_bitwidth(8 * dtype.itemsize, signed=True)
     operand, bits = array(item), array(whole)
-    signature = types.void(
-        array(item, readonly=False), operand, operand, bits, bits, whole, whole
-    )
+    signature = types.void(array(item, readonly=False), operand, operand, bits, bits, whole, whole)
     return compiled(fill_magnitudes, signature)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils
 
-__all__ = ["HAS_FMA", "VECTOR_BYTES", "Vectors", "blocks", "data", "integer", "loop"]
+from .host import HAS_FMA
 
-_FEATURES = binding.get_host_cpu_features()
-VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
-"""Of the widest vectors that this processor has."""
+__all__ = ["Vectors", "blocks", "data", "integer", "loop"]
+
 _SIZES = {ir.FloatType: 4, ir.DoubleType: 8}
-HAS_FMA = bool(_FEATURES.get("fma")) or platform.machine() in ("aarch64", "arm64")
 
 
 class Vectors:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ..geometry.winograd import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
 from .compile import array, compiled
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from .host import VECTOR_BYTES
+from .vectors import Vectors, data, integer, loop
 
 __all__ = ["code", "winograd_outputs", "winograd_samples", "winograd_weights"]
 

@@ -32,7 +32,7 @@ def in_range(x: NDArray, limit: float) -> bool:
     largest = float(blocks.max())
     if not isfinite(largest):
         return False
-    if largest > limit and not blocks.all():
+    if largest > limit**2 and not blocks.all():
         return False
     return float(blocks.min(initial=largest, where=blocks > 0)) >= largest / limit
 
