@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from ...problem import dtypes
 from ... import lower
 from ...api.options import Boundary, Padding, PerAxis
 from ...config import BackendName
 from ...plan.choose import make_weight_gradient
+from ...problem import dtypes
 
 __all__ = ["conv1d_weight", "conv2d_weight", "conv3d_weight"]
 
