@@ -10,6 +10,8 @@ array([[5., 3., 4.],
 
 from . import filters, kernels, nn
 from .api import (
+    AlgorithmName,
+    Boundary,
     conv1d,
     conv2d,
     conv3d,
@@ -21,9 +23,14 @@ from .api import (
     plan_conv1d,
     plan_conv2d,
     plan_conv3d,
+    plan_conv_transpose1d,
+    plan_conv_transpose2d,
+    plan_conv_transpose3d,
+    plan_convolve,
     plan_correlate,
 )
 from .config import (
+    BackendName,
     BackendUnavailableError,
     available_backends,
     get_backend,
@@ -39,7 +46,10 @@ from .plan.plan import Plan
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlgorithmName",
+    "BackendName",
     "BackendUnavailableError",
+    "Boundary",
     "Plan",
     "__version__",
     "available_backends",
@@ -59,6 +69,10 @@ __all__ = [
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",
+    "plan_conv_transpose1d",
+    "plan_conv_transpose2d",
+    "plan_conv_transpose3d",
+    "plan_convolve",
     "plan_correlate",
     "set_backend",
     "set_num_threads",
@@ -66,3 +80,8 @@ __all__ = [
     "use_backend",
     "warmup",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names: what else lies here are the rooms of the house."""
+    return sorted(__all__)

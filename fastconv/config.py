@@ -1,10 +1,10 @@
 """Which backend, how many threads: the choices that outlive a call, and where they come from.
 
 The backend of a call is the first that is given of: the argument ``backend=``, the innermost
-``with use_backend(...)``, :func:`set_backend`, the environment variable ``FASTCONV_BACKEND``, and
-the fastest one that this installation can run.  A backend asked for by name is used or refused;
-only the last choice ever steps down, and :func:`show_config` says why.  The environment is read
-once, when it is first needed.
+``with use_backend(...)``, `set_backend`, the environment variable ``FASTCONV_BACKEND``, and the
+fastest one that this installation can run.  A backend that was named is used or refused; only the
+last choice steps down, and `show_config` explains why.  The environment is read once, when it is
+first needed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .algorithms import rates
 from .run import threads as parallel
 
 __all__ = [
+    "BackendName",
     "BackendUnavailableError",
     "available_backends",
     "get_backend",
@@ -42,7 +43,7 @@ _process_threads: int | None = None
 
 
 class BackendUnavailableError(RuntimeError):
-    """A backend was asked for by name and this installation cannot run it."""
+    """A backend was named, and this installation cannot run it."""
 
 
 @cache
@@ -59,9 +60,9 @@ def resolve_backend(argument: str | None = None, call: str | None = None) -> str
     Raises
     ------
     ValueError
-        A name that is no backend.
+        The name of no backend.
     BackendUnavailableError
-        A backend that was named, and that this installation cannot run.
+        This installation cannot run the backend that was chosen.
     """
     if argument is not None:
         of = f"{call}: " if call else ""
@@ -89,7 +90,7 @@ def _runnable(name: str, of: str = "") -> str:
 def available_backends() -> tuple[str, ...]:
     """Names of the backends that this installation can run, the fastest first.
 
-    Asking imports Numba, which takes about half a second the first time.
+    The first call imports Numba, which takes about half a second.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def available_backends() -> tuple[str, ...]:
 
 
 def get_backend() -> str:
-    """Name of the backend that a call without ``backend=`` runs on here and now.
+    """Name of the backend that a call without ``backend=`` would run on here and now.
 
     Returns
     -------
@@ -115,9 +116,9 @@ def get_backend() -> str:
     Raises
     ------
     ValueError
-        ``FASTCONV_BACKEND`` names no backend.
+        ``FASTCONV_BACKEND`` is not the name of a backend.
     BackendUnavailableError
-        ``FASTCONV_BACKEND`` names a backend that this installation cannot run.
+        This installation cannot run the backend that was chosen.
 
     Examples
     --------
@@ -130,19 +131,19 @@ def get_backend() -> str:
 
 
 def set_backend(backend: BackendName | None) -> None:
-    """Choose the backend of every call of this process that does not choose for itself.
+    """Choose the backend of every call of this process that does not choose its own.
 
     Parameters
     ----------
     backend : {"cython", "numba", "numpy"} or None
-        None takes the choice back.
+        None revokes the choice.
 
     Raises
     ------
-    ValueError
-        A name that is no backend.
+    TypeError, ValueError
+        `backend` is not the name of a backend.
     BackendUnavailableError
-        A backend that this installation cannot run; the message says why and what helps.
+        This installation cannot run the backend; the message gives the reason and the cure.
 
     Examples
     --------
@@ -164,13 +165,14 @@ class use_backend:  # noqa: N801 (it reads as a function: with use_backend("numb
     Parameters
     ----------
     backend : {"cython", "numba", "numpy"}
+        The backend of all calls in the block that do not choose their own.
 
     Raises
     ------
-    ValueError
-        A name that is no backend.
+    TypeError, ValueError
+        `backend` is not the name of a backend.
     BackendUnavailableError
-        A backend that this installation cannot run; the message says why and what helps.
+        This installation cannot run the backend; the message gives the reason and the cure.
 
     Examples
     --------
@@ -244,19 +246,19 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(threads: int | None) -> None:
-    """Limit the threads of every call of this process that does not say ``threads=``.
+    """Limit the threads of every call of this process without ``threads=``.
 
     Results do not depend on it: they are the same bits for any number of threads.
 
     Parameters
     ----------
     threads : int or None
-        At least 1.  None takes the limit back.
+        At least 1.  None revokes the limit.
 
     Raises
     ------
     TypeError, ValueError
-        Not a whole number, or below 1.
+        `threads` is not a whole number, or less than 1.
 
     Examples
     --------
@@ -273,20 +275,20 @@ def set_num_threads(threads: int | None) -> None:
 def warmup(backend: BackendName | None = None) -> None:
     """Do now what the first call would wait for: import the backend and compile its kernels.
 
-    Numba takes about half a second to start, and some seconds to compile where its cache on disk
-    is empty.  The other backends need nothing.
+    Numba takes about half a second to start, and some seconds to compile if its cache on disk is
+    empty.  The other backends need nothing.
 
     Parameters
     ----------
     backend : {"cython", "numba", "numpy"}, optional
-        Default: the one that a call would run on.
+        By default, the backend that `get_backend` names.
 
     Raises
     ------
-    ValueError
-        A name that is no backend.
+    TypeError, ValueError
+        `backend` is not the name of a backend.
     BackendUnavailableError
-        A backend that this installation cannot run.
+        This installation cannot run the backend.
 
     Examples
     --------
@@ -297,7 +299,7 @@ def warmup(backend: BackendName | None = None) -> None:
 
 
 def show_config() -> None:
-    """Print versions, backends (or what keeps them away), instruction set, rates and threads.
+    """Print versions, backends (or why they are not available), rates and the default choices.
 
     Examples
     --------

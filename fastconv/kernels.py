@@ -1,18 +1,19 @@
-"""Named kernels: one table, one row a kernel.
+"""Named kernels: one table, with one row for each kernel.
 
-The numbers are cross-correlation weights: what you would lay over the image, first row on top,
-and exactly what :func:`fastconv.correlate` takes.  ``sobel_x`` is therefore positive where the
-image brightens to the right.  (A convolution turns the kernel by 180 degrees first.)
+The numbers are cross-correlation weights, as they are laid over the image with the first row on
+top, and as `fastconv.correlate` takes them.  ``sobel_x`` is therefore positive where the image
+gets brighter to the right.  (A convolution turns the kernel by 180 degrees first.)
 
-Kernels of whole numbers are int8, so that filtering integer images stays exact and float32 images
-stay float32; kernels of fractions are float32 unless another dtype is asked for.
+Kernels of whole numbers are int8, so that integer images are filtered exactly and float32 images
+stay float32; kernels of fractions are float32 by default.
 
-Two kinds are in the table.  A *spatial* kernel weighs the neighbours of a pixel within one
+There are two kinds of kernels.  A *spatial* kernel weighs the neighbours of a pixel within one
 channel.  A *color* kernel is a matrix ``(channels out, channels in)`` that mixes the channels of
 one pixel: a 1×1 convolution, ``fc.conv2d(photo, sepia[..., None, None], layout="NHWC")``.  Its
-``bias`` counts in units of white (255 for uint8, 1.0 for floats).
+``bias`` is in units of white (255 for uint8, 1.0 for floats).
 
-A new kernel is a new row.  Parametric filters (any sigma, any length) are not here.
+A new kernel is a new row.  Filters with parameters (any sigma, any length) are in
+`fastconv.filters`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Kernel:
     bias: float = 0.0
 
     def array(self, dtype: DTypeLike | None = None) -> NDArray[Any]:
-        """A new array of the weights: see :func:`get`."""
+        """A new array of the weights, as `get` returns it."""
         if self.divisor == 1 and all(isinstance(w, int) for row in self.weights for w in row):
             exact: NDArray[Any] = np.array(self.weights, np.int8)
             wanted = np.dtype(dtype or np.int8)
@@ -183,7 +184,7 @@ _TABLE = {row.name: row for row in _ROWS}
 
 
 def names() -> tuple[str, ...]:
-    """All names, in the order of the table.
+    """Names of all kernels, in the order of the table.
 
     Returns
     -------
@@ -199,12 +200,12 @@ def names() -> tuple[str, ...]:
 
 
 def info(name: str) -> Kernel:
-    """What is known of a kernel: its weights, what it does, its kind, its bias and its source.
+    """Look up a kernel: its weights, what it does, its kind, its bias and its source.
 
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of `names`.
 
     Returns
     -------
@@ -213,7 +214,7 @@ def info(name: str) -> Kernel:
     Raises
     ------
     ValueError
-        No kernel has this name; the message tells the names that are close to it.
+        No kernel has this name; the message lists similar names.
 
     Examples
     --------
@@ -236,10 +237,10 @@ def get(name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of `names`.
     dtype : dtype, optional
-        Default: int8 for whole numbers, else float32.  Ask for float64 where fractions such as
-        1/9 shall be as precise as that.
+        By default, int8 for whole numbers and float32 for fractions.  float64 holds fractions such
+        as 1/9 more precisely.
 
     Returns
     -------
@@ -265,19 +266,19 @@ def get(name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
 
 
 def picture(weights: ArrayLike, *, ascii_only: bool = False) -> str:
-    """Draw a kernel in text: blocks where it is positive, strokes where negative, a dot at zero.
+    """Draw a kernel as text: blocks for positive weights, strokes for negative ones, dots for zero.
 
     Parameters
     ----------
     weights : array_like
         A 2-D kernel.
     ascii_only : bool, optional
-        Draw with characters that every terminal has.
+        Draw with ASCII characters only.
 
     Returns
     -------
     str
-        One line a row; the more ink, the larger the weight.
+        One line for each row; the more ink, the larger the weight.
 
     Examples
     --------

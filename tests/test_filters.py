@@ -17,6 +17,7 @@ from benchmarks import cases
 from benchmarks.peers import peers
 from fastconv import filters, kernels
 from fastconv.cli.peers import check
+from fastconv.lower import UNSPECIFIED
 
 DTYPES = ["bool", "uint8", "int16", "int32", "uint64", "float16", "float32", "float64", "complex64"]
 SHAPES = {1: (13,), 2: (9, 11), 3: (5, 6, 7)}
@@ -331,7 +332,7 @@ def test_factors_reach_the_engine(name, algorithm, backend, ran):
 
 def test_filters_share_their_keywords():
     shared = ["boundary", "cval", "channel_axis", "out", "algorithm", "backend", "threads"]
-    defaults = ["symmetric", 0.0, None, None, "auto", None, None]
+    defaults = ["symmetric", 0.0, UNSPECIFIED, None, "auto", None, None]
     for name in set(filters.__all__) - {"sepia", "grayscale", "invert"}:
         parameters = inspect.signature(getattr(filters, name)).parameters
         assert next(iter(parameters)) == "image"

@@ -122,7 +122,7 @@ def test_the_negative_keeps_alpha(channels):
     got = filters.invert(image, channel_axis=2, threads=2)
     np.testing.assert_array_equal(got[..., :colors], 255 - image[..., :colors])
     np.testing.assert_array_equal(got[..., colors:], image[..., colors:])
-    np.testing.assert_array_equal(filters.invert(image), 255 - image)
+    np.testing.assert_array_equal(filters.invert(image, channel_axis=None), 255 - image)
 
 
 def test_grey_is_grey_and_sepia_brown():

@@ -1,14 +1,24 @@
-"""The public calls.  Each asks a question (`validate`) and runs its plan (`planner`).
+"""The public calls.  Each is lowered to a problem (`lower`), and run by a plan (`plan`).
 
 Two families share one engine: `correlate` and `convolve` for signals, images and volumes, and
 `conv1d`, `conv2d` and `conv3d`, with their transposes, for layers of neural networks.
 """
 
-from .images import convolve, correlate, plan_correlate
-from .layers import conv1d, conv2d, conv3d, plan_conv1d, plan_conv2d, plan_conv3d
+from .image_plans import plan_convolve, plan_correlate
+from .images import convolve, correlate
+from .layer_plans import plan_conv1d, plan_conv2d, plan_conv3d
+from .layers import conv1d, conv2d, conv3d
+from .options import AlgorithmName, Boundary
 from .transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .transposed_plans import (
+    plan_conv_transpose1d,
+    plan_conv_transpose2d,
+    plan_conv_transpose3d,
+)
 
 __all__ = [
+    "AlgorithmName",
+    "Boundary",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -20,5 +30,9 @@ __all__ = [
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",
+    "plan_conv_transpose1d",
+    "plan_conv_transpose2d",
+    "plan_conv_transpose3d",
+    "plan_convolve",
     "plan_correlate",
 ]

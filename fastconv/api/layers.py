@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import lower
 from ..config import BackendName
 from ..plan.choose import make_plan
-from ..plan.plan import Plan
-from .options import AlgorithmName, Boundary, PerAxis, Precision
+from .options import AlgorithmName, Boundary, Padding, PerAxis, Precision
 
-__all__ = ["conv1d", "conv2d", "conv3d", "plan_conv1d", "plan_conv2d", "plan_conv3d"]
-
-Padding = int | Sequence[int] | Sequence[Sequence[int]] | Literal["same", "same_lower", "valid"]
+__all__ = ["conv1d", "conv2d", "conv3d"]
 
 
 def conv1d(
@@ -36,7 +33,9 @@ def conv1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Convolve signals with filters: `conv2d` with one axis.
+    """Convolve signals with filters, as a layer of a neural network does.
+
+    It is a cross-correlation, as in every framework: the filters are not flipped.
 
     Parameters
     ----------
@@ -44,20 +43,67 @@ def conv1d(
         ``(N, C, L)`` or ``(C, L)``; with ``layout="NLC"``, ``(N, L, C)`` or ``(L, C)``.
     w : array_like
         The filters, always ``(K, C // groups, k)``.
-    bias, stride, padding, dilation, groups, boundary, layout, activation, out, precision, \
-algorithm, backend, threads
-        As in `conv2d`.
+    bias : array_like, optional
+        ``(K,)``, added to the sums.
+    stride : int or sequence of int, optional
+        Take every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
+        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
+        the end ("same_lower": at the start); "valid" adds none.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    boundary : str or sequence of str, optional
+        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
+    layout : {"NCL", "NLC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
+        "relu" stores ``max(0, result)``.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
+        a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2))``; "strict" rounds as a plain sum does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out L)``, or as `x`'s layout has it, with
-        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``.
+        ``(N, K, out L)``, or as the layout of `x` has it, with
+        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` counts both
+        sides.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
+    times integer is exact; results that are converted to an integer dtype are rounded half to even
+    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    threads.  NaN and infinity affect only outputs whose window contains them.  If a stride does not
+    fit, the last samples are not read, as in every framework.
+
+    An output costs ``C // groups`` multiply-adds for each tap.
 
     Examples
     --------
@@ -91,81 +137,6 @@ algorithm, backend, threads
     return plan(samples, out)
 
 
-def plan_conv1d(
-    x_shape: Sequence[int],
-    x_dtype: DTypeLike,
-    w: ArrayLike,
-    bias: ArrayLike | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    dilation: PerAxis = 1,
-    groups: int = 1,
-    *,
-    boundary: Boundary | Sequence[Boundary] = "constant",
-    layout: Literal["NCL", "NLC"] = "NCL",
-    activation: Literal["relu"] | None = None,
-    precision: Precision = "fast",
-    algorithm: AlgorithmName = "auto",
-    backend: BackendName | None = None,
-    threads: int | None = None,
-) -> Plan:
-    """Check, choose and prepare once what `conv1d` would do at each call.
-
-    Parameters
-    ----------
-    x_shape : sequence of int
-        The shape of the arrays that will come.
-    x_dtype : dtype
-        Their dtype.
-    w, bias, stride, padding, dilation, groups, boundary, layout, activation, algorithm, \
-backend, threads
-        As in `conv1d`.
-
-    Returns
-    -------
-    Plan
-        ``plan(x)`` is ``conv1d(x, w, ...)``, to the bit; ``print(plan)`` says how.
-
-    Raises
-    ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `conv1d`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastconv as fc
-    >>> plan = fc.plan_conv1d((1, 2, 8), "float32", np.ones((4, 2, 3), "float32"))
-    >>> plan(np.ones((1, 2, 8), "float32")).shape
-    (1, 4, 6)
-    """
-    return make_plan(
-        lower.convolution,
-        (
-            "conv1d",
-            1,
-            lower.shape(x_shape, "plan_conv1d: x_shape"),
-            lower.dtype_named(x_dtype, "plan_conv1d: x_dtype"),
-        ),
-        (w, bias),
-        {
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "groups": groups,
-            "boundary": boundary,
-            "layout": layout,
-            "activation": activation,
-            "precision": precision,
-            "out_dtype": None,
-        },
-        algorithm,
-        backend,
-        threads,
-        once=False,
-    )
-
-
 def conv2d(
     x: ArrayLike,
     w: ArrayLike,
@@ -186,56 +157,76 @@ def conv2d(
 ) -> NDArray:
     """Convolve images with filters, as a layer of a neural network does.
 
+    It is a cross-correlation, as in every framework: the filters are not flipped.
+
     Parameters
     ----------
     x : array_like
-        ``(N, C, H, W)`` or ``(C, H, W)``; with ``layout="NHWC"`` ``(N, H, W, C)`` or ``(H, W, C)``.
+        ``(N, C, H, W)`` or ``(C, H, W)``; with ``layout="NHWC"``, ``(N, H, W, C)`` or
+        ``(H, W, C)``.
     w : array_like
         The filters, always ``(K, C // groups, kh, kw)``.
     bias : array_like, optional
         ``(K,)``, added to the sums.
-    stride : int or sequence of int
+    stride : int or sequence of int, optional
         Take every stride-th output.
-    padding : int, sequence of int or of pairs, or str
-        Samples added at both sides of all axes, of each, or of each side; "same" makes
-        ``ceil(n / stride)`` outputs, an odd sample being added at the end ("same_lower": at the
-        start); "valid" adds none.
-    dilation : int or sequence of int
-        The distance between neighbouring taps, in samples.
-    groups : int
-        Cuts the channels of `x` and of the result into groups that do not see each other.
-    boundary : str or sequence of str
-        What the padding holds: "constant" (zeros), "nearest", "symmetric", "mirror" or "wrap",
-        as in `correlate`; no padded copy is made.
-    layout : {"NCHW", "NHWC"}
-        Where the channels are, in `x` and in the result.
-    activation : {None, "relu"}
+    padding : int, sequence of int or of pairs, or str, optional
+        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
+        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
+        the end ("same_lower": at the start); "valid" adds none.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    boundary : str or sequence of str, optional
+        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
-        Receives the result, in its own dtype.  It may be `x` itself, and otherwise must not
-        overlap `x`.
-    precision : {"fast", "strict"}
-        "fast" may run Winograd's algorithm on float32, whose errors reach
+        Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
+        a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most
         ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3))``; "strict" rounds as a plain sum does.
-    algorithm, backend, threads
-        As in `correlate`.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out H, out W)``, or as `x`'s layout has it, with
-        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``.
+        ``(N, K, out H, out W)``, or as the layout of `x` has it, with
+        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` counts both
+        sides.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The dtype of the result is ``np.result_type(x, w, bias)`` unless `out` says otherwise; numbers
-    follow the rules of `correlate`.  A stride that does not fit leaves the last samples unread, as
-    every framework does.  It costs ``C // groups`` times the taps products for each output.
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
+    times integer is exact; results that are converted to an integer dtype are rounded half to even
+    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    threads.  NaN and infinity affect only outputs whose window contains them.  If a stride does not
+    fit, the last samples are not read, as in every framework.
+
+    An output costs ``C // groups`` multiply-adds for each tap.
 
     Examples
     --------
@@ -272,81 +263,6 @@ def conv2d(
     return plan(samples, out)
 
 
-def plan_conv2d(
-    x_shape: Sequence[int],
-    x_dtype: DTypeLike,
-    w: ArrayLike,
-    bias: ArrayLike | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    dilation: PerAxis = 1,
-    groups: int = 1,
-    *,
-    boundary: Boundary | Sequence[Boundary] = "constant",
-    layout: Literal["NCHW", "NHWC"] = "NCHW",
-    activation: Literal["relu"] | None = None,
-    precision: Precision = "fast",
-    algorithm: AlgorithmName = "auto",
-    backend: BackendName | None = None,
-    threads: int | None = None,
-) -> Plan:
-    """Check, choose and prepare once what `conv2d` would do at each call.
-
-    Parameters
-    ----------
-    x_shape : sequence of int
-        The shape of the arrays that will come.
-    x_dtype : dtype
-        Their dtype.
-    w, bias, stride, padding, dilation, groups, boundary, layout, activation, algorithm, \
-backend, threads
-        As in `conv2d`.
-
-    Returns
-    -------
-    Plan
-        ``plan(x)`` is ``conv2d(x, w, ...)``, to the bit; ``print(plan)`` says how.
-
-    Raises
-    ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `conv2d`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastconv as fc
-    >>> plan = fc.plan_conv2d((1, 2, 8, 8), "float32", np.ones((4, 2, 3, 3), "float32"))
-    >>> plan(np.ones((1, 2, 8, 8), "float32")).shape
-    (1, 4, 6, 6)
-    """
-    return make_plan(
-        lower.convolution,
-        (
-            "conv2d",
-            2,
-            lower.shape(x_shape, "plan_conv2d: x_shape"),
-            lower.dtype_named(x_dtype, "plan_conv2d: x_dtype"),
-        ),
-        (w, bias),
-        {
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "groups": groups,
-            "boundary": boundary,
-            "layout": layout,
-            "activation": activation,
-            "precision": precision,
-            "out_dtype": None,
-        },
-        algorithm,
-        backend,
-        threads,
-        once=False,
-    )
-
-
 def conv3d(
     x: ArrayLike,
     w: ArrayLike,
@@ -365,29 +281,79 @@ def conv3d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Convolve volumes with filters: `conv2d` with three axes.
+    """Convolve volumes with filters, as a layer of a neural network does.
+
+    It is a cross-correlation, as in every framework: the filters are not flipped.
 
     Parameters
     ----------
     x : array_like
-        ``(N, C, D, H, W)`` or ``(C, D, H, W)``; with ``layout="NDHWC"``,
-        ``(N, D, H, W, C)`` or ``(D, H, W, C)``.
+        ``(N, C, D, H, W)`` or ``(C, D, H, W)``; with ``layout="NDHWC"``, ``(N, D, H, W, C)`` or
+        ``(D, H, W, C)``.
     w : array_like
         The filters, always ``(K, C // groups, kd, kh, kw)``.
-    bias, stride, padding, dilation, groups, boundary, layout, activation, out, precision, \
-algorithm, backend, threads
-        As in `conv2d`.
+    bias : array_like, optional
+        ``(K,)``, added to the sums.
+    stride : int or sequence of int, optional
+        Take every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
+        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
+        the end ("same_lower": at the start); "valid" adds none.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    boundary : str or sequence of str, optional
+        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
+    layout : {"NCDHW", "NDHWC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
+        "relu" stores ``max(0, result)``.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
+        a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3, 4))``; "strict" rounds as a plain sum
+        does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out D, out H, out W)``, or as `x`'s layout has it, with
-        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``.
+        ``(N, K, out D, out H, out W)``, or as the layout of `x` has it, with
+        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` counts both
+        sides.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
+    times integer is exact; results that are converted to an integer dtype are rounded half to even
+    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    threads.  NaN and infinity affect only outputs whose window contains them.  If a stride does not
+    fit, the last samples are not read, as in every framework.
+
+    An output costs ``C // groups`` multiply-adds for each tap.
 
     Examples
     --------
@@ -418,78 +384,3 @@ algorithm, backend, threads
         once=True,
     )
     return plan(samples, out)
-
-
-def plan_conv3d(
-    x_shape: Sequence[int],
-    x_dtype: DTypeLike,
-    w: ArrayLike,
-    bias: ArrayLike | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    dilation: PerAxis = 1,
-    groups: int = 1,
-    *,
-    boundary: Boundary | Sequence[Boundary] = "constant",
-    layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
-    activation: Literal["relu"] | None = None,
-    precision: Precision = "fast",
-    algorithm: AlgorithmName = "auto",
-    backend: BackendName | None = None,
-    threads: int | None = None,
-) -> Plan:
-    """Check, choose and prepare once what `conv3d` would do at each call.
-
-    Parameters
-    ----------
-    x_shape : sequence of int
-        The shape of the arrays that will come.
-    x_dtype : dtype
-        Their dtype.
-    w, bias, stride, padding, dilation, groups, boundary, layout, activation, algorithm, \
-backend, threads
-        As in `conv3d`.
-
-    Returns
-    -------
-    Plan
-        ``plan(x)`` is ``conv3d(x, w, ...)``, to the bit; ``print(plan)`` says how.
-
-    Raises
-    ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `conv3d`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastconv as fc
-    >>> plan = fc.plan_conv3d((1, 2, 8, 8, 8), "float32", np.ones((4, 2, 3, 3, 3), "float32"))
-    >>> plan(np.ones((1, 2, 8, 8, 8), "float32")).shape
-    (1, 4, 6, 6, 6)
-    """
-    return make_plan(
-        lower.convolution,
-        (
-            "conv3d",
-            3,
-            lower.shape(x_shape, "plan_conv3d: x_shape"),
-            lower.dtype_named(x_dtype, "plan_conv3d: x_dtype"),
-        ),
-        (w, bias),
-        {
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "groups": groups,
-            "boundary": boundary,
-            "layout": layout,
-            "activation": activation,
-            "precision": precision,
-            "out_dtype": None,
-        },
-        algorithm,
-        backend,
-        threads,
-        once=False,
-    )

@@ -1,14 +1,13 @@
-"""The types of options that several calls take."""
+"""The types of options that several calls share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["AlgorithmName", "Boundary", "PerAxis", "Precision"]
+__all__ = ["AlgorithmName", "Boundary", "Crop", "Padding", "PerAxis", "Precision"]
 
 Boundary = Literal["constant", "nearest", "symmetric", "mirror", "wrap"]
-PerAxis = int | Sequence[int]
 AlgorithmName = Literal[
     "auto",
     "box",
@@ -22,3 +21,6 @@ AlgorithmName = Literal[
     "direct",
 ]
 Precision = Literal["fast", "strict"]
+PerAxis = int | Sequence[int]
+Crop = int | Sequence[int] | Sequence[Sequence[int]]
+Padding = Crop | Literal["same", "same_lower", "valid"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from numpy.typing import ArrayLike, NDArray
@@ -10,11 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from .. import lower
 from ..config import BackendName
 from ..plan.choose import make_transposed
-from .options import AlgorithmName, PerAxis, Precision
+from .options import AlgorithmName, Crop, PerAxis, Precision
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
-
-Crop = int | Sequence[int] | Sequence[Sequence[int]]
 
 
 def conv_transpose1d(
@@ -35,7 +32,10 @@ def conv_transpose1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Spread signals by filters: `conv_transpose2d` with one axis.
+    """Spread signals by filters, as a layer of a neural network that enlarges does.
+
+    Each sample adds its multiple of a filter to the result, `stride` further than the sample
+    before.  It is the adjoint of `fastconv.conv1d` with the same arguments.
 
     Parameters
     ----------
@@ -43,30 +43,75 @@ def conv_transpose1d(
         ``(N, C, L)`` or ``(C, L)``; with ``layout="NLC"``, ``(N, L, C)`` or ``(L, C)``.
     w : array_like
         The filters, always ``(C, K // groups, k)``.
-    bias, stride, padding, output_padding, groups, dilation, layout, activation, out, precision, \
-algorithm, backend, threads
-        As in `conv_transpose2d`.
+    bias : array_like, optional
+        ``(K,)``, added to the sums.
+    stride : int or sequence of int, optional
+        The distance between the filters of adjacent samples in the result.
+    padding : int, sequence of int or of pairs, optional
+        Samples that are left out of the result on both sides of all axes, of each axis, or on each
+        side of each axis as pairs ``(before, after)``.
+    output_padding : int or sequence of int, optional
+        Samples that the result has in addition at the end of all axes or of each, fewer than
+        `stride` or `dilation`.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples of the result.
+    layout : {"NCL", "NLC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
+        "relu" stores ``max(0, result)``.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
+        a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out L)``, or as `x`'s layout has it, with
-        ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``.
+        ``(N, K, out L)``, or as the layout of `x` has it, with
+        ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``, where
+        `padding` counts both sides.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
+    times integer is exact; results that are converted to an integer dtype are rounded half to even
+    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    threads.
+
+    No zeros are inserted: every stride-th output reads the same taps, and these outputs are an
+    ordinary convolution of `x`, of which there are as many as the product of the strides.  A sample
+    costs ``K // groups`` multiply-adds for each tap.
 
     Examples
     --------
-    >>> import numpy as np
     >>> import fastconv as fc
     >>> fc.conv_transpose1d([[[1.0, 2.0]]], [[[1.0, 10.0, 100.0]]], stride=2)
     array([[[  1.,  10., 102.,  20., 200.]]])
     """
     samples = lower.array(x, "conv_transpose1d: x")
-    transposed = make_transposed(
+    plan = make_transposed(
         lower.transposition,
         ("conv_transpose1d", 1, samples.shape, samples.dtype),
         (w, bias),
@@ -84,8 +129,9 @@ algorithm, backend, threads
         algorithm,
         backend,
         threads,
+        once=True,
     )
-    return transposed(samples, out)
+    return plan(samples, out)
 
 
 def conv_transpose2d(
@@ -109,57 +155,75 @@ def conv_transpose2d(
     """Spread images by filters, as a layer of a neural network that enlarges does.
 
     Each sample adds its multiple of a filter to the result, `stride` further than the sample
-    before: the adjoint of `conv2d` with the same arguments.
+    before.  It is the adjoint of `fastconv.conv2d` with the same arguments.
 
     Parameters
     ----------
     x : array_like
-        ``(N, C, H, W)`` or ``(C, H, W)``; with ``layout="NHWC"`` ``(N, H, W, C)`` or ``(H, W, C)``.
+        ``(N, C, H, W)`` or ``(C, H, W)``; with ``layout="NHWC"``, ``(N, H, W, C)`` or
+        ``(H, W, C)``.
     w : array_like
         The filters, always ``(C, K // groups, kh, kw)``.
     bias : array_like, optional
         ``(K,)``, added to the sums.
-    stride : int or sequence of int
-        The distance of the filters of neighbouring samples in the result.
-    padding : int or sequence of int or of pairs
-        Samples that the result lacks at both sides of all axes, of each, or of each side.
-    output_padding : int or sequence of int
-        Samples that it has more at the end of all axes or of each, fewer than `stride` or
-        `dilation`.
-    groups : int
-        Cuts the channels of `x` and of the result into groups that do not see each other.
-    dilation : int or sequence of int
-        The distance between neighbouring taps, in samples of the result.
-    layout : {"NCHW", "NHWC"}
-        Where the channels are, in `x` and in the result.
-    activation : {None, "relu"}
+    stride : int or sequence of int, optional
+        The distance between the filters of adjacent samples in the result.
+    padding : int, sequence of int or of pairs, optional
+        Samples that are left out of the result on both sides of all axes, of each axis, or on each
+        side of each axis as pairs ``(before, after)``.
+    output_padding : int or sequence of int, optional
+        Samples that the result has in addition at the end of all axes or of each, fewer than
+        `stride` or `dilation`.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples of the result.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
-        Receives the result, in its own dtype.  It may be `x` itself, and otherwise must not
-        overlap `x`.
-    precision : {"fast", "strict"}
-        As in `conv2d`.
-    algorithm, backend, threads
-        As in `correlate`.
+        Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
+        a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out H, out W)``, or as `x`'s layout has it, with
+        ``(N, K, out H, out W)``, or as the layout of `x` has it, with
         ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``, where
         `padding` counts both sides.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The dtype of the result is ``np.result_type(x, w, bias)`` unless `out` says otherwise; numbers
-    follow the rules of `correlate`.  No zeros are inserted: every stride-th output reads the same
-    taps, and these outputs are an ordinary convolution of `x`, of which there are as many as the
-    product of the strides.  It costs ``K // groups`` times the taps products for each sample.
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
+    times integer is exact; results that are converted to an integer dtype are rounded half to even
+    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    threads.
+
+    No zeros are inserted: every stride-th output reads the same taps, and these outputs are an
+    ordinary convolution of `x`, of which there are as many as the product of the strides.  A sample
+    costs ``K // groups`` multiply-adds for each tap.
 
     Examples
     --------
@@ -171,7 +235,7 @@ def conv_transpose2d(
     (1, 3, 32, 32)
     """
     samples = lower.array(x, "conv_transpose2d: x")
-    transposed = make_transposed(
+    plan = make_transposed(
         lower.transposition,
         ("conv_transpose2d", 2, samples.shape, samples.dtype),
         (w, bias),
@@ -189,8 +253,9 @@ def conv_transpose2d(
         algorithm,
         backend,
         threads,
+        once=True,
     )
-    return transposed(samples, out)
+    return plan(samples, out)
 
 
 def conv_transpose3d(
@@ -211,29 +276,78 @@ def conv_transpose3d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Spread volumes by filters: `conv_transpose2d` with three axes.
+    """Spread volumes by filters, as a layer of a neural network that enlarges does.
+
+    Each sample adds its multiple of a filter to the result, `stride` further than the sample
+    before.  It is the adjoint of `fastconv.conv3d` with the same arguments.
 
     Parameters
     ----------
     x : array_like
-        ``(N, C, D, H, W)`` or ``(C, D, H, W)``; with ``layout="NDHWC"``,
-        ``(N, D, H, W, C)`` or ``(D, H, W, C)``.
+        ``(N, C, D, H, W)`` or ``(C, D, H, W)``; with ``layout="NDHWC"``, ``(N, D, H, W, C)`` or
+        ``(D, H, W, C)``.
     w : array_like
         The filters, always ``(C, K // groups, kd, kh, kw)``.
-    bias, stride, padding, output_padding, groups, dilation, layout, activation, out, precision, \
-algorithm, backend, threads
-        As in `conv_transpose2d`.
+    bias : array_like, optional
+        ``(K,)``, added to the sums.
+    stride : int or sequence of int, optional
+        The distance between the filters of adjacent samples in the result.
+    padding : int, sequence of int or of pairs, optional
+        Samples that are left out of the result on both sides of all axes, of each axis, or on each
+        side of each axis as pairs ``(before, after)``.
+    output_padding : int or sequence of int, optional
+        Samples that the result has in addition at the end of all axes or of each, fewer than
+        `stride` or `dilation`.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples of the result.
+    layout : {"NCDHW", "NDHWC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
+        "relu" stores ``max(0, result)``.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
+        a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out D, out H, out W)``, or as `x`'s layout has it, with
-        ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``.
+        ``(N, K, out D, out H, out W)``, or as the layout of `x` has it, with
+        ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``, where
+        `padding` counts both sides.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
+    times integer is exact; results that are converted to an integer dtype are rounded half to even
+    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    threads.
+
+    No zeros are inserted: every stride-th output reads the same taps, and these outputs are an
+    ordinary convolution of `x`, of which there are as many as the product of the strides.  A sample
+    costs ``K // groups`` multiply-adds for each tap.
 
     Examples
     --------
@@ -243,7 +357,7 @@ algorithm, backend, threads
     array([[[[1., 2., 1.]]]])
     """
     samples = lower.array(x, "conv_transpose3d: x")
-    transposed = make_transposed(
+    plan = make_transposed(
         lower.transposition,
         ("conv_transpose3d", 3, samples.shape, samples.dtype),
         (w, bias),
@@ -261,5 +375,6 @@ algorithm, backend, threads
         algorithm,
         backend,
         threads,
+        once=True,
     )
-    return transposed(samples, out)
+    return plan(samples, out)

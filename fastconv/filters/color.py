@@ -39,7 +39,7 @@ def sepia(
     algorithm : {"auto", "fft", "gemm", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -59,7 +59,7 @@ def sepia(
 
     Notes
     -----
-    The matrix is "sepia" of `fastconv.kernels`. A pixel costs nine multiply-adds.
+    The matrix is "sepia" of `fastconv.kernels`.  A pixel costs nine multiply-adds.
 
     References
     ----------
@@ -103,7 +103,7 @@ def grayscale(
     algorithm : {"auto", "fft", "gemm", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -168,7 +168,7 @@ def _mix(
         (matrix[..., None, None], None),
         {
             "stride": 1,
-            "padding": 0,
+            "padding": "same",
             "dilation": 1,
             "groups": 1,
             "boundary": "constant",

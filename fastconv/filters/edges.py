@@ -54,7 +54,7 @@ def sobel(
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -80,7 +80,7 @@ def sobel(
     `skimage.filters.sobel` divides by the 4 and, for the magnitude, by the root of the number of
     axes as well.
 
-    In two dimensions, each derivative costs six multiply-adds a pixel. The magnitude needs memory
+    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude needs memory
     for one more floating-point image for each axis, and one more pass.
 
     References
@@ -139,7 +139,7 @@ def prewitt(
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -163,7 +163,7 @@ def prewitt(
     The result is not normalised, as in `scipy.ndimage.prewitt`: in an image ``(H, W)``, a ramp of
     one per pixel gives 6.
 
-    In two dimensions, each derivative costs six multiply-adds a pixel. The magnitude needs memory
+    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude needs memory
     for one more floating-point image for each axis, and one more pass.
 
     References
@@ -219,7 +219,7 @@ def scharr(
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -243,7 +243,7 @@ def scharr(
     The result is not normalised, as in OpenCV: in an image ``(H, W)``, a ramp of one per pixel
     gives 32.
 
-    In two dimensions, each derivative costs six multiply-adds a pixel. The magnitude needs memory
+    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude needs memory
     for one more floating-point image for each axis, and one more pass.
 
     References
@@ -292,7 +292,7 @@ def roberts(
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -314,7 +314,7 @@ def roberts(
     Notes
     -----
     The kernels are "roberts_x" and "roberts_y" of `fastconv.kernels`; a pixel is the lower right
-    one of its four. The result is not normalised: a ramp of one per pixel gives the root of 2.
+    one of its four.  The result is not normalised: a ramp of one per pixel gives the root of 2.
     `skimage.filters.roberts` divides by that, and takes the upper left pixel.
 
     A pixel costs four multiply-adds, and memory for two more floating-point images is needed.

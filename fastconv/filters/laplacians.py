@@ -51,7 +51,7 @@ def laplace(
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -72,7 +72,7 @@ def laplace(
     Notes
     -----
     In two dimensions the kernel is "laplace" of `fastconv.kernels`, which is that of
-    `scipy.ndimage.laplace` and of OpenCV's ``Laplacian`` with ``ksize=1``. A pixel costs five
+    `scipy.ndimage.laplace` and of OpenCV's ``Laplacian`` with ``ksize=1``.  A pixel costs five
     multiply-adds there.
 
     References
@@ -134,7 +134,7 @@ def gaussian_laplace(
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -155,7 +155,7 @@ def gaussian_laplace(
     Notes
     -----
     It is the sum of the second derivatives of `fastconv.filters.gaussian`, and that of
-    `scipy.ndimage.gaussian_laplace` if all sigmas are positive. It costs one Gaussian filter for
+    `scipy.ndimage.gaussian_laplace` if all sigmas are positive.  It costs one Gaussian filter for
     each axis, and memory for as many floating-point images.
 
     References
@@ -231,7 +231,7 @@ def difference_of_gaussians(
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -252,7 +252,7 @@ def difference_of_gaussians(
     Notes
     -----
     `skimage.filters.difference_of_gaussians` gives the same for floating-point images, with its
-    ``mode="reflect"``. It costs two Gaussian filters, and memory for two floating-point images.
+    ``mode="reflect"``.  It costs two Gaussian filters, and memory for two floating-point images.
 
     References
     ----------
@@ -315,7 +315,7 @@ def edge_detect(
     algorithm : {"auto", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -335,7 +335,7 @@ def edge_detect(
 
     Notes
     -----
-    The kernel is "edge_detect" of `fastconv.kernels`. A pixel costs nine multiply-adds.
+    The kernel is "edge_detect" of `fastconv.kernels`.  A pixel costs nine multiply-adds.
 
     References
     ----------

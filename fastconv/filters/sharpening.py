@@ -52,7 +52,7 @@ def sharpen(
     algorithm : {"auto", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -71,7 +71,7 @@ def sharpen(
 
     Notes
     -----
-    A pixel costs five multiply-adds. Integer images are exact if `amount` is 1, and otherwise
+    A pixel costs five multiply-adds.  Integer images are exact if `amount` is 1, and otherwise
     computed in floats.
 
     References
@@ -138,7 +138,7 @@ def unsharp_mask(
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -157,7 +157,7 @@ def unsharp_mask(
 
     Notes
     -----
-    It costs as much as the blur, and memory for one more floating-point image. Unlike
+    It costs as much as the blur, and memory for one more floating-point image.  Unlike
     `skimage.filters.unsharp_mask`, it does not scale values to the range from 0 to 1, and clips
     integers only.
 
@@ -218,7 +218,7 @@ def emboss(
     algorithm : {"auto", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -237,8 +237,8 @@ def emboss(
 
     Notes
     -----
-    The kernel is "emboss" of `fastconv.kernels`. Its sum is one, so that plain surfaces stay as
-    they are. A pixel costs seven multiply-adds; integer images are exact.
+    The kernel is "emboss" of `fastconv.kernels`.  Its sum is one, so that plain surfaces stay as
+    they are.  A pixel costs seven multiply-adds; integer images are exact.
 
     References
     ----------
@@ -290,7 +290,7 @@ def edge_enhance(
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -310,7 +310,7 @@ def edge_enhance(
 
     Notes
     -----
-    The kernel is "edge_enhance" of `fastconv.kernels`. A pixel costs two multiply-adds.
+    The kernel is "edge_enhance" of `fastconv.kernels`.  A pixel costs two multiply-adds.
 
     References
     ----------

@@ -63,7 +63,7 @@ def gaussian(
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -183,7 +183,7 @@ def box(
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.
@@ -257,7 +257,7 @@ def motion_blur(
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes them.  By default, the backend that `fastconv.get_backend` names.
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
         The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
         Results do not depend on it.

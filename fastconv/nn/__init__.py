@@ -1,7 +1,8 @@
 """Small neural networks: layers, their gradients, and gradient descent, in NumPy and convolutions.
 
-Functions come first, and `fastconv.nn.grad` has their gradients.  Layers keep what the gradients
-need.  There is no graph and no tracing: `Sequential` calls its layers, and walks back the same way.
+There are functions, whose gradients are in `fastconv.nn.grad`, and layers, which keep what their
+gradients need.  There is no graph and no tracing: `Sequential` calls its layers in order, and goes
+back the same way.
 
 >>> import numpy as np
 >>> from fastconv import nn

@@ -1,4 +1,4 @@
-"""Functions between layers: what is negative becomes zero, scores become probabilities."""
+"""Functions between layers: negative numbers become zero, scores become probabilities."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def relu(x: ArrayLike) -> NDArray:
     Returns
     -------
     ndarray
-        A new array of the shape and dtype of `x` (bool counts as uint8).  NaN stays NaN.
+        A new array of the shape and dtype of `x` (uint8 for bool).  NaN stays NaN.
 
     Raises
     ------
     TypeError, ValueError
-        `x` is no array of real numbers.
+        `x` is not an array of real numbers.
 
     Notes
     -----
-    `torch.nn.functional.relu` is the same.  ``conv2d(..., activation="relu")`` needs no pass of
-    its own.
+    `torch.nn.functional.relu` gives the same.  ``conv2d(..., activation="relu")`` needs no separate
+    pass.
 
     References
     ----------
@@ -56,23 +56,23 @@ def softmax(x: ArrayLike, axis: int = -1) -> NDArray:
     ----------
     x : array_like
         Scores: float16, float32 or float64, with at least one axis.
-    axis : int
-        The axis of the classes.  Default: the last.
+    axis : int, optional
+        The axis of the classes, by default the last one.
 
     Returns
     -------
     ndarray
-        Of the shape and dtype of `x`.  Large scores do not overflow, for the largest is subtracted
+        Of the shape and dtype of `x`.  Large scores do not overflow: the largest one is subtracted
         first.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Notes
     -----
-    `torch.nn.functional.softmax` is the same.  float16 is calculated in float32.
+    `torch.nn.functional.softmax` gives the same.  float16 is computed in float32.
 
     References
     ----------

@@ -16,8 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import lower
 from ..api import conv2d
-from ..api.layers import Padding
-from ..api.options import PerAxis
+from ..api.options import Padding, PerAxis
 from . import grad
 from .activations import relu
 from .pooling import max_pool2d
@@ -47,12 +46,12 @@ class Parameter:
 
 
 class Layer:
-    """What all layers can do.  A layer of one's own has these two methods, and `parameters`.
+    """The base class of layers: derived classes define these two methods and `parameters`.
 
     Attributes
     ----------
     parameters : tuple of Parameter
-        What it learns; empty by default.
+        What the layer learns; empty by default.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -100,19 +99,32 @@ class Conv2d(Layer):
 
     Parameters
     ----------
-    in_channels, out_channels : int
-        Channels of the batches and of the results.
+    in_channels : int
+        Channels of the batches.
+    out_channels : int
+        Channels of the results.
     kernel_size : int or sequence of int
         Height and width of the kernels.
-    stride, padding, dilation, groups, layout
-        As for `fastconv.conv2d`.
-    bias : bool
-        Learn a number for each output channel, too.
+    stride : int or sequence of int, optional
+        Take every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Zeros added on both sides of both axes, of each axis, or on each side of each axis as pairs
+        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd zero added at
+        the end ("same_lower": at the start); "valid" adds none.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    bias : bool, optional
+        Learn a number for each output channel as well.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in the input and in the result.
     rng : numpy.random.Generator
-        Where the first weights come from: normal numbers of variance 2 / (inputs of a sum).
-        Biases start at zero.
-    dtype : dtype
-        Of the parameters.  Default: float32.
+        The source of the first weights: normal numbers of variance 2 / (inputs of a sum).  Biases
+        start at zero.
+    dtype : dtype, optional
+        The dtype of the parameters.
 
     Attributes
     ----------
@@ -124,8 +136,8 @@ class Conv2d(Layer):
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message; what the convolution needs is checked when the
-        layer is called.
+        An argument is wrong; the message names it.  What the convolution needs is checked when
+        the layer is called.
 
     References
     ----------
@@ -188,10 +200,17 @@ class Linear(Layer):
 
     Parameters
     ----------
-    in_features, out_features : int
-        Numbers of a sample, and of a result.
-    bias, rng, dtype
-        As for `Conv2d`.
+    in_features : int
+        Numbers in a sample.
+    out_features : int
+        Numbers in its result.
+    bias : bool, optional
+        Learn a number for each output as well.
+    rng : numpy.random.Generator
+        The source of the first weights: normal numbers of variance ``2 / in_features``.  Biases
+        start at zero.
+    dtype : dtype, optional
+        The dtype of the parameters.
 
     Attributes
     ----------
@@ -203,7 +222,7 @@ class Linear(Layer):
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message; at a call, a batch that is not
+        An argument is wrong; the message names it.  So is, in a call, a batch that is not
         ``(N, in_features)``.
 
     Examples
@@ -275,8 +294,20 @@ class MaxPool2d(Layer):
 
     Parameters
     ----------
-    kernel_size, stride, padding, dilation, ceil_mode, layout
-        As for `fastconv.nn.max_pool2d`, which checks them when the layer is called.
+    kernel_size : int or sequence of int
+        Height and width of the windows.
+    stride : int or sequence of int, optional
+        The distance from one window to the next.  By default `kernel_size`, so that windows lie
+        side by side.
+    padding : int or sequence of int, optional
+        Samples added on both sides of both axes, or of each; they are never the largest.  At most
+        half of the samples that a window spans.
+    dilation : int or sequence of int, optional
+        The distance between adjacent samples of a window.
+    ceil_mode : bool, optional
+        Keep a last window that begins inside and ends beyond the padding.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in the input and in the result.
 
     Examples
     --------
@@ -313,7 +344,7 @@ class MaxPool2d(Layer):
 
 
 class Flatten(Layer):
-    """All numbers of a sample in one row: ``(N, ...)`` becomes ``(N, features)``.
+    """A layer that puts all numbers of a sample in one row: ``(N, ...)`` becomes ``(N, features)``.
 
     Examples
     --------
@@ -338,12 +369,12 @@ class Flatten(Layer):
 
 
 class Sequential(Layer):
-    """Layers one after the other.
+    """A layer that applies other layers, one after the other.
 
     Parameters
     ----------
     *layers : Layer
-        From the batch to the result; another `Sequential` may be among them.
+        The layers, from the batch to the result; some may be `Sequential` themselves.
 
     Attributes
     ----------
@@ -355,7 +386,7 @@ class Sequential(Layer):
     Raises
     ------
     TypeError
-        Something else than a layer.
+        An argument is not a layer.
 
     Examples
     --------

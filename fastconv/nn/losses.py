@@ -17,7 +17,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
     Parameters
     ----------
     logits : array_like
-        ``(N, C)``: a score for each sample and class, before `softmax`; float16, float32 or
+        ``(N, C)``: a score for each sample and class, before a softmax; float16, float32 or
         float64.
     labels : array_like
         ``(N,)``: the right classes, integers from 0 to ``C - 1``.
@@ -25,17 +25,17 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
     Returns
     -------
     float
-        0 where all of the probability is on the right classes, ``log(C)`` where it is spread
-        evenly.  Neither large scores nor tiny probabilities overflow.
+        0 if all of the probability is on the right classes, ``log(C)`` if it is spread evenly.
+        Neither large scores nor tiny probabilities overflow.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Notes
     -----
-    `torch.nn.functional.cross_entropy` of the same arguments is the same.
+    `torch.nn.functional.cross_entropy` gives the same.
 
     References
     ----------

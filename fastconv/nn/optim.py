@@ -1,4 +1,4 @@
-"""How parameters follow their gradients."""
+"""Optimizers: how parameters follow their gradients."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class SGD:
     Parameters
     ----------
     parameters : iterable of Parameter
-        What is learned: ``net.parameters``.
+        The parameters to learn, as in ``net.parameters``.
     lr : float
         The learning rate: how far a step goes.
-    momentum : float
+    momentum : float, optional
         The share of the last step's direction that the next one keeps.
-    weight_decay : float
+    weight_decay : float, optional
         The share of a parameter that is added to its gradient, which pulls it towards zero.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Notes
     -----

@@ -30,37 +30,38 @@ def max_pool2d(
     Parameters
     ----------
     x : array_like
-        ``(N, C, H, W)`` or ``(C, H, W)``; with ``layout="NHWC"`` ``(N, H, W, C)`` or ``(H, W, C)``.
-        Real numbers of any dtype.
+        ``(N, C, H, W)`` or ``(C, H, W)``; with ``layout="NHWC"``, ``(N, H, W, C)`` or
+        ``(H, W, C)``.  Real numbers of any dtype.
     kernel_size : int or sequence of int
         Height and width of the windows.
     stride : int or sequence of int, optional
-        From one window to the next.  Default: `kernel_size`, so that windows lie side by side.
-    padding : int or sequence of int
-        Samples added at both sides of both axes, or of each; they are never the largest.  At most
-        half of what a window reaches over.
-    dilation : int or sequence of int
-        The distance between neighbouring samples of a window.
-    ceil_mode : bool
+        The distance from one window to the next.  By default `kernel_size`, so that windows lie
+        side by side.
+    padding : int or sequence of int, optional
+        Samples added on both sides of both axes, or of each; they are never the largest.  At most
+        half of the samples that a window spans.
+    dilation : int or sequence of int, optional
+        The distance between adjacent samples of a window.
+    ceil_mode : bool, optional
         Keep a last window that begins inside and ends beyond the padding.
-    layout : {"NCHW", "NHWC"}
+    layout : {"NCHW", "NHWC"}, optional
         Where the channels are, in `x` and in the result.
 
     Returns
     -------
     ndarray
-        Of the dtype of `x` (bool counts as uint8), exactly; ``(N, C, out H, out W)`` or as `x`'s
-        layout has it, with ``out = (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1``, or
-        the same rounded up.  A window with a NaN gives NaN.
+        Of the dtype of `x` (uint8 for bool), exactly; ``(N, C, out H, out W)`` or as the layout of
+        `x` has it, with ``out = (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1``, or the
+        same rounded up.  A window with a NaN gives NaN.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Notes
     -----
-    `torch.nn.functional.max_pool2d` is the same.  It costs ``kh + kw`` comparisons an output, in
+    `torch.nn.functional.max_pool2d` gives the same.  An output costs ``kh + kw`` comparisons, in
     NumPy.
 
     References
@@ -99,28 +100,38 @@ def avg_pool2d(
     Parameters
     ----------
     x : array_like
-        As for `max_pool2d`: float16, float32 or float64.
-    kernel_size, stride, ceil_mode, layout
-        As for `max_pool2d`.
-    padding : int or sequence of int
-        Zeros added at both sides of both axes, or of each; at most half of `kernel_size`.
-    count_include_pad : bool
+        ``(N, C, H, W)`` or ``(C, H, W)``; with ``layout="NHWC"``, ``(N, H, W, C)`` or
+        ``(H, W, C)``.  float16, float32 or float64.
+    kernel_size : int or sequence of int
+        Height and width of the windows.
+    stride : int or sequence of int, optional
+        The distance from one window to the next.  By default `kernel_size`, so that windows lie
+        side by side.
+    padding : int or sequence of int, optional
+        Zeros added on both sides of both axes, or of each; at most half of `kernel_size`.
+    ceil_mode : bool, optional
+        Keep a last window that begins inside and ends beyond the padding.
+    count_include_pad : bool, optional
         Whether those zeros count in the mean.  What `ceil_mode` adds beyond them never does.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in `x` and in the result.
 
     Returns
     -------
     ndarray
-        As from `max_pool2d`.
+        Of the dtype of `x`; ``(N, C, out H, out W)`` or as the layout of `x` has it, with
+        ``out = (n + 2 * padding - k) // stride + 1``, or the same rounded up.  A window with a NaN
+        gives NaN.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Notes
     -----
-    `torch.nn.functional.avg_pool2d` is the same.  It costs ``kh + kw`` additions an output, in
-    NumPy.  float16 is calculated in float32.
+    `torch.nn.functional.avg_pool2d` gives the same.  An output costs ``kh + kw`` additions, in
+    NumPy.  float16 is computed in float32.
 
     References
     ----------

@@ -1,8 +1,8 @@
-"""Windows that slide along one axis: what pooling is made of, and its gradients.
+"""Windows that slide along one axis: the parts of pooling, and of its gradients.
 
-What is gathered from windows along one axis is gathered again along the other: k + l steps for
-windows of k × l samples, each of them one operation on whole arrays.  Padding is never stored: a
-tap skips the windows in which no sample is under it.
+Results of windows along one axis are gathered again along the other: k + l steps for windows of
+k × l samples, each of them one operation on whole arrays.  Padding is never stored: a tap skips the
+windows in which no sample lies under it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ __all__ = ["areas", "largest", "pooled_shape", "scatter", "scatter_to_first", "s
 
 def _taps(axis: Axis) -> Iterator[tuple[slice, slice]]:
     """For each tap, the windows in which it finds a sample, and these samples."""
-    for tap in range(axis.taps):
+    last_start = (axis.out - 1) * axis.stride
+    first = max(-((last_start - axis.before) // axis.dilation), 0)
+    last = min((axis.size - 1 + axis.before) // axis.dilation, axis.taps - 1)
+    for tap in range(first, last + 1):
         ahead = tap * axis.dilation - axis.before
         start = max(-(ahead // axis.stride), 0)
         stop = min((axis.size - 1 - ahead) // axis.stride + 1, axis.out)

@@ -118,7 +118,7 @@ def make_weight_gradient(
     threads: int | None,
 ) -> Gradient:
     """The sums for ``lowered(*checked, **options)``."""
-    chosen = config.resolve_backend(backend)
+    chosen = config.resolve_backend(backend, str(checked[0]))
     key = lowered.__name__, checked, _key(tuple(options.values())), chosen
     gradient: Gradient | None = candidates.recipes.get(key)
     if gradient is None:
@@ -144,7 +144,7 @@ def _remembered(
 ) -> Kept:
     """The plan of an equal call before, or else one made now."""
     algorithm, backend, threads = said
-    chosen = config.resolve_backend(backend)
+    chosen = config.resolve_backend(backend, str(checked[0]))
     key: tuple[Any, ...] | None
     try:
         key = (

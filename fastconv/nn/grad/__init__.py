@@ -1,11 +1,11 @@
-"""The gradients of what `fastconv.nn` has, from the gradient of a result.
+"""The gradients of the functions of `fastconv.nn`, given the gradient of a result.
 
-Where a loss changes by ``(grad_output * change).sum()`` as the result of a function changes, it
-changes by ``(gradient * change).sum()`` as an argument does.  Those of activations, pooling and
-losses are with respect to the input, and called as the function is.  Those of `conv1d`, `conv2d`
-and `conv3d` are with respect to the input, the weights or the bias: the convolution's adjoints.
-Their first arguments come in the order of ``torch.nn.grad``, the others are those of the
-convolution.  Gradients of complex numbers have conjugated factors, as PyTorch's.
+If a loss changes by ``(grad_output * change).sum()`` as the result of a function changes, it
+changes by ``(gradient * change).sum()`` as an argument does.  The gradients of activations, pooling
+and losses are with respect to the input, and have the names of the functions.  Those of `conv1d`,
+`conv2d` and `conv3d` are with respect to the input, the weights or the bias.  Their first arguments
+come in the order of ``torch.nn.grad``, the others are those of the convolution.  Gradients of
+complex numbers have conjugated factors, as in PyTorch.
 """
 
 from .activations import relu, softmax

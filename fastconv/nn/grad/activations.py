@@ -18,9 +18,9 @@ def relu(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Parameters
     ----------
     x : array_like
-        What `relu` was called with, or what it returned.
+        The argument of `fastconv.nn.relu`, or its result.
     grad_output : array_like
-        With respect to its result, of the same shape; float16, float32 or float64.
+        The gradient with respect to that result, of the same shape; float16, float32 or float64.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def relu(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Examples
     --------
@@ -51,11 +51,11 @@ def softmax(y: ArrayLike, grad_output: ArrayLike, axis: int = -1) -> NDArray:
     Parameters
     ----------
     y : array_like
-        What `softmax` returned.
+        The result of `fastconv.nn.softmax`.
     grad_output : array_like
-        With respect to that, of the same shape; float16, float32 or float64.
-    axis : int
-        The axis of the classes.  Default: the last.
+        The gradient with respect to that result, of the same shape; float16, float32 or float64.
+    axis : int, optional
+        The axis of the classes, by default the last one.
 
     Returns
     -------
@@ -65,11 +65,11 @@ def softmax(y: ArrayLike, grad_output: ArrayLike, axis: int = -1) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Notes
     -----
-    Before `fastconv.nn.cross_entropy` no softmax is needed: its own gradient is shorter.
+    `fastconv.nn.cross_entropy` includes the softmax, and so does its gradient, which is simpler.
 
     Examples
     --------

@@ -16,16 +16,17 @@ __all__ = ["conv1d_bias", "conv2d_bias", "conv3d_bias"]
 def conv1d_bias(
     grad_output: ArrayLike, *, layout: Literal["NCL", "NLC"] = "NCL", out: NDArray | None = None
 ) -> NDArray:
-    """The gradient of `conv1d` with respect to its bias.
+    """The gradient of `fastconv.conv1d` with respect to its bias.
 
     Parameters
     ----------
     grad_output : array_like
         The gradient with respect to the result of the convolution.
-    layout : {"NCL", "NLC"}
+    layout : {"NCL", "NLC"}, optional
         Where its channels are.
     out : ndarray, optional
-        Receives the gradient, in its own dtype.
+        Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
+        temporary array is used then.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def conv1d_bias(
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Examples
     --------
@@ -49,16 +50,17 @@ def conv1d_bias(
 def conv2d_bias(
     grad_output: ArrayLike, *, layout: Literal["NCHW", "NHWC"] = "NCHW", out: NDArray | None = None
 ) -> NDArray:
-    """The gradient of `conv2d` with respect to its bias.
+    """The gradient of `fastconv.conv2d` with respect to its bias.
 
     Parameters
     ----------
     grad_output : array_like
         The gradient with respect to the result of the convolution.
-    layout : {"NCHW", "NHWC"}
+    layout : {"NCHW", "NHWC"}, optional
         Where its channels are.
     out : ndarray, optional
-        Receives the gradient, in its own dtype.
+        Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
+        temporary array is used then.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def conv2d_bias(
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Examples
     --------
@@ -86,16 +88,17 @@ def conv3d_bias(
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
     out: NDArray | None = None,
 ) -> NDArray:
-    """The gradient of `conv3d` with respect to its bias.
+    """The gradient of `fastconv.conv3d` with respect to its bias.
 
     Parameters
     ----------
     grad_output : array_like
         The gradient with respect to the result of the convolution.
-    layout : {"NCDHW", "NDHWC"}
+    layout : {"NCDHW", "NDHWC"}, optional
         Where its channels are.
     out : ndarray, optional
-        Receives the gradient, in its own dtype.
+        Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
+        temporary array is used then.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def conv3d_bias(
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Examples
     --------

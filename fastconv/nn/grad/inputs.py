@@ -8,8 +8,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
-from ...api.layers import Padding
-from ...api.options import Boundary, PerAxis, Precision
+from ...api.options import Boundary, Padding, PerAxis, Precision
 from ...config import BackendName
 from ...plan.choose import make_transposed
 
@@ -32,18 +31,41 @@ def conv1d_input(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The gradient of `conv1d` with respect to its input: see `conv2d_input`.
+    """The gradient of `fastconv.conv1d` with respect to its input.
 
     Parameters
     ----------
     input_size : sequence of int
-        The shape of the input.
+        The shape of the input, of which the convolution may have left the last samples unread.
     weight : array_like
         The filters, always ``(K, C // groups, k)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout, out, precision, backend, threads
-        As in `conv2d_input`.
+    stride : int or sequence of int, optional
+        Of the convolution: it took every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
+        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+    dilation : int or sequence of int, optional
+        Of the convolution: the distance between adjacent taps, in samples.
+    groups : int, optional
+        Of the convolution: the groups of channels.
+    boundary : str or sequence of str, optional
+        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        "symmetric", "mirror" or "wrap".
+    layout : {"NCL", "NLC"}, optional
+        Where the channels are, in all arrays.
+    out : ndarray, optional
+        Receives the gradient, converted to its dtype.  It may share memory with `weight` and
+        `grad_output`: a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
@@ -52,8 +74,16 @@ def conv1d_input(
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    It is a transposed convolution, and costs as much as the convolution itself.  With a `boundary`
+    other than "constant", the samples of the padding have a gradient as well, which counts for the
+    samples that they were taken from.  These are computed separately, in thin strips.
 
     Examples
     --------
@@ -96,24 +126,41 @@ def conv2d_input(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The gradient of `conv2d` with respect to its input.
+    """The gradient of `fastconv.conv2d` with respect to its input.
 
     Parameters
     ----------
     input_size : sequence of int
-        The shape of the input: the convolution may have left its last samples unread.
+        The shape of the input, of which the convolution may have left the last samples unread.
     weight : array_like
         The filters, always ``(K, C // groups, kh, kw)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout
-        As in `conv2d`, whose arguments these were.
+    stride : int or sequence of int, optional
+        Of the convolution: it took every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
+        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+    dilation : int or sequence of int, optional
+        Of the convolution: the distance between adjacent taps, in samples.
+    groups : int, optional
+        Of the convolution: the groups of channels.
+    boundary : str or sequence of str, optional
+        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        "symmetric", "mirror" or "wrap".
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in all arrays.
     out : ndarray, optional
-        Receives the gradient, in its own dtype.
-    precision : {"fast", "strict"}
-        As in `conv2d`.
-    backend, threads
-        As in `correlate`.
+        Receives the gradient, converted to its dtype.  It may share memory with `weight` and
+        `grad_output`: a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
@@ -122,14 +169,16 @@ def conv2d_input(
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    It is a transposed convolution, of the cost of the convolution itself: see `conv_transpose2d`.
-    With another `boundary` than "constant" each sample of the padding, too, has a gradient, which
-    counts for the sample that it was taken from.  These are computed apart, in thin strips.
+    It is a transposed convolution, and costs as much as the convolution itself.  With a `boundary`
+    other than "constant", the samples of the padding have a gradient as well, which counts for the
+    samples that they were taken from.  These are computed separately, in thin strips.
 
     Examples
     --------
@@ -177,18 +226,41 @@ def conv3d_input(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The gradient of `conv3d` with respect to its input: see `conv2d_input`.
+    """The gradient of `fastconv.conv3d` with respect to its input.
 
     Parameters
     ----------
     input_size : sequence of int
-        The shape of the input.
+        The shape of the input, of which the convolution may have left the last samples unread.
     weight : array_like
         The filters, always ``(K, C // groups, kd, kh, kw)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout, out, precision, backend, threads
-        As in `conv2d_input`.
+    stride : int or sequence of int, optional
+        Of the convolution: it took every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
+        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+    dilation : int or sequence of int, optional
+        Of the convolution: the distance between adjacent taps, in samples.
+    groups : int, optional
+        Of the convolution: the groups of channels.
+    boundary : str or sequence of str, optional
+        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        "symmetric", "mirror" or "wrap".
+    layout : {"NCDHW", "NDHWC"}, optional
+        Where the channels are, in all arrays.
+    out : ndarray, optional
+        Receives the gradient, converted to its dtype.  It may share memory with `weight` and
+        `grad_output`: a temporary array is used then.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
@@ -197,8 +269,16 @@ def conv3d_input(
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    It is a transposed convolution, and costs as much as the convolution itself.  With a `boundary`
+    other than "constant", the samples of the padding have a gradient as well, which counts for the
+    samples that they were taken from.  These are computed separately, in thin strips.
 
     Examples
     --------

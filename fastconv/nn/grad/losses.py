@@ -16,8 +16,10 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
 
     Parameters
     ----------
-    logits, labels : array_like
-        As for `fastconv.nn.cross_entropy`.
+    logits : array_like
+        ``(N, C)``: a score for each sample and class; float16, float32 or float64.
+    labels : array_like
+        ``(N,)``: the right classes, integers from 0 to ``C - 1``.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Examples
     --------

@@ -32,22 +32,34 @@ def max_pool2d(
     Parameters
     ----------
     x : array_like
-        What `max_pool2d` was called with.
+        What was pooled.
     grad_output : array_like
-        With respect to its result, of that shape; float16, float32 or float64.
-    kernel_size, stride, padding, dilation, ceil_mode, layout
-        As for `fastconv.nn.max_pool2d`.
+        The gradient with respect to the result, of its shape; float16, float32 or float64.
+    kernel_size : int or sequence of int
+        Height and width of the windows.
+    stride : int or sequence of int, optional
+        The distance from one window to the next.  By default `kernel_size`, so that windows lie
+        side by side.
+    padding : int or sequence of int, optional
+        Samples added on both sides of both axes, or of each; they are never the largest.  At most
+        half of the samples that a window spans.
+    dilation : int or sequence of int, optional
+        The distance between adjacent samples of a window.
+    ceil_mode : bool, optional
+        Keep a last window that begins inside and ends beyond the padding.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in all arrays.
 
     Returns
     -------
     ndarray
-        Of the shape of `x` and the dtype of `grad_output`.  What comes from a window goes to its
-        largest sample, and to the first of them, row by row, where several are the largest.
+        Of the shape of `x` and the dtype of `grad_output`.  The gradient of a window goes to its
+        largest sample and, if several are the largest, to the first of them, row by row.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Examples
     --------
@@ -95,22 +107,33 @@ def avg_pool2d(
     Parameters
     ----------
     input_size : sequence of int
-        The shape of what `avg_pool2d` was called with.
+        The shape of what was pooled.
     grad_output : array_like
-        With respect to its result, of that shape; float16, float32 or float64.
-    kernel_size, stride, padding, ceil_mode, count_include_pad, layout
-        As for `fastconv.nn.avg_pool2d`.
+        The gradient with respect to the result, of its shape; float16, float32 or float64.
+    kernel_size : int or sequence of int
+        Height and width of the windows.
+    stride : int or sequence of int, optional
+        The distance from one window to the next.  By default `kernel_size`, so that windows lie
+        side by side.
+    padding : int or sequence of int, optional
+        Zeros added on both sides of both axes, or of each; at most half of `kernel_size`.
+    ceil_mode : bool, optional
+        Keep a last window that begins inside and ends beyond the padding.
+    count_include_pad : bool, optional
+        Whether those zeros count in the mean.  What `ceil_mode` adds beyond them never does.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in all arrays.
 
     Returns
     -------
     ndarray
-        Of the shape `input_size` and the dtype of `grad_output`: what comes from a window is
-        shared by its samples.
+        Of the shape `input_size` and the dtype of `grad_output`: the samples of a window share its
+        gradient.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument, named by the message.
+        An argument is wrong; the message names it.
 
     Examples
     --------

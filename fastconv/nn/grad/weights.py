@@ -8,8 +8,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
-from ...api.layers import Padding
-from ...api.options import Boundary, PerAxis
+from ...api.options import Boundary, Padding, PerAxis
 from ...config import BackendName
 from ...plan.choose import make_weight_gradient
 from ...problem import dtypes
@@ -32,7 +31,7 @@ def conv1d_weight(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The gradient of `conv1d` with respect to its weights: see `conv2d_weight`.
+    """The gradient of `fastconv.conv1d` with respect to its weights.
 
     Parameters
     ----------
@@ -42,8 +41,28 @@ def conv1d_weight(
         The shape of the filters, always ``(K, C // groups, k)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout, out, backend, threads
-        As in `conv2d_weight`.
+    stride : int or sequence of int, optional
+        Of the convolution: it took every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
+        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+    dilation : int or sequence of int, optional
+        Of the convolution: the distance between adjacent taps, in samples.
+    groups : int, optional
+        Of the convolution: the groups of channels.
+    boundary : str or sequence of str, optional
+        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        "symmetric", "mirror" or "wrap".
+    layout : {"NCL", "NLC"}, optional
+        Where the channels are, in all arrays.
+    out : ndarray, optional
+        Receives the gradient, converted to its dtype.  It may share memory with `input` and
+        `grad_output`: a temporary array is used then.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
@@ -52,8 +71,15 @@ def conv1d_weight(
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Sums are taken over some thousand outputs at a time, which bounds both the workspace and the
+    rounding error of long sums.  The result is the same bits for any number of threads.
 
     Examples
     --------
@@ -95,7 +121,7 @@ def conv2d_weight(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The gradient of `conv2d` with respect to its weights.
+    """The gradient of `fastconv.conv2d` with respect to its weights.
 
     Parameters
     ----------
@@ -105,12 +131,28 @@ def conv2d_weight(
         The shape of the filters, always ``(K, C // groups, kh, kw)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout
-        As in `conv2d`, whose arguments these were.
+    stride : int or sequence of int, optional
+        Of the convolution: it took every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
+        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+    dilation : int or sequence of int, optional
+        Of the convolution: the distance between adjacent taps, in samples.
+    groups : int, optional
+        Of the convolution: the groups of channels.
+    boundary : str or sequence of str, optional
+        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        "symmetric", "mirror" or "wrap".
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in all arrays.
     out : ndarray, optional
-        Receives the gradient, in its own dtype.
-    backend, threads
-        As in `correlate`.
+        Receives the gradient, converted to its dtype.  It may share memory with `input` and
+        `grad_output`: a temporary array is used then.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
@@ -119,13 +161,15 @@ def conv2d_weight(
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    It has the same bits for any number of threads.  Sums are taken over some thousand outputs at a
-    time, which bounds both the memory that is needed and the rounding error of long sums.
+    Sums are taken over some thousand outputs at a time, which bounds both the workspace and the
+    rounding error of long sums.  The result is the same bits for any number of threads.
 
     Examples
     --------
@@ -169,7 +213,7 @@ def conv3d_weight(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The gradient of `conv3d` with respect to its weights: see `conv2d_weight`.
+    """The gradient of `fastconv.conv3d` with respect to its weights.
 
     Parameters
     ----------
@@ -179,8 +223,28 @@ def conv3d_weight(
         The shape of the filters, always ``(K, C // groups, kd, kh, kw)``.
     grad_output : array_like
         The gradient with respect to the result of the convolution, and of its shape.
-    stride, padding, dilation, groups, boundary, layout, out, backend, threads
-        As in `conv2d_weight`.
+    stride : int or sequence of int, optional
+        Of the convolution: it took every stride-th output.
+    padding : int, sequence of int or of pairs, or str, optional
+        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
+        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+    dilation : int or sequence of int, optional
+        Of the convolution: the distance between adjacent taps, in samples.
+    groups : int, optional
+        Of the convolution: the groups of channels.
+    boundary : str or sequence of str, optional
+        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        "symmetric", "mirror" or "wrap".
+    layout : {"NCDHW", "NDHWC"}, optional
+        Where the channels are, in all arrays.
+    out : ndarray, optional
+        Receives the gradient, converted to its dtype.  It may share memory with `input` and
+        `grad_output`: a temporary array is used then.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
@@ -189,8 +253,15 @@ def conv3d_weight(
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        A wrong argument, named by the message, or a backend that cannot run here.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Sums are taken over some thousand outputs at a time, which bounds both the workspace and the
+    rounding error of long sums.  The result is the same bits for any number of threads.
 
     Examples
     --------

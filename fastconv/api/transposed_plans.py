@@ -1,0 +1,359 @@
+"""Plans of transposed convolutions, the layers of neural networks that enlarge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike, DTypeLike
+
+from .. import lower
+from ..config import BackendName
+from ..plan.choose import make_transposed
+from ..plan.transposed import TransposedPlan
+from .options import AlgorithmName, Crop, PerAxis, Precision
+
+__all__ = ["plan_conv_transpose1d", "plan_conv_transpose2d", "plan_conv_transpose3d"]
+
+
+def plan_conv_transpose1d(
+    x_shape: Sequence[int],
+    x_dtype: DTypeLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: PerAxis = 1,
+    padding: Crop = 0,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    dilation: PerAxis = 1,
+    *,
+    layout: Literal["NCL", "NLC"] = "NCL",
+    activation: Literal["relu"] | None = None,
+    precision: Precision = "fast",
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> TransposedPlan:
+    """Check, choose and prepare once what `fastconv.conv_transpose1d` does on each call.
+
+    Parameters
+    ----------
+    x_shape : sequence of int
+        The shape of the arrays that the plan will be called on: ``(N, C, L)`` or ``(C, L)``; with
+        ``layout="NLC"``, ``(N, L, C)`` or ``(L, C)``.
+    x_dtype : dtype
+        Their dtype, of any byte order.
+    w : array_like
+        The filters, always ``(C, K // groups, k)``.
+    bias : array_like, optional
+        ``(K,)``, added to the sums.
+    stride : int or sequence of int, optional
+        The distance between the filters of adjacent samples in the result.
+    padding : int, sequence of int or of pairs, optional
+        Samples that are left out of the result on both sides of all axes, of each axis, or on each
+        side of each axis as pairs ``(before, after)``.
+    output_padding : int or sequence of int, optional
+        Samples that the result has in addition at the end of all axes or of each, fewer than
+        `stride` or `dilation`.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples of the result.
+    layout : {"NCL", "NLC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
+        "relu" stores ``max(0, result)``.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    TransposedPlan
+        ``plan(x)`` is ``conv_transpose1d(x, w, ...)``, to the bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
+    and called from several threads at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> w = np.ones((2, 4, 3), "float32")
+    >>> plan = fc.plan_conv_transpose1d((1, 2, 8), "float32", w, stride=2)
+    >>> plan(np.ones((1, 2, 8), "float32")).shape
+    (1, 4, 17)
+    """
+    return _plan(
+        1,
+        (x_shape, x_dtype, w, bias),
+        {
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "groups": groups,
+            "dilation": dilation,
+            "layout": layout,
+            "activation": activation,
+            "precision": precision,
+            "out_dtype": None,
+        },
+        algorithm,
+        backend,
+        threads,
+    )
+
+
+def plan_conv_transpose2d(
+    x_shape: Sequence[int],
+    x_dtype: DTypeLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: PerAxis = 1,
+    padding: Crop = 0,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    dilation: PerAxis = 1,
+    *,
+    layout: Literal["NCHW", "NHWC"] = "NCHW",
+    activation: Literal["relu"] | None = None,
+    precision: Precision = "fast",
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> TransposedPlan:
+    """Check, choose and prepare once what `fastconv.conv_transpose2d` does on each call.
+
+    Parameters
+    ----------
+    x_shape : sequence of int
+        The shape of the arrays that the plan will be called on: ``(N, C, H, W)`` or ``(C, H, W)``;
+        with ``layout="NHWC"``, ``(N, H, W, C)`` or ``(H, W, C)``.
+    x_dtype : dtype
+        Their dtype, of any byte order.
+    w : array_like
+        The filters, always ``(C, K // groups, kh, kw)``.
+    bias : array_like, optional
+        ``(K,)``, added to the sums.
+    stride : int or sequence of int, optional
+        The distance between the filters of adjacent samples in the result.
+    padding : int, sequence of int or of pairs, optional
+        Samples that are left out of the result on both sides of all axes, of each axis, or on each
+        side of each axis as pairs ``(before, after)``.
+    output_padding : int or sequence of int, optional
+        Samples that the result has in addition at the end of all axes or of each, fewer than
+        `stride` or `dilation`.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples of the result.
+    layout : {"NCHW", "NHWC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
+        "relu" stores ``max(0, result)``.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    TransposedPlan
+        ``plan(x)`` is ``conv_transpose2d(x, w, ...)``, to the bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
+    and called from several threads at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> w = np.ones((2, 4, 3, 3), "float32")
+    >>> plan = fc.plan_conv_transpose2d((1, 2, 8, 8), "float32", w, stride=2)
+    >>> plan(np.ones((1, 2, 8, 8), "float32")).shape
+    (1, 4, 17, 17)
+    """
+    return _plan(
+        2,
+        (x_shape, x_dtype, w, bias),
+        {
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "groups": groups,
+            "dilation": dilation,
+            "layout": layout,
+            "activation": activation,
+            "precision": precision,
+            "out_dtype": None,
+        },
+        algorithm,
+        backend,
+        threads,
+    )
+
+
+def plan_conv_transpose3d(
+    x_shape: Sequence[int],
+    x_dtype: DTypeLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: PerAxis = 1,
+    padding: Crop = 0,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    dilation: PerAxis = 1,
+    *,
+    layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
+    activation: Literal["relu"] | None = None,
+    precision: Precision = "fast",
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> TransposedPlan:
+    """Check, choose and prepare once what `fastconv.conv_transpose3d` does on each call.
+
+    Parameters
+    ----------
+    x_shape : sequence of int
+        The shape of the arrays that the plan will be called on: ``(N, C, D, H, W)`` or
+        ``(C, D, H, W)``; with ``layout="NDHWC"``, ``(N, D, H, W, C)`` or ``(D, H, W, C)``.
+    x_dtype : dtype
+        Their dtype, of any byte order.
+    w : array_like
+        The filters, always ``(C, K // groups, kd, kh, kw)``.
+    bias : array_like, optional
+        ``(K,)``, added to the sums.
+    stride : int or sequence of int, optional
+        The distance between the filters of adjacent samples in the result.
+    padding : int, sequence of int or of pairs, optional
+        Samples that are left out of the result on both sides of all axes, of each axis, or on each
+        side of each axis as pairs ``(before, after)``.
+    output_padding : int or sequence of int, optional
+        Samples that the result has in addition at the end of all axes or of each, fewer than
+        `stride` or `dilation`.
+    groups : int, optional
+        Divides the channels of the input and of the result into groups; each group of the result
+        depends on one group of the input.
+    dilation : int or sequence of int, optional
+        The distance between adjacent taps, in samples of the result.
+    layout : {"NCDHW", "NDHWC"}, optional
+        Where the channels are, in the input and in the result.
+    activation : {None, "relu"}, optional
+        "relu" stores ``max(0, result)``.
+    precision : {"fast", "strict"}, optional
+        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
+        sum that is possible; "strict" rounds as a plain sum does.
+    algorithm : str, optional
+        How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
+        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
+        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
+        one out; "pointwise" needs kernels with one tap.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    TransposedPlan
+        ``plan(x)`` is ``conv_transpose3d(x, w, ...)``, to the bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
+    and called from several threads at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> w = np.ones((2, 4, 3, 3, 3), "float32")
+    >>> plan = fc.plan_conv_transpose3d((1, 2, 8, 8, 8), "float32", w, stride=2)
+    >>> plan(np.ones((1, 2, 8, 8, 8), "float32")).shape
+    (1, 4, 17, 17, 17)
+    """
+    return _plan(
+        3,
+        (x_shape, x_dtype, w, bias),
+        {
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "groups": groups,
+            "dilation": dilation,
+            "layout": layout,
+            "activation": activation,
+            "precision": precision,
+            "out_dtype": None,
+        },
+        algorithm,
+        backend,
+        threads,
+    )
+
+
+def _plan(
+    rank: int,
+    given: tuple[Sequence[int], DTypeLike, ArrayLike, ArrayLike | None],
+    options: dict[str, Any],
+    algorithm: AlgorithmName,
+    backend: BackendName | None,
+    threads: int | None,
+) -> TransposedPlan:
+    """The plan for arrays of a shape and dtype, and for weights and biases."""
+    call = f"conv_transpose{rank}d"
+    x_shape, x_dtype, w, bias = given
+    shape = lower.shape(x_shape, f"plan_{call}: x_shape")
+    dtype = lower.dtype_named(x_dtype, f"plan_{call}: x_dtype")
+    checked = (call, rank, shape, dtype)
+    return make_transposed(
+        lower.transposition, checked, (w, bias), options, algorithm, backend, threads, once=False
+    )
