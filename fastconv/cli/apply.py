@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 import fastconv as fc
 
-from .. import kernels
+from .. import config, kernels
 from ..problem import dtypes
 from . import imageio
 from .progress import complain, with_progress
@@ -35,7 +35,8 @@ class _Filter(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Filter every image, and return 2 if any of them failed."""
     boundary, backend = arguments.boundary, arguments.backend
-    fc.plan_correlate((1, 1), np.uint8, [[1]], boundary=boundary, backend=backend)  # checks both
+    config.resolve_backend(backend)  # the command's choice, and so named without a call
+    fc.plan_correlate((1, 1), np.uint8, [[1]], boundary=boundary)  # checks it
     by = _filter(arguments.kernel)
     status = 0
     for source, target in with_progress(_jobs(arguments.images, arguments.output)):
