@@ -18,7 +18,7 @@ import numpy as np
 import fastconv
 
 calls = {
-    "filter": lambda: fastconv.correlate(x, w[0, 0], backend=backend),
+    "filter": lambda: fastconv.correlate(x, w[0, 0], axes=(-2, -1), backend=backend),
     "layer": lambda: fastconv.conv2d(x, w, padding=1, backend=backend),
 }
 call, backend = sys.argv[1:]
