@@ -69,9 +69,7 @@ class Walk:
                 tap,
                 tuple(
                     slice(t * d, t * d + (o - 1) * s + 1, s)
-                    for t, d, o, s in zip(
-                        tap, self.dilation, self.extent, self.stride, strict=True
-                    )
+                    for t, d, o, s in zip(tap, self.dilation, self.extent, self.stride, strict=True)
                 ),
             )
 

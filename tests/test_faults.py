@@ -167,7 +167,12 @@ def test_a_filter_whose_result_overlaps_its_kernel(size, taps, offset, shared):
 
 
 LAYERS = {
-    "conv2d": ((1, 8, 6, 6), (8, 8, 3, 3), (1, 8, 6, 6), lambda x, w: by_taps.conv(x, w, padding=1)),
+    "conv2d": (
+        (1, 8, 6, 6),
+        (8, 8, 3, 3),
+        (1, 8, 6, 6),
+        lambda x, w: by_taps.conv(x, w, padding=1),
+    ),
     "conv2d of one tap": ((1, 16, 6, 6), (16, 16, 1, 1), (1, 16, 6, 6), by_taps.conv),
     "conv_transpose2d": ((1, 16, 6, 6), (16, 8, 3, 3), (1, 8, 8, 8), by_taps.conv_transpose),
     "conv2d_input": (
