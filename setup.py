@@ -1,14 +1,17 @@
 """Build the compiled part of fastconv; everything else is in pyproject.toml.
 
-Promises: every extension is optional, so that a machine without a compiler installs a working
-package (NumPy and Numba backends); one wheel a platform serves every CPython from 3.11 on (abi3)
-and every instruction set of its architecture, chosen when the backend is first used.
-Refuses: flags that tie the build to this machine (-march=native) or change the meaning of numbers
-in the whole process (-ffast-math).
+- Every extension is optional: without a compiler, the package is installed with the NumPy and Numba
+  backends.
+- One wheel per platform serves every CPython from 3.11 on (abi3) and every instruction set of its
+  architecture; the set is chosen when the backend is first used.
+- No flag ties the build to this machine (-march=native) or changes floating-point arithmetic in the
+  whole process (-ffast-math).
 
-FASTCONV_COMPILED=0 leaves the compiled part out, for a wheel that fits everywhere; with 1 a build
-fails where an extension does, as a release should. Under SOURCE_DATE_EPOCH, wheels and sdist are
-the same each time to the last bit.
+The register tiles need the vector extensions of GCC and Clang.  On Windows, CC=clang-cl provides
+them; without them, as with Visual C++, all kernels are the slower, generic ones.
+
+FASTCONV_COMPILED=0 leaves the compiled part out, for a pure Python wheel; with 1, a build fails if
+an extension does.  Under SOURCE_DATE_EPOCH, wheels and sdist are reproducible to the last bit.
 """
 
 import gzip
@@ -21,6 +24,7 @@ from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 FOLDER = "fastconv/backends/cython_backend"
@@ -31,18 +35,22 @@ X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 # The limited API does not cover free-threaded builds.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
-if sys.platform == "win32":
+CLANG_CL = sys.platform == "win32" and "clang-cl" in os.environ.get("CC", "")
+
+COMMON = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+# The vectors are written out; those that a compiler finds by itself would change the last bit.
+COMMON += ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]
+LEVELS = {
+    "v2": ["-march=x86-64-v2"],
+    "v3": ["-march=x86-64-v3"],
+    "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+if CLANG_CL:
+    COMMON = [f"/clang:{flag}" for flag in COMMON]
+    LEVELS = {isa: [f"/clang:{flag}" for flag in flags] for isa, flags in LEVELS.items()}
+elif sys.platform == "win32":
     COMMON = ["/O2", "/fp:contract"]
     LEVELS = {"v2": [], "v3": ["/arch:AVX2"], "v4": ["/arch:AVX512"]}
-else:
-    COMMON = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
-    # The vectors are written out; those that a compiler finds by itself would change the last bit.
-    COMMON += ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]
-    LEVELS = {
-        "v2": ["-march=x86-64-v2"],
-        "v3": ["-march=x86-64-v3"],
-        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
-    }
 INSTRUCTION_SETS = LEVELS if X86_64 else {"baseline": []}
 
 
@@ -56,6 +64,18 @@ def extension(name: str, flags: list[str], depends: list[str]) -> Extension:
         define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],
         py_limited_api=ABI3,
     )
+
+
+class BuildExt(build_ext):
+    """Compiles with clang-cl if ``CC`` says so: on Windows, setuptools looks for cl.exe alone."""
+
+    def build_extensions(self) -> None:
+        """Build all extensions."""
+        if CLANG_CL:
+            if not self.compiler.initialized:
+                self.compiler.initialize()
+            self.compiler.cc = os.environ["CC"]
+        super().build_extensions()
 
 
 class Reproducible(sdist):
@@ -83,6 +103,7 @@ class Reproducible(sdist):
 body = glob(f"{FOLDER}/*.pxi") + glob(f"{FOLDER}/*.h")
 wanted = [
     extension("_probe", [], []),
+    extension("_kernels_generic", [], body),
     *(extension(f"_kernels_{isa}", flags, body) for isa, flags in INSTRUCTION_SETS.items()),
 ]
 modules = cythonize(wanted) if COMPILED != "0" else []
@@ -91,7 +112,7 @@ for module in modules:
 
 setup(
     ext_modules=modules,
-    cmdclass={"sdist": Reproducible},
+    cmdclass={"build_ext": BuildExt, "sdist": Reproducible},
     options={
         "build_ext": {"parallel": True},
         "bdist_wheel": {"py_limited_api": "cp311"} if ABI3 and modules else {},

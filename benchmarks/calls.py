@@ -1,4 +1,4 @@
-"""One call: its time and its memory.  What is compiled is compiled in the setup."""
+"""The time and the memory of one call.  Compilation happens in the setup."""
 
 import fastconv
 from fastconv.backends import ORDER
@@ -21,14 +21,14 @@ class CaseBenchmark:
 
     warmup_time = 0.0
     processes = 1
-    repeat = (3, 15, 0.4)  # at least, at most, and seconds after which it is enough
+    repeat = (3, 15, 0.4)  # at least, at most, and seconds after which asv stops
 
     def setup(self, case: str, backend: str, threads: int | None = None) -> None:
-        try:  # and import no other backend: its memory would count
+        try:  # import no other backend: its memory would count
             self.call = CASES[case].call(backend, threads)
             self.call()
         except fastconv.BackendUnavailableError as error:
-            raise NotImplementedError(backend) from error  # asv's word for "skip"
+            raise NotImplementedError(backend) from error  # asv skips the case
 
 
 class Filters(CaseBenchmark):

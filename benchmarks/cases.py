@@ -1,7 +1,7 @@
-"""The one table of named cases that benchmarks, tests, dashboards and the README's figures read.
+"""The table of named cases behind the benchmarks, tests, dashboard and the README's figures.
 
-A case is a call that a user might type: a public function, the shapes and dtypes of its arrays and
-its options, but no data and no backend. It promises the same arrays every time it is asked.
+A case is a call that a user might type: a public function, the shapes and dtypes of its arrays, and
+its options, but neither data nor backend. It generates the same arrays every time.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,20 +30,20 @@ class Case:
     name : str
         The name in reports, unique in the table.
     group : str
-        What it is an example of.
+        The group that it belongs to.
     function : str
         A public function of fastconv that takes ``(x, w, **options)``, or a filter that takes
         ``(x, **options)``: ``"filters.box"``.
     x, w : tuple of int
-        The shapes of the array and of the kernel, which is () for a filter: it makes its own.
+        The shapes of the array and of the kernel, which is () for a filter.
     dtype : str
         The dtype of the array.
     w_dtype : str
         The dtype of the kernel.
     separable : bool
-        Pass the kernel as one vector an axis, with the lengths in `w`.
+        Pass the kernel as one vector for each axis, with the lengths in `w`.
     diagonal : bool
-        Let all weights of the kernel be zero but those of its diagonal.
+        Set all weights of the kernel to zero except those on its diagonal.
     planned : bool
         Time a plan's call, not the function's.
     options : mapping
@@ -84,7 +84,7 @@ class Case:
 
     @property
     def operations(self) -> int:
-        """Products and sums of real numbers that a direct sum takes, at stride 1 and if known."""
+        """Real multiplications and additions of a direct sum at stride 1, or 0 if unknown."""
         taps = sum(self.w) if self.separable else np.prod(self.w)
         taps = min(self.w) if self.diagonal else taps
         factor = 8 if self.dtype.startswith("complex") else 2
@@ -92,13 +92,13 @@ class Case:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the samples and of the result, read and written once."""
+        """Bytes of the samples and of the result, each touched once."""
         return 2 * int(np.prod(self.x)) * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True)
 class LayerCase:
-    """One step of a layer, for one image: its result through a plan or by a call, or a gradient."""
+    """One step of a layer for one image: its result, by a plan or a call, or a gradient."""
 
     name: str
     group: str
@@ -126,7 +126,7 @@ class LayerCase:
 
     @property
     def operations(self) -> int:
-        """Products and sums of a direct sum."""
+        """Multiplications and additions of a direct sum."""
         return self.layer.operations
 
     @property
@@ -137,7 +137,7 @@ class LayerCase:
 
 
 def _public(name: str) -> Callable[..., Any]:
-    """A function of fastconv; commits before it was there skip the case, in asv's words."""
+    """A function of fastconv.  asv skips the case for commits that lack it."""
     try:
         function: Callable[..., Any] = attrgetter(name)(fastconv)
     except AttributeError as error:
@@ -146,7 +146,7 @@ def _public(name: str) -> Callable[..., Any]:
 
 
 def _samples(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Grey values of 8 bits as integers, or numbers from 0 to 1 (in both parts)."""
+    """Integers from 0 to 255, or numbers from 0 to 1 (in both parts if complex)."""
     kind = np.dtype(dtype).kind
     if kind in "iu":
         return rng.integers(0, 256, shape).astype(dtype)
@@ -155,7 +155,7 @@ def _samples(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np
 
 
 def _weights(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Small integers, or numbers whose sum is one, so that results do not saturate."""
+    """Small integers, or numbers that sum to one, so that results do not saturate."""
     samples = _samples(rng, shape, dtype)
     return samples % 4 if samples.dtype.kind in "iu" else samples / samples.sum(dtype=dtype)
 

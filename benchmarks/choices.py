@@ -1,9 +1,9 @@
-"""Time every algorithm on many cases, and print how good the choice of "auto" is, in Markdown.
+"""Time every algorithm on many cases, and print a Markdown table of how good the choices are.
 
     python -m benchmarks.choices --backend cython
 
-All algorithms that can do a case take turns in one process. The last column is the median over the
-rounds of the chosen algorithm's time as a multiple of the best one's, neighbours in time.
+All algorithms that can do a case take turns in one process. The last column is the ratio of the
+chosen algorithm's time to that of the best one: the median of the ratios in each round.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from fastconv.cli.bench import circumstances
 from fastconv.cli.peers import alternate
 
 GOOD = 1.15
-"""A choice this close to the best one is as good as the best."""
+"""A choice is good if it takes at most this many times as long as the best."""
 
 
 class Case(NamedTuple):
-    """A filter: the kind of kernel is a function of `KERNELS`."""
+    """A filter; `kind` is a key of `KERNELS`."""
 
     x: tuple[int, ...]
     kind: str
@@ -44,7 +44,7 @@ def gaussian(taps: int) -> np.ndarray:
 
 
 def product(rows: list[np.ndarray]) -> np.ndarray:
-    """The kernel of these factors."""
+    """The outer product of some factors."""
     dense = np.ones(())
     for row in rows:
         dense = np.multiply.outer(dense, row)
@@ -52,12 +52,12 @@ def product(rows: list[np.ndarray]) -> np.ndarray:
 
 
 def random(taps: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    """Weights whose sum is about a half."""
+    """Random weights whose sum is about a half."""
     return np.random.default_rng(seed).random(taps) / np.prod(taps)
 
 
 def only(taps: tuple[int, ...], kept: Callable[..., np.ndarray]) -> np.ndarray:
-    """Weights where the distances from the middle along each axis say so, and zeros."""
+    """Random weights where `kept` is true of the distances from the centre, and zeros elsewhere."""
     distances = np.meshgrid(*(np.arange(k) - k // 2 for k in taps), indexing="ij")
     return random(taps) * kept(*distances)
 
@@ -134,9 +134,9 @@ def plans(case: Case, backend: str, threads: int) -> tuple[fc.Plan, dict[str, An
 
 
 def row(case: Case, backend: str, threads: int, rounds: int, seconds: float) -> tuple[str, float]:
-    """Return the row of a case, and the chosen algorithm's time as a multiple of the best.
+    """Return the row of a case, and the ratio of the chosen algorithm's time to the best.
 
-    The latter is NaN where there is no choice.
+    The ratio is NaN if there is only one algorithm.
     """
     chosen, able = plans(case, backend, threads)
     predicted = {c.algorithm: c.seconds for c in chosen.candidates}
@@ -154,7 +154,7 @@ def row(case: Case, backend: str, threads: int, rounds: int, seconds: float) -> 
 
 
 def main() -> None:
-    """Print a row for each case, and how many of the choices are good."""
+    """Print a row for each case, and the number of good choices."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.choices")
     parser.add_argument("words", nargs="*", metavar="WORD", help="cases with one of these words")
     parser.add_argument("--backend", default=fc.get_backend(), help="default: %(default)s")
@@ -172,7 +172,7 @@ def main() -> None:
 
     print(*circumstances(arguments.threads), sep="; ")
     print(f"Backend {arguments.backend}, rates {rates.describe()};")
-    print("median milliseconds, in brackets those predicted for one thread.", end="\n\n")
+    print("median milliseconds; in brackets, as predicted for one thread.", end="\n\n")
     header = ["case", *algorithms.ORDER, "chosen", "chosen / best"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     ratios: dict[Case, float] = {}

@@ -1,4 +1,4 @@
-"""Layers in the libraries that networks are run with, as far as they are installed."""
+"""Layers in PyTorch, onnxruntime and OpenVINO, as far as these are installed."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from .networks import Layer
 
 
 def pytorch_step(layer: Layer, step: str, batch: int) -> Call:
-    """Return PyTorch's call of a step of training, without a graph."""
+    """Return PyTorch's call for one step of training, without autograd."""
     import torch
 
     torch.set_num_threads(fastconv.get_num_threads())
@@ -33,7 +33,7 @@ def pytorch_step(layer: Layer, step: str, batch: int) -> Call:
 
 
 def pytorch(layer: Layer, batch: int) -> Iterator[tuple[str, Call]]:
-    """Yield PyTorch's layer for channels first, and for channels last where it has them."""
+    """Yield PyTorch's layer with channels first and, if supported, with channels last."""
     try:
         import torch
     except ImportError:
@@ -128,7 +128,7 @@ def openvino(layer: Layer, batch: int) -> Iterator[tuple[str, Call]]:
 
 
 def planned(layer: Layer, batch: int) -> dict[str, Call]:
-    """Return the calls of all libraries, with weights that are known beforehand."""
+    """Return the calls of all libraries, with weights that are prepared in advance."""
     return dict(
         pair for library in (pytorch, onnxruntime, openvino) for pair in library(layer, batch)
     )

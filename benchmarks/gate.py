@@ -1,23 +1,24 @@
-"""Say whether a commit made anything slower than another one, and print a table in Markdown.
+"""Check whether one commit is slower than another anywhere, and print a Markdown table.
 
     python -m benchmarks.gate                       # the working tree against main
     python -m benchmarks.gate 'dense 3x3' 'tiny 3x3' --base v0.1.0 --head HEAD
 
-Three processes, base, base again and head, take turns at bursts of calls, in another order each
-round; the median over the rounds of head / base, each the fastest call of a burst, is the value of
-one start of the processes, and a case's ratio is the median over several starts.
-The band is what again / base, the same commit twice, stays within in 95 of 100 starts, those of
-all cases or those of this one, whichever is wider, and it is never narrower than a floor.
-A case is slower if its ratio lies above the band, and does so again when measured anew with fresh
-processes: then the exit status is 1.
+Three processes take turns at bursts of calls, in a new order each round: *base*, base *again*, and
+*head*. The fastest call of a burst counts. One start of the processes gives one value for a case,
+the median of head / base over the rounds; the case's ratio is the median over several starts.
 
-False alarms: without a change head / base varies as again / base does. So one start lies above the
-band in 1 of 40 cases, a median of three in 1 of 500, and two of them in 1 of 300 000, if starts
-vary independently. They do not quite: the memory that one process happened to get slows down all
-its cases that are alike. This is why processes are started again at all.
+The band is the range of again / base, the same commit twice, in 95 % of the starts: over all cases
+or for this one, whichever is wider, and never narrower than a floor. A case is *slower* if its
+ratio is above the band, and above it again when it is measured a second time with fresh processes.
+Then the exit status is 1.
 
-Each commit's fastconv is built into a folder of its own. Interpreter, dependencies and the table of
-cases are the same for both, and Numba compiles before anything is timed.
+False alarms: without a change, head / base varies as again / base does. One start is then above
+the band in 1 of 40 cases, a median of three in 1 of 500, and two such medians in 1 of 300 000, if
+starts are independent. They are not quite: a process that was given unlucky memory is slow for all
+similar cases. This is why the processes are started several times.
+
+The fastconv of each commit is built into a folder of its own. Interpreter, dependencies and the
+table of cases are the same for both, and Numba compiles before anything is timed.
 """
 
 import argparse
@@ -46,23 +47,23 @@ from .worker import worker
 
 ROLES = ("base", "again", "head")
 LEFTOVERS = (".*", "build", "dist", "*.egg-info", "__pycache__", "*.c", "*.so", "*.pyd")
-"""What a folder of sources may hold that is not a source."""
+"""Files in a source folder that are not copied."""
 SHARE = 0.95
-"""Of the starts of the same commit, how many lie within the band."""
+"""The share of starts of the same commit that lie within the band."""
 VALUES = 20
-"""Starts that a band rests on, at least: few cases are started more often."""
+"""The least number of starts behind a band; if there are few cases, they are started more often."""
 
 DEFAULT = [
     name
     for name, case in CASES.items()
     if case.group != "filters" and not name.endswith(" forward")
 ]
-"""Who has a kernel of their own: filters call those of others, and layers those of their plans."""
+"""Without filters and layers called without a plan: these run the kernels of other cases."""
 
 Row = tuple[str, str]
 """A case and a backend."""
 Times = Mapping[Row, np.ndarray]
-"""Seconds of a row: one for each start, role and round."""
+"""The seconds of each row, indexed by start, role and round."""
 
 
 class Effort(NamedTuple):
@@ -71,12 +72,12 @@ class Effort(NamedTuple):
     starts: int
     rounds: int
     seconds: float
-    """Of a burst."""
+    """Length of a burst."""
     threads: int
 
 
 class Verdict(NamedTuple):
-    """What one measurement says of a row: its ratio, and the largest one that may be noise."""
+    """The result of measuring a row once: its ratio, and the largest ratio that may be noise."""
 
     milliseconds: float
     ratio: float
@@ -84,14 +85,14 @@ class Verdict(NamedTuple):
 
     @property
     def word(self) -> str:
-        """Where the ratio lies."""
+        """The verdict in one word."""
         if self.ratio > self.band:
             return "slower"
         return "faster" if self.ratio < 1 / self.band else "unchanged"
 
 
 def judge(times: Times, floor: float) -> dict[Row, Verdict]:
-    """Return the verdict of every row; no band is narrower than the ratio `floor`."""
+    """Return the verdict on every row; `floor` is the narrowest band, as a ratio."""
     ratios = {row: np.median(seconds / seconds[:, :1], axis=2) for row, seconds in times.items()}
     noise = {row: np.abs(np.log(values[:, 1])) for row, values in ratios.items()}
     shared = np.quantile(np.concatenate(list(noise.values())), SHARE)
@@ -115,13 +116,13 @@ def confirmed(first: Mapping[Row, Verdict], second: Mapping[Row, Verdict]) -> li
 
 
 def failures(folder: Path, rows: Sequence[Row], threads: int) -> dict[Row, str]:
-    """Return why rows cannot be run; those that can are compiled."""
+    """Return the rows that cannot be run, with the reason; the others are compiled."""
     with worker(folder, threads) as ask:
         return {row: error for row in rows if (error := ask("load", *row)) is not None}
 
 
 def measure(folders: Mapping[str, Path], rows: Sequence[Row], effort: Effort) -> Times:
-    """Time rows; the fastconv of each role comes from its folder."""
+    """Time rows, with the fastconv of each role from its folder."""
     starts = max(effort.starts, ceil(VALUES / len(rows)))
     times = {row: np.empty((starts, len(ROLES), effort.rounds)) for row in rows}
     random = Random()
@@ -148,7 +149,7 @@ def measure(folders: Mapping[str, Path], rows: Sequence[Row], effort: Effort) ->
 
 
 def build(name: str, folder: Path) -> None:
-    """Install the fastconv of a folder of sources, or else of a revision of git, into a folder."""
+    """Install fastconv from a source folder or a git revision into a folder."""
     source = folder.with_suffix(".source")
     if Path(name).is_dir():
         shutil.copytree(name, source, ignore=shutil.ignore_patterns(*LEFTOVERS))
@@ -165,22 +166,22 @@ def progress(line: str) -> None:
 
 
 class Result(NamedTuple):
-    """What a comparison of two commits found."""
+    """The comparison of two commits."""
 
     first: Mapping[Row, Verdict]
     second: Mapping[Row, Verdict]
-    """Of those rows alone that were slower at first."""
+    """Only the rows that were slower at first."""
     skipped: Mapping[Row, str]
-    """Why base cannot run them."""
+    """Rows that base cannot run, with the reason."""
     broken: Mapping[Row, str]
-    """Why head cannot run them, though base can."""
+    """Rows that head cannot run but base can, with the reason."""
 
     @property
     def passed(self) -> bool:
         return not self.broken and not confirmed(self.first, self.second)
 
     def table(self) -> str:
-        """Return it in Markdown, what matters first."""
+        """Return the table in Markdown, the worst rows first."""
         slower = confirmed(self.first, self.second)
         words = {
             row: "slower" if row in slower else verdict.word.replace("slower", "not confirmed")
@@ -208,12 +209,12 @@ class Result(NamedTuple):
 
 
 def compare(base: Path, head: Path, rows: Sequence[Row], effort: Effort, floor: float) -> Result:
-    """Compare two folders that fastconv was installed into.
+    """Compare the fastconv of two folders.
 
     Raises
     ------
     RuntimeError
-        A process ended by itself, or base can run none of the rows.
+        A process died, or base can run none of the rows.
     """
     progress("compiling")
     skipped = failures(base, rows, effort.threads)
@@ -232,8 +233,8 @@ def compare(base: Path, head: Path, rows: Sequence[Row], effort: Effort, floor: 
 def main() -> None:
     """Print the table; the exit status is 1 if head is slower or broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="the name of a case or of a group")
-    either = "a folder of sources, or else a revision of git; default: %(default)s"
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="a case or a group")
+    either = "a source folder or a git revision; default: %(default)s"
     parser.add_argument("--base", default="main", help=either)
     parser.add_argument("--head", default=".", help=either)
     parser.add_argument("--backends", nargs="+", default=["cython", "numba"], choices=ORDER)

@@ -1,10 +1,10 @@
-"""Compare layers and both of their gradients with PyTorch, and print a table in Markdown.
+"""Compare layers and both of their gradients with PyTorch, and print a Markdown table.
 
     python -m benchmarks.gradients --batch 8
 
-Calls are made without a plan, and PyTorch's with channels first.  They take turns in one process,
-in bursts with pauses between them.  With ``--new-weights`` ours never see the same weights twice,
-as from step to step of training: nothing that they remember of weights is of use.
+Calls are made without a plan, with channels first.  Libraries take turns in one process, in bursts
+with pauses between them.  With ``--new-weights``, our calls never see the same weights twice, as in
+training, so that packed weights cannot be reused.
 """
 
 import argparse
@@ -25,7 +25,7 @@ STEPS: tuple[StepName, ...] = ("forward", "input", "weight")
 
 
 def renewed(call: Call) -> Call:
-    """Change the weights before each call."""
+    """Return a call that first changes the weights."""
     _, weights, *_ = call.args  # type: ignore[attr-defined]
 
     def renew_and_call() -> Any:
@@ -38,7 +38,7 @@ def renewed(call: Call) -> Call:
 def row(
     kind: str, batch: int, backends: list[str], rounds: int, seconds: float, new_weights: bool
 ) -> list[float]:
-    """Print the cells of a layer, and return how much less time each backend takes in all."""
+    """Print the row of a layer, and return the speed-up of each backend over PyTorch."""
     layer = KINDS[kind]
     times: dict[str, list[float]] = {name: [] for name in (*backends, "PyTorch")}
     for step in STEPS:
@@ -60,12 +60,14 @@ def row(
 
 
 def main() -> None:
-    """Print a row for each layer, and the mean of the ratios."""
+    """Print a row for each layer, and the means of the ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gradients")
     parser.add_argument("--batch", type=int, default=1, help="images; default: %(default)s")
     parser.add_argument("--backends", nargs="+", default=[*fastconv.available_backends()][:2])
     parser.add_argument("--rounds", type=int, default=4, help="default: %(default)s")
-    parser.add_argument("--new-weights", action="store_true", help="before each call")
+    parser.add_argument(
+        "--new-weights", action="store_true", help="change weights before each call"
+    )
     parser.add_argument("--seconds", type=float, default=3.0, help="a row; default: %(default)s")
     arguments = parser.parse_args()
     backends = arguments.backends
@@ -78,7 +80,7 @@ def main() -> None:
     means = np.exp(np.log(ratios).mean(axis=0))
     print()
     for backend, mean, least in zip(backends, means, np.min(ratios, axis=0), strict=True):
-        print(f"Geometric mean of PyTorch / {backend}: {mean:.2f}, least {least:.2f}")
+        print(f"Geometric mean of PyTorch / {backend}: {mean:.2f}, lowest {least:.2f}")
 
 
 if __name__ == "__main__":

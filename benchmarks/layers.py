@@ -1,10 +1,10 @@
-"""Compare the layers of networks with other libraries, and print a table in Markdown.
+"""Compare the layers of networks with other libraries, and print a Markdown table.
 
     python -m benchmarks.layers ResNet-50 --batch 8
 
-Ours run through plans, as the others compile or reorder the weights once where they can; each takes
-the layout that it is faster in, for a network is laid out once.  They take turns in one process, in
-bursts with pauses between them.
+Our layers run through plans, because other libraries also pack or compile the weights once.  Each
+library is timed in both layouts, and its faster one counts.  Libraries take turns in one process,
+in bursts with pauses between them.
 """
 
 import argparse
@@ -27,7 +27,7 @@ LAST = {1: "NLC", 2: "NHWC", 3: "NDHWC"}
 
 
 def ours(layer: Layer, batch: int, backend: str) -> Iterator[tuple[str, Call]]:
-    """Yield a planned call for channels first, and one for channels last."""
+    """Yield a planned call with channels first, and one with channels last."""
     x, w, bias = layer.arrays(batch)
     how = {**layer.options, "backend": backend}
     make = PLANS[layer.rank]
@@ -40,7 +40,7 @@ def ours(layer: Layer, batch: int, backend: str) -> Iterator[tuple[str, Call]]:
 
 
 def table(name: str, batch: int, backends: list[str], rounds: int, seconds: float) -> None:
-    """Print a row for each layer of a network, and how much less time all of them take."""
+    """Print a row for each layer of a network, the totals, and the means of the ratios."""
     columns: list[str] = []
     ratios: dict[str, list[tuple[int, float]]] = {backend: [] for backend in backends}
     totals: dict[str, float] = {}
@@ -70,12 +70,12 @@ def table(name: str, batch: int, backends: list[str], rounds: int, seconds: floa
     for backend, found in ratios.items():
         counts, values = np.array(found).T
         mean = np.exp(np.average(np.log(values), weights=counts))
-        print(f"Geometric mean of best peer / {backend}: {mean:.2f}, least {values.min():.2f}")
+        print(f"Geometric mean of best peer / {backend}: {mean:.2f}, lowest {values.min():.2f}")
     print()
 
 
 def main() -> None:
-    """Print the tables of the networks that are named, or of all."""
+    """Print the tables of the given networks, or of all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.layers")
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--batch", type=int, default=1, help="images; default: %(default)s")
@@ -87,7 +87,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no such network: {', '.join(unknown)}")
     print(*circumstances(fastconv.get_num_threads()), sep="; ")
-    print("Milliseconds are medians; channels come first, or last where it is said.", end="\n\n")
+    print('Milliseconds are medians; channels come first, except in columns "last".', end="\n\n")
     for name in arguments.networks or NETWORKS:
         table(name, arguments.batch, arguments.backends, arguments.rounds, arguments.seconds)
 

@@ -1,10 +1,10 @@
-"""Compare dense kernels with libvips, and print a table in Markdown.
+"""Compare dense kernels with libvips, and print a Markdown table.
 
     pip install pyvips pyvips-binary
     python -m benchmarks.libvips
 
-libvips repeats the last samples beyond an edge, and so do all others here.  Images of 8 bits it
-filters in fixed point, whose results differ by up to three; others in floats.
+libvips repeats the edge samples beyond the image, so the other libraries do the same here.  It
+filters 8-bit images in fixed point, which changes results by up to three, and others in floats.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SIZES = (3, 5, 7, 11, 15, 31)
 
 
 def libvips(x: np.ndarray, w: np.ndarray) -> Call:
-    """Return the call that filters an image, all of it and each time anew."""
+    """Return the call that filters the whole image, with libvips' cache disabled."""
     import pyvips
 
     pyvips.cache_set_max(0)

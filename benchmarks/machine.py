@@ -1,6 +1,9 @@
-"""What the machine can do at all, by NumPy alone: limits that shares are taken of.
+"""What the machine can do at all, measured with NumPy: the limits behind all shares.
 
-Where these change from commit to commit, the machine did, not fastconv.
+    python -m benchmarks.machine
+
+prints them, with the machine and the date.  If a limit changes from commit to commit, the machine
+changed, not fastconv.
 """
 
 from collections.abc import Callable
@@ -15,11 +18,11 @@ ROUNDS = 20
 
 
 class Limits:
-    """Of float32, on all threads, at best."""
+    """The best rates for float32 on all threads."""
 
     params = ["copy", "products"]
     param_names = ("limit",)
-    unit = "seconds for 1e9 bytes, or for 1e9 products and sums"
+    unit = "seconds for 1e9 bytes, or for 1e9 multiplications and additions"
 
     def track_limit(self, limit: str) -> float:
         image = np.ones((SIDE, SIDE), np.float32)
@@ -36,10 +39,23 @@ class Limits:
 
 
 def _best(call: Callable[[], object]) -> float:
-    """Seconds of the fastest of some calls."""
+    """Seconds of the fastest of several calls."""
     times = []
     for _ in range(ROUNDS):
         start = perf_counter()
         call()
         times.append(perf_counter() - start)
     return min(times)
+
+
+def main() -> None:
+    """Print the limits, and where and when they were measured."""
+    from fastconv.cli.bench import circumstances  # which old commits lack, that asv builds
+
+    copy, products = map(Limits().track_limit, Limits.params)
+    print(*circumstances(cpu_count() or 1), sep="; ")
+    print(f"copy {1 / copy:.1f} GB/s, matrix product {1 / products:.0f} GFLOP/s")
+
+
+if __name__ == "__main__":
+    main()

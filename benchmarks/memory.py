@@ -1,10 +1,10 @@
-"""Measure the memory that calls take beside their arrays, and print a table in Markdown.
+"""Measure the memory that calls need besides their arrays, and print a Markdown table (Linux).
 
     python -m benchmarks.memory
 
-Each case has a process of its own, on Linux: its peak while a plan is made and called on two
-threads, less what it had with samples and result in memory and after a small call of the same kind.
-So prepared weights count, and code does not.
+Each case runs in a process of its own.  The result is the peak memory while a plan is made and
+called on two threads, minus the memory in use before, when samples and result are allocated and a
+small call of the same kind has been made.  So packed weights count, and code does not.
 """
 
 import subprocess
@@ -18,15 +18,14 @@ import fastconv
 from fastconv.cli.bench import circumstances
 
 CALLS = 3
-"""The first by hand, one that is recorded, and one that is repeated."""
 IMAGES = 8
-"""That a layer gets."""
+"""Batch size of layers."""
 SMALL = 16
-"""The side of images that only load code."""
+"""The side of the images of small calls."""
 
 
 class Case(NamedTuple):
-    """One plan: of an image for weights with two axes, or else of a layer with channels last."""
+    """One plan: an image filter if weights have two axes, else a layer with channels last."""
 
     algorithm: str
     side: int
@@ -34,13 +33,13 @@ class Case(NamedTuple):
     how: dict[str, Any]
 
     def shape(self, side: int) -> tuple[int, ...]:
-        """Return that of the samples."""
+        """Return the shape of the samples."""
         if self.w.ndim == 2:
             return side, side
         return IMAGES, side, side, self.w.shape[1] * self.how["groups"]
 
     def plan(self, side: int, backend: str) -> fastconv.Plan:
-        """Return the plan for images of some size."""
+        """Return the plan for images of a given side."""
         how = {"algorithm": self.algorithm, "backend": backend, "threads": 2, **self.how}
         if self.w.ndim == 2:
             how = {"boundary": "mirror", **how}
@@ -49,13 +48,13 @@ class Case(NamedTuple):
 
 
 def image(algorithm: str, side: int, w: np.ndarray) -> tuple[str, Case]:
-    """Return a case and its name."""
+    """Return the name of a case, and the case."""
     taps = "x".join(map(str, w.shape))
     return f"{algorithm} {taps} of {side}² {w.dtype}", Case(algorithm, side, w, {})
 
 
 def layer(algorithm: str, side: int, *w: int, **how: int) -> tuple[str, Case]:
-    """Return a case and its name."""
+    """Return the name of a case, and the case."""
     how = {"groups": 1, "stride": 1, "padding": w[-1] // 2, **how}
     filters, channels, taps, _ = w
     name = f"{algorithm} {IMAGES} × {channels * how['groups']}×{side}² → {filters}, k{taps}"
@@ -64,7 +63,7 @@ def layer(algorithm: str, side: int, *w: int, **how: int) -> tuple[str, Case]:
 
 
 def random(*shape: int, dtype: str = "f4") -> np.ndarray:
-    """Return weights."""
+    """Return random weights."""
     return np.random.default_rng(0).standard_normal(shape).astype(dtype)
 
 
@@ -87,7 +86,7 @@ CASES = dict(
 
 
 def status(line: str) -> int:
-    """Return bytes that the system counts for this process."""
+    """Return the bytes of a line of this process's status."""
     for text in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         name, _, rest = text.partition(":")
         if name == line:
@@ -96,13 +95,14 @@ def status(line: str) -> int:
 
 
 def measured(name: str, backend: str) -> tuple[int, int]:
-    """Return bytes of samples and result, and those at the peak beside them."""
+    """Return the bytes of samples and result, and the peak besides them."""
     case = CASES[name]
-    small = case.plan(SMALL + max(case.w.shape[-2:]), backend)
+    side = SMALL + max(case.w.shape[-2:])
+    small = case.plan(side, backend)
     for _ in range(CALLS):
-        small(np.ones(small.problem.x_shape, case.w.dtype))
+        small(np.ones(case.shape(side), case.w.dtype))
     x = np.ones(case.shape(case.side), case.w.dtype)
-    out = np.ones(case.plan(case.side, backend).problem.out_shape, case.w.dtype)
+    out = np.ones(case.plan(case.side, backend).out_shape, case.w.dtype)
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     plan = case.plan(case.side, backend)

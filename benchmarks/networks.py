@@ -1,4 +1,4 @@
-"""The convolutions of networks that people run, and odd ones: layers with how often they occur."""
+"""The convolutions of well-known networks and some unusual ones, with how often they occur."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ __all__ = ["KINDS", "NETWORKS", "Layer"]
 
 
 class Layer(NamedTuple):
-    """One convolution with a bias, whose axes have the same length."""
+    """One convolution with a bias, whose filtered axes have the same length."""
 
     channels: int
     size: int
@@ -22,7 +22,7 @@ class Layer(NamedTuple):
 
     @property
     def padding(self) -> int:
-        """What keeps the size at stride 1."""
+        """The padding that keeps the size at stride 1."""
         return self.dilation * (self.taps - 1) // 2
 
     @property
@@ -33,7 +33,7 @@ class Layer(NamedTuple):
 
     @property
     def operations(self) -> int:
-        """Products and sums of one image."""
+        """Multiplications and additions for one image."""
         terms = self.channels // self.groups * self.taps**self.rank
         return 2 * terms * self.filters * self.outputs
 
@@ -48,7 +48,7 @@ class Layer(NamedTuple):
         }
 
     def arrays(self, batch: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return samples, weights whose sums stay near one, and a bias."""
+        """Return samples, weights scaled so that outputs are about one, and a bias."""
         rng = np.random.default_rng(0)
         x = rng.standard_normal((batch, self.channels, *[self.size] * self.rank), np.float32)
         shape = (self.filters, self.channels // self.groups, *[self.taps] * self.rank)
@@ -56,7 +56,7 @@ class Layer(NamedTuple):
         return x, w, rng.standard_normal(self.filters, np.float32)
 
     def gradient(self, batch: int = 1) -> np.ndarray:
-        """Return a gradient with respect to the result."""
+        """Return a random gradient of the result."""
         side = round(self.outputs ** (1 / self.rank))
         shape = (batch, self.filters, *[side] * self.rank)
         return np.random.default_rng(1).standard_normal(shape, np.float32)
@@ -167,4 +167,4 @@ KINDS = {
     "1-D 9": Layer(64, 8000, 64, 9, rank=1),
     "3-D 3x3x3": Layer(16, 32, 32, 3, rank=3),
 }
-"""One layer of each kind, by a short name."""
+"""One layer of each kind, by short name."""

@@ -1,4 +1,4 @@
-"""The same cases in other libraries, as far as they are installed and can do them at all."""
+"""The same cases in other libraries, as far as these are installed and can do them."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,16 +13,16 @@ from . import frameworks
 from .cases import Case, LayerCase
 
 PAUSE = 0.03
-"""Seconds after which threads that wait for work in a loop, as those of PyTorch and onnxruntime do,
-have gone to sleep and leave their processors to others."""
+"""Seconds after which threads that spin while they wait, as in PyTorch and onnxruntime, are asleep
+and leave their processors to others."""
 SETTLED, BURST = 0.015, 0.06
-"""Seconds of calls in a row until threads have found a processor of their own, and altogether."""
+"""Seconds of a burst: until threads have settled on processors, and in all."""
 FILTERS = ("OpenCV", "SciPy")
-"""Who filters images: PyTorch is ten times as slow as others there, and is asked for layers."""
+"""Libraries for images.  PyTorch takes ten times as long there, and is used for layers only."""
 
 
 def peers(case: Case | LayerCase) -> dict[str, Call]:
-    """Return what the installed libraries offer for a case, by the library's name."""
+    """Return the calls of the installed libraries that can do a case, by name."""
     if isinstance(case, LayerCase):
         if case.step == "planned":
             return frameworks.planned(case.layer, batch=1)
@@ -36,7 +36,7 @@ def peers(case: Case | LayerCase) -> dict[str, Call]:
 
 
 def filter_call(library: str, case: Case) -> Call | None:
-    """Return a library's call that answers a case of images, if there is one."""
+    """Return a library's call for a case on images, or None."""
     if case.w:
         boundary = case.options.get("boundary", "constant")
         return LIBRARIES[library].filter(*case.arrays(), boundary)
@@ -48,7 +48,7 @@ def filter_call(library: str, case: Case) -> Call | None:
 def opencv_filter(
     x: np.ndarray, function: str, sigma: float = 0, size: int = 0, axis: int | None = None
 ) -> Any:
-    """Answer a case of fastconv.filters, derivatives as float32 and with the same kernels."""
+    """Compute a case of fastconv.filters, with the same kernels and derivatives in float32."""
     import cv2
 
     border, depth = cv2.BORDER_REFLECT, cv2.CV_32F
@@ -69,7 +69,7 @@ def opencv_filter(
 
 
 def scipy_filter(case: Case) -> Call | None:
-    """Return SciPy's filter that answers a case of fastconv.filters, if there is one."""
+    """Return SciPy's call for a case of fastconv.filters, or None."""
     from scipy import ndimage
 
     if case.dtype == "uint8" or case.name.endswith("magnitude"):
@@ -82,8 +82,8 @@ def scipy_filter(case: Case) -> Call | None:
 def bursts(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, float]:
     """Return the median seconds of calls that follow calls of the same library.
 
-    Libraries take turns, each alone with the processors for a burst, of which the beginning is not
-    timed: as in a program that uses one of them.
+    Libraries take turns.  Each has the processors to itself for a burst, as in a program that uses
+    only this library, and the beginning of the burst is not timed.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = perf_counter()

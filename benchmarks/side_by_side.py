@@ -1,9 +1,9 @@
-"""Compare fastconv with other libraries, and print a table in Markdown.
+"""Compare fastconv with other libraries, and print a Markdown table.
 
     python -m benchmarks.side_by_side "dense 3x3" "dense 5x5" --rounds 25
 
-All functions of a row take turns in one process, each library with its own number of threads. A
-ratio is the median over the rounds of two neighbours in time; never compare times of two runs.
+All functions of a row take turns in one process, each library with its default number of threads.
+A ratio is the median of the ratios in each round. Do not compare times of different runs.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from .peers import peers
 
 
 def row(name: str, rounds: int, seconds: float) -> list[str]:
-    """Return the cells of one case: its name, milliseconds, and the ratios to the best peer."""
+    """Return the cells of a case: its name, milliseconds, and the ratios to the best peer."""
     backends = fastconv.available_backends()
     others = peers(CASES[name])
     calls = {backend: CASES[name].call(backend) for backend in backends} | others
@@ -37,7 +37,7 @@ def row(name: str, rounds: int, seconds: float) -> list[str]:
 
 
 def main() -> None:
-    """Print a row for each case that is named, or for all."""
+    """Print a row for each given case, or for all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.side_by_side")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--rounds", type=int, default=15, help="default: %(default)s")
@@ -50,7 +50,7 @@ def main() -> None:
     backends = fastconv.available_backends()
     header = ["ms", *backends, *available(), *(f"best peer / {backend}" for backend in backends)]
     print(*circumstances(fastconv.get_num_threads()), sep="; ")
-    print("Milliseconds are medians, ratios are medians of neighbours in time.", end="\n\n")
+    print("Milliseconds are medians; ratios are medians of the ratios in each round.", end="\n\n")
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     for name in arguments.cases or CASES:
         print(f"| {' | '.join(row(name, arguments.rounds, arguments.seconds))} |", flush=True)

@@ -1,4 +1,4 @@
-"""How fastconv stands beside other libraries, in turns within one process."""
+"""fastconv compared with other libraries, taking turns in one process."""
 
 from importlib.util import find_spec
 
@@ -21,14 +21,14 @@ LAYERS = [
 
 
 class BesidePeers:
-    """Our time as a part of another library's: below one we are faster."""
+    """Our time divided by that of another library: below one, we are faster."""
 
     param_names = ("case", "backend", "peer")
     unit = "of their time"
 
     def setup(self, case: str, backend: str, peer: str) -> None:
         if find_spec("fastconv.cli.peers") is None or backend not in fastconv.available_backends():
-            raise NotImplementedError  # asv's word for "skip"; old commits know no peers
+            raise NotImplementedError  # asv skips the case: old commits lack the module
         from fastconv.cli.peers import check
 
         from .peers import peers
@@ -52,7 +52,7 @@ class OnImages(BesidePeers):
 
 
 class OnLayers(BesidePeers):
-    """PyTorch in the layout that it is faster in."""
+    """Each library in its faster layout."""
 
     params = [LAYERS, BACKENDS, ["PyTorch", "onnxruntime"]]
 

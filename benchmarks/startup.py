@@ -1,6 +1,6 @@
-"""What a user waits for before the first result: imports, and compilation where there is any.
+"""The time until the first result: imports, and compilation if there is any.
 
-Everything here runs in processes of its own.
+Everything is measured in separate processes.
 """
 
 import os
@@ -30,7 +30,7 @@ print(time.perf_counter() - start)
 
 
 class Import:
-    """NumPy's own import is there to be subtracted."""
+    """Time to import fastconv, and NumPy alone for comparison."""
 
     param_names = ("module",)
     params = [["numpy", "fastconv"]]
@@ -40,9 +40,9 @@ class Import:
 
 
 class FirstCall:
-    """Seconds of the first call of a process, with an empty Numba cache and with a filled one.
+    """Seconds of the first call of a process, with an empty and with a filled Numba cache.
 
-    The difference is what Numba takes to compile.
+    The difference is the time that Numba takes to compile.
     """
 
     param_names = ("call", "backend", "cache")
@@ -50,7 +50,7 @@ class FirstCall:
     unit = "seconds"
 
     def setup(self, call: str, backend: str, cache: str) -> None:
-        self.folder = TemporaryDirectory()  # first: teardown runs after a skip, too
+        self.folder = TemporaryDirectory()  # before a skip, after which teardown runs too
         if backend not in fastconv.available_backends():
             raise NotImplementedError(backend)
         if cache == "warm":

@@ -1,7 +1,7 @@
-"""A process that makes calls when it is told to, and the other end of the line.
+"""A process that makes calls on request, and the function that starts one.
 
-One line of JSON goes in, one comes out. `benchmarks.cases` is all that is imported of ours, for the
-fastconv of the process may be an old one.
+Requests and replies are lines of JSON. Of our modules, only `benchmarks.cases` is imported, because
+the fastconv of the process may be an old one.
 """
 
 import json
@@ -21,10 +21,10 @@ from .cases import CASES
 
 
 class Bench:
-    """One call at a time.
+    """Times one call at a time.
 
-    One thread is timed by the processor's time, from which others who had the processor in between
-    are left out (Windows counts that in steps of 16 ms); several threads by the clock.
+    One thread is timed in processor time, which leaves out other processes (but not on Windows,
+    which counts it in steps of 16 ms).  Several threads are timed by the clock.
     """
 
     def __init__(self) -> None:
@@ -32,8 +32,8 @@ class Bench:
         self.clock = process_time if alone else perf_counter
 
     def load(self, case: str, backend: str) -> str | None:
-        """Make the call once, which compiles it, and return why that failed, if it did."""
-        self.call = None  # frees the arrays of the last one
+        """Make the call once, which compiles it, and return the error, if any."""
+        self.call = None  # frees the arrays of the last case
         try:
             self.call = CASES[case].call(backend)
             self.call()
@@ -42,7 +42,7 @@ class Bench:
         return None
 
     def burst(self, seconds: float) -> float:
-        """Return the seconds of the fastest of many calls in a row, the first one left out."""
+        """Return the seconds of the fastest of many calls in a row, not counting the first."""
         self.call()
         best = float("inf")
         began = self.clock()
@@ -67,13 +67,13 @@ def worker(folder: Path, threads: int) -> Iterator[Callable[..., Any]]:
     Raises
     ------
     RuntimeError
-        The process ended, with the last lines that it wrote, or fastconv comes from elsewhere.
+        The process died (with the last lines that it wrote), or imported another fastconv.
     """
     paths = [str(folder), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "NUMBA_CACHE_DIR": str(folder / "numba-cache"),
-        "FASTCONV_CALIBRATION": "off",  # it may hold for the version of one of them only
+        "FASTCONV_CALIBRATION": "off",  # rates may be valid for only one of the versions
         "FASTCONV_NUM_THREADS": str(threads),
     }
     with (
@@ -97,7 +97,7 @@ def worker(folder: Path, threads: int) -> Iterator[Callable[..., Any]]:
             raise RuntimeError(f"a worker ended with status {status}:\n{last}")
 
         def ask(method: str, *arguments: Any) -> Any:
-            with suppress(BrokenPipeError):  # `answer` says why
+            with suppress(BrokenPipeError):  # `answer` reports the reason
                 print(json.dumps([method, *arguments]), file=process.stdin, flush=True)
             return answer()
 
@@ -112,9 +112,9 @@ def worker(folder: Path, threads: int) -> Iterator[Callable[..., Any]]:
 
 
 def main() -> None:
-    """Say which fastconv this is, and answer until the input ends."""
+    """Report which fastconv this is, and answer requests until the input ends."""
     replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is not an answer
+    os.dup2(2, 1)  # libraries may print to stdout
 
     def reply(answer: Any) -> None:
         print(json.dumps(answer), file=replies, flush=True)

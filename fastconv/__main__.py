@@ -1,4 +1,4 @@
-"""``python -m fastconv`` is the command ``fastconv``."""
+"""``python -m fastconv`` runs the command ``fastconv``."""
 
 import sys
 

@@ -51,8 +51,10 @@ def _environment(variable: str) -> str | None:
     return os.environ.get(variable)
 
 
-def resolve_backend(argument: str | None = None) -> str:
+def resolve_backend(argument: str | None = None, call: str | None = None) -> str:
     """The name of the backend that a call with ``backend=argument`` runs on.
+
+    ``call`` is the name of the call, for messages.
 
     Raises
     ------
@@ -62,7 +64,8 @@ def resolve_backend(argument: str | None = None) -> str:
         A backend that was named, and that this installation cannot run.
     """
     if argument is not None:
-        return _runnable(lower.backend_name(argument, "backend"))
+        of = f"{call}: " if call else ""
+        return _runnable(lower.backend_name(argument, f"{of}backend"), of)
     blocks = _blocks.get()
     chosen = blocks[-1] if blocks else _process_backend
     if chosen is not None:
@@ -76,10 +79,10 @@ def resolve_backend(argument: str | None = None) -> str:
     return name
 
 
-def _runnable(name: str) -> str:
+def _runnable(name: str, of: str = "") -> str:
     reason = backends.unavailable(name)
     if reason is not None:
-        raise BackendUnavailableError(f"backend {name!r} is not available: {reason}")
+        raise BackendUnavailableError(f"{of}backend {name!r} is not available: {reason}")
     return name
 
 
@@ -202,7 +205,13 @@ def resolve_threads(argument: int | None = None) -> int:
     if variable:
         number = lower.whole_number(variable, "FASTCONV_NUM_THREADS")
         return lower.thread_count(number, "FASTCONV_NUM_THREADS")
-    return parallel.available_cpus()
+    return _openmp_threads() or parallel.available_cpus()
+
+
+def _openmp_threads() -> int | None:
+    """The threads that ``OMP_NUM_THREADS`` grants, of which a list names those of nested levels."""
+    first = (_environment("OMP_NUM_THREADS") or "").split(",")[0].strip()
+    return int(first) or None if first.isdecimal() else None
 
 
 def get_num_threads() -> int:
@@ -211,13 +220,19 @@ def get_num_threads() -> int:
     Returns
     -------
     int
-        What :func:`set_num_threads` or ``FASTCONV_NUM_THREADS`` said, else the number of
-        processors that this process may use.
+        The first of these that is given: the number passed to `set_num_threads`, the environment
+        variables ``FASTCONV_NUM_THREADS`` and ``OMP_NUM_THREADS``, and the number of processors
+        that this process may use, by its affinity and the CPU quota of its container.
 
     Raises
     ------
     ValueError
         ``FASTCONV_NUM_THREADS`` is not a positive whole number.
+
+    Notes
+    -----
+    The environment is read once.  Of ``OMP_NUM_THREADS``, the first number of a list counts, and
+    what is not a positive number is ignored, as other libraries read the variable, too.
 
     Examples
     --------

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ from hypothesis import HealthCheck, settings
 
 import fastconv as fc
 from fastconv import algorithms, backends, config
-from fastconv.plan import choose as planner
-from fastconv.plan.recorded import Repeated
+from fastconv.plan import choose
+from fastconv.plan.job import Job
 
 # Drawn examples are the same at every run; a backend is the same for all examples of a test.
 settings.register_profile(
@@ -31,17 +30,6 @@ settings.register_profile(
 settings.load_profile("fastconv")
 
 BACKENDS = ("cython", "numba", "numpy")
-KERNELS = (
-    "correlate",
-    "correlate_sparse",
-    "box",
-    "filter_columns",
-    "gemm",
-    "pointwise",
-    "depthwise",
-)
-
-
 def require(name: str) -> str:
     """`name`, where this installation can run that backend; else a skip, or an error in CI."""
     if name not in fc.available_backends():
@@ -74,16 +62,21 @@ def built_in_rates() -> Iterator[None]:
         yield
 
 
-def forget() -> None:
-    """Forget all calls, and what others would share with them."""
-    planner._plans.clear()
-    planner._alike.clear()
+forget = choose.forget
+
+
+def remembered() -> list[Any]:
+    """The plans that are remembered."""
+    return [entry.value for entry in choose._plans._list]
 
 
 class Ran:
-    """The backends and algorithms that did any work since the last look."""
+    """The backends and algorithms whose programs ran since the last look."""
 
     def __init__(self) -> None:
+        self._backend_of: dict[int, str] = {}
+        self._algorithms_of: dict[int, set[str]] = {}
+        self._kept: list[object] = []
         self._backends: set[str] = set()
         self._algorithms: set[str] = set()
 
@@ -94,34 +87,51 @@ class Ran:
         self._backends.clear()
         self._algorithms.clear()
 
-    def watch(self, patch: pytest.MonkeyPatch, backends: list[str], algorithms: list[str]) -> None:
-        """Note each call of a kernel, and of an algorithm's work on a slab, with none recorded."""
-        patch.setattr(Repeated, "begin", lambda *_: None)
-        forget()
-        for name in backends:
-            module = import_module(f"fastconv.backends.{name}_backend")
-            for kernel in KERNELS:
-                spy = self._noted(getattr(module, kernel), self._backends, name)
-                patch.setattr(module, kernel, spy)
-        for name in algorithms:
-            module = import_module(f"fastconv.algorithms.{name}")
-            patch.setattr(module, "run", self._noted(module.run, self._algorithms, name))
+    def watch(self, patch: pytest.MonkeyPatch, backends_: list[str], names: list[str]) -> None:
+        """Note which programs are built, by whom, and which of them run."""
+        choose.forget()
+        for name in backends_:
+            kind = type(backends.load(name))
+            patch.setattr(kind, "program", self._built(kind.program, name))
+        for name in names:
+            kind = type(algorithms.load(name))
+            patch.setattr(kind, "run", self._filled(kind.run, name))
+        patch.setattr(Job, "run", self._run(Job.run))
 
-    @staticmethod
-    def _noted(function: Callable[..., Any], seen: set[str], name: str) -> Callable[..., Any]:
+    def _built(self, program: Callable[..., Any], name: str) -> Callable[..., Any]:
         def spy(*args: object) -> Any:
-            seen.add(name)
-            return function(*args)
+            built = program(*args)
+            self._kept.append(built)
+            self._backend_of[id(built)] = name
+            return built
+
+        return spy
+
+    def _filled(self, run: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def spy(algorithm: object, program: object, *args: object) -> None:
+            self._algorithms_of.setdefault(id(program), set()).add(name)
+            run(algorithm, program, *args)
+
+        return spy
+
+    def _run(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        def spy(job: Job, *args: object) -> None:
+            algorithms_ = self._algorithms_of.get(id(job.program))
+            if algorithms_:  # else it packs weights
+                self._backends.add(self._backend_of[id(job.program)])
+                self._algorithms |= algorithms_
+            run(job, *args)
 
         return spy
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
+def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ran]:
     """A record of what ran: `ran.only("numba", "direct")`."""
     record = Ran()
     record.watch(monkeypatch, [*fc.available_backends()], [*algorithms.ORDER])
-    return record
+    yield record
+    choose.forget()
 
 
 @pytest.fixture
@@ -132,6 +142,7 @@ def own_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     monkeypatch.setattr(config, "_environment", os.environ.get)
     monkeypatch.delenv("FASTCONV_BACKEND", raising=False)
     monkeypatch.delenv("FASTCONV_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     yield monkeypatch
     fc.set_backend(None)
     fc.set_num_threads(None)

@@ -14,11 +14,9 @@ from interpreter import printed
 
 import fastconv as fc
 from fastconv import algorithms, backends
-from fastconv.cli import calibrate, peers
-from fastconv.plan import choose as planner
-from fastconv.algorithms import rates
-from fastconv.algorithms import direct
+from fastconv.algorithms import direct, rates
 from fastconv.backends.protocol import Rates
+from fastconv.cli import calibrate, peers
 
 FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 
@@ -26,7 +24,6 @@ FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 def forget():
     """Forget what was read and what was planned with it, as a new process does."""
     rates._calibration.cache_clear()
-    planner._candidates.cache_clear()
     conftest.forget()
 
 
@@ -91,7 +88,7 @@ def test_backends_that_were_not_measured_keep_their_own(file):
 def test_a_process_reads_the_file_once_and_at_its_first_plan(file):
     keep(file, rates.encode({"numpy": ROWS_COST}))
     code = (
-        "import os, sys, fastconv as fc; from fastconv import rates\n"
+        "import os, sys, fastconv as fc; from fastconv.algorithms import rates\n"
         "print('json' in sys.modules, rates._calibration.cache_info().misses)\n"
         "for n in (4, 5): plan = fc.plan_correlate((n,), float, [1.0], backend='numpy')\n"
         "os.remove(os.environ['FASTCONV_CALIBRATION'])\n"
@@ -200,8 +197,8 @@ def as_predicted(calls, rounds, seconds):
     found = {}
     for name, call in calls.items():
         plan = call.func
-        assert plan.threads == 1
-        exact = algorithms.load(plan.algorithm).cost(plan.problem, plan.backend)
+        assert plan._threads == 1
+        exact = algorithms.load(plan.algorithm).cost(plan._recipe.problem, plan.backend)
         found[name] = np.array([2 * exact, exact, 3 * exact])
     return found
 
@@ -291,7 +288,7 @@ def test_a_stop_in_the_middle_of_writing_leaves_what_was_there(error, file, monk
 
 def test_calibrate_where_it_is_off(monkeypatch):
     monkeypatch.setenv("FASTCONV_CALIBRATION", "off")
-    reason = "FASTCONV_CALIBRATION is off, so there is no file to keep rates in"
+    reason = "FASTCONV_CALIBRATION is off, so rates cannot be kept"
     assert fails("bench", "--calibrate") == reason
     assert fails("bench", "--calibrate", "--reset") == reason
     assert fails("bench", "--reset") == "--reset goes with --calibrate"

@@ -8,8 +8,8 @@ import sys
 from command import fails, run
 
 import fastconv as fc
-from fastconv.cli import main as cli
 from fastconv import kernels
+from fastconv.cli import main as cli
 
 
 def test_kernels_lists_them_all():
@@ -57,9 +57,13 @@ def test_info_prints_the_configuration(capsys):
     assert (status, out, err) == (0, capsys.readouterr().out, "")
 
 
+def test_without_a_command_the_help_is_printed():
+    assert run() == run("--help")
+
+
 def test_version_and_help():
     assert run("--version") == (0, f"fastconv {fc.__version__}\n", "")
-    for words in ([], ["demo"], ["apply"], ["kernels"], ["info"]):
+    for words in ([], ["demo"], ["apply"], ["kernels"], ["bench"], ["info"]):
         status, out, err = run(*words, "--help")
         assert (status, err) == (0, "")
         assert out.startswith(" ".join(["usage: fastconv", *words]))

@@ -104,7 +104,9 @@ def test_stride_and_dilation(mode, dilation, stride, backend):
         ((4, 3, 5), (2, 3), (2, 0)),
         ((2, 3, 4, 5), (3, 2), (1, 3)),
         ((2, 3, 4, 2, 3), (3,), 2),
-        ((2, 1, 2, 5, 4), (2, 3), None),
+        ((2, 1, 2, 5, 4), (2, 3), (-2, -1)),
+        ((2, 1, 5, 4), (3,), None),
+        ((5, 4), (2, 3), None),
     ],
 )
 def test_axes(shape, taps, axes, backend):
@@ -157,7 +159,9 @@ def large_question(shape, taps):
 @pytest.mark.parametrize(("shape", "taps"), LARGE, ids=str)
 def test_every_pixel_of_larger_arrays(shape, taps, boundary, threads, backend, ran):
     x, w = large_question(shape, taps)
-    got = fc.correlate(x, w, boundary=boundary, cval=-1, backend=backend, threads=threads)
+    last = tuple(range(-w.ndim, 0))
+    how = {"axes": last, "boundary": boundary, "cval": -1, "threads": threads}
+    got = fc.correlate(x, w, backend=backend, **how)
     assert_close(got, large_answer(shape, taps, boundary))
     ran.only(backend, "direct")
 
@@ -288,7 +292,7 @@ def test_lists_and_scalars_are_arrays_too(backend):
         ((0, 5), (3,), {"boundary": "wrap"}, (0, 5)),
         ((0, 5), (3,), {"mode": "valid"}, (0, 3)),
         ((5, 0), (3, 3), {"boundary": "nearest"}, (5, 0)),
-        ((2, 0, 5), (2, 2), {"stride": 2}, (2, 0, 3)),
+        ((2, 0, 5), (2, 2), {"stride": 2, "axes": (1, 2)}, (2, 0, 3)),
     ],
 )
 def test_empty_arrays(shape, taps, how, wanted, backend):

@@ -14,7 +14,6 @@ from fastconv import filters
 
 X = np.arange(20.0).reshape(4, 5)
 RGB = np.zeros((4, 5, 3))
-ROOM = np.arange(25.0).reshape(5, 5)
 READ_ONLY = np.broadcast_to(np.float64(0), (4, 5))
 
 # fmt: off
@@ -56,7 +55,6 @@ WRONG_CALLS = [
     ("gaussian", (X, 1), {"out": READ_ONLY}, ValueError, "out", "read-only"),
     ("gaussian", (X, 1), {"out": np.zeros((4, 5), bool)}, TypeError, "out", "bool"),
     ("gaussian", (X * 1j, 1), {"out": np.zeros((4, 5))}, TypeError, "out", "float64", "complex"),
-    ("gaussian", (ROOM[:4], 1), {"out": ROOM[1:]}, ValueError, "out", "overlaps", "image"),
     ("gaussian", (X, 1), {"algorithm": "magic"}, ValueError, "algorithm", "'magic'", "'separable'"),
     ("gaussian", (X, 1), {"backend": "cuda"}, ValueError, "backend", "'cuda'", "'numpy'"),
     ("gaussian", (X, 1), {"threads": 0}, ValueError, "threads", "0", "at least 1"),
@@ -86,7 +84,6 @@ WRONG_CALLS = [
     ("difference_of_gaussians", (X, 1, (1, 2, 3)), {}, ValueError, "high_sigma", "(1, 2, 3)", "2"),
     ("unsharp_mask", (X, -1), {}, ValueError, "radius", "-1", "at least 0"),
     ("unsharp_mask", (X, 1, np.inf), {}, ValueError, "amount", "inf", "finite"),
-    ("unsharp_mask", (ROOM[:4], 1), {"out": ROOM[1:]}, ValueError, "out", "overlaps", "image"),
     ("sharpen", (X, "2"), {}, TypeError, "amount", "'2'", "finite"),
     ("sharpen", (RGB,), {}, ValueError, "image", "(4, 5, 3)", "2 axes", "channel_axis"),
     ("sharpen", (X,), {"algorithm": "separable"}, ValueError, "algorithm", "separable", "factors"),
@@ -101,11 +98,9 @@ WRONG_CALLS = [
     ("sepia", (RGB,), {"backend": "cuda"}, ValueError, "backend", "'cuda'"),
     ("grayscale", (X,), {}, ValueError, "image", "(4, 5)"),
     ("grayscale", (RGB,), {"out": np.zeros((4, 5, 3))}, ValueError, "out", "(4, 5, 3)", "(4, 5)"),
-    ("grayscale", (RGB,), {"out": RGB[..., 0]}, ValueError, "out", "overlaps", "image"),
     ("grayscale", (RGB[..., :1],), {}, ValueError, "image", "1", "RGB"),
     ("invert", (X * 1j,), {}, TypeError, "image", "complex128", "real"),
     ("invert", (X,), {"channel_axis": 5}, ValueError, "channel_axis", "5", "-2 to 1"),
-    ("invert", (ROOM,), {"out": ROOM.T}, ValueError, "out", "overlaps", "image"),
     ("invert", (X,), {"threads": 0}, ValueError, "threads", "0", "at least 1"),
 ]
 # fmt: on

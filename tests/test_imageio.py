@@ -202,14 +202,14 @@ def test_depth_that_pillow_would_cut_is_refused(tmp_path):
     clear = b"\0\0\0\x02tRNS\0\x07"
     clear += struct.pack(">I", zlib.crc32(clear[4:]))
     path.write_bytes(png(smooth(2, "uint16"), 4))
-    assert "16-bit colour is read from PNG" in refused(path)
+    assert "16-bit colour is read only from PNG" in refused(path)
     path.write_bytes(png(smooth(1, "uint16"), 0, clear))
     assert "transparent" in refused(path)
     path.write_bytes(b"P6 2 1 65535\n" + bytes(12))
-    assert "16-bit colour is read from PNG" in refused(path)
+    assert "16-bit colour is read only from PNG" in refused(path)
     planes = np.moveaxis(smooth(3, "uint16"), 2, 0)
     tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate")
-    assert "16-bit colour is read from PNG" in refused(path)
+    assert "16-bit colour is read only from PNG" in refused(path)
 
 
 def test_unsigned_32_bit_samples_are_read_as_far_as_they_fit(tmp_path):
@@ -254,8 +254,8 @@ def test_targets_that_cannot_be(tmp_path, monkeypatch):
     (tmp_path / "there.png").touch()
     assert complaint(tmp_path) == "it is a directory"
     assert complaint(tmp_path / "none" / "a.png") == f"there is no directory {tmp_path / 'none'}"
-    assert complaint(tmp_path / "a.xyz").startswith("the ending '.xyz' means none of PNG, TIFF")
-    assert complaint(tmp_path / "a").startswith("the ending '' means none of PNG, TIFF")
+    assert complaint(tmp_path / "a.xyz").startswith("the suffix '.xyz' is none of PNG, TIFF")
+    assert complaint(tmp_path / "a").startswith("the suffix '' is none of PNG, TIFF")
     monkeypatch.setattr(imageio.os, "access", lambda path, mode: False)
     assert complaint(tmp_path / "there.png") == "it is write-protected"
     monkeypatch.delitem(Image.SAVE, "TIFF")

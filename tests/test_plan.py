@@ -14,7 +14,7 @@ import fastconv as fc
 from benchmarks.cases import CASES, Case, LayerCase
 from fastconv import backends
 from fastconv.problem import boundary
-from fastconv.plan import choose as planner
+from fastconv.plan.candidates import candidates
 
 IMAGE = (37, 41)
 
@@ -120,10 +120,10 @@ def test_a_plan_cannot_be_changed(name):
 
 
 def test_a_problem_cannot_be_changed():
-    problem = fc.plan_correlate((5,), float, [1.0]).problem
+    problem = fc.plan_correlate((5,), float, [1.0])._recipe.problem
     with pytest.raises(FrozenInstanceError):
         problem.relu = True
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         problem.axes[0].taps = 2
     assert hash(problem) == hash(replace(problem))
 
@@ -146,7 +146,8 @@ def test_what_ran_is_noticed(ran):
 
 def test_many_threads_share_a_plan(backend):
     x, w = oracle.samples((3, 100, 101), np.float32), oracle.samples((3, 3), np.float32)
-    plan = fc.plan_correlate(x.shape, x.dtype, w, boundary="mirror", threads=2, backend=backend)
+    how = {"axes": (1, 2), "boundary": "mirror", "threads": 2, "backend": backend}
+    plan = fc.plan_correlate(x.shape, x.dtype, w, **how)
     images = [oracle.samples(x.shape, np.float32, seed) for seed in range(6)]
     wanted = [plan(image) for image in images]
     start = threading.Barrier(len(images))
@@ -184,7 +185,7 @@ def test_a_plan_shows_the_question_and_its_answer(backend):
     assert "refuses: the kernel is not known as a product" in said["separable"]
     assert said["direct"].startswith("* direct")
     assert "ms predicted" in said["direct"]
-    assert {"pieces", "threads", "copies"} <= set(said)
+    assert {"tiles", "threads", "workspace"} <= set(said)
 
 
 def test_a_plan_stars_the_algorithm_it_runs():
@@ -212,15 +213,14 @@ def test_automatic_is_the_cheapest_that_can():
     for taps in ((1, 1), (3, 3), (15, 15)):
         factors = tuple(np.arange(k, dtype="f4") for k in taps)
         plan = fc.plan_correlate((512, 512), "f4", factors)
-        seconds = {c.algorithm: c.seconds for c in plan.candidates if c.seconds is not None}
+        seconds = {c.algorithm: c.seconds for c in candidates(plan._recipe.problem, plan.backend) if c.seconds is not None}
         assert {"direct", "fft", "separable"} <= set(seconds)
         assert plan.algorithm == min(seconds, key=seconds.get)
     assert plan.algorithm == "separable"
 
 
 def test_caches_are_bounded():
-    for cache in (planner._candidates, boundary.runs):
-        assert cache.cache_info().maxsize is not None
+    assert boundary.runs.cache_info().maxsize is not None
 
 
 # -- the cases that are benchmarked -------------------------------------------------------------
@@ -282,6 +282,6 @@ def test_benchmarked_steps_agree_on_all_backends(name, backend):
 def test_a_printed_plan_says_how_many_outputs_stay_in_registers(backend):
     said = str(fc.plan_correlate((9, 9), "f4", np.ones((2, 2), "f4"), backend=backend))
     tile = backends.load(backend).register_tile(np.dtype("f4"))
-    assert ("tiles " in said) == (backend != "numpy")
+    assert ("registers " in said) == (backend != "numpy")
     if tile is not None:
         assert f"  tiles      {tile[0]}x{tile[1]} outputs in registers" in said

@@ -9,14 +9,13 @@ import weakref
 import numpy as np
 import oracle
 import pytest
-from conftest import forget, require
+from conftest import forget, remembered, require
 from hypothesis import given
 from hypothesis import strategies as st
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv.plan import choose as planner
-from fastconv.run import workspace
+from fastconv.plan import transposed
 
 CALLS = {1: fc.conv_transpose1d, 2: fc.conv_transpose2d, 3: fc.conv_transpose3d}
 CONVS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
@@ -113,11 +112,11 @@ def test_phases_of_kept_copies_have_the_bits_of_phases_in_place(monkeypatch):
     how["backend"] = require("cython")
     forget()
     copied = [fc.conv_transpose2d(x, w, threads=threads, **how) for threads in (1, 2, 1)]
-    assert all(made.block for made, *_ in planner._plans.values())
-    monkeypatch.setattr(scratch, "KEPT", 0)
+    assert all(plan._recipe._block for plan in remembered())
+    monkeypatch.setattr(transposed, "MAX_BLOCK_BYTES", 0)
     forget()
     in_place = fc.conv_transpose2d(x, w, **how)
-    assert not any(made.block for made, *_ in planner._plans.values())
+    assert not any(plan._recipe._block for plan in remembered())
     for found in copied:
         np.testing.assert_array_equal(found, in_place)
 
@@ -272,9 +271,9 @@ def test_calls_that_say_the_same_are_remembered():
     x, w, bias = layer(2, dtype="int32")
     x %= 100
     first = fc.conv_transpose2d(x, w, bias, 2)
-    (kept,) = planner._plans.values()
+    (kept,) = remembered()
     np.testing.assert_array_equal(fc.conv_transpose2d(x, w.copy(), bias, 2), first)
-    assert [*planner._plans.values()] == [kept]
+    assert remembered() == [kept]
     bias[0] += 1
     np.testing.assert_array_equal(fc.conv_transpose2d(x, w, bias, 2)[:, 0], first[:, 0] + 1)
     w[...] = 0

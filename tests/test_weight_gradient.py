@@ -11,20 +11,20 @@ import pytest
 from conftest import require
 
 import fastconv as fc
-from fastconv.plan import depthwise_gradient, choose as planner, weight_gradient
+from fastconv.plan import candidates, depthwise_gradient, choose, weight_gradient
 
 CUTS = {
     "one task": {},
-    "parts of the slabs": {"SLAB": 5, "PRODUCTS": 1, "FEW": 4, "LONG": 1},
-    "blocks of weights": {"NEAR": 64, "ROOM": 1, "CHANNELS": 2, "FILTERS": 3, "PRODUCTS": 1},
+    "parts of the slabs": {"SLAB": 5, "MIN_TASK_MACS": 1, "FEW_TASKS": 4, "MIN_PART": 1},
+    "blocks of weights": {"BLOCK_BYTES": 64, "PARTIAL_BYTES": 1, "CHANNELS": 2, "FILTERS": 3, "MIN_TASK_MACS": 1},
     "both": {
-        "NEAR": 256,
-        "ROOM": 4096,
+        "BLOCK_BYTES": 256,
+        "PARTIAL_BYTES": 4096,
         "CHANNELS": 2,
         "FILTERS": 4,
-        "COPIED": 64,
-        "PRODUCTS": 1,
-        "LONG": 1,
+        "SLAB_ITEMS": 64,
+        "MIN_TASK_MACS": 1,
+        "MIN_PART": 1,
     },
 }
 
@@ -67,7 +67,7 @@ def cut(monkeypatch):
     """Set how sums are cut, for calls that nobody remembers."""
 
     def set_limits(name):
-        monkeypatch.setattr(planner, "_plans", {})
+        choose.forget()
         for limit, value in CUTS[name].items():
             for module in (weight_gradient, depthwise_gradient):
                 if hasattr(module, limit):
@@ -125,48 +125,14 @@ def test_repeated_calls_have_the_bits_of_the_first(layer, order, name, backend, 
         np.testing.assert_array_equal(gradient(layer, x, w, gy, backend=backend), wanted)
 
 
-def test_slabs_of_groups_of_one_channel_are_recorded(cut):
-    layer = LAYERS["groups of one channel"]
-    x, w, gy = layer.arrays("float32", np.random.default_rng(0))
-    for name, slabs, kept in (("parts of the slabs", 64, True), ("blocks of weights", 64, False)):
-        cut(name)
-        for _ in range(2):
-            gradient(layer, x, w, gy, backend=require("cython"))
-        (made,) = (found for found, *_ in planner._plans.values())
-        assert (len(made._slabs), made._repeated.recorded() is not None) == (slabs, kept)
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype", "slab", "kept"),
-    [
-        ("one task", "float32", 4096, True),
-        ("one task", "float32", 5, False),
-        ("one task", "complex64", 4096, False),
-        ("parts of the slabs", "float64", 5, True),
-        ("blocks of weights", "float32", 4096, True),
-    ],
-)
-def test_sums_of_one_slab_are_recorded(name, dtype, slab, kept, cut, monkeypatch):
-    layer = LAYERS["dense"]
-    x, w, gy = layer.arrays(dtype, np.random.default_rng(0))
-    cut(name)
-    monkeypatch.setattr(weight_gradient, "SLAB", slab)
-    for _ in range(3):
-        got = gradient(layer, x, w, gy, backend=require("cython"))
-    _, wanted = oracle.conv_gradients(x, w, gy, **layer.options)
-    np.testing.assert_array_equal(got, wanted.values)
-    (made,) = (found for found, *_ in planner._plans.values())
-    assert (made._repeated.recorded() is not None) == kept
-
-
 def test_the_cuts_above_are_what_they_are_called(cut):
     seen = {}
     for name in CUTS:
         x, w, gy = LAYERS["dense"].arrays("float32", np.random.default_rng(0))
         cut(name)
         gradient(LAYERS["dense"], x, w, gy)
-        ((found, *_),) = planner._plans.values()
-        blocks, parts = found.sums._cut
+        (found,) = [entry.value for entry in candidates.recipes._list]
+        blocks, parts = found._sums._cut
         seen[name] = len(blocks) > 1, len(parts) > 1
     assert seen == {
         "one task": (False, False),

@@ -8,7 +8,7 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv.plan import plan, choose as planner
+from conftest import forget
 from fastconv.algorithms import winograd
 from fastconv.backends.geometry.winograd import TILES, WEIGHTS
 
@@ -44,23 +44,21 @@ def side(request, monkeypatch):
     if "backend" in request.fixturenames:
         request.getfixturevalue("backend")  # skips, where it is missing, before anything is due
     ran = set()
-    sum_tiles, tilings = winograd._tiles, winograd._tilings
+    sum_band, tilings = winograd._band, winograd._tilings
 
     def noted(*arguments):
         *_, tiling = arguments
         ran.add(tiling.outputs[0])
-        return sum_tiles(*arguments)
+        return sum_band(*arguments)
 
     def chosen(problem):
         return [made for made in tilings(problem) if made.outputs[0] == request.param]
 
-    monkeypatch.setattr(winograd, "_tiles", noted)
+    monkeypatch.setattr(winograd, "_band", noted)
     monkeypatch.setattr(winograd, "_tilings", chosen)
-    monkeypatch.setattr(planner, "_plans", {})
-    monkeypatch.setattr(planner, "_alike", {})
-    plan._pieces.cache_clear()
+    forget()
     yield request.param
-    plan._pieces.cache_clear()
+    forget()
     assert ran == {request.param}
 
 

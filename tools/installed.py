@@ -1,10 +1,11 @@
-"""A pytest plugin: the tests run on an installed package, and on the backends that are named.
+"""A pytest plugin that makes sure that the tests run on an installed package.
 
     python -m pytest -p tools.installed --backends cython,numpy
 
-Refuses to start where ``fastconv`` is a source tree that happens to be importable, where other
-backends run than those, or where another instruction set runs than ``FASTCONV_ISA`` asks for. What
-was found stands in the head of the report. Every worker of pytest-xdist looks for itself.
+Pytest refuses to start if ``fastconv`` is a source tree that happens to be importable, if other
+backends are available than those named, or if another instruction set is in use than
+``FASTCONV_ISA`` asks for. The report header says what was found. Every worker of pytest-xdist
+checks for itself.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from fastconv.backends import cython_backend
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--backends``."""
     parser.addoption(
-        "--backends", default="cython,numpy", help="what this installation must be able to run"
+        "--backends", default="cython,numpy", help="the backends that must be available, no others"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look where the package is and what it runs."""
+    """Check where the package is and what it runs."""
     home = Path(fc.__file__).resolve()
     site_packages = Path(sysconfig.get_path("platlib")).resolve()
     if not home.is_relative_to(site_packages):
@@ -42,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header() -> str:
-    """Say what was found."""
+    """Report what was found."""
     running = (f"{name} ({backends.load(name).describe()})" for name in fc.available_backends())
     return (
         f"installed: fastconv {fc.__version__} in {Path(fc.__file__).parent}, {', '.join(running)}"

@@ -1,9 +1,9 @@
-"""What a release must agree about: the version, the changelog, the citation and the tag.
+"""Check that the version, the changelog, the citation and the tag of a release agree.
 
     python tools/release.py            the three files
     python tools/release.py v0.1.0     and the tag
 
-Prints each disagreement in a line; exits with 1 if there is one. Needs Python alone.
+Prints each disagreement on a line, and exits with 1 if there is one. Needs only Python.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ HEADING = re.compile(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})")
 
 
 def disagreements(root: Path, tag: str | None = None) -> list[str]:
-    """Say what does not agree in the sources under `root`, and with a tag if there is one.
+    """Disagreements between the files under `root` and, if given, a tag.
 
-    Between two releases `__version__` is the next one, with or without ``.dev0``, and the citation
-    names it, too.
+    Between two releases, `__version__` is the next version, with or without ``.dev0``, and the
+    citation names it as well.
     """
 
     def read(name: str) -> str:
@@ -68,7 +68,7 @@ def disagreements(root: Path, tag: str | None = None) -> list[str]:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Version numbers that compare as they should."""
+    """A version as numbers, which compare in the right order."""
     return tuple(int(part) for part in version.split("."))
 
 

@@ -1,16 +1,16 @@
 """Build, audit, install and test every distribution that this machine can make, in one command:
 
-    python tools/wheels.py              half an hour to three quarters, on two cores
-    python tools/wheels.py --quick      with a few of the test files
+    python tools/wheels.py              30 to 45 minutes on two cores
+    python tools/wheels.py --quick      with only a few of the test files
 
-What is built is the commit, HEAD, from a clean copy of it: an sdist, and from that sdist alone a
-wheel for this platform (abi3) and one without the compiled part (py3-none-any), each twice and the
-same to the last bit. They land in dist/ after the audit. Each wheel is then installed into clean
-virtual environments, with the oldest and the newest NumPy of each Python, and the tests run there
-on the installed package; each instruction set is forced in turn.
+It builds the commit HEAD, from a clean copy: an sdist, and from this sdist a wheel for this
+platform (abi3) and one without the compiled part (py3-none-any). Each is built twice, and both
+builds must be identical. After the audit they are copied to dist/. Each wheel is then installed
+into clean virtual environments, with the oldest and the newest NumPy of each Python, and the tests
+run on the installed package, with each instruction set in turn.
 
-What this machine cannot do is skipped with a sentence. The first failure ends it, with exit
-status 1. Needs git, a C compiler and PyPI, on Linux or macOS; all that it installs lies in a
+What this machine cannot do is skipped, with a reason. The first failure ends the run with exit
+status 1. Needs git, a C compiler and PyPI, on Linux or macOS. Everything is installed into a
 temporary folder.
 """
 
@@ -40,7 +40,7 @@ PROJECT = PYPROJECT["project"]
 RUNNER = PYPROJECT["tool"]["cibuildwheel"]["test-requires"]
 
 OLDEST_NUMPY = {"3.11": "2.0.0", "3.12": "2.0.0", "3.13": "2.1.0", "3.14": "2.3.2"}
-"""The first release from 2.0 on with wheels for that Python."""
+"""The first NumPy 2 release with wheels for each Python."""
 
 LARGEST_WHEEL = 1.5e6
 LONGEST_START = 0.3
@@ -65,7 +65,7 @@ NUMPY = "import numpy; print(numpy.__version__)"
 
 
 class FailedError(Exception):
-    """A check that did not hold; the sentence says which."""
+    """A check that failed, with the reason."""
 
 
 class Row(NamedTuple):
@@ -81,7 +81,7 @@ table: list[Row] = []
 
 @contextmanager
 def step(what: str) -> Iterator[list[str]]:
-    """One line of the table; what the block appends to the list is its result."""
+    """One line of the table; the block appends its result to the list."""
     print(f"\n=== {what}", flush=True)
     found: list[str] = []
     start = time.perf_counter()
@@ -97,19 +97,22 @@ def step(what: str) -> Iterator[list[str]]:
 
 
 def skip(what: str, why: str) -> None:
-    """Say what is left out and why, here and in the table."""
+    """Report what is skipped and why, now and in the table."""
     print(f"\n=== {what}\n    skipped: {why}", flush=True)
     table.append(Row(what, f"skipped: {why}", 0))
 
 
 def check(holds: bool, sentence: str) -> None:
-    """Go on only if it holds."""
+    """Raise `FailedError` unless it holds."""
     if not holds:
         raise FailedError(sentence)
 
 
 def run(*command: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """What a command prints, or `FailedError` with all of it; no choice of ours gets through."""
+    """The output of a command, or `FailedError` with it.
+
+    Environment variables of Python, Numba and fastconv are not passed on.
+    """
     ours = ("FASTCONV_", "NUMBA_", "PYTHON")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
@@ -150,8 +153,8 @@ def interpreters(given: list[str]) -> dict[str, Path]:
         try:
             name, major, minor, free_threaded = json.loads(run(candidate, "-c", DESCRIBED))
         except (FailedError, OSError, ValueError) as error:
-            check(not given, f"{candidate} is no Python that makes environments: {error}")
-            continue  # a shim without a version behind it, a Python without venv, Python 2
+            check(not given, f"{candidate} is not a Python that can create environments: {error}")
+            continue  # a shim for a missing version, a Python without venv, Python 2
         if name != "cpython" or (major, minor) < (3, 11):
             continue
         if free_threaded:
@@ -164,7 +167,7 @@ def interpreters(given: list[str]) -> dict[str, Path]:
 
 
 def environment(python: Path, folder: Path, *requirements: object) -> Path:
-    """A new virtual environment with these wheels, of which none is compiled; its Python."""
+    """The Python of a new virtual environment with some requirements, all from wheels."""
     run(python, "-m", "venv", folder)
     inside = folder / "bin" / "python"
     if requirements:
@@ -176,7 +179,7 @@ def environment(python: Path, folder: Path, *requirements: object) -> Path:
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    """The one folder in an sdist."""
+    """The top folder of an unpacked sdist."""
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     (inside,) = folder.iterdir()
@@ -184,7 +187,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
 
 
 def build(python: Path, commit: str, folder: Path) -> list[Path]:
-    """The sdist of a commit, the platform's wheel and the one for all, in `folder`/dist."""
+    """The sdist, the platform wheel and the pure wheel of a commit, in `folder`/dist."""
     folder.mkdir()
     epoch = run("git", "log", "-1", "--format=%ct", commit, cwd=ROOT)
     run("git", "archive", "--format=tar", f"--output={folder}/commit.tar", commit, cwd=ROOT)
@@ -203,16 +206,16 @@ def build(python: Path, commit: str, folder: Path) -> list[Path]:
 
 
 def build_twice(python: Path, commit: str, folder: Path) -> list[Path]:
-    """What `build` makes, if it makes the same twice, in folders of other names."""
+    """The files of `build`, which must be identical when built again in another folder."""
     with step("build: sdist, and two wheels from it") as found:
         first = build(python, commit, folder / "once")
         found.append(f"{len(first)} files")
-    with step("build again: the same to the last bit") as found:
+    with step("build again: identical to the last bit") as found:
         again = build(python, commit, folder / "once-more")
         for one, other in zip(first, again, strict=True):
             digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (one, other)]
             print(f"    {digests[0]}  {one.name}")
-            check(digests[0] == digests[1], f"{one.name} is another one the second time")
+            check(digests[0] == digests[1], f"{one.name} differs the second time")
         found.append("identical")
     return first
 
@@ -221,7 +224,7 @@ def build_twice(python: Path, commit: str, folder: Path) -> list[Path]:
 
 
 def audit_wheel(wheel: Path, compiled: set[str]) -> str:
-    """Check what is in a wheel and what is not; its size."""
+    """Check the contents of a wheel, and return its size."""
     with zipfile.ZipFile(wheel) as archive:
         names = [PurePosixPath(name) for name in archive.namelist()]
     modules = {name.name.partition(".")[0] for name in names if name.suffix == ".so"}
@@ -243,7 +246,7 @@ def audit_wheel(wheel: Path, compiled: set[str]) -> str:
 
 
 def audit_sdist(sdist: Path, commit: str) -> str:
-    """Check that an sdist holds all that is committed, but for what only a clone needs."""
+    """Check that an sdist holds all committed files (except hidden ones) and no build results."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     committed = run("git", "ls-tree", "-r", "--name-only", commit, cwd=ROOT).splitlines()
@@ -255,9 +258,9 @@ def audit_sdist(sdist: Path, commit: str) -> str:
 
 
 def audit(python: Path, commit: str, sdist: Path, native: Path, portable: Path) -> None:
-    """All that can be said of distributions without installing them."""
+    """Check distributions without installing them."""
     tools = python.parent
-    with step("sdist: all that is committed, nothing that is made") as found:
+    with step("sdist: all committed files, no build results") as found:
         found.append(audit_sdist(sdist, commit))
     with step(f"{native.name}: contents") as found:
         modules = {"_probe", *(f"_kernels_{isa}" for isa in INSTRUCTION_SETS)}
@@ -285,7 +288,7 @@ def audit(python: Path, commit: str, sdist: Path, native: Path, portable: Path) 
 
 
 class Installation(NamedTuple):
-    """A wheel in an environment, and what it must be able to run there."""
+    """A wheel in an environment, and the backends that must be available there."""
 
     python: str
     wheel: str
@@ -299,9 +302,9 @@ class Installation(NamedTuple):
 
 
 def installations(versions: list[str], native: Path, portable: Path) -> Iterator[Installation]:
-    """What is tried: every Python between its oldest and its newest NumPy.
+    """Every Python with its oldest and its newest NumPy.
 
-    The instruction sets are forced in turn on the first; elsewhere the best one runs.
+    The first one runs each instruction set in turn, the others only the best one.
     """
     sets: tuple[str, ...] = INSTRUCTION_SETS
     for version in versions:
@@ -319,7 +322,7 @@ def installations(versions: list[str], native: Path, portable: Path) -> Iterator
 def try_out(
     installation: Installation, python: Path, house: Path, folder: Path, files: list[str]
 ) -> None:
-    """Install, and run the tests in a folder where no package is."""
+    """Install a wheel, and run the tests in a folder without the package."""
     wheel, numpy = installation.wheel, installation.numpy
     with step(f"install: {installation}") as found:
         first = f"numpy=={numpy}" if numpy else "numpy"
@@ -329,8 +332,8 @@ def try_out(
         got = run(inside, "-c", NUMPY)
         found.append(f"NumPy {got}")
         if got != offered:
-            check(not numpy, f"NumPy {got} took the place of {numpy}")
-            found.append(f"for something here refuses {offered}")
+            check(not numpy, f"NumPy {got} replaced {numpy}")
+            found.append(f"because a requirement excludes {offered}")
     supported: list[str] = []
     if installation.instruction_sets != ("",):
         supported = run(inside, "-I", "-c", SUPPORTED).split() or ["baseline"]
@@ -349,7 +352,7 @@ def try_out(
 
 
 def try_without_compiler(python: Path, dist: Path, folder: Path) -> None:
-    """`pip install` from a folder, where nothing can compile, is fast from the first call on."""
+    """Check that `pip install` works without a compiler, and how fast a process starts."""
     with step("pip install without a compiler, from a folder with all three files") as found:
         inside = environment(python, folder, "numpy")
         bare = {"PATH": str(inside.parent), "CC": "/bin/false", "CXX": "/bin/false"}
@@ -365,9 +368,9 @@ def try_without_compiler(python: Path, dist: Path, folder: Path) -> None:
                 line.split()[:3] == ["cython", "compiled", "for"] and line.endswith(best)
                 for line in info.splitlines()
             ),
-            "fastconv info does not say that the compiled part for this processor runs",
+            "fastconv info does not show the compiled part for this processor",
         )
-        check("\ndefault  cython" in info, "the compiled part is not what runs by default")
+        check("\ndefault  cython" in info, "the compiled part is not the default")
         found.append(f"compiled for {best}")
     with step(f"a fresh process, from its start to the first result (best of {STARTS})") as found:
         times = []
@@ -384,7 +387,7 @@ def try_without_compiler(python: Path, dist: Path, folder: Path) -> None:
 
 
 def work(options: argparse.Namespace, folder: Path) -> None:
-    """Every step; `FailedError` at the first that fails."""
+    """Run every step; raises `FailedError` at the first failure."""
     with step("interpreters") as found:
         pythons = interpreters(options.python)
         found.append(", ".join(pythons))
@@ -411,15 +414,15 @@ def work(options: argparse.Namespace, folder: Path) -> None:
 
 
 def main() -> int:
-    """Run it all, print the table; the exit status."""
+    """Run everything, print the table, and return the exit status."""
     parser = argparse.ArgumentParser(description="Build, audit, install and test the wheels.")
-    parser.add_argument("--quick", action="store_true", help="run a few of the test files")
+    parser.add_argument("--quick", action="store_true", help="run only a few of the test files")
     parser.add_argument(
         "--python",
         action="append",
         default=[],
         metavar="PATH",
-        help="an interpreter to install into, in place of all that are found; may be repeated",
+        help="an interpreter to install into, instead of all that are found; may be repeated",
     )
     parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="DIR")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
-"""The suite over chosen commits, asv's pages of it, and a front page.
+"""Benchmarks of chosen commits: asv's pages, and a front page of our own.
 
     python -m benchmarks.dashboard
 
-`history` reads what asv measured, `offline` makes asv's pages independent of the web, `drawing`
-draws and `page` writes.
+`history` reads asv's results, `offline` removes the need for a network from asv's pages, `drawing`
+draws, and `page` writes the front page.
 """

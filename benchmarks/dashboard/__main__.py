@@ -1,10 +1,10 @@
-"""Measure chosen commits, and write a site of what was found.
+"""Measure chosen commits, and write a web site with the results.
 
     python -m benchmarks.dashboard --commits 12
 
-asv builds each commit in an environment of its own and keeps what it finds in ``.asv/results``:
-commits that are there are not measured again.  The site has a front page and asv's own pages; it
-works without a network, from any web server, and the front page from a file, too.
+asv builds each commit in an environment of its own and keeps its results in ``.asv/results``:
+commits with results are not measured again.  The site has a front page and asv's own pages.  It
+needs no network; asv's pages need a local web server.
 """
 
 import argparse
@@ -22,7 +22,7 @@ ASV = Path(".asv")
 
 
 def measure(chosen: list[str], patterns: list[str]) -> int:
-    """Run the suite, or the benchmarks that match, and return asv's exit status."""
+    """Run all benchmarks, or those that match, and return asv's exit status."""
     subprocess.run(["asv", "machine", "--yes"], check=True, stdout=subprocess.DEVNULL)
     with NamedTemporaryFile("w", suffix=".txt", delete=False) as file:
         file.write("\n".join(chosen))
@@ -35,7 +35,7 @@ def measure(chosen: list[str], patterns: list[str]) -> int:
 
 
 def publish(site: Path, branch: str) -> None:
-    """Write the site from all that has been measured so far."""
+    """Write the site from all results so far."""
     subprocess.run(["asv", "publish"], check=True)
     shutil.rmtree(site / "asv", ignore_errors=True)
     shutil.copytree(ASV / "html", site / "asv")
@@ -48,7 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dashboard")
     parser.add_argument("--branch", default="main", help="default: %(default)s")
     parser.add_argument(
-        "--since", metavar="COMMIT", help="nothing older; default: the first with a package"
+        "--since", metavar="COMMIT", help="no older commits; default: the first with a package"
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -58,7 +58,7 @@ def main() -> int:
         metavar="N",
         help="at even distances; default: %(default)s",
     )
-    which.add_argument("--tags", action="store_true", help="the commits that have tags")
+    which.add_argument("--tags", action="store_true", help="the tagged commits")
     which.add_argument("--publish", action="store_true", help="measure nothing more")
     parser.add_argument(
         "--bench", action="append", default=[], metavar="REGEX", help="only these, as in asv run"

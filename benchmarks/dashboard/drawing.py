@@ -1,4 +1,4 @@
-"""Pictures as SVG text: trends over commits, large and small, and ratios to other libraries."""
+"""SVG drawings: trends over commits, large and small, and ratios to other libraries."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ COLORS = {
     "PyTorch": "#3ecf9b",
     "onnxruntime": "#e6e154",
 }
-"""Of backends and libraries, as in the pictures of `fastconv bench`."""
+"""Colours of backends and libraries, as in the pictures of `fastconv bench`."""
 FRAME, DIM = "#3a3f48", "#9aa1ac"
 
 WIDTH, HEIGHT = 1080, 300
@@ -27,9 +27,9 @@ def trend(lines: Mapping[str, Sequence[float]], names: Sequence[str], titles: Se
     Parameters
     ----------
     lines : mapping of str to sequence of float
-        Values by the name of the line, NaN where there is none.
+        Values by the name of the line; NaN where there is none.
     names, titles : sequence of str
-        What stands below each commit, and what shows when one points at it.
+        The label below each commit, and its tooltip.
     """
     values = [value for line in lines.values() for value in line if math.isfinite(value)]
     low, high = min(values) / 1.15, max(values) * 1.15
@@ -66,9 +66,9 @@ def trend(lines: Mapping[str, Sequence[float]], names: Sequence[str], titles: Se
 
 
 def ratios(rows: Mapping[str, Mapping[tuple[str, str], float]]) -> str:
-    """Draw a row of dots for each case: by ``(peer, backend)``, how many times as fast we are.
+    """Draw the speed-ups of each case, by ``(peer, backend)``, as a row of dots.
 
-    The dots of the first compiled backend are filled, those of the other are rings.
+    Filled dots are the cython backend, rings the numba backend.
     """
     values = [value for row in rows.values() for value in row.values()]
     low, high = min(0.5, min(values) / 1.2), max(values) * 1.2
@@ -96,7 +96,7 @@ def ratios(rows: Mapping[str, Mapping[tuple[str, str], float]]) -> str:
 
 
 def spark(lines: Mapping[str, Sequence[float]]) -> str:
-    """Draw the trend of one case, a line a backend, as small as a word."""
+    """Draw the trend of one case as a sparkline, with a line for each backend."""
     width, height = 110, 26
     values = [value for line in lines.values() for value in line if math.isfinite(value)]
     if not values:
@@ -117,7 +117,7 @@ def spark(lines: Mapping[str, Sequence[float]]) -> str:
 
 
 def bar(share: float, color: str) -> str:
-    """Draw a share of a limit, which algorithms with fewer products may pass."""
+    """Draw a share of a limit, which may exceed one."""
     width, height = 60, 6
     inner = min(share, 1) * width
     parts = [
@@ -128,7 +128,7 @@ def bar(share: float, color: str) -> str:
 
 
 def _part(value: float, low: float, high: float) -> float:
-    """Where a value lies between two others, by its logarithm."""
+    """The position of a value between two others on a logarithmic scale, from 0 to 1."""
     return math.log(value / low) / math.log(high / low)
 
 
@@ -141,7 +141,7 @@ def _round_numbers(low: float, high: float) -> Iterator[float]:
 
 
 def _spread(ends: Sequence[tuple[float, str]]) -> list[float]:
-    """Heights of names, at least a line apart from each other and none below the plot."""
+    """Heights of names, at least a line apart, none below the plot."""
     places: list[float] = []
     for height, _ in ends:
         places.append(max(height, places[-1] + 16) if places else height)

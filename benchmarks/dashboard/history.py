@@ -1,4 +1,4 @@
-"""What asv measured: one run a commit, in the order of the repository's history."""
+"""asv's results: one run for each commit, in the order of the history."""
 
 import json
 import math
@@ -23,7 +23,7 @@ class Run:
     day: str
     machine: dict[str, str]
     values: dict[Key, float]
-    """Seconds, bytes or ratios: what a benchmark returns."""
+    """Seconds, bytes or ratios, as the benchmark returns them."""
 
 
 def git(*arguments: str) -> str:
@@ -33,10 +33,10 @@ def git(*arguments: str) -> str:
 
 
 def commits(branch: str, count: int, tags: bool, since: str | None = None) -> list[str]:
-    """Return hashes of a branch, oldest first: those with a tag, or some at even distances.
+    """Return commits of a branch, oldest first: the tagged ones, or some at even distances.
 
-    The newest is always among them, and none older than ``since``, by default the first commit
-    with a package.
+    The newest is always among them.  None is older than ``since``, by default the first commit with
+    a package.
     """
     since = since or git("rev-list", "--reverse", branch, "--", "fastconv/__init__.py").split()[0]
     range_ = (branch, "--not", f"{since}^@")
@@ -52,7 +52,7 @@ def commits(branch: str, count: int, tags: bool, since: str | None = None) -> li
 
 
 def read(results: Path, branch: str) -> list[Run]:
-    """Return the runs of a branch on the machine that has most of them, oldest first.
+    """Return the runs of a branch, oldest first, on the machine with the most runs.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def read(results: Path, branch: str) -> list[Run]:
 
 
 def _values(data: dict[str, Any]) -> Iterator[tuple[Key, float]]:
-    """Every number that one file of asv's results holds."""
+    """All numbers in one of asv's result files."""
     for name, cells in data["results"].items():
         row = dict(zip(data["result_columns"], cells, strict=False))
         combinations = product(*([_plain(value) for value in values] for values in row["params"]))
@@ -93,15 +93,15 @@ def _values(data: dict[str, Any]) -> Iterator[tuple[Key, float]]:
 
 
 def _plain(written: str) -> str:
-    """A parameter's value as text: asv keeps what `repr` makes of it."""
+    """A parameter's value as text, from the `repr` that asv keeps."""
     return str(literal_eval(written))
 
 
 def index(runs: Sequence[Run], prefix: str, backend: str) -> list[float]:
-    """Return the time of a backend's calls over the runs, as multiples of the newest one's.
+    """Return the time of a backend's calls in each run, as a multiple of the newest run's.
 
-    Neighbours are compared by the geometric mean over the cases that both have, and the means
-    are chained: cases that came later do not move what was before.
+    Adjacent runs are compared by the geometric mean over the cases that both have, and the means
+    are chained, so that new cases do not change earlier ratios.
     """
     chain = [1.0]
     for older, newer in zip(runs[-2::-1], runs[:0:-1], strict=True):

@@ -1,4 +1,4 @@
-"""asv's pages load scripts and styles from the web: put them beside the page instead."""
+"""Save the scripts and styles that asv's pages load from the web next to the pages."""
 
 import base64
 import hashlib
@@ -21,9 +21,9 @@ PACKAGES = {
     "bootstrap.min.js": ("bootstrap@3.1.1", "dist/js/bootstrap.min.js"),
     "bootstrap.min.css": ("bootstrap@3.1.1", "dist/css/bootstrap.min.css"),
 }
-"""Where npm has the files that asv's page asks for, by the last part of their address.  Those of
-flot are there as they were written, and the table's plugin in a later version; the others have to
-be what the page says by their hashes."""
+"""The npm package and path of each file that asv's page loads, by the last part of its address.
+npm has flot's files not minified and the table plugin in a later version; all others must match the
+hashes in the page."""
 OTHER = ("flot@0.8.3", "stupid-table-plugin@1.1.3")
 
 _TAG = re.compile(
@@ -33,14 +33,14 @@ _REMOTE = re.compile(r'<(?:script|link|img)\b[^>]*\b(?:src|href)="(?:https?:)?//
 
 
 def make_offline(site: Path) -> None:
-    """Rewrite ``site/index.html`` as asv published it; npm fetches what is missing.
+    """Rewrite asv's ``site/index.html``, and fetch the files with npm.
 
     Raises
     ------
     LookupError
-        The page asks for a file that `PACKAGES` does not know: asv has changed.
+        The page loads a file that is not in `PACKAGES`, because asv has changed.
     ValueError
-        A file is not what the page expects.
+        A file does not match the hash in the page.
     """
     page = site / "index.html"
     html = page.read_text("utf-8")
@@ -53,7 +53,7 @@ def make_offline(site: Path) -> None:
 
 
 def _local(tag: re.Match[str], site: Path, folder: Path) -> str:
-    """The tag, with its file beside the page."""
+    """The tag for the local copy of its file."""
     attribute, address, integrity = tag.groups()
     name = address.rpartition("/")[2]
     if name not in PACKAGES:
@@ -71,7 +71,7 @@ def _local(tag: re.Match[str], site: Path, folder: Path) -> str:
 
 
 def _fetch(package: str, path: str, folder: Path) -> bytes:
-    """One file of a package of npm, which is fetched once into a folder."""
+    """A file of an npm package, which is fetched once into a folder."""
     archive = folder / f"{package.replace('@', '-')}.tgz"
     if not archive.exists():
         command = ["npm", "pack", "--silent", package]

@@ -1,4 +1,4 @@
-"""The front page: where fastconv stands today, how it came there, and what got slower."""
+"""The front page: how fast fastconv is today, how that changed, and what became slower."""
 
 import json
 import math
@@ -34,7 +34,7 @@ td a { color: inherit; } .worse { color: #ff6f61; } .better { color: #3ecf9b; }
 
 
 def write(site: Path, runs: Sequence[Run]) -> None:
-    """Write ``site/index.html`` beside asv's pages in ``site/asv``."""
+    """Write ``site/index.html``; asv's pages are in ``site/asv``."""
     body = "\n".join(
         [
             *_heading(runs),
@@ -65,7 +65,7 @@ def _heading(runs: Sequence[Run]) -> Iterator[str]:
     )
 
 
-# -- beside other libraries ---------------------------------------------------------------------
+# -- other libraries ----------------------------------------------------------------------------
 
 
 def _peers(run: Run) -> Iterator[str]:
@@ -82,17 +82,17 @@ def _peers(run: Run) -> Iterator[str]:
         f'<span class="key" style="background:{drawing.COLORS[peer]}"></span>{peer}'
         for peer in peers
     )
-    yield "<h2>Beside other libraries</h2>"
+    yield "<h2>Compared with other libraries</h2>"
     yield (
-        "<p>How many times as fast fastconv is, each pair measured in turns in one process: right "
-        f"of 1× is faster. Discs are the cython backend, rings numba.{keys}</p>"
+        "<p>Speed-up over other libraries; each pair takes turns in one process. Right of 1×, "
+        f"fastconv is faster. Discs are the cython backend, rings numba.{keys}</p>"
     )
     yield drawing.ratios(rows)
     yield f"<p>Geometric mean over the best library of each case: {_means(rows)}.</p>"
 
 
 def _means(rows: dict[str, dict[tuple[str, str], float]]) -> str:
-    """The mean of the ratios to the best peer, by backend."""
+    """The mean speed-up over the best library, by backend."""
     texts = []
     for backend in BACKENDS[:2]:
         least = [
@@ -113,8 +113,8 @@ def _means(rows: dict[str, dict[tuple[str, str], float]]) -> str:
 def _trends(runs: Sequence[Run]) -> Iterator[str]:
     yield "<h2>Over the commits</h2>"
     yield (
-        "<p>Time as a multiple of the newest commit's: the geometric mean over the cases that "
-        "neighbouring commits share, chained. Lower is faster.</p>"
+        "<p>Time relative to the newest commit: the geometric mean over the cases that adjacent "
+        "commits share, chained. Lower is faster.</p>"
     )
     names = [run.commit[:7] for run in runs]
     titles = [f"{run.commit[:8]} {run.subject}" for run in runs]
@@ -128,11 +128,11 @@ def _trends(runs: Sequence[Run]) -> Iterator[str]:
         for name, run in zip(names, runs, strict=True)
         if (limits := _limits([run]))
     )
-    yield f"<p>NumPy's copies and matrix products, which are not ours: {rates}.</p>"
+    yield f"<p>NumPy's copies and matrix products, for comparison: {rates}.</p>"
 
 
 def _limits(runs: Sequence[Run]) -> dict[str, float]:
-    """Seconds for 1e9 bytes and for 1e9 products and sums, at the machine's best; {} if unknown."""
+    """The least seconds for 1e9 bytes and for 1e9 operations; {} if unknown."""
     found: dict[str, float] = {}
     for run in runs:
         for (name, *parameters), value in run.values.items():
@@ -143,14 +143,14 @@ def _limits(runs: Sequence[Run]) -> dict[str, float]:
 
 def _regressions(site: Path) -> Iterator[str]:
     found = json.loads((site / "asv" / "regressions.json").read_text("utf-8"))["regressions"]
-    yield "<h2>What got slower</h2>"
+    yield "<h2>Regressions</h2>"
     if not found:
-        yield "<p>Nothing: asv finds no step upwards that has not been taken back.</p>"
+        yield "<p>None: asv finds no increase that has not been reverted.</p>"
         return
     yield (
-        "<p>Steps upwards that asv finds in the graphs and that have not been taken back; times "
-        "of different commits are times of different minutes, so a busy one is among them.</p>"
-        "<table><tr><th>benchmark</th><th>at its best</th><th>now</th><th>slower</th></tr>"
+        "<p>Increases that asv finds in the graphs and that have not been reverted. Commits are "
+        "measured at different times, so a busy machine may cause some of them.</p>"
+        "<table><tr><th>benchmark</th><th>best</th><th>now</th><th>slow-down</th></tr>"
     )
     for name, _, _, _, now, best, *_ in sorted(found, key=lambda row: row[5] / row[4]):
         link = f"asv/index.html#{quote(name.partition('(')[0])}"
@@ -162,7 +162,7 @@ def _regressions(site: Path) -> Iterator[str]:
 
 
 def _number(value: float, name: str) -> str:
-    """A time, bytes, or a number without a unit, as the benchmark's name tells."""
+    """A value with its unit, which follows from the benchmark's name."""
     kind = name.rpartition(".")[2].partition("_")[0]
     if kind in ("time", "timeraw"):
         return f"{1e3 * value:.3g} ms"
@@ -170,7 +170,7 @@ def _number(value: float, name: str) -> str:
 
 
 def _start(run: Run) -> Iterator[str]:
-    """What a process waits for and how much it holds, as far as it was measured."""
+    """Start-up times and memory, as far as they were measured."""
     groups = {
         "Seconds until the first result": "startup.FirstCall",
         "Seconds to import": "startup.Import",
@@ -192,10 +192,11 @@ def _start(run: Run) -> Iterator[str]:
 def _today(runs: Sequence[Run]) -> Iterator[str]:
     yield "<h2>Every case today</h2>"
     yield (
-        "<p>Milliseconds, and below them the share of what the machine could do: the longer of "
-        "touching each byte once and of all products of a direct sum, at the best rates of NumPy's "
-        "copies and matrix products above (half of the latter for numbers of 8 bytes). Algorithms "
-        "with fewer products may pass it. The small lines are the trend.</p>"
+        "<p>Milliseconds, and the share of the machine's limit. The limit is the time to touch "
+        "each byte once or the time for all operations of a direct sum, whichever is longer, at "
+        "the best rates of NumPy's copies and matrix products above (half the latter for items of "
+        "8 bytes). Algorithms with fewer operations may pass it. The small lines show the "
+        "trend.</p>"
     )
     cases = [
         case
@@ -228,7 +229,7 @@ def _row(runs: Sequence[Run], case: Case | LayerCase) -> str:
 
 
 def _share(case: Case | LayerCase, seconds: float, limits: dict[str, float], backend: str) -> str:
-    """The part of the machine's limit that a time reaches, drawn and written."""
+    """The share of the machine's limit that a time reaches, as a number and a bar."""
     if not limits:
         return ""
     wide = isinstance(case, Case) and case.dtype in ("float64", "complex128", "int64")
@@ -246,7 +247,7 @@ def _benchmark(case: Case | LayerCase) -> str:
 
 
 def _times(runs: Sequence[Run], case: Case | LayerCase) -> dict[str, list[float]]:
-    """Seconds of a case over the runs, by backend, NaN where it was not measured."""
+    """Seconds of a case in each run, by backend; NaN where it was not measured."""
     return {
         backend: [run.values.get((_benchmark(case), case.name, backend), math.nan) for run in runs]
         for backend in BACKENDS

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from skimage import data
 
-from fastconv.cli import contact_sheet
 from fastconv import filters
+from fastconv.cli import contact_sheet
 from fastconv.cli.contact_sheet import Cell, Look, shown
 
 WINDOW = (slice(10, 206), slice(118, 314))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from fastconv.cli import contact_sheet
 from fastconv import nn
+from fastconv.cli import contact_sheet
 from fastconv.cli.contact_sheet import NEGATIVE, PAGE, POSITIVE, ZERO, Cell
 
 KERNELS, SHOWN, DIGITS, PIXEL, BETWEEN = 8, 4, 4, 12, 10

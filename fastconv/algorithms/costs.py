@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from math import prod
 
-from . import rates
 from ..backends.protocol import Rates
 from ..problem.problem import Problem
+from . import rates
 
-__all__ = ["WALKED", "contraction_seconds", "ends_with_rows", "row_passes", "seconds"]
+__all__ = ["contraction_seconds", "ends_with_rows", "row_passes", "seconds"]
 
-WALKED = 4
-"""Calls that one costs which no recording repeats."""
 PARTED = 4
 """Passes over data whose channels are neighbours, for kernels that want rows."""
 

@@ -33,7 +33,7 @@ class _Calibration(NamedTuple):
 
 def of(backend: str) -> Rates:
     """The rates of a backend, measured on this machine if they ever were."""
-    return _calibration().rates.get(backend) or backends.load(backend).RATES
+    return _calibration().rates.get(backend) or backends.load(backend).rates
 
 
 def describe() -> str:

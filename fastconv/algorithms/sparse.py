@@ -1,84 +1,81 @@
 """Sparse: of kernels most of whose taps are zero, the products that are not.
 
-Zero times NaN or infinity is NaN.  So samples that are floats are looked at, and slabs that have
+Zero times NaN or infinity is NaN.  So samples that are floats are looked at, and tiles that have
 such are summed directly.
 """
 
 from __future__ import annotations
 
-from functools import reduce
-from math import isfinite, prod
+from math import inf, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import rates
 from ..backends.protocol import Backend
 from ..problem.problem import Problem, Walk
-from . import InPlace, Layout, Prepared, costs, items
+from . import costs, rates
+from .base import Algorithm, InPlace, Weights, dense, real_shape
 
-__all__ = [
-    "IN_PLACE",
-    "LAYOUT",
-    "cost",
-    "grain",
-    "items",
-    "prepare",
-    "products",
-    "refuses",
-    "repeats",
-    "run",
-]
-
-LAYOUT: Layout = "rows"
-IN_PLACE: InPlace = "nothing"
-"""A copy is near while one tap after the other reads it; its look is, too."""
-MOST = 0.5
-"""Share of the taps that may be other than zero."""
+__all__ = ["algorithm"]
 
 
-def refuses(problem: Problem) -> str | None:
-    """It needs zeros, for one channel in and one out."""
-    nonzero = problem.form.nonzero
-    if nonzero is None:
-        return "it takes one channel in and one out of a group"
-    if nonzero > MOST * prod(problem.taps):
-        return "more than half of the taps are not zero"
-    if problem.complex:
-        return "it does not sum complex numbers"
-    return None
+class Sparse(Algorithm):
+    """Sums over listed taps."""
 
+    name = "sparse"
+    in_place: InPlace = "nothing"
+    """A copy is near while one tap after the other reads it; its look is, too."""
 
-def products(problem: Problem) -> int:
-    """One a tap that is not zero."""
-    return problem.form.nonzero or 0
+    def refuses(self, problem: Problem) -> str | None:
+        """It needs zeros, for one channel in and one out."""
+        if problem.form.nonzero is None:
+            return "it takes one channel in and one out of a group"
+        if problem.form.pattern is None:
+            return "more than half of the taps are not zero"
+        if problem.complex:
+            return "it does not sum complex numbers"
+        return None
 
+    def macs(self, problem: Problem) -> int:
+        """One for each tap that is not zero."""
+        return problem.form.nonzero or 0
 
-def grain(problem: Problem) -> tuple[int, ...]:
-    """Pieces of any size: no product is made twice."""
-    return (1,) * len(problem.axes)
+    def cost(self, problem: Problem, backend: str) -> float:
+        """A look is one more pass."""
+        slow_products = self.macs(problem) * rates.of(backend).sparse
+        return costs.seconds(problem, backend, slow_products, 1 + _looks(problem))
 
+    def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
+        """The weights other than zero, ``(groups, 1, taps)``, and the dense kernel, which the
+        offsets of the taps lie in.
+        """
+        listed = Weights((problem.groups, 1, self.macs(problem)), problem.compute)
+        return listed, Weights(real_shape(problem), problem.compute)
 
-def cost(problem: Problem, backend: str) -> float:
-    """Seconds on one thread: a look is one more pass."""
-    rate, looks = rates.of(backend), _looks(problem)
-    slow_products = products(problem) * rate.sparse
-    seconds = costs.seconds(problem, backend, slow_products, 1 + looks)
-    return seconds + looks * costs.WALKED * rate.call
+    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, NDArray]:
+        kernel = np.ascontiguousarray(dense(w))
+        return np.ascontiguousarray(kernel[:, :, 0][..., _used(problem)]), kernel
 
-
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
-    """The weights other than zero of each group, ``(G, 1, taps)``, and their places, ``(G, 1, taps,
-    axes)``; where samples are looked at, the dense kernel, too.
-    """
-    dense = reduce(np.multiply, w)
-    used = (dense != 0).any(axis=(0, 1, 2))
-    places = np.argwhere(used)
-    listed = np.ascontiguousarray(dense[..., used][:, :, 0])
-    everywhere = np.tile(places, (problem.groups, 1, 1, 1))
-    if not _looks(problem):
-        return Prepared((listed, everywhere))
-    return Prepared((listed, everywhere, np.ascontiguousarray(dense)))
+    def run(
+        self,
+        program: Any,
+        problem: Problem,
+        out: NDArray,
+        x: NDArray,
+        weights: tuple[NDArray, ...],
+        bias: NDArray,
+        walk: Walk,
+    ) -> None:
+        listed, kernel = weights
+        steps = walk.stride, walk.dilation
+        offsets, looks = np.argwhere(_used(problem)), _looks(problem)
+        if looks:
+            program.in_range(x, inf)
+        program.correlate_sparse(out, x, listed, offsets, bias, *steps, problem.relu)
+        if looks:
+            with program.redo():
+                program.correlate(out, x, kernel, bias, *steps, problem.relu)
 
 
 def _looks(problem: Problem) -> bool:
@@ -86,34 +83,10 @@ def _looks(problem: Problem) -> bool:
     return problem.x_dtype.kind == "f" or not np.isfinite(problem.cval)
 
 
-def repeats(problem: Problem) -> bool:
-    """Unless it looks for what is not finite."""
-    return not _looks(problem)
+def _used(problem: Problem) -> NDArray[np.bool_]:
+    """Which taps are not zero in all groups."""
+    pattern = np.frombuffer(problem.form.pattern or b"", np.uint8)
+    return np.unpackbits(pattern, count=prod(problem.taps)).reshape(problem.taps).astype(bool)
 
 
-def run(
-    backend: Backend,
-    out: NDArray,
-    x: NDArray,
-    weights: tuple[NDArray, ...],
-    bias: NDArray,
-    walk: Walk,
-    relu: bool,
-) -> None:
-    """Sum one slab; directly where zeros meet what is not finite."""
-    listed, places, *dense = weights
-    if dense and not _finite(x):
-        backend.correlate(out, x, dense[0], bias, walk.stride, walk.dilation, relu)
-    else:
-        backend.correlate_sparse(
-            out, x, listed, places[0, 0], bias, walk.stride, walk.dilation, relu
-        )
-
-
-def _finite(x: NDArray) -> bool:
-    """Whether all samples are: those whose sum is, or else one by one.
-
-    `einsum` sums in a quarter of the time of `sum`, which rounds less.
-    """
-    with np.errstate(all="ignore"):
-        return isfinite(np.einsum(x, range(x.ndim), ())) or bool(np.isfinite(x).all())
+algorithm = Sparse()

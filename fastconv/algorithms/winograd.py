@@ -19,40 +19,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import product
 from math import ceil, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import rates
-from ..run import workspace
-from ..backends.protocol import Backend, Rates
 from ..backends.geometry.winograd import BLOCK, TILES
+from ..backends.protocol import Backend, Rates
 from ..problem.problem import Problem, Walk
-from ..plan.recorded import Piece
-from . import InPlace, Layout, Prepared, costs, gemm, items
+from . import costs, gemm, rates
+from .base import Algorithm, Layout, Weights, dense, real_shape
 
-__all__ = [
-    "IN_PLACE",
-    "LAYOUT",
-    "cost",
-    "grain",
-    "items",
-    "prepare",
-    "products",
-    "refuses",
-    "repeats",
-    "run",
-]
+__all__ = ["algorithm"]
 
-LAYOUT: Layout = "channels"
-IN_PLACE: InPlace = "interior"
-FEWEST = 16
+MIN_CHANNELS = 16
 """Channels, in and out, that make the transforms worth it."""
-MOST = 128
+MAX_TAPS = 128
 """Taps along the axes of tiles, at most."""
 DEEP = 16
 """Planes of a volume that a piece has at least: taps read some more of them."""
@@ -66,7 +51,7 @@ RECORDED = 10
 """Calls of kernels that take as long as one that no recording repeats, if at least some are."""
 USUAL = Rates(*(0.0,) * len(Rates._fields))._replace(contracted=2e-11, byte=2e-11)
 """Rates that decide upon the size of tiles, which weights and pieces depend on."""
-ROOM = 1 << 20
+BAND_BYTES = 1 << 20
 """Bytes of the tiles of a band, both of samples and of products."""
 PAD = 16
 """Items between the components of tiles, lest all of them fall into the same sets of a cache."""
@@ -136,44 +121,129 @@ def _ordered(numbers: Sequence[int], along: tuple[int, ...]) -> tuple[int, int, 
     return plane, row, col
 
 
-def refuses(problem: Problem) -> str | None:
-    """It has tiles along one or two axes, and rounds more than a plain sum."""
-    if problem.strict:
-        return "it rounds more than a plain sum, which precision='strict' or the call rules out"
-    if problem.compute != np.float32 or problem.complex or problem.exact:
-        return "it computes in float32, and rounds"
-    along = _along(problem.taps, [axis.stride for axis in problem.axes])
-    if not along:
-        return "its tiles lie along axes with two or more taps and without stride"
-    if len(problem.axes) > len(along) + 1:
-        return "its tiles lie along all axes but one"
-    if prod(problem.taps[axis] for axis in along) > MOST:
-        return f"it has blocks of taps for at most {MOST} of them"
-    if min(problem.in_channels, problem.out_channels) < FEWEST:
-        return f"its transforms pay from {FEWEST} channels on, in and out"
-    return None
+class Winograd(Algorithm):
+    """Products in a transform domain."""
+
+    name = "winograd"
+    layout: Layout = "channels"
+
+    def refuses(self, problem: Problem) -> str | None:
+        """It has tiles along one or two axes, and rounds more than a plain sum."""
+        if problem.strict:
+            return "it rounds more than a plain sum, which precision='strict' or the call rules out"
+        if problem.compute != np.float32 or problem.complex or problem.exact:
+            return "it computes in float32, and rounds"
+        along = _along(problem.taps, [axis.stride for axis in problem.axes])
+        if not along:
+            return "its tiles lie along axes with two or more taps and without stride"
+        if len(problem.axes) > len(along) + 1:
+            return "its tiles lie along all axes but one"
+        if prod(problem.taps[axis] for axis in along) > MAX_TAPS:
+            return f"it has blocks of taps for at most {MAX_TAPS} of them"
+        if min(problem.in_channels, problem.out_channels) < MIN_CHANNELS:
+            return f"its transforms pay from {MIN_CHANNELS} channels on, in and out"
+        return None
+
+    def macs(self, problem: Problem) -> int:
+        """Those of whole tiles."""
+        tiling = _tiling(problem)
+        terms = problem.in_channels * tiling.taps[0] * prod(tiling.blocks)
+        return ceil(terms * tiling.points / prod(tiling.outputs))
+
+    def min_tile(self, problem: Problem) -> tuple[int, ...]:
+        """Whole tiles of each image, and planes that share theirs."""
+        tiling = _tiling(problem)
+        _, *gaps = tiling.dilation
+        steps = iter([m * gap for m, gap in zip(tiling.outputs, gaps, strict=True)])
+        deep = DEEP if tiling.taps[0] > 1 else 1
+        axes = range(len(problem.axes))
+        return tuple(next(steps) if axis in tiling.along else deep for axis in axes)
+
+    def cost(self, problem: Problem, backend: str) -> float:
+        rate, tiling = rates.of(backend), _tiling(problem)
+        return _cost(problem, rate, tiling) + _weights(problem, tiling) * rate.contracted * PREPARED
+
+    def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
+        """Weights in the transform domain, ``(groups, panels, points, planes * blocks * channels in
+        * channels of a panel)``, and as they are, for sums that are not finite.
+        """
+        tiling, width = _tiling(problem), backend.panel(problem.compute)
+        terms = tiling.taps[0] * prod(tiling.blocks) * problem.in_channels
+        shape = (problem.groups, ceil(problem.out_channels / width), tiling.points)
+        return (
+            Weights((*shape, terms * width + PAD), problem.compute, width),
+            Weights(real_shape(problem), problem.compute),
+        )
+
+    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray | None, ...]:
+        kernel = dense(w)
+        return None, kernel if kernel.flags.c_contiguous else None
+
+    def pack(
+        self, program: Any, problem: Problem, weights: tuple[NDArray, ...], w: NDArray
+    ) -> None:
+        values, plain = weights
+        groups, count, _, _ = values.shape
+        channels, in_channels, *taps = w.shape[1:]
+        tiling = _tiling(problem)
+        at_points = _in_domain(values, tiling, in_channels)
+        width = at_points.shape[-1]
+        for first, last in gemm.panel_spans(count, values.nbytes):
+            program.begin_tiles(())
+            whole = min(last, channels // width)
+            if first < whole:
+                some = w[:, first * width : whole * width]
+                shape = (groups, whole - first, width, in_channels, *taps)
+                _transform(program, at_points[:, first:whole], some.reshape(shape), tiling)
+            if whole < last and channels > whole * width:
+                filled = program.empty((groups, in_channels, *taps, width), w.dtype)
+                gemm.filled_up(program, filled, np.moveaxis(w[:, whole * width :], 1, -1))
+                kernels = np.moveaxis(filled, -1, 1)[:, None]
+                _transform(program, at_points[:, whole:], kernels, tiling)
+            if not w.flags.c_contiguous:
+                part = slice(first * width, last * width)
+                program.store(plain[:, part], w[:, part])
+
+    def run(
+        self,
+        program: Any,
+        problem: Problem,
+        out: NDArray,
+        x: NDArray,
+        weights: tuple[NDArray, ...],
+        bias: NDArray,
+        walk: Walk,
+    ) -> None:
+        """Sum one tile, in bands whose transforms take little workspace; directly where that is not
+        finite.
+        """
+        values, plain = weights
+        tiling = Tiling.of(plain.shape[3:], walk.stride, walk.dilation, values.shape[2])
+        at_points = _in_domain(values, tiling, plain.shape[2])
+        rank = len(walk.stride)
+        outs, xs = (_in_planes(_batch(array, rank), 3, tiling.along) for array in (out, x))
+        for band in _bands(outs.shape, xs.shape[2], tiling):
+            mark = program.mark()
+            parts = outs[band.outputs], xs[band.reads]
+            _band(program, *parts, band.images, at_points, bias, problem.relu, tiling)
+            program.release(mark)
+        with program.redo():
+            program.correlate(out, x, plain, bias, walk.stride, walk.dilation, problem.relu)
 
 
-def products(problem: Problem) -> int:
-    """Those of whole tiles."""
-    tiling = _tiling(problem)
-    terms = problem.in_channels * tiling.taps[0] * prod(tiling.blocks)
-    return ceil(terms * tiling.points / prod(tiling.outputs))
+def _in_domain(values: NDArray, tiling: Tiling, in_channels: int) -> NDArray:
+    """``(groups, panels, points, planes, blocks, channels in, channels of a panel)``."""
+    terms = tiling.taps[0] * prod(tiling.blocks) * in_channels
+    size = values.shape[-1] - PAD
+    shape = (tiling.taps[0], prod(tiling.blocks), in_channels, size // terms)
+    return values[..., :size].reshape(*values.shape[:3], *shape)
 
 
-def grain(problem: Problem) -> tuple[int, ...]:
-    """Whole tiles of each image, and planes that share theirs."""
-    tiling = _tiling(problem)
-    _, *gaps = tiling.dilation
-    steps = iter([m * gap for m, gap in zip(tiling.outputs, gaps, strict=True)])
-    deep = DEEP if tiling.taps[0] > 1 else 1
-    return tuple(next(steps) if axis in tiling.along else deep for axis in range(len(problem.axes)))
-
-
-def cost(problem: Problem, backend: str) -> float:
-    """Seconds on one thread."""
-    rate, tiling = rates.of(backend), _tiling(problem)
-    return _cost(problem, rate, tiling) + _weights(problem, tiling) * rate.contracted * PREPARED
+def _transform(program: Any, at_points: NDArray, kernels: NDArray, tiling: Tiling) -> None:
+    """Kernels ``(groups, panels, width, channels in, *taps)`` to the transform domain."""
+    planes = _in_planes(kernels, 4, tiling.along)
+    for plane in range(tiling.taps[0]):
+        program.winograd_weights(at_points[:, :, :, plane], planes[..., plane, :, :])
 
 
 def _tiling(problem: Problem) -> Tiling:
@@ -201,7 +271,7 @@ def _cost(problem: Problem, rate: Rates, tiling: Tiling) -> float:
     weights = _weights(problem, tiling)
     samples = tiling.planes_of(planes) * problem.in_channels * prod(tiling.blocks)
     turned = 4 * tiles * tiling.points * (samples + planes * problem.out_channels)
-    calls = max(prod(tiling.images(outputs)), turned / ROOM) * (prod(tiling.blocks) + 1)
+    calls = max(prod(tiling.images(outputs)), turned / BAND_BYTES) * (prod(tiling.blocks) + 1)
     if planes > 1:
         calls *= prod(problem.batch)
     products = tiles * planes * weights / problem.groups
@@ -217,66 +287,6 @@ def _weights(problem: Problem, tiling: Tiling) -> int:
     """Weights at all points."""
     terms = problem.in_channels * tiling.taps[0] * prod(tiling.blocks)
     return problem.groups * tiling.points * terms * problem.out_channels
-
-
-def prepare(problem: Problem, w: tuple[NDArray, ...], backend: Backend) -> Prepared:
-    """The weights at the points of a tile, ``(groups, panels, points, planes, blocks, channels in,
-    channels of a panel)``, and as they are, for sums that are not finite.
-    """
-    tiling, dense = _tiling(problem), reduce(np.multiply, w)
-    groups, out_channels, in_channels, *taps = dense.shape
-    width = backend.panel(dense.dtype)
-    count = ceil(out_channels / width)
-    if count * width > out_channels:
-        padded = np.zeros((groups, count * width, in_channels, *taps), dense.dtype)
-        padded[:, :out_channels] = dense
-        dense = padded
-    kernels = dense.reshape(groups, count, width, in_channels, *taps)
-    shape = (tiling.taps[0], prod(tiling.blocks), in_channels, width)
-    room = np.empty((groups, count, tiling.points, prod(shape) + PAD), dense.dtype)
-    values = room[..., : prod(shape)].reshape(groups, count, tiling.points, *shape)
-    planes = _in_planes(kernels, 4, tiling.along)
-
-    def fill(span: slice, backend: Backend) -> None:
-        for plane in range(tiling.taps[0]):
-            backend.winograd_weights(values[:, span, :, plane], planes[:, span, ..., plane, :, :])
-
-    def pieces() -> list[Piece]:
-        return gemm.spans(fill, count, room.nbytes)
-
-    return Prepared((values, kernels), pieces, (room,), (kernels,))
-
-
-def repeats(problem: Problem) -> bool:
-    """Always: a recording notices sums that are not finite."""
-    return True
-
-
-def run(
-    backend: Backend,
-    out: NDArray,
-    x: NDArray,
-    weights: tuple[NDArray, ...],
-    bias: NDArray,
-    walk: Walk,
-    relu: bool,
-) -> None:
-    """Sum one slab, in bands whose tiles take little room; directly where that is not finite."""
-    at_points, kernels = weights
-    tiling = Tiling.of(kernels.shape[4:], walk.stride, walk.dilation, at_points.shape[2])
-    outs, xs = (_in_planes(_batch(array, len(walk.stride)), 3, tiling.along) for array in (out, x))
-    finite = True
-    for band in _bands(outs.shape, xs.shape[2], tiling):
-        mark = workspace.mark()
-        parts = outs[band.outputs], xs[band.reads]
-        finite &= _tiles(backend, *parts, band.images, at_points, bias, relu, tiling)
-        workspace.release(mark)
-    if not finite:
-        plain = workspace.empty_like(out, out.shape)
-        panels = gemm.Panels(kernels.reshape(kernels.shape[0], -1, *kernels.shape[3:]), backend)
-        panels.fill(slice(0, panels.count), backend)
-        backend.gemm(plain, x, panels.packed, bias, walk.stride, walk.dilation, relu)
-        np.copyto(out, plain, where=~np.isfinite(out))
 
 
 def _batch(array: NDArray, rank: int) -> NDArray:
@@ -317,11 +327,11 @@ def _bands(out: tuple[int, ...], in_channels: int, tiling: Tiling) -> Iterator[B
 
     def fitting(n: int, nbytes: int) -> int:
         """How many of n things that take so many bytes each."""
-        return max(1, min(n, ROOM // nbytes))
+        return max(1, min(n, BAND_BYTES // nbytes))
 
     across = fitting(tiles_across, room(1))
     deep = planes
-    while deep > 1 and across * room(deep) > ROOM:
+    while deep > 1 and across * room(deep) > BAND_BYTES:
         deep = ceil(deep / 2)
     down = fitting(tiles_down, across * room(deep))
     tiles = down * across
@@ -348,8 +358,8 @@ def _bands(out: tuple[int, ...], in_channels: int, tiling: Tiling) -> Iterator[B
         )
 
 
-def _tiles(
-    backend: Backend,
+def _band(
+    program: Any,
     out: NDArray,
     x: NDArray,
     images: list[tuple[int, int]],
@@ -357,31 +367,28 @@ def _tiles(
     bias: NDArray,
     relu: bool,
     tiling: Tiling,
-) -> bool:
-    """Sum some images of a band ``(batch, groups, channels, planes, rows, columns)``, and say
-    whether they are finite.
-    """
+) -> None:
+    """Sum some images of a band ``(batch, groups, channels, planes, rows, columns)``."""
     batch, groups, out_channels, planes, *outputs = out.shape
     in_channels, tiles, blocks = x.shape[2], tiling.tiles(outputs), prod(tiling.blocks)
     _, down, across = tiling.dilation
     lead = (tiling.points, groups, batch)
-    samples = _room((*lead, x.shape[3], len(images), *tiles, blocks * in_channels))
-    sums = _room((*lead, planes, len(images), *tiles, out_channels))
+    shape = (*lead, x.shape[3], len(images), *tiles, blocks * in_channels)
+    samples = _apart(program, shape)
+    sums = _apart(program, (*lead, planes, len(images), *tiles, out_channels))
     for image, (row, col) in enumerate(images):
         for block, (i, j) in enumerate(np.ndindex(tiling.blocks)):
             first = block * in_channels
             view = x[..., row + i * BLOCK * down :: down, col + j * BLOCK * across :: across]
             of_block = samples[..., image, :, :, first : first + in_channels]
             for to, source in zip(_stacks(of_block, 2), _stacks(view, 0), strict=True):
-                backend.winograd_samples(to, source)
+                program.winograd_samples(to, source)
     for group in range(groups):
-        _multiply(backend, sums[:, group], samples[:, group], weights[group], tiling)
-    finite = True
+        _multiply(program, sums[:, group], samples[:, group], weights[group], tiling)
     for image, (row, col) in enumerate(images):
         view = out[..., row::down, col::across]
         for to, of in zip(_stacks(view, 0), _stacks(sums[..., image, :, :, :], 2), strict=True):
-            finite &= backend.winograd_outputs(to, of, bias, relu)
-    return finite
+            program.winograd_outputs(to, of, bias, relu)
 
 
 def _stacks(array: NDArray, batch: int) -> list[NDArray]:
@@ -392,7 +399,7 @@ def _stacks(array: NDArray, batch: int) -> list[NDArray]:
 
 
 def _multiply(
-    backend: Backend, sums: NDArray, samples: NDArray, weights: NDArray, tiling: Tiling
+    program: Any, sums: NDArray, samples: NDArray, weights: NDArray, tiling: Tiling
 ) -> None:
     """Sum the products at all points ``(points, batch, planes, images, down, across, channels)``.
 
@@ -405,7 +412,7 @@ def _multiply(
         return tiles.reshape(*shape, -1, tiles.shape[-1]).transpose(1, 0, 4, 2, 3)
 
     panels, points, planes, _, _, width = weights.shape
-    backend.gemm(
+    program.gemm(
         by_channels(sums),
         by_channels(samples),
         weights.swapaxes(0, 1).reshape(points, panels, planes, 1, -1, width),
@@ -421,8 +428,11 @@ def _zeros(*shape: int) -> NDArray:
     return np.broadcast_to(np.float32(0), shape)
 
 
-def _room(shape: tuple[int, ...]) -> NDArray:
+def _apart(program: Any, shape: tuple[int, ...]) -> NDArray:
     """An array whose first axis is apart by some more than its others take."""
     each = prod(shape[1:])
-    rows = workspace.empty((shape[0], each + PAD), np.dtype(np.float32))
+    rows: NDArray = program.empty((shape[0], each + PAD), np.dtype(np.float32))
     return rows[:, :each].reshape(shape)
+
+
+algorithm = Winograd()

@@ -18,8 +18,8 @@ ORDER = ("cython", "numba", "numpy")
 
 @cache
 def load(name: str) -> Backend:
-    """The module of a backend.  Loading it imports nothing heavy and never fails."""
-    return cast(Backend, import_module(f"{__name__}.{name}_backend"))
+    """A backend.  Loading it imports nothing heavy and never fails."""
+    return cast(Backend, import_module(f"{__name__}.{name}_backend").backend)
 
 
 @cache

@@ -275,7 +275,7 @@ class Backend:
         magnitude that no transform of them all drowns some: in blocks of 16 by 16 samples of the
         last two axes, the largest magnitude of each block is zero or at least that of all of ``x``
         divided by ``limit``; and where a block is all zero, the largest of all is at most
-        ``limit``.
+        the square of ``limit``.
         """
         raise NotImplementedError
 
@@ -303,5 +303,3 @@ class Backend:
         """Sums rounded half to even and saturated (``dtypes.store``).  ``sums`` may be overwritten."""
         raise NotImplementedError
 
-
-Recording = object  # until the middle is rebuilt

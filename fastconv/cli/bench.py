@@ -1,11 +1,12 @@
-"""``fastconv bench``: a dense filter on every backend and in every other library that is here.
+"""``fastconv bench``: a dense filter on every backend and in every other installed library.
 
-All calls of a row take turns in one process, after their results have been compared.  Beside each
-time stands what share it is of the machine's limit, which is measured in the same run: the time
-to copy the image, or that of the products of a direct filter, whichever is longer.
+All calls of a row take turns in one process, after their results have been compared.  Next to each
+time is the share of the machine's limit that it reaches.  The limit is the time to copy the image
+or the time for the multiply-adds of a direct filter, whichever is longer; both are measured in the
+same run.
 
-The rate of products is the best that our own direct kernels reach on an image that fits a core's
-cache.  That is a lower bound of what the processor can do, so shares are upper bounds.
+The rate of multiply-adds is the best that our own direct kernels reach on an image that fits the
+cache of a core.  It is a lower bound of what the processor can do, so shares are upper bounds.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from numpy.typing import NDArray
 import fastconv as fc
 
 from .. import backends
-from . import chart, imageio, peers
-from ..run import threads as parallel
 from ..algorithms import rates
+from ..run import threads as parallel
+from . import chart, imageio, peers
 from .demo import ready_backends
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ __all__ = ["Limit", "circumstances", "copy_seconds", "product_rate", "run"]
 
 ROUNDS = 15
 SECONDS = 1.0
-"""For the rounds of a row; three are always done, of calls that do not take as long alone."""
+"""For the rounds of a row, at least three.  A call that takes longer is timed once."""
 TAPS = 31
-"""Of the kernel that tries the rate of products."""
+"""Taps along each axis of the kernel that measures the rate of multiply-adds."""
 CALLS = 10
-"""Of the kernel in one trial, so that handing them to threads takes little of it."""
+"""Calls of that kernel in one trial, which make the hand-over to threads negligible."""
 
 COLORS = {
     "cython": "#ffb03b",
@@ -52,20 +53,20 @@ COLORS = {
 }
 LIMIT_COLOR = "#f2f3f5"
 LIMIT_REMARK = (
-    "limit: the longer of copying the image and multiplying, both measured here; algorithms with "
-    "fewer products may pass it"
+    "limit: copying the image or multiplying, whichever takes longer, both measured here; "
+    "algorithms with fewer products may pass it"
 )
 
 
 class Limit(NamedTuple):
-    """What no direct filter can beat, on so many threads."""
+    """What no direct filter can beat, on a given number of threads."""
 
     product_rate: float
-    """Products a second, each with its sum."""
+    """Multiply-adds per second."""
     copy_seconds: float
 
     def seconds(self, pixels: int, taps: float) -> float:
-        """At least this long takes a filter of ``taps`` products a pixel."""
+        """The least time for a filter of ``taps`` multiply-adds per pixel."""
         return max(self.copy_seconds, pixels * taps / self.product_rate)
 
 
@@ -80,7 +81,7 @@ class Row(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """Of the image."""
+        """Pixels of the image."""
         return self.size**2
 
 
@@ -93,9 +94,9 @@ def run(
     directory: Path,
     show_status: Callable[[str], None],
 ) -> int:
-    """Print the table and write ``directory/fastconv-bench.png``; 1 if results disagree.
+    """Print the table, write ``directory/fastconv-bench.png``, and return 1 if results disagree.
 
-    ``show_status`` tells a waiting person what is being done, until the next text or an empty one.
+    ``show_status`` shows what is being done, until the next text or an empty one.
 
     Raises
     ------
@@ -127,7 +128,7 @@ def run(
     print(*(f"# {remark}" for remark in remarks), sep="\n")
     _print_header()
     pages = []
-    show_status("measuring the rate of products")
+    show_status("measuring the rate of multiply-adds")
     rate = max(product_rate(name, dtype, threads) for name in ours)
     for size in sizes:
         limit = Limit(rate, copy_seconds(size, dtype, threads))
@@ -146,9 +147,9 @@ def run(
         _print_limit(limit, size, dtype)
         pages.append(_page(rows, limit, dtype, remarks))
     print(
-        "# ms: median of calls in turns, or the only call where it took more than a second; "
-        "vs: times as fast.\n# GFLOP/s count 2*k*k a pixel; algorithms with fewer products may "
-        "pass the limit."
+        "# ms: median of calls that take turns, or of one call if it takes more than a second; "
+        "vs: speed-up.\n# GFLOP/s count 2*k*k operations per pixel; algorithms with fewer may pass "
+        "the limit."
     )
     _save(pages, file)
     print(f"# picture: {file}")
@@ -156,7 +157,7 @@ def run(
 
 
 def circumstances(threads: int) -> tuple[str, str]:
-    """Where and when figures are taken, and with what."""
+    """Where and when figures were measured, and with which versions."""
     versions = {
         "Python": platform.python_version(),
         "fastconv": fc.__version__,
@@ -174,7 +175,7 @@ def circumstances(threads: int) -> tuple[str, str]:
 
 
 def copy_seconds(size: int, dtype: str, threads: int) -> float:
-    """Seconds to copy a ``(size, size)`` image, at best."""
+    """The shortest time to copy a ``(size, size)`` image."""
     image = np.ones((size, size), dtype)
     copy = np.empty_like(image)
     edges = np.linspace(0, size, 4 * threads + 1).astype(int)
@@ -187,7 +188,7 @@ def copy_seconds(size: int, dtype: str, threads: int) -> float:
 
 
 def product_rate(backend: str, dtype: str, threads: int) -> float:
-    """Products a second of a direct kernel on images that fit the cache of a core, at best."""
+    """The best rate of a direct kernel on images that fit the cache of a core."""
     compute = np.float64 if dtype == "float64" else np.float32
     rows, columns = 32, 192
     x = np.ones((1, 1, 1, rows + TAPS - 1, columns + TAPS - 1), compute)
@@ -209,7 +210,7 @@ def _best(call: Callable[[], None]) -> float:
 
 
 def _measured(size: int, taps: int, dtype: str, ours: Sequence[Any], threads: int) -> list[Row]:
-    """Every backend and library on one image and kernel, after a comparison of their results."""
+    """The times of every backend and library for one image and kernel, whose results agree."""
     image, kernel = _arrays(size, taps, dtype)
     plans = {
         name: fc.plan_correlate(
@@ -219,7 +220,7 @@ def _measured(size: int, taps: int, dtype: str, ours: Sequence[Any], threads: in
     }
     calls: dict[str, peers.Call] = {name: partial(plan, image) for name, plan in plans.items()}
     for call in calls.values():
-        call()  # what is compiled at the first call counts for nothing
+        call()  # compilation is not timed
     for name in peers.available():
         other = peers.LIBRARIES[name].filter(image, kernel, "constant")
         if other is not None:
@@ -235,7 +236,7 @@ def _measured(size: int, taps: int, dtype: str, ours: Sequence[Any], threads: in
 
 
 def _arrays(size: int, taps: int, dtype: str) -> tuple[NDArray, NDArray]:
-    """An image, and a kernel of sum one that is no product of factors."""
+    """An image, and a kernel whose sum is one and which is not separable."""
     rng = np.random.default_rng(0)
     white = 1 if np.dtype(dtype).kind == "f" else 255
     kernel = rng.random((taps, taps))
@@ -278,8 +279,8 @@ def _print_limit(limit: Limit, size: int, dtype: str) -> None:
     copy, peak = limit.copy_seconds * 1e3, 2e-9 * limit.product_rate
     print(
         f"# limit of direct filtering: max(copy, FLOP / peak); copying {size}x{size} {dtype} took "
-        f"{copy:.3f} ms here,\n# and the peak is {peak:.0f} GFLOP/s, the best rate of a direct "
-        "kernel on an image in cache: the processor's own may be higher."
+        f"{copy:.3f} ms,\n# and the peak is {peak:.0f} GFLOP/s, the best rate of a direct kernel "
+        "on an image in cache; the processor's own may be higher."
     )
 
 
@@ -308,7 +309,7 @@ def _page(rows: Sequence[Row], limit: Limit, dtype: str, remarks: Sequence[str])
 
 
 def _save(pages: Sequence[Image], file: Path) -> None:
-    """One page below the other."""
+    """Save the pages below each other."""
     sheet = imageio.pillow().new("RGB", (chart.WIDTH, chart.HEIGHT * len(pages)))
     for number, page in enumerate(pages):
         sheet.paste(page, (0, chart.HEIGHT * number))

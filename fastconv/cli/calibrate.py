@@ -1,8 +1,8 @@
 """``fastconv bench --calibrate``: measure the rates of each backend, and keep them.
 
-A rate is what a few calls on one thread show.  A new one is a field of
-:class:`~fastconv.backends.protocol.Rates`, a number in each backend's ``RATES``, and a line in
-:func:`measured` that undoes the algorithm's prediction.
+Rates follow from the times of a few calls on one thread.  A new rate is a field of
+:class:`~fastconv.backends.protocol.Rates`, a number in the ``rates`` of each backend, and a line in
+:func:`measured` that inverts the algorithm's prediction.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ import numpy as np
 import fastconv as fc
 
 from .. import backends
-from . import imageio, peers
-from ..algorithms import rates
-from ..algorithms import direct, fft
+from ..algorithms import direct, fft, rates
 from ..backends.protocol import Rates
 from ..plan.plan import Plan
+from . import imageio, peers
 
 __all__ = ["measured", "reset", "run"]
 
@@ -35,9 +34,9 @@ SECONDS = 3.0
 
 
 def run(show_status: Callable[[str], None]) -> int:
-    """Measure every backend that can run, print the rates, and keep them for the planner.
+    """Measure every available backend, print the rates, and keep them for later processes.
 
-    ``show_status`` tells a waiting person what is being done, until the next text or an empty one.
+    ``show_status`` shows what is being done, until the next text or an empty one.
 
     Raises
     ------
@@ -58,7 +57,7 @@ def run(show_status: Callable[[str], None]) -> int:
     os.makedirs(file.parent, exist_ok=True)
     with imageio.replacing(file) as opened:
         opened.write(rates.encode(found).encode())
-    print(f"# kept in {file}: plans of new processes use these rates")
+    print(f"# kept in {file}: new processes choose algorithms by these rates")
     return 0
 
 
@@ -66,14 +65,14 @@ def reset() -> int:
     """Forget the rates that were measured."""
     file = _file()
     file.unlink(missing_ok=True)
-    print(f"# plans of new processes use the rates that are built in; {file} is gone")
+    print(f"# new processes choose algorithms by the built-in rates; {file} is gone")
     return 0
 
 
 def _file() -> Path:
     file = rates.path()
     if file is None:
-        raise ValueError("FASTCONV_CALIBRATION is off, so there is no file to keep rates in")
+        raise ValueError("FASTCONV_CALIBRATION is off, so rates cannot be kept")
     return Path(file)
 
 
@@ -83,7 +82,7 @@ def measured(backend: str) -> Rates:
     Raises
     ------
     ArithmeticError
-        The times contradict each other, for the machine was busy.
+        The times contradict each other, because the machine was busy.
     """
     backends.load(backend).warmup()
     plans = {
@@ -91,8 +90,8 @@ def measured(backend: str) -> Rates:
         "3x3": _plan(backend, "direct", LARGE, taps=3),
         "15x15": _plan(backend, "direct", LARGE, taps=15),
         "15+15": _plan(backend, "separable", MEDIUM, taps=15),
-        "9 listed": _plan(backend, "sparse", MEDIUM, taps=9),
-        "31 listed": _plan(backend, "sparse", MEDIUM, taps=31),
+        "9 sparse": _plan(backend, "sparse", MEDIUM, taps=9),
+        "31 sparse": _plan(backend, "sparse", MEDIUM, taps=31),
         "transforms": _plan(backend, "fft", MEDIUM, taps=31),
         "box": _plan(backend, "box", LARGE, taps=15),
         "layer": _layer_plan(backend, "direct"),
@@ -111,10 +110,10 @@ def measured(backend: str) -> Rates:
     byte = max((best["3x3"] - call - 3 * 3 * tap * product) / bytes_moved, 0.0)
     passes = call + 2 * 8 * MEDIUM**2 * byte
     row_product = (best["15+15"] - passes) / (2 * 15 * MEDIUM**2)
-    listed_product = (best["31 listed"] - best["9 listed"]) / ((31 - 9) * MEDIUM**2)
+    sparse_product = (best["31 sparse"] - best["9 sparse"]) / ((31 - 9) * MEDIUM**2)
     operations, rows = fft.work(plans["transforms"].problem)
     transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
-    # Those calls come in a row, and take less than one that comes alone.
+    # Calls in a row have less overhead than one alone, so the difference may be too small.
     operation = max(transforms, best["transforms"] / 2) / operations
     additions = 2 * (15).bit_length() * LARGE**2
     addition = (best["box"] - call - bytes_moved * byte) / additions
@@ -124,7 +123,7 @@ def measured(backend: str) -> Rates:
     started = call + 3 * 3 * CHANNELS * SMALL * direct.START * product
     summed = (best["layer"] - started - 4 * samples * byte) / products
     contracted = (best["gemm"] - call - 2 * 4 * samples * byte) / products
-    found = product, summed, contracted, row_product, listed_product, operation, addition
+    found = product, summed, contracted, row_product, sparse_product, operation, addition
     if min(found) <= 0:
         raise ArithmeticError("the machine is too busy to measure anything: try again")
     return Rates(
@@ -134,7 +133,7 @@ def measured(backend: str) -> Rates:
         byte=byte,
         call=call,
         one_row=row_product / product,
-        sparse=listed_product / product,
+        sparse=sparse_product / product,
         operation=operation,
         addition=addition,
     )
@@ -143,7 +142,7 @@ def measured(backend: str) -> Rates:
 def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
     """A plan for a kernel of taps² on an image of size², all ones in float32, on one thread.
 
-    The kernel of "sparse" has its diagonal alone.
+    The kernel for "sparse" is diagonal.
     """
     factor = np.ones(taps, np.float32)
     w: Any = np.diag(factor) if algorithm == "sparse" else np.outer(factor, factor)
@@ -154,7 +153,7 @@ def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:
 
 
 def _layer_plan(backend: Any, algorithm: Any) -> Plan:
-    """A plan for a layer of 3×3 kernels from channels to as many, in float32, on one thread."""
+    """A plan for a 3×3 layer with equal numbers of channels, in float32, on one thread."""
     w = np.ones((CHANNELS, CHANNELS, 3, 3), np.float32)
     shape = (CHANNELS, SMALL, SMALL)
     return fc.plan_conv2d(

@@ -1,6 +1,6 @@
-"""A chart: lines over two logarithmic axes on a dark page, each with its name at its end.
+"""A line chart with logarithmic axes on a dark page; each line has its name at its end.
 
-It is drawn twice as large as it gets, so that lines and letters come out smooth.
+The chart is drawn larger than it will be, so that lines and letters are smooth.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ WIDTH, HEIGHT = 1200, 800
 LEFT, TOP, RIGHT, BOTTOM = 96, 150, 968, 720
 """The frame of the plot."""
 FINE = 3
-"""Times as large while it is drawn."""
+"""How many times larger the chart is while it is drawn."""
 BEYOND = "#1e2127"
-"""The plane above the limit."""
-APART = 25
+"""The area above the limit."""
+MIN_SPACING = 25
 """Pixels between two names."""
 
 Point = tuple[float, float]
@@ -37,12 +37,12 @@ class Line(NamedTuple):
     name: str
     color: str
     points: Sequence[Point]
-    """From left to right, all coordinates positive."""
+    """From left to right; all coordinates are positive."""
     mark: Literal["disc", "square"] = "disc"
 
 
 class _Axis(NamedTuple):
-    """A logarithmic axis: what it covers, and the pixels that these are drawn at."""
+    """A logarithmic axis: the values at its ends, and their pixels."""
 
     low: float
     high: float
@@ -62,7 +62,7 @@ def draw(
     lines: Sequence[Line],
     limit: Line,
 ) -> Image:
-    """The chart, 1200×800: up to three remarks, a few lines, and the limit that they run up to.
+    """The chart, 1200×800: up to three remarks, a few lines, and a limit.
 
     The limit spans the plot from left to right.
     """
@@ -118,7 +118,7 @@ def _draw_axes(
 
 
 def _round_numbers(low: float, high: float) -> Iterator[float]:
-    """1, 2, 5, 10 and so on, or powers of ten alone where these would be many."""
+    """1, 2, 5, 10 and so on, or only powers of ten if there would be many."""
     few = math.log10(high / low) < 4.5
     for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
         for digit in (1, 2, 5) if few else (1,):
@@ -140,23 +140,23 @@ def _draw_line(pen: ImageDraw, path: Sequence[Point], line: Line) -> None:
 def _draw_names(
     pen: ImageDraw, x: _Axis, y: _Axis, lines: Sequence[Line], font: FreeTypeFont | ImageFont
 ) -> None:
-    """Each name beside the last point of its line, moved as far as others need room."""
+    """Each name next to the last point of its line, moved if names would overlap."""
     ordered = sorted(lines, key=lambda line: -line.points[-1][1])
     ends = [(x(line.points[-1][0]), y(line.points[-1][1])) for line in ordered]
-    places = _spread([down for _, down in ends], FINE * APART, FINE * BOTTOM)
-    for line, (across, down), place in zip(ordered, ends, places, strict=True):
+    positions = _spread([down for _, down in ends], FINE * MIN_SPACING, FINE * BOTTOM)
+    for line, (across, down), position in zip(ordered, ends, positions, strict=True):
         edge = FINE * RIGHT
-        thread = [(across + FINE * 7, down), (edge, down), (edge + FINE * 24, place)]
-        pen.line(thread, line.color, FINE)
-        pen.text((edge + FINE * 30, place), line.name, line.color, font, "lm")
+        leader = [(across + FINE * 7, down), (edge, down), (edge + FINE * 24, position)]
+        pen.line(leader, line.color, FINE)
+        pen.text((edge + FINE * 30, position), line.name, line.color, font, "lm")
 
 
-def _spread(places: Sequence[float], apart: float, last: float) -> list[float]:
-    """Ascending places, at least ``apart`` from each other and none beyond ``last``."""
+def _spread(positions: Sequence[float], spacing: float, last: float) -> list[float]:
+    """Ascending positions, at least ``spacing`` apart, none beyond ``last``."""
     spread: list[float] = []
-    for place in places:
-        spread.append(max(place, spread[-1] + apart) if spread else place)
+    for position in positions:
+        spread.append(max(position, spread[-1] + spacing) if spread else position)
     for i in reversed(range(len(spread))):
         spread[i] = min(spread[i], last)
-        last = spread[i] - apart
+        last = spread[i] - spacing
     return spread

@@ -1,7 +1,7 @@
 """A contact sheet: labelled pictures of one size on a dark page, each with its kernel.
 
-Feature maps are signed and unbounded; :func:`shown` brings them to 8 bits in one of a few ways,
-whose names are fit to be printed as labels.
+Feature maps are signed and unbounded.  :func:`shown` converts them to 8 bits in one of several
+ways; their names are printed as labels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NEGATIVE, ZERO, POSITIVE = (64, 148, 255), (44, 48, 56), (255, 170, 70)
 
 
 class Cell(NamedTuple):
-    """One picture and what is written under it."""
+    """One picture and its caption."""
 
     title: str
     note: str
@@ -37,9 +37,9 @@ class Cell(NamedTuple):
 
 
 def shown(values: NDArray[Any], look: Look) -> NDArray[np.uint8]:
-    """Bring an image from 0 to 1, or a feature map of any range, to 8 bits.
+    """Convert an image from 0 to 1, or a feature map of any range, to 8 bits.
 
-    Feature maps are stretched so that one sample in fifty saturates.
+    Feature maps are scaled so that one sample in fifty saturates.
     """
     if look != "clipped to 0..1":
         values = np.abs(values) if look == "magnitude" else np.maximum(values, 0)

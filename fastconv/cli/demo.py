@@ -1,8 +1,8 @@
 """``fastconv demo``: one photograph, well-known kernels, every backend.
 
-Each kernel runs on each backend.  A table tells the time of each and the largest difference
-between the results of any two backends, which must stay within the rounding of float32.  A contact
-sheet shows what the kernels see.
+Each kernel runs on each backend.  A table shows the time of each call and the largest difference
+between any two backends, which must stay within the rounding of float32.  A contact sheet shows
+the results.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ WINDOW = (slice(0, 240), slice(96, 336))
 
 
 def run(directory: Path, show_status: Callable[[str], None]) -> int:
-    """Print the table and write ``directory/fastconv-demo.png``; 1 if the backends disagree.
+    """Print the table, write ``directory/fastconv-demo.png``, and return 1 if backends disagree.
 
-    ``show_status`` tells a waiting person what is being done, until the next text or an empty one.
+    ``show_status`` shows what is being done, until the next text or an empty one.
     """
     sheet = directory / "fastconv-demo.png"
     imageio.make_directory(directory)
@@ -84,7 +84,7 @@ def run(directory: Path, show_status: Callable[[str], None]) -> int:
 
 
 def ready_backends(show_status: Callable[[str], None]) -> list[str]:
-    """The backends that can run, warmed up; those that cannot are printed with the reason."""
+    """The available backends, warmed up; the others are printed with the reason."""
     names = []
     for name in backends.ORDER:
         show_status(f"starting {name}; if it has to compile first, this takes a while")
@@ -115,7 +115,7 @@ def _filtered(image: NDArray[Any], kernel: kernels.Kernel, backend: Any = None) 
 
 
 def _timed(image: NDArray[Any], kernel: kernels.Kernel, backend: str) -> tuple[NDArray[Any], float]:
-    """The result, and the best time of some calls after a first one."""
+    """The result, and the best time of several calls after a first one."""
     result = _filtered(image, kernel, backend)
     times = []
     for _ in range(10):
@@ -126,6 +126,6 @@ def _timed(image: NDArray[Any], kernel: kernels.Kernel, backend: str) -> tuple[N
 
 
 def _rounding(weights: NDArray[Any]) -> float:
-    """How far two float32 sums of samples from 0 to 1 may lie apart, whatever their order."""
+    """How much two float32 sums of samples from 0 to 1 may differ, whatever their order."""
     largest = float(np.abs(weights).sum())
     return 2 * weights.size * largest * float(np.finfo(np.float32).eps)

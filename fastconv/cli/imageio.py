@@ -1,14 +1,16 @@
-"""Image files as arrays, and back, by Pillow.
+"""Read and write image files with Pillow.
 
-Promises: samples keep the depth that they are stored with; palettes, single bits and exotic colour
-spaces become greyscale or RGB; the camera's orientation is applied; a colour profile that still
-fits is kept; a file is written whole or not at all.  Whatever goes wrong is an
-:class:`ImageFileError` of one line.
+- Samples keep their bit depth.
+- Palettes, single bits and other colour spaces become greyscale or RGB.
+- The camera's orientation is applied.  A colour profile is kept if it still fits; other metadata
+  is dropped.
+- Only the first frame of an animation is read.
+- A file is written completely or not at all.
+- Every failure is an :class:`ImageFileError` of one line.
 
-Pillow itself cuts 16-bit colour down to 8 bits.  Here it is read whole from PNG and TIFF, and
-written to PNG; where that cannot be, it is refused.  (JPEG 2000 and AVIF are read in 8 bits, as
-Pillow does.)  Only the first frame of an animation is read, and of the metadata only the colour
-profile is carried over.  Pillow's guard against decompression bombs stays on.
+Pillow reduces 16-bit colour to 8 bits.  Here, 16-bit colour is read from PNG and TIFF and written
+to PNG, and refused elsewhere.  (JPEG 2000 and AVIF are read in 8 bits, as in Pillow.)  Pillow's
+protection against decompression bombs stays on.
 """
 
 from __future__ import annotations
@@ -55,12 +57,12 @@ HOLDS: dict[str, dict[str, tuple[int, ...]]] = {
     "BMP": {"uint8": (1, 3)},
     "PPM": {"uint8": (1, 3), "uint16": (1,)},
 }
-"""The formats that are written, and with how many channels each depth fits them."""
+"""The formats that are written, and the numbers of channels that they hold of each dtype."""
 CHANNELS = {1: "greyscale", 2: "greyscale with alpha", 3: "RGB", 4: "RGB with alpha"}
 
 
 class ImageFileError(Exception):
-    """One line about one file: what could not be done with it, and why."""
+    """What could not be done with a file, and why, in one line."""
 
     def __init__(self, action: str, path: Path, reason: BaseException | str) -> None:
         if isinstance(reason, OSError) and reason.strerror:
@@ -80,13 +82,13 @@ class Picture:
 
 
 def pillow() -> ModuleType:
-    """``PIL.Image``, or an ImportError that says how to get it."""
+    """``PIL.Image``, or an ImportError that says how to install it."""
     try:
         import PIL.Image
         import PIL.ImageOps
     except ImportError:
         raise ImportError("Pillow is not installed: pip install 'fastconv[image]'") from None
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # what matters is raised
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # errors are raised anyway
     return PIL.Image
 
 
@@ -98,14 +100,16 @@ def read(path: Path) -> Picture:
     images = pillow()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on odd metadata
+            warnings.simplefilter("ignore")  # about unusual metadata
             with images.open(path) as image:
                 samples = _samples(path, image)
                 foreign = image.mode in ("CMYK", "HSV", "LAB", "YCbCr")
                 profile = None if foreign else image.info.get("icc_profile")
     except images.UnidentifiedImageError:
-        raise ImageFileError("read", path, "not an image, or of a kind Pillow lacks") from None
-    except Exception as error:  # broken files make decoders raise anything
+        raise ImageFileError(
+            "read", path, "not an image in a format that Pillow can read"
+        ) from None
+    except Exception as error:  # for broken files, decoders raise anything
         raise ImageFileError("read", path, error) from error
     if samples.ndim == 2:
         return Picture(samples[..., None], None, profile)
@@ -140,7 +144,7 @@ def _samples(path: Path, image: ImageFile) -> NDArray[Any]:
 
 
 def _packing_of_deep_color(image: ImageFile) -> str | None:
-    """Pillow's name of how the file packs its 16-bit colour, where it has any."""
+    """Pillow's name for how the file packs its 16-bit colour, or None."""
     if image.mode in ("L", "I", "F") or image.mode.startswith("I;16") or not image.tile:
         return None
     details = image.tile[0].args
@@ -156,12 +160,15 @@ def _packing_of_deep_color(image: ImageFile) -> str | None:
     if not deep:
         return None
     if in_planes or packing[:-1] not in ("RGB;16", "RGBA;16"):
-        raise ValueError("16-bit colour is read from PNG and unplanar TIFF, RGB or RGBA, only")
+        raise ValueError("16-bit colour is read only from PNG and interleaved TIFF, as RGB or RGBA")
     return packing
 
 
 def _deep_color(path: Path, packing: str) -> NDArray[np.uint16]:
-    """Both bytes of each sample: Pillow keeps the one that the byte order says is the high one."""
+    """Both bytes of each sample.
+
+    Pillow keeps the high byte, so the file is read once in each byte order.
+    """
     first, second = (_half(path, packing[:-1] + order) for order in "BL")
     little = packing[-1] == "L" or (packing[-1] == "N" and sys.byteorder == "little")
     high, low = (second, first) if little else (first, second)
@@ -183,7 +190,7 @@ def _half(path: Path, packing: str) -> NDArray[np.uint16]:
 
 
 def check_target(path: Path) -> None:
-    """Refuse a path that no image can be written to, before any work is done for it."""
+    """Refuse a path that cannot be written to, before any work is done."""
     if path.is_dir():
         raise ImageFileError("write", path, "it is a directory")
     if path.exists() and not path.is_file():
@@ -193,7 +200,7 @@ def check_target(path: Path) -> None:
     if not path.parent.is_dir():
         raise ImageFileError("write", path, f"there is no directory {path.parent}")
     if _format(path) not in HOLDS:
-        reason = f"the ending {path.suffix!r} means none of {', '.join(HOLDS)}"
+        reason = f"the suffix {path.suffix!r} is none of {', '.join(HOLDS)}"
         raise ImageFileError("write", path, reason)
     if _format(path) not in pillow().SAVE:
         raise ImageFileError("write", path, f"this Pillow was built without {_format(path)}")
@@ -205,7 +212,7 @@ def _format(path: Path) -> str:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory for images, if there is none."""
+    """Make a directory for images, unless it exists."""
     try:
         path.mkdir(exist_ok=True)
     except FileExistsError:
@@ -215,7 +222,7 @@ def make_directory(path: Path) -> None:
 
 
 def write(path: Path, picture: Picture) -> None:
-    """Write an image file, in the format that its name says; see :func:`check_target`."""
+    """Write an image file in the format of its suffix; see :func:`check_target`."""
     samples, profile, name = picture.color, picture.icc_profile, _format(path)
     if picture.alpha is not None:
         samples = np.concatenate([samples, picture.alpha], axis=2)
@@ -229,7 +236,7 @@ def write(path: Path, picture: Picture) -> None:
             _write_deep_png(file, samples, profile)
         else:
             image = pillow().fromarray(samples[..., 0] if channels == 1 else samples)
-            # quality: for the formats that know it, little loss
+            # quality: for lossy formats
             image.save(file, format=name, icc_profile=profile, quality=95)
 
 
@@ -252,9 +259,9 @@ def _write_deep_png(file: BinaryIO, samples: NDArray[np.uint16], profile: bytes 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of ``path`` once the block has ended well, else vanishes.
+    """A new file that replaces ``path`` if the block succeeds, and is deleted otherwise.
 
-    An exception of the block becomes an :class:`ImageFileError`.
+    An exception in the block becomes an :class:`ImageFileError`.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".fastconv-{os.urandom(8).hex()}.tmp")
@@ -267,6 +274,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        if isinstance(error, Exception):  # encoders, as decoders, raise anything
+        if isinstance(error, Exception):  # encoders raise anything, too
             raise ImageFileError("write", path, error) from error
         raise

@@ -1,6 +1,6 @@
-"""The same filter in other libraries, and how to compare two functions on a busy machine.
+"""The same filter in other libraries, and how to compare functions on a busy machine.
 
-Each library is imported when it is first asked for, for it may be large or missing.
+Libraries are imported when they are first needed, because they may be large or missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["LIBRARIES", "Call", "Library", "alternate", "available", "check"]
 
 Call = Callable[[], Any]
 Weights = NDArray | tuple[NDArray, ...]
-"""A dense kernel, or one factor an axis."""
+"""A dense kernel, or one factor for each axis."""
 
 OPENCV_DTYPES = ("uint8", "int16", "float32", "float64")
 SCIPY_MODES = {
@@ -30,11 +30,11 @@ SCIPY_MODES = {
     "wrap": "wrap",
 }
 PYTORCH_BYTES = 1 << 30
-"""The largest matrix of windows that PyTorch may be led to make."""
+"""The largest im2col matrix that PyTorch may allocate."""
 
 
 def opencv(x: NDArray, w: Weights, boundary: str) -> Call | None:
-    """The call of filter2D or sepFilter2D that filters an image, if there is one."""
+    """The call of filter2D or sepFilter2D for an image, or None."""
     import cv2
 
     borders = {
@@ -52,7 +52,7 @@ def opencv(x: NDArray, w: Weights, boundary: str) -> Call | None:
 
 
 def scipy(x: NDArray, w: Weights, boundary: str) -> Call | None:
-    """The call of scipy.ndimage that filters an array, if there is one."""
+    """The call of scipy.ndimage for an array, or None."""
     from scipy import ndimage
 
     if x.dtype == np.float16:
@@ -68,20 +68,20 @@ def scipy(x: NDArray, w: Weights, boundary: str) -> Call | None:
 
 
 def _conjugate(w: NDArray) -> NDArray:
-    """SciPy conjugates the weights of a correlation, fastconv does not."""
+    """Undo SciPy's conjugation of the weights, which fastconv does not have."""
     return w.conj() if w.dtype.kind == "c" else w
 
 
 def pytorch(x: NDArray, w: Weights, boundary: str) -> Call | None:
-    """The call of torch.nn.functional.conv2d that filters an image, if there is one."""
+    """The call of torch.nn.functional.conv2d for an image, or None."""
     import torch
 
     if isinstance(w, tuple) or x.ndim != 2 or x.dtype != w.dtype or x.dtype.kind != "f":
         return None
     if boundary != "constant" or any(taps % 2 == 0 for taps in w.shape):
         return None
-    has_windows = x.dtype != np.float32 or not torch.backends.mkldnn.is_available()
-    if has_windows and x.nbytes * w.size > PYTORCH_BYTES:
+    uses_im2col = x.dtype != np.float32 or not torch.backends.mkldnn.is_available()
+    if uses_im2col and x.nbytes * w.size > PYTORCH_BYTES:
         return None
     image, kernel = (torch.from_numpy(array)[None, None] for array in (x, w))
 
@@ -98,12 +98,12 @@ class Library(NamedTuple):
 
     module: str
     filter: Callable[[NDArray, Weights, str], Call | None]
-    """The call that answers ``correlate(x, w, boundary=boundary)``, or None."""
+    """The call equivalent to ``correlate(x, w, boundary=boundary)``, or None."""
     set_threads: str | None = None
-    """Its function that sets the number of threads."""
+    """The function that sets its number of threads."""
 
     def version(self) -> str:
-        """The version that is installed."""
+        """The installed version."""
         return str(import_module(self.module).__version__)
 
     def unavailable(self) -> str | None:
@@ -115,7 +115,7 @@ class Library(NamedTuple):
         return None
 
     def use_threads(self, threads: int) -> None:
-        """Run on so many threads from now on, where the library has more than one."""
+        """Set the number of threads, if the library has several."""
         if self.set_threads is not None:
             getattr(import_module(self.module), self.set_threads)(threads)
 
@@ -129,15 +129,15 @@ LIBRARIES = {
 
 @cache
 def available() -> tuple[str, ...]:
-    """The names of the libraries that are installed.  Asking imports them."""
+    """The names of the installed libraries, which this imports."""
     return tuple(name for name, library in LIBRARIES.items() if library.unavailable() is None)
 
 
 def check(calls: Mapping[str, Call]) -> dict[str, float]:
-    """Refuse to compare calls that do not answer the same question.
+    """Check that calls return the same result, so that they can be compared.
 
-    Integers may differ by two, as sums in fixed point do: OpenCV's 8-bit Gaussian does for wide
-    kernels.  (SciPy cuts fractions off where fastconv rounds.)
+    Integers may differ by two: OpenCV sums wide 8-bit Gaussians in fixed point, and SciPy truncates
+    where fastconv rounds.
 
     Returns
     -------
@@ -164,23 +164,24 @@ def check(calls: Mapping[str, Call]) -> dict[str, float]:
 
 
 def alternate(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, NDArray]:
-    """Time functions in turns, in another order each round: who comes last finds colder caches.
+    """Time functions in turns, in a new order each round.
 
-    Only ratios of neighbours in time mean anything on a machine that is shared.
+    On a shared machine, only ratios of calls close in time are meaningful.  The order changes
+    because it decides what the caches hold.
 
     Parameters
     ----------
     calls : mapping of str to callable
         The functions, by name.  Each is called once beforehand.
     rounds : int
-        How often each is timed ...
+        How often each is timed.
     seconds : float
-        ... unless this much time is over; three rounds are always done.
+        After this time no further round begins, but there are always at least three.
 
     Returns
     -------
     dict of str to ndarray
-        Seconds of one call, one element a round.
+        Seconds of one call, one element for each round.
     """
     for call in calls.values():
         call()

@@ -1,16 +1,17 @@
-"""Filters that change the colours of each pixel by itself: no neighbours, and so no borders."""
+"""Filters that change the colours of each pixel on its own: no neighbours, and so no borders."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..problem import dtypes
 from .. import kernels, lower
-from ..api import conv2d
 from ..api.options import AlgorithmName
 from ..config import BackendName
-from .call import blockwise, precision
+from ..lower import UNSPECIFIED, ChannelAxis
+from ..plan.choose import make_plan
+from ..problem import dtypes
+from .common import blockwise, deliver, precision, target_of
 
 __all__ = ["grayscale", "invert", "sepia"]
 
@@ -30,25 +31,35 @@ def sepia(
     ----------
     image : array_like
         RGB or RGBA, ``(H, W, 3)`` or ``(H, W, 4)``; alpha is kept as it is.
-    channel_axis : int
+    channel_axis : int, optional
         The axis of the colours.
-    out, algorithm, backend, threads
-        As in `gaussian`.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "fft", "gemm", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8).  Light pixels saturate
-        in integer images, and exceed 1 in images of floats from 0 to 1: up to 1.351.
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  Light pixels
+        saturate in integer images, and exceed 1 in floating-point images from 0 to 1: up to 1.351.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The matrix is "sepia" of `fastconv.kernels`.  It costs nine products a pixel.
+    The matrix is "sepia" of `fastconv.kernels`. A pixel costs nine multiply-adds.
 
     References
     ----------
@@ -62,12 +73,11 @@ def sepia(
     array([[[135, 120,  94]]], dtype=uint8)
     """
     samples, channel = lower.rgb("sepia", image, channel_axis)
-    if out is None:
-        out = np.empty(samples.shape, samples.dtype)
-    else:
+    if out is not None:
         lower.receiver("sepia", samples, out, samples.shape)
-    _mix("sepia", samples, out, channel, algorithm, backend, threads)
-    return out
+    result = target_of(out, samples.shape, samples)
+    _mix("sepia", samples, result, channel, algorithm, backend, threads)
+    return deliver(result, out)
 
 
 def grayscale(
@@ -85,26 +95,36 @@ def grayscale(
     ----------
     image : array_like
         RGB or RGBA, ``(H, W, 3)`` or ``(H, W, 4)``.
-    channel_axis : int
+    channel_axis : int, optional
         The axis of the colours.
-    out, algorithm, backend, threads
-        As in `gaussian`; `out` must not overlap `image`.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "fft", "gemm", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's dtype (bool: uint8): ``(H, W)`` from RGB.  From RGBA,
-        two channels: grey, and alpha as it is.
+        `out`, or a new array of the image's dtype (uint8 for bool): ``(H, W)`` from RGB.  From
+        RGBA, two channels: grey, and alpha as it is.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The weights are "grayscale" of `fastconv.kernels`, those of television and JPEG.  It costs
-    three products a pixel.
+    The weights are "grayscale" of `fastconv.kernels`, those of television and JPEG. A pixel costs
+    three multiply-adds.
 
     References
     ----------
@@ -120,14 +140,13 @@ def grayscale(
     samples, channel = lower.rgb("grayscale", image, channel_axis)
     lengths = list(samples.shape)
     lengths[channel] -= 2
-    shape = tuple(n for axis, n in enumerate(lengths) if axis != channel or n > 1)
-    if out is None:
-        out = np.empty(shape, samples.dtype)
-    else:
+    shape = tuple([n for axis, n in enumerate(lengths) if axis != channel or n > 1])
+    if out is not None:
         lower.receiver("grayscale", samples, out, shape)
-    target = out if out.ndim == samples.ndim else np.expand_dims(out, channel)
-    _mix("grayscale", samples, target, channel, algorithm, backend, threads)
-    return out
+    result = target_of(out, shape, samples)
+    mixed = result if result.ndim == samples.ndim else np.expand_dims(result, channel)
+    _mix("grayscale", samples, mixed, channel, algorithm, backend, threads)
+    return deliver(result, out)
 
 
 def _mix(
@@ -143,16 +162,27 @@ def _mix(
     image, target = np.moveaxis(samples, channel, -1), np.moveaxis(out, channel, -1)
     matrix = kernels.get(name, precision(samples.dtype))
     colors = len(matrix)
-    conv2d(
-        image[..., :3],
-        matrix[..., None, None],
-        padding="same",
-        layout="NHWC",
-        out=target[..., :colors],
-        algorithm=algorithm,
-        backend=backend,
-        threads=threads,
+    plan = make_plan(
+        lower.convolution,
+        (name, 2, image[..., :3].shape, image.dtype),
+        (matrix[..., None, None], None),
+        {
+            "stride": 1,
+            "padding": 0,
+            "dilation": 1,
+            "groups": 1,
+            "boundary": "constant",
+            "layout": "NHWC",
+            "activation": None,
+            "precision": "fast",
+            "out_dtype": target.dtype,
+        },
+        algorithm,
+        backend,
+        threads,
+        once=True,
     )
+    plan(image[..., :3], target[..., :colors])
     if target.shape[-1] > colors:
         dtypes.store(target[..., colors], image[..., 3].copy())
 
@@ -160,36 +190,42 @@ def _mix(
 def invert(
     image: ArrayLike,
     *,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Make the negative: white less the image.
+    """Make the negative: white minus the image.
 
     Parameters
     ----------
     image : array_like
-        An array of any rank.  White is 1 for floats and bool, and the largest number of an
-        unsigned dtype.  A signed dtype is turned around: its largest number becomes its smallest.
-    channel_axis : int, optional
-        The axis of the colours: where it has 2 or 4, the last one is alpha and kept as it is.
-        Default: there is none.
-    out, threads
-        As in `gaussian`.
+        Real numbers in an array of any rank.  White is 1 for floats and bool, and the largest
+        number of an unsigned dtype.  A signed dtype is turned around: its largest number becomes
+        its smallest.
+    channel_axis : int or None, optional
+        The axis of the colours: if it has 2 or 4, the last one is alpha and kept as it is.  None,
+        which is the default, means that there is none.  It has to be given for an array with three
+        axes whose last has 3 or 4 entries, which may be a photograph or a volume.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8, 0 and 1).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).
 
     Raises
     ------
     TypeError, ValueError
-        As from `gaussian`; and for complex numbers, which have no white.
+        An argument is wrong; the message names it.  `out` is untouched.
 
     Notes
     -----
-    It costs one pass over the image, and is exact.
+    It takes one pass over the image, and is exact for integers.
 
     Examples
     --------
@@ -202,26 +238,25 @@ def invert(
     """
     samples, _, channel = lower.image("invert", image, channel_axis)
     lower.real_samples("invert", samples)
-    if out is None:
-        out = np.empty(samples.shape, samples.dtype)
-    else:
+    if out is not None:
         lower.receiver("invert", samples, out, samples.shape)
+    result = target_of(out, samples.shape, samples)
     white = _white(np.asarray(image).dtype)
 
     def fill(target: NDArray, block: NDArray) -> None:
         dtypes.store(target, np.subtract(white, block))
 
     if channel is None or samples.shape[channel] not in (2, 4):
-        blockwise(fill, (out, samples), threads)
-        return out
-    target, source = np.moveaxis(out, channel, -1), np.moveaxis(samples, channel, -1)
+        blockwise(fill, (result, samples), threads)
+        return deliver(result, out)
+    target, source = np.moveaxis(result, channel, -1), np.moveaxis(samples, channel, -1)
     blockwise(fill, (target[..., :-1], source[..., :-1]), threads)
     dtypes.store(target[..., -1], source[..., -1].copy())
-    return out
+    return deliver(result, out)
 
 
 def _white(dtype: np.dtype) -> int:
-    """What all samples are taken from; -1 turns a signed dtype around."""
+    """What all samples are subtracted from; -1 turns a signed dtype around."""
     if dtype.kind == "u":
         return int(np.iinfo(dtype).max)
     return -1 if dtype.kind == "i" else 1

@@ -16,6 +16,7 @@ SLOPE = np.array([-1, 0, 1], np.int8)
 
 
 @lru_cache(maxsize=64)
+@np.errstate(all="ignore")
 def gaussian(sigma: float, order: int, radius: int) -> NDArray[np.float64]:
     """A sampled Gaussian whose sum is one, or its derivative.
 
@@ -57,6 +58,7 @@ def smoothing(operator: str) -> NDArray[np.int8]:
     return weights
 
 
+@np.errstate(all="ignore")
 def line(length: int, angle: float) -> NDArray[np.float64]:
     """Points at distance 1 on a line through the centre, shared out among the pixels around them.
 

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from .. import kernels, lower
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
+from ..lower import UNSPECIFIED, ChannelAxis
 from . import factors
-from .call import Call
+from .common import Call
 from .smoothing import gaussian_factors
 
 __all__ = ["difference_of_gaussians", "edge_detect", "gaussian_laplace", "laplace"]
@@ -22,7 +23,7 @@ def laplace(
     *,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -33,25 +34,46 @@ def laplace(
     Parameters
     ----------
     image : array_like
-        An array of any rank.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  None, which is the default,
+        means that all axes are filtered.  It has to be given for an array with three axes whose
+        last has 3 or 4 entries, which may be a photograph or a volume.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "sparse", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        As from `sobel`.
+        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        image's dtype.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    In two dimensions the kernel is "laplace" of `fastconv.kernels`.  It is that of
-    `scipy.ndimage.laplace`, and of OpenCV's ``Laplacian`` with ``ksize=1``.  It costs five
-    products a pixel in two dimensions.
+    In two dimensions the kernel is "laplace" of `fastconv.kernels`, which is that of
+    `scipy.ndimage.laplace` and of OpenCV's ``Laplacian`` with ``ksize=1``. A pixel costs five
+    multiply-adds there.
 
     References
     ----------
@@ -79,7 +101,7 @@ def gaussian_laplace(
     truncate: float = 4.0,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -90,30 +112,51 @@ def gaussian_laplace(
     Parameters
     ----------
     image : array_like
-        An array of any rank.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     sigma : float or sequence of float
-        The standard deviation in pixels, for all axes or for each.  Along an axis of 0 there is
+        The standard deviation in pixels, for all axes or one for each.  Along an axis of 0 there is
         neither a blur nor a derivative.
-    truncate : float
+    truncate : float, optional
         The kernel ends at so many standard deviations.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  None, which is the default,
+        means that all axes are filtered.  It has to be given for an array with three axes whose
+        last has 3 or 4 entries, which may be a photograph or a volume.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        As from `sobel`.
+        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        image's dtype.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The sum of the second derivatives of `gaussian`.  `scipy.ndimage.gaussian_laplace` is the same
-    where all sigmas are positive.  It costs one `gaussian` an axis, and memory for as many images
-    of floats.
+    It is the sum of the second derivatives of `fastconv.filters.gaussian`, and that of
+    `scipy.ndimage.gaussian_laplace` if all sigmas are positive. It costs one Gaussian filter for
+    each axis, and memory for as many floating-point images.
 
     References
     ----------
@@ -153,42 +196,63 @@ def difference_of_gaussians(
     truncate: float = 4.0,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """A weak blur less a strong one: it keeps details of one size.
+    """A weak blur minus a strong one: it keeps details of one size.
 
     Parameters
     ----------
     image : array_like
-        An array of any rank.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     low_sigma : float or sequence of float
-        The standard deviation of the weak blur, for all axes or for each.
+        The standard deviation of the weak blur, for all axes or one for each.
     high_sigma : float or sequence of float, optional
-        That of the strong blur.  Default: 1.6 times `low_sigma`, which comes close to
-        `gaussian_laplace` but for a factor.
-    truncate : float
+        That of the strong blur.  By default, 1.6 times `low_sigma`, which comes close to the
+        Laplacian of a Gaussian, but for a factor.
+    truncate : float, optional
         The kernels end at so many standard deviations.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  None, which is the default,
+        means that all axes are filtered.  It has to be given for an array with three axes whose
+        last has 3 or 4 entries, which may be a photograph or a volume.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        As from `sobel`.
+        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        image's dtype.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    `skimage.filters.difference_of_gaussians` is the same on images of floats, with its
-    ``mode="reflect"``.  It costs two `gaussian`, and memory for two images of floats.
+    `skimage.filters.difference_of_gaussians` gives the same for floating-point images, with its
+    ``mode="reflect"``. It costs two Gaussian filters, and memory for two floating-point images.
 
     References
     ----------
@@ -225,34 +289,53 @@ def edge_detect(
     *,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Find edges of any direction: eight times a pixel less its eight neighbours.
+    """Find edges of any direction: eight times a pixel minus its eight neighbours.
 
     Parameters
     ----------
     image : array_like
         ``(H, W)``, or with channels.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  By default there is none.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        As from `sobel`: positive on the bright side of an edge, negative on the dark side.
+        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        image's dtype.  It is positive on the bright side of an edge, and negative on the dark side.
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The kernel is "edge_detect" of `fastconv.kernels`.  It costs nine products a pixel.
+    The kernel is "edge_detect" of `fastconv.kernels`. A pixel costs nine multiply-adds.
 
     References
     ----------

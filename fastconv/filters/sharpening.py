@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import kernels, lower
 from ..api.options import AlgorithmName, Boundary
 from ..config import BackendName
-from .call import Call
+from ..lower import UNSPECIFIED, ChannelAxis
+from .common import Call
 from .smoothing import gaussian_factors
 
-__all__ = ["emboss", "sharpen", "unsharp_mask"]
+__all__ = ["edge_enhance", "emboss", "sharpen", "unsharp_mask"]
 
 
 def sharpen(
@@ -21,37 +23,56 @@ def sharpen(
     *,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Move each pixel away from its four neighbours: the image less its Laplacian.
+    """Move each pixel away from its four neighbours: the image minus its Laplacian.
 
     Parameters
     ----------
     image : array_like
         ``(H, W)``, or with channels.
-    amount : float
-        How much of the Laplacian.  1 is the kernel "sharpen" of `fastconv.kernels`, 0 leaves the
-        image as it is.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+    amount : float, optional
+        How much of the Laplacian is subtracted.  1 is the kernel "sharpen" of `fastconv.kernels`, 0
+        leaves the image as it is.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  By default there is none.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    It costs five products a pixel.  Integer images are exact where `amount` is 1.
+    A pixel costs five multiply-adds. Integer images are exact if `amount` is 1, and otherwise
+    computed in floats.
 
     References
     ----------
@@ -73,7 +94,8 @@ def sharpen(
     weights = kernels.get("sharpen")
     if share != 1:
         plain = kernels.get("identity", call.precision)
-        weights = plain + share * (weights - plain)
+        with np.errstate(all="ignore"):
+            weights = plain + share * (weights - plain)
     return call.correlate(weights, call.samples.dtype, out=out)
 
 
@@ -84,7 +106,7 @@ def unsharp_mask(
     *,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -95,28 +117,49 @@ def unsharp_mask(
     Parameters
     ----------
     image : array_like
-        An array of any rank.
-    radius : float or sequence of float
-        The sigma of the Gaussian blur, for all axes or for each.
-    amount : float
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
+    radius : float or sequence of float, optional
+        The standard deviation of the Gaussian blur in pixels, for all axes or one for each.
+    amount : float, optional
         How much of the difference is added.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  None, which is the default,
+        means that all axes are filtered.  It has to be given for an array with three axes whose
+        last has 3 or 4 entries, which may be a photograph or a volume.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    It costs as much as `gaussian`, and memory for one more image of floats.  Unlike
-    `skimage.filters.unsharp_mask`, it does not bring the values to 0…1, and clips integers only.
+    It costs as much as the blur, and memory for one more floating-point image. Unlike
+    `skimage.filters.unsharp_mask`, it does not scale values to the range from 0 to 1, and clips
+    integers only.
 
     References
     ----------
@@ -149,7 +192,7 @@ def emboss(
     *,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -161,23 +204,41 @@ def emboss(
     ----------
     image : array_like
         ``(H, W)``, or with channels.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  By default there is none.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The kernel is "emboss" of `fastconv.kernels`.  Its sum is one, so that plain surfaces stay as
-    they are.  It costs seven products a pixel; integer images are exact.
+    The kernel is "emboss" of `fastconv.kernels`. Its sum is one, so that plain surfaces stay as
+    they are. A pixel costs seven multiply-adds; integer images are exact.
 
     References
     ----------
@@ -196,3 +257,82 @@ def emboss(
         "emboss", image, boundary, cval, channel_axis, out, algorithm, backend, threads, rank=2
     )
     return call.correlate(kernels.get("emboss"), call.samples.dtype, out=out)
+
+
+def edge_enhance(
+    image: ArrayLike,
+    *,
+    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    cval: complex = 0.0,
+    channel_axis: ChannelAxis = UNSPECIFIED,
+    out: NDArray | None = None,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """Find upright edges: a pixel minus its left neighbour, the plainest derivative.
+
+    Parameters
+    ----------
+    image : array_like
+        ``(H, W)``, or with channels.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  By default there is none.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "sparse", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        image's dtype.  It holds the edges only: add them to the image to see both.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The kernel is "edge_enhance" of `fastconv.kernels`. A pixel costs two multiply-adds.
+
+    References
+    ----------
+    GIMP manual, Convolution Matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> fc.filters.edge_enhance(np.array([[0, 0, 9, 9]], np.uint8))
+    array([[0., 0., 9., 0.]], dtype=float32)
+    """
+    call = Call(
+        "edge_enhance",
+        image,
+        boundary,
+        cval,
+        channel_axis,
+        out,
+        algorithm,
+        backend,
+        threads,
+        rank=2,
+    )
+    return call.correlate(kernels.get("edge_enhance"), call.derived, out=out)

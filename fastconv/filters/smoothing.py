@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from .. import lower
 from ..api.options import AlgorithmName, Boundary, PerAxis
 from ..config import BackendName
+from ..lower import UNSPECIFIED, ChannelAxis
 from . import factors
-from .call import Call
+from .common import Call, as_weights
 
 __all__ = ["box", "gaussian", "gaussian_factors", "motion_blur"]
 
@@ -25,7 +26,7 @@ def gaussian(
     radius: PerAxis | None = None,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -36,52 +37,58 @@ def gaussian(
     Parameters
     ----------
     image : array_like
-        An array of any rank: ``(H, W)``, a signal, a volume, with channels or without.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     sigma : float or sequence of float
-        The standard deviation in pixels, for all axes or for each.  0 leaves an axis alone.
-    order : int or sequence of int
+        The standard deviation in pixels, for all axes or one for each.  0 leaves an axis alone.
+    order : int or sequence of int, optional
         0 blurs; n takes the n-th derivative along the axis.
-    truncate : float
+    truncate : float, optional
         The kernel ends at so many standard deviations.
     radius : int or sequence of int, optional
-        The kernel has ``2 * radius + 1`` taps.  Default: ``truncate * sigma``, rounded.
-    boundary : str or sequence of str
-        What lies beyond the edges, for all axes or for each: see `fastconv.correlate`.
-    cval : scalar
-        The value beyond the edges for "constant".
-    channel_axis : int, optional
-        The axis of the colours, which are filtered one by one.  Default: there is none.
+        The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
+        rounded.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  None, which is the default,
+        means that all axes are filtered.  It has to be given for an array with three axes whose
+        last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
-        Receives the result, in its own dtype.  It may be `image` itself, and otherwise must not
-        overlap it.
-    algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}
-        "auto" takes the one that is expected to be fastest.
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        Default: see `fastconv.get_backend`.
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
     threads : int, optional
-        The most threads to use.  Default: see `fastconv.get_num_threads`.
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8).  Derivatives of
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  Derivatives of
         integer images are float32.
 
     Raises
     ------
     TypeError, ValueError
-        A wrong argument; the message names it.  `out` is untouched.
+        An argument is wrong; the message names it.  `out` is untouched.
     BackendUnavailableError
-        `backend` cannot run here.
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The weights are a sampled Gaussian whose sum is one, times Hermite polynomials for
-    derivatives, as in `scipy.ndimage.gaussian_filter`.  They are float64 for images of float64
-    and of 32-bit or 64-bit integers, else float32; integers are within one of the exact mean,
-    rounded.
+    The weights are a sampled Gaussian whose sum is one, times Hermite polynomials for derivatives,
+    as in `scipy.ndimage.gaussian_filter`.  They are float64 for images of float64 and of 32-bit and
+    64-bit integers, else float32.  Integers are within one of the exact mean, rounded; 64-bit
+    integers that double precision cannot hold take several times as long.
 
-    It costs ``2 * radius + 1`` products for each axis and pixel.
+    A pixel costs ``2 * radius + 1`` multiply-adds for each axis.
 
     References
     ----------
@@ -102,7 +109,7 @@ def gaussian(
     """
     call = Call("gaussian", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
     weights, axes, derives = gaussian_factors(call, "sigma", sigma, order, truncate, radius)
-    return call.correlate(weights, call.derived if derives else call.samples.dtype, axes, out)
+    return call.correlate(weights, call.derived, axes, out) if derives else call.mean(weights, axes)
 
 
 def gaussian_factors(
@@ -115,23 +122,27 @@ def gaussian_factors(
 ) -> tuple[tuple[NDArray, ...], tuple[int, ...], bool]:
     """The factors of a Gaussian, the axes that they run along, and whether any is a derivative.
 
-    ``argument`` is what the filter calls its standard deviation.
+    ``argument`` is the filter's name for its standard deviation.
     """
     name, count = call.name, len(call.axes)
     sigmas = lower.reals(sigma, count, f"{name}: {argument}", least=0)
     orders = lower.per_axis(order, count, f"{name}: order", least=0)
     reach = lower.real(truncate, f"{name}: truncate", least=0)
     if radius is None:
-        radii = [int(reach * deviation + 0.5) for deviation in sigmas]
+        radii = [lower.taps(reach * s + 0.5, f"{name}: {argument}") for s in sigmas]
     else:
         radii = lower.per_axis(radius, count, f"{name}: radius", least=0)
+        radii = [lower.taps(r, f"{name}: radius") for r in radii]
     blurred = [i for i, deviation in enumerate(sigmas) if deviation > 0]
     if not blurred:
         return (np.ones(1, call.precision),), call.axes[:1], False
     weights = tuple(
-        factors.gaussian(sigmas[i], orders[i], radii[i]).astype(call.precision) for i in blurred
+        [
+            as_weights(factors.gaussian(sigmas[i], orders[i], radii[i]), call.precision)
+            for i in blurred
+        ]
     )
-    return weights, tuple(call.axes[i] for i in blurred), any(orders[i] for i in blurred)
+    return weights, tuple([call.axes[i] for i in blurred]), any([orders[i] for i in blurred])
 
 
 def box(
@@ -140,7 +151,7 @@ def box(
     *,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -151,26 +162,50 @@ def box(
     Parameters
     ----------
     image : array_like
-        An array of any rank.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     size : int or sequence of int
-        Pixels of the box, along all axes or along each.  A box of even size reaches one pixel
-        further to the front: ``size // 2`` before the pixel, as in `scipy.ndimage.uniform_filter`.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+        The pixels of the box, along all axes or one number for each.  A box of even size reaches
+        one pixel further to the front: ``size // 2`` before the pixel, as in
+        `scipy.ndimage.uniform_filter`.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  None, which is the default,
+        means that all axes are filtered.  It has to be given for an array with three axes whose
+        last has 3 or 4 entries, which may be a photograph or a volume.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    It costs about ``2 * log2(size)`` additions for each axis and pixel.
+    Integers are within one of the exact mean, rounded; 64-bit integers that double precision cannot
+    hold take several times as long.
+
+    A pixel costs about ``2 * log2(size)`` additions for each axis.
 
     Examples
     --------
@@ -180,8 +215,8 @@ def box(
     """
     call = Call("box", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
     sizes = lower.per_axis(size, len(call.axes), "box: size", least=1)
-    weights = tuple([factors.uniform(n, call.precision) for n in sizes])
-    return call.correlate(weights, call.samples.dtype, out=out)
+    weights = [factors.uniform(lower.taps(n, "box: size"), call.precision) for n in sizes]
+    return call.mean(tuple(weights))
 
 
 def motion_blur(
@@ -191,7 +226,7 @@ def motion_blur(
     *,
     boundary: Boundary | Sequence[Boundary] = "symmetric",
     cval: complex = 0.0,
-    channel_axis: int | None = None,
+    channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -204,30 +239,49 @@ def motion_blur(
     image : array_like
         ``(H, W)``, or with channels.
     length : int
-        Points of the line, one pixel apart.
-    angle : float
-        Its direction in degrees: 0 along the rows, 90 along the columns, 45 from the lower left
-        to the upper right.
-    boundary, cval, channel_axis, out, algorithm, backend, threads
-        As in `gaussian`.
+        The points of the line, one pixel apart.
+    angle : float, optional
+        The direction of the line in degrees: 0 along the rows, 90 along the columns, 45 from the
+        lower left to the upper right.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  By default there is none.
+    out : ndarray, optional
+        Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
+        array is used then.
+    algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes them.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (bool: uint8).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).
 
     Raises
     ------
-    TypeError, ValueError, BackendUnavailableError
-        As from `gaussian`.
+    TypeError, ValueError
+        An argument is wrong; the message names it.  `out` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
 
     Notes
     -----
-    The line is centred on the pixel.  A point between pixels is shared out among the four around
-    it by how near they are, so that lines of even length reach over one pixel more.
+    The line is centred on the pixel.  A point between pixels is shared among the four around it by
+    how near they are, so that lines of even length reach over one pixel more.  Integers are within
+    one of the exact mean, rounded.
 
-    It costs ``length`` products for each pixel along rows or columns, and up to four times as many
-    for long lines aslant.
+    A pixel costs ``length`` multiply-adds along rows or columns, and up to four times as many for
+    long slanted lines.
 
     References
     ----------
@@ -249,5 +303,5 @@ def motion_blur(
     )
     points = lower.integer(length, "motion_blur: length", least=1)
     direction = lower.real(angle, "motion_blur: angle")
-    weights = factors.line(points, direction).astype(call.precision)
-    return call.correlate(weights, call.samples.dtype, out=out)
+    points = lower.taps(points, "motion_blur: length")
+    return call.mean(as_weights(factors.line(points, direction), call.precision))

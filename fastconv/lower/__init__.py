@@ -1,29 +1,47 @@
-"""User arguments become a :class:`~fastconv.problem.problem.Problem`, or an error that names the culprit.
+"""User arguments become a :class:`~fastconv.problem.problem.Problem`, or an error that explains why.
 
 Nothing else in the library raises for a user's mistake, and nothing here looks at the values of
-``x``: a problem depends on shapes, dtypes and the kernel.  Every message says which call and
-which argument, what came and what is allowed.
+``x``: a problem depends on shapes, dtypes and the kernel.  Every message names the call and the
+argument, what came and what is allowed.
 """
 
+from ..problem.form import has_no_form, no_form
 from .arguments import (
     algorithm_name,
-    array,
     backend_name,
     borders,
-    dtype_named,
     integer,
     not_refused,
-    output_dtype,
     per_axis,
-    shape,
     thread_count,
     whole_number,
 )
-from .arrays import check_output, check_receiver, overlaps, planned_array
-from .images import correlation
-from ..problem.form import has_no_form, no_form
+from .arrays import (
+    array,
+    check_output,
+    check_receiver,
+    dtype_named,
+    native,
+    output_dtype,
+    planned_array,
+    shape,
+)
+from .fields import Question
+from .filters import (
+    UNSPECIFIED,
+    ChannelAxis,
+    Image,
+    derived_axis,
+    image,
+    real,
+    real_samples,
+    reals,
+    receiver,
+    rgb,
+    taps,
+)
 from .gradients import bias_gradient, input_gradient, weight_gradient
-from .filters import Image, derived_axis, image, real, real_samples, reals, receiver, rgb
+from .images import correlation
 from .layers import convolution
 from .nn import (
     batch,
@@ -41,10 +59,11 @@ from .nn import (
     real_numbers,
     scored_axis,
 )
-from .question import Question
 from .transposed import Result, Transposition, transposition
 
 __all__ = [
+    "UNSPECIFIED",
+    "ChannelAxis",
     "Image",
     "Question",
     "Result",
@@ -75,10 +94,10 @@ __all__ = [
     "input_gradient",
     "instances",
     "integer",
+    "native",
     "no_form",
     "not_refused",
     "output_dtype",
-    "overlaps",
     "per_axis",
     "planned_array",
     "pooling",
@@ -90,6 +109,7 @@ __all__ = [
     "rgb",
     "scored_axis",
     "shape",
+    "taps",
     "thread_count",
     "transposition",
     "weight_gradient",

@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Sequence
 from numbers import Complex, Integral, Real
 from reprlib import repr as brief
 from typing import NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import algorithms, backends
-from ..problem import dtypes
 from ..problem.boundary import TABLE as BORDERS
 from ..problem.problem import Problem
 
 __all__ = [
     "algorithm_name",
-    "array",
     "backend_name",
     "borders",
     "brief",
-    "check_dtype",
     "check_not_empty",
-    "dtype_named",
     "integer",
     "listed",
     "not_refused",
     "number",
     "one_of",
-    "output_dtype",
     "per_axis",
     "refuse",
-    "result_dtype",
-    "shape",
     "thread_count",
     "whole_number",
 ]
@@ -52,20 +43,22 @@ def _names(allowed: Sequence[object]) -> str:
 
 def one_of(value: object, argument: str, allowed: Sequence[object]) -> None:
     """A word out of a few, or None where that is one of them."""
-    if not isinstance(value, str) and not (value is None and None in allowed):
+    if (type(value) is str or value is None) and value in allowed:
+        return
+    if not isinstance(value, str):
         refuse(TypeError, argument, brief(value), _names(allowed))
     if value not in allowed:
         refuse(ValueError, argument, brief(value), _names(allowed))
 
 
 def backend_name(value: object, argument: str) -> str:
-    """One of the backends' names."""
+    """The name of a backend."""
     one_of(value, argument, backends.ORDER)
     return str(value)
 
 
 def algorithm_name(value: object, argument: str) -> None:
-    """One of the algorithms' names, or auto."""
+    """The name of an algorithm, or auto."""
     one_of(value, argument, ("auto", *algorithms.ORDER))
 
 
@@ -80,10 +73,13 @@ def not_refused(problem: Problem, algorithm: str, refusal: str | None) -> None:
 
 def integer(value: object, argument: str, least: int | None = None) -> int:
     """A whole number, as an ``int``."""
-    try:
-        result = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        refuse(TypeError, argument, brief(value), "a whole number")
+    if type(value) is int:
+        result = value
+    else:
+        try:
+            result = operator.index(value)  # type: ignore[arg-type]
+        except TypeError:
+            refuse(TypeError, argument, brief(value), "a whole number")
     if least is not None and result < least:
         refuse(ValueError, argument, brief(value), f"a whole number of at least {least}")
     return result
@@ -111,7 +107,8 @@ def listed(value: object) -> object:
 
 def per_axis(value: object, count: int, argument: str, least: int | None = None) -> list[int]:
     """One whole number for each filtered axis, from one for all or one for each."""
-    value = listed(value)
+    if type(value) is not int:
+        value = listed(value)
     if not isinstance(value, (tuple, list)):
         return [integer(value, argument, least)] * count
     if len(value) != count:
@@ -124,6 +121,8 @@ def per_axis(value: object, count: int, argument: str, least: int | None = None)
 
 def number(value: object, argument: str) -> complex:
     """One number, as an ``int``, ``float`` or ``complex``."""
+    if type(value) is float or type(value) is int:
+        return value
     value = listed(value)
     if isinstance(value, (Integral, np.bool_)):
         return int(value)
@@ -146,10 +145,12 @@ def borders(value: object, count: int, argument: str) -> tuple[str, ...]:
         return (_border(value, argument),) * count
     if len(value) != count:
         refuse(ValueError, argument, brief(value), f"one name or {count}, one for each axis")
-    return tuple(_border(name, argument) for name in value)
+    return tuple([_border(name, argument) for name in value])
 
 
 def _border(name: object, argument: str) -> str:
+    if type(name) is str and name in BORDERS:
+        return name
     if isinstance(name, str) and name == "reflect":
         raise ValueError(
             f"{argument}: 'reflect' has two meanings; say 'symmetric' where the edge is repeated "
@@ -166,74 +167,3 @@ def check_not_empty(name: str, axis: int, size: int, border: str) -> None:
         raise ValueError(
             f"{name}: x is empty along axis {axis}, boundary={border!r} has no sample to repeat"
         )
-
-
-# -- arrays, shapes and dtypes ------------------------------------------------------------------
-
-
-def check_plain(value: object, argument: str) -> None:
-    """Arrays with a mask are refused, for the mask would be lost."""
-    if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray):
-        refuse(TypeError, argument, "a masked array", "a plain array")
-
-
-def array(value: ArrayLike, argument: str) -> NDArray:
-    """An array of one of the supported dtypes; anything that NumPy can read as one is taken."""
-    if type(value) is np.ndarray:
-        result = value
-    else:
-        check_plain(value, argument)
-        try:
-            result = np.asarray(value)
-        except ValueError as error:
-            raise ValueError(f"{argument}: not an array of numbers ({error})") from None
-    check_dtype(result.dtype, argument)
-    return result
-
-
-def shape(value: Sequence[int], argument: str) -> tuple[int, ...]:
-    """The shape of an array."""
-    if isinstance(value, str) or not np.iterable(value):
-        refuse(TypeError, argument, brief(value), "a sequence of lengths")
-    lengths = tuple(integer(length, argument) for length in value)
-    if any(length < 0 for length in lengths):
-        refuse(ValueError, argument, brief(value), "lengths of at least 0")
-    return lengths
-
-
-def check_dtype(dtype: np.dtype, argument: str) -> None:
-    """Refuse a dtype that is not supported."""
-    if not dtypes.supported(dtype):
-        allowed = "bool, (u)int8-64, float16-64, complex64 or complex128"
-        refuse(TypeError, argument, f"dtype {dtype}", allowed)
-
-
-def dtype_named(value: DTypeLike, argument: str) -> np.dtype:
-    """A supported dtype."""
-    try:
-        dtype = np.dtype(value)
-    except TypeError:
-        refuse(TypeError, argument, brief(value), "a NumPy dtype")
-    check_dtype(dtype, argument)
-    return dtype
-
-
-def result_dtype(value: DTypeLike, argument: str, complex_sums: bool) -> np.dtype:
-    """A dtype that results can have, given whether the sums are complex."""
-    dtype = dtype_named(value, argument)
-    if dtype.kind == "b":
-        refuse(TypeError, argument, "dtype bool", "a dtype of numbers (uint8 holds bool sums)")
-    if complex_sums and dtype.kind != "c":
-        refuse(TypeError, argument, f"dtype {dtype}", "a complex dtype, as the result is complex")
-    return dtype
-
-
-def output_dtype(value: object, argument: str) -> np.dtype | None:
-    """The dtype of an array that receives a result, None where there is none."""
-    if value is None:
-        return None
-    if not isinstance(value, np.ndarray):
-        refuse(TypeError, argument, type(value).__name__, "a NumPy array")
-    check_plain(value, argument)
-    dtype: np.dtype = value.dtype
-    return dtype

@@ -1,22 +1,115 @@
-"""The arrays that a plan is called on."""
+"""Arrays, shapes and dtypes: what comes in, and what results are written into."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..problem import dtypes
 from ..problem.problem import Problem
-from .arguments import array, output_dtype, refuse, result_dtype
+from .arguments import brief, integer, refuse
 
-__all__ = ["check_output", "check_receiver", "overlaps", "planned_array"]
+__all__ = [
+    "array",
+    "check_dtype",
+    "check_output",
+    "check_receiver",
+    "dtype_named",
+    "native",
+    "output_dtype",
+    "planned_array",
+    "result_dtype",
+    "shape",
+]
+
+
+def array(value: ArrayLike, argument: str) -> NDArray:
+    """An array of a supported dtype that kernels can read, from anything that NumPy reads as one.
+
+    It is the caller's array if that is aligned and in native byte order, and else a copy.
+    """
+    if type(value) is np.ndarray:
+        result = value
+    else:
+        _check_plain(value, argument)
+        try:
+            result = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"{argument}: not an array of numbers ({error})") from None
+    check_dtype(result.dtype, argument)
+    return native(result)
+
+
+def native(values: NDArray) -> NDArray:
+    """The array with a canonical dtype, or a copy of it if its bytes are swapped or misaligned."""
+    dtype = dtypes.canonical(values.dtype)
+    if values.dtype is not dtype:
+        values = values.view(dtype) if values.dtype == dtype else values.astype(dtype)
+    return values if values.flags.aligned else values.copy("K")
+
+
+def shape(value: Sequence[int], argument: str) -> tuple[int, ...]:
+    """The shape of an array."""
+    if isinstance(value, str) or not np.iterable(value):
+        refuse(TypeError, argument, brief(value), "a sequence of lengths")
+    lengths = tuple([integer(length, argument) for length in value])
+    if any(length < 0 for length in lengths):
+        refuse(ValueError, argument, brief(value), "lengths of at least 0")
+    return lengths
+
+
+def check_dtype(dtype: np.dtype, argument: str) -> None:
+    """Refuse a dtype that is not supported."""
+    if not _supported(dtype):
+        allowed = "bool, (u)int8-64, float16-64, complex64 or complex128"
+        refuse(TypeError, argument, f"dtype {dtype}", allowed)
+
+
+_supported = lru_cache(maxsize=256)(dtypes.supported)
+
+
+def dtype_named(value: DTypeLike, argument: str) -> np.dtype:
+    """A supported dtype, in native byte order."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        refuse(TypeError, argument, brief(value), "a NumPy dtype")
+    check_dtype(dtype, argument)
+    return dtypes.canonical(dtype)
+
+
+def result_dtype(value: DTypeLike, argument: str, complex_sums: bool) -> np.dtype:
+    """A dtype that results can have, given whether the sums are complex."""
+    dtype = dtype_named(value, argument)
+    if dtype.kind == "b":
+        refuse(TypeError, argument, "dtype bool", "a dtype of numbers (uint8 holds bool sums)")
+    if complex_sums and dtype.kind != "c":
+        refuse(TypeError, argument, f"dtype {dtype}", "a complex dtype, as the result is complex")
+    return dtype
+
+
+def output_dtype(value: object, argument: str) -> np.dtype | None:
+    """The dtype of an array that receives a result, None where there is none."""
+    if value is None:
+        return None
+    if not isinstance(value, np.ndarray):
+        refuse(TypeError, argument, type(value).__name__, "a NumPy array")
+    _check_plain(value, argument)
+    dtype: np.dtype = value.dtype
+    return dtypes.canonical(dtype) if _supported(dtype) else dtype
 
 
 def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
-    """The samples, of the shape and dtype that the plan was made for."""
+    """The samples, of the shape and dtype that the plan was made for, as kernels can read them."""
     if (
         type(value) is np.ndarray
+        and value.dtype is problem.x_dtype
         and value.shape == problem.x_shape
-        and value.dtype == problem.x_dtype
+        and value.flags.aligned
     ):
         return value
     x = array(value, f"{problem.name}: x")
@@ -34,33 +127,16 @@ def check_output(problem: Problem, x: NDArray, out: NDArray) -> None:
 def check_receiver(
     argument: str, source: str, x: NDArray, out: NDArray, shape: tuple[int, ...], is_complex: bool
 ) -> None:
-    """Refuse an ``out`` of the wrong dtype or shape, not writable, or in the way of its source."""
+    """Refuse an ``out`` of the wrong dtype or shape, or that cannot be written."""
     output_dtype(out, argument)
     result_dtype(out.dtype, argument, is_complex)
     if out.shape != shape:
         refuse(ValueError, argument, f"shape {out.shape}", f"{shape}")
     if not out.flags.writeable:
         refuse(ValueError, argument, "a read-only array", "one that can be written")
-    if overlaps(x, out) and not _same_memory(x, out):
-        came = f"memory that overlaps {source}"
-        refuse(ValueError, argument, came, f"{source} itself, or other memory")
 
 
-def overlaps(x: NDArray, out: NDArray) -> bool:
-    """True where the arrays share a byte (or where finding out would take too long)."""
-    if not np.may_share_memory(x, out):
-        return False
-    try:
-        return np.shares_memory(x, out, max_work=10_000)  # type: ignore[arg-type]
-    except np.exceptions.TooHardError:
-        return True
-
-
-def _same_memory(x: NDArray, out: NDArray) -> bool:
-    """True where both arrays are views of the same items in the same order."""
-    return (
-        x.shape == out.shape
-        and x.strides == out.strides
-        and x.dtype == out.dtype
-        and x.__array_interface__["data"][0] == out.__array_interface__["data"][0]
-    )
+def _check_plain(value: object, argument: str) -> None:
+    """Arrays with a mask are refused, for the mask would be lost."""
+    if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray):
+        refuse(TypeError, argument, "a masked array", "a plain array")

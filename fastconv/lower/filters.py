@@ -1,7 +1,8 @@
-"""What the filters of ``fastconv.filters`` take: images, with or without channels, and numbers."""
+"""The arguments of ``fastconv.filters``: images, with or without channels, and numbers."""
 
 from __future__ import annotations
 
+from enum import Enum
 from math import isfinite
 from numbers import Real
 from typing import NamedTuple
@@ -9,10 +10,38 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arguments import array, brief, integer, listed, refuse
-from .arrays import check_receiver
+from .arguments import brief, integer, listed, refuse
+from .arrays import array, check_receiver
 
-__all__ = ["Image", "derived_axis", "image", "real", "real_samples", "reals", "receiver", "rgb"]
+__all__ = [
+    "UNSPECIFIED",
+    "ChannelAxis",
+    "Image",
+    "derived_axis",
+    "image",
+    "real",
+    "real_samples",
+    "reals",
+    "receiver",
+    "rgb",
+    "taps",
+]
+
+MAX_TAPS = 1 << 31
+"""Taps along an axis of a kernel that a filter makes."""
+
+
+class Unspecified(Enum):
+    """The default of an argument for which None has a meaning of its own."""
+
+    UNSPECIFIED = "unspecified"
+
+    def __repr__(self) -> str:
+        return "<unspecified>"
+
+
+UNSPECIFIED = Unspecified.UNSPECIFIED
+ChannelAxis = int | None | Unspecified
 
 
 class Image(NamedTuple):
@@ -30,16 +59,29 @@ def image(name: str, value: ArrayLike, channel_axis: object, rank: int | None = 
     samples = array(value, f"{name}: image")
     if samples.dtype.kind == "b":
         samples = samples.view(np.uint8)
+    if channel_axis is UNSPECIFIED:
+        if rank is None:
+            _check_is_no_photograph(name, samples.shape)
+        channel_axis = None
     channel = None
     if channel_axis is not None:
         channel = _axis(channel_axis, f"{name}: channel_axis", samples.ndim)
-    axes = tuple(axis for axis in range(samples.ndim) if axis != channel)
+    axes = tuple([axis for axis in range(samples.ndim) if axis != channel])
     if not axes or (rank is not None and len(axes) != rank):
         least = "at least one axis" if rank is None else f"{rank} axes"
         allowed = f"{least}, and channel_axis= for one more"
         came = f"shape {samples.shape} with channel_axis={channel_axis}"
         refuse(ValueError, f"{name}: image", came, allowed)
     return Image(samples, axes, channel)
+
+
+def _check_is_no_photograph(name: str, shape: tuple[int, ...]) -> None:
+    """Refuse to guess whether the last of three axes has colours."""
+    if len(shape) == 3 and shape[-1] in (3, 4):
+        raise ValueError(
+            f"{name}: image has shape {shape}; say channel_axis=-1 if it is a photograph, "
+            "channel_axis=None if it is a volume"
+        )
 
 
 def rgb(name: str, value: ArrayLike, channel_axis: object) -> tuple[NDArray, int]:
@@ -104,3 +146,10 @@ def reals(value: object, count: int, argument: str, least: float) -> list[float]
     if len(value) != count:
         refuse(ValueError, argument, brief(value), f"one number or {count}, one for each axis")
     return [real(item, argument, least) for item in value]
+
+
+def taps(value: float, argument: str) -> int:
+    """The taps, or half of them, of a kernel that a filter makes, rounded down."""
+    if value > MAX_TAPS:
+        refuse(ValueError, argument, f"a kernel of {brief(value)} taps", f"at most {MAX_TAPS}")
+    return int(value)

@@ -1,4 +1,4 @@
-"""What the gradients of convolutions ask.
+"""How the gradients of convolutions are lowered.
 
 The gradient of the input is the adjoint of the convolution.  Where its border was not constant, the
 samples beyond the edges have a gradient like all others: strips along the edges, which are added to
@@ -8,7 +8,6 @@ the samples that they were taken from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..problem.boundary import runs
 from ..problem.problem import Axis, Problem
-from .arguments import check_dtype, refuse
-from .arrays import check_receiver
+from .arguments import refuse
+from .arrays import check_dtype, check_receiver
 from .layers import convolution, places
 from .transposed import Strip, Transposition, adjoint, transposed
 
@@ -52,7 +51,7 @@ def input_gradient(
     where = (lead, channel, tuple(filtered))
     shared = adjoint(name, y_shape, y_dtype, where, w_adjoint, None, None, precision, sums)
     strips = tuple(Strip(transposed(shared, axes), tables) for axes, tables in boxes)
-    inside = tuple(replace(axis, boundary="constant") for axis in forward.axes)
+    inside = tuple(axis._replace(boundary="constant") for axis in forward.axes)
     result, phases, _ = transposed(shared, inside)
     result = result._replace(source="grad_output", dtype=forward.dtype)
     return Transposition(result, phases, strips)
@@ -111,11 +110,11 @@ def _strips(axes: tuple[Axis, ...]) -> Iterator[tuple[tuple[Axis, ...], tuple[ND
     for position, axis in enumerate(axes):
         low, high = whole[position]
         for strip in ((low, 0), (axis.size, high)):
-            if strip[0] < strip[1]:
-                box = (*inside[:position], strip, *whole[position + 1 :])
+            box = (*inside[:position], strip, *whole[position + 1 :])
+            if all([a < b for a, b in box]):
                 yield (
                     tuple(
-                        replace(each, size=b - a, before=each.before + a, boundary="constant")
+                        each._replace(size=b - a, before=each.before + a, boundary="constant")
                         for each, (a, b) in zip(axes, box, strict=True)
                     ),
                     tuple(

@@ -1,4 +1,4 @@
-"""What ``conv1d``, ``conv2d`` and ``conv3d`` ask: batches, channels, groups, padding."""
+"""How ``conv1d``, ``conv2d`` and ``conv3d`` are lowered: batches, channels, groups, padding."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..problem.form import form
 from ..problem.problem import Problem
 from .arguments import (
-    array,
     borders,
     brief,
-    check_dtype,
     check_not_empty,
     integer,
     listed,
@@ -20,8 +19,8 @@ from .arguments import (
     per_axis,
     refuse,
 )
-from ..problem.form import form
-from .question import Question, numbers, walk
+from .arrays import array, check_dtype
+from .fields import Question, axis_of, number_fields
 
 __all__ = ["ACTIVATIONS", "PRECISIONS", "bias_of", "convolution", "padding_of", "places"]
 
@@ -55,7 +54,7 @@ def convolution(
     out_dtype: np.dtype | None,
     called: tuple[str, str] = ("x", "w"),
 ) -> Question:
-    """The question that a convolution layer asks; ``called``: what the user calls x and w."""
+    """The problem of a convolution layer; ``called``: the user's words for ``x`` and ``w``."""
     its_x, its_w = called
     check_dtype(x_dtype, f"{name}: {its_x}")
     weights = array(w, f"{name}: {its_w}")
@@ -72,39 +71,43 @@ def convolution(
     names = borders(boundary, rank, f"{name}: boundary")
     strides = per_axis(stride, rank, f"{name}: stride", least=1)
     dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
-    sizes, taps = tuple(x_shape[axis] for axis in filtered), weights.shape[2:]
-    extents = tuple((k - 1) * d + 1 for k, d in zip(taps, dilations, strict=True))
+    sizes, taps = [x_shape[axis] for axis in filtered], weights.shape[2:]
+    extents = [(k - 1) * d + 1 for k, d in zip(taps, dilations, strict=True)]
     follows = isinstance(padding, str) and padding != "valid"  # the output is as long as x
     pads = padding_of(f"{name}: padding", padding, sizes, extents, strides)
-    walked = []
+    geometry = []
+    out_shape = list(x_shape)
+    out_shape[channel] = out_channels
     for i, (n, extent, (before, after)) in enumerate(zip(sizes, extents, pads, strict=True)):
         if n + before + after < extent and not (n == 0 and follows):
             raise ValueError(
                 f"{name}: {its_x} has {n} samples along axis {filtered[i]} and padding adds "
-                f"{before + after}, {its_w} reaches over {extent}"
+                f"{before + after}, {its_w} reaches over {brief(extent)}"
             )
         outputs = (n + before + after - extent) // strides[i] + 1
         if outputs:
             check_not_empty(name, filtered[i], n, names[i])
-        walked.append(walk(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i]))
+        geometry.append(
+            axis_of(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i])
+        )
+        out_shape[filtered[i]] = outputs
 
-    values = numbers(name, x_dtype, [weights.reshape(out_channels, -1)], offset, 0, None, out_dtype)
+    rows = [weights.reshape(out_channels, -1)] if weights.dtype.kind in "biu" else [weights]
+    values = number_fields(name, x_dtype, rows, offset, 0, False, None, out_dtype)
     if values["complex"] and activation is not None:
         refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
-    lengths = dict(zip(filtered, (axis.out for axis in walked), strict=True))
-    lengths[channel] = out_channels
     per_group = (group_count, out_channels // group_count)
     kernels = (weights.reshape(*per_group, *weights.shape[1:]),)
     problem = Problem(
         name=name,
         x_shape=x_shape,
-        out_shape=tuple(lengths.get(axis, n) for axis, n in enumerate(x_shape)),
+        out_shape=tuple(out_shape),
         order=(*range(lead), channel, *filtered),
         batch=x_shape[:lead],
         groups=group_count,
         in_channels=in_channels // group_count,
         out_channels=per_group[1],
-        axes=tuple(walked),
+        axes=tuple(geometry),
         x_dtype=x_dtype,
         relu=activation == "relu",
         strict=precision == "strict",
@@ -123,8 +126,9 @@ def places(
     if len(shape) not in (rank + 1, rank + 2):
         refuse(ValueError, argument, f"shape {shape}", f"{layout!r}, or the same without N")
     lead = len(shape) - rank - 1
-    channel = lead if layout == first else len(shape) - 1
-    return lead, channel, tuple(axis for axis in range(lead, len(shape)) if axis != channel)
+    if layout == first:
+        return lead, lead, tuple(range(lead + 1, len(shape)))
+    return lead, len(shape) - 1, tuple(range(lead, len(shape) - 1))
 
 
 def _groups(
@@ -172,7 +176,10 @@ def padding_of(
             small, large = total // 2, total - total // 2
             pads.append((large, small) if padding == "same_lower" else (small, large))
         return pads
-    padding, count = listed(padding), len(sizes)
+    count = len(sizes)
+    if type(padding) is int and padding >= 0:
+        return [(padding, padding)] * count
+    padding = listed(padding)
     if isinstance(padding, (tuple, list)) and any(np.iterable(pair) for pair in padding):
         if len(padding) != count:
             refuse(ValueError, argument, brief(padding), f"{count} pairs, one for each axis")

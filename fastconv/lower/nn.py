@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..problem.problem import Axis
-from .arguments import array, brief, dtype_named, integer, per_axis, refuse
+from .arguments import brief, integer, per_axis, refuse
+from .arrays import array, dtype_named
+from .fields import check_reach
 from .layers import places
 
 __all__ = [
@@ -117,7 +119,7 @@ def pooling(
     ceil_mode: object,
     layout: object,
 ) -> dict[int, Axis]:
-    """How windows walk along the height and the width of an array, by the numbers of these axes.
+    """The geometry of windows along the height and the width of an array, by their axis numbers.
 
     Every window begins at a sample, or in the padding in front of them.
     """
@@ -139,8 +141,9 @@ def pooling(
         if outputs < 1 or n == 0:
             raise ValueError(
                 f"{name}: {argument} has {n} samples along axis {axis} and padding adds {2 * p}, "
-                f"a window reaches over {extent}"
+                f"a window reaches over {brief(extent)}"
             )
+        check_reach(name, p, (outputs - 1) * s + extent - 1 - p)
         axes[axis] = Axis(n, k, s, d, p, outputs, "constant")
     return axes
 

@@ -1,4 +1,4 @@
-"""What ``conv_transpose*d`` ask: the adjoint of a convolution.
+"""How ``conv_transpose*d`` are lowered: the adjoint of a convolution.
 
 A convolution reads sample ``o * stride + t * dilation - before`` for output ``o`` under tap ``t``.
 Its adjoint adds to that sample, instead: ``x`` has the convolution's outputs, and the result its
@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..problem import dtypes
-from ..problem.problem import Axis, Problem
-from .arguments import array, brief, check_dtype, integer, one_of, per_axis, refuse
 from ..problem.form import form
+from ..problem.problem import Axis, Problem
+from .arguments import brief, integer, one_of, per_axis, refuse
+from .arrays import array, check_dtype
+from .fields import MAX_SAMPLES, Question, axis_of, number_fields
 from .layers import ACTIVATIONS, PRECISIONS, bias_of, padding_of, places
-from .question import LONGEST, Question, numbers, walk
 
 __all__ = [
     "Adjoint",
@@ -44,9 +45,11 @@ class Result(NamedTuple):
     """What the phases fill."""
 
     name: str
-    """The call that asked, for messages."""
+    """The call, for messages."""
     source: str
     """What it calls ``x``."""
+    x_shape: tuple[int, ...]
+    x_dtype: np.dtype
     shape: tuple[int, ...]
     channel: int
     """The axis of channels, in ``x`` and in the result."""
@@ -56,6 +59,11 @@ class Result(NamedTuple):
     complex: bool
     rest: NDArray | None
     """What each channel holds where no tap reaches; None where there is no such place."""
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """The shape, by the name that a problem has for it."""
+        return self.shape
 
 
 class Phase(NamedTuple):
@@ -112,7 +120,7 @@ def transposition(
     precision: object,
     out_dtype: np.dtype | None,
 ) -> Transposition:
-    """The transposed convolution that a layer asks for."""
+    """The adjoint that ``conv_transpose*d`` compute."""
     check_dtype(x_dtype, f"{name}: x")
     weights = array(w, f"{name}: w")
     lead, channel, filtered = places(f"{name}: x", rank, x_shape, layout, f"{name}: layout")
@@ -145,6 +153,7 @@ def transposition(
         refuse(TypeError, f"{name}: padding", brief(padding), "numbers, or pairs of them")
     sizes = [x_shape[axis] for axis in filtered]
     pads = padding_of(f"{name}: padding", padding, sizes, sizes, strides)
+    least = 1 if all(x_shape[:lead]) else 0  # an empty batch may have empty results
     axes = []
     for i, (n, (before, after)) in enumerate(zip(sizes, pads, strict=True)):
         if extra[i] >= max(strides[i], dilations[i]):
@@ -152,10 +161,10 @@ def transposition(
             refuse(ValueError, f"{name}: output_padding", brief(output_padding), allowed)
         taps = weights.shape[2 + i]
         size = (n - 1) * strides[i] + (taps - 1) * dilations[i] + 1 + extra[i] - before - after
-        if n == 0 or not 0 < size <= LONGEST:
+        if n == 0 or not least <= size <= MAX_SAMPLES:
             raise ValueError(
-                f"{name}: the result would have {size} samples along axis {filtered[i]}, "
-                f"for x has {n} and padding takes away {before + after}"
+                f"{name}: the result would have {brief(size)} samples along axis {filtered[i]}, "
+                f"for x has {n} and padding takes away {brief(before + after)}"
             )
         axes.append(Axis(size, taps, strides[i], dilations[i], before, n, "constant"))
     return transposed(shared, tuple(axes))
@@ -172,7 +181,7 @@ def adjoint(
     precision: object,
     out_dtype: np.dtype | None,
 ) -> Adjoint:
-    """What phases share, from checked arguments; ``where`` is what `places` said of ``x``."""
+    """What phases share, from checked arguments; ``where`` is `places` of ``x``."""
     lead, channel, filtered = where
     groups, out_channels, in_channels = w.shape[:3]
     whole = w.dtype.kind in "biu"  # only then do values matter, and a copy is needed to see them
@@ -188,7 +197,7 @@ def adjoint(
         "out_channels": out_channels,
         "relu": activation == "relu",
         "strict": precision == "strict",
-        **numbers(name, x_dtype, [rows], bias, 0, None, out_dtype),
+        **number_fields(name, x_dtype, [rows], bias, 0, False, None, out_dtype),
     }
     return Adjoint(w, bias, channel, filtered, fields)
 
@@ -203,15 +212,15 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
         return tuple(lengths.get(axis, n) for axis, n in enumerate(fields["x_shape"]))
 
     phases = []
-    for combination in product(*map(_phases, axes)):
-        samples, taps, walked = zip(*combination, strict=True)
+    for combination in product(*(_phases(fields["name"], axis) for axis in axes)):
+        samples, taps, geometry = zip(*combination, strict=True)
         kernels = (w[(..., *taps)],)
         out = [slice(None)] * len(fields["x_shape"])
         for axis, some in zip(filtered, samples, strict=True):
             out[axis] = some
         problem = Problem(
-            out_shape=shape(tuple(axis.out for axis in walked)),
-            axes=walked,
+            out_shape=shape(tuple([axis.out for axis in geometry])),
+            axes=geometry,
             form=form(kernels, fields["x_dtype"], fields["compute"], factors=False, most=1),
             **fields,
         )
@@ -221,6 +230,8 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
     result = Result(
         name=fields["name"],
         source="x",
+        x_shape=fields["x_shape"],
+        x_dtype=fields["x_dtype"],
         shape=out_shape,
         channel=channel,
         dtype=fields["dtype"],
@@ -231,8 +242,8 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
     return Transposition(result, tuple(phases), strips=())
 
 
-def _phases(axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
-    """For the phases that taps reach: their samples, their taps, and how these walk over ``x``."""
+def _phases(name: str, axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
+    """For the phases that taps reach: their samples, their taps, and the geometry of these."""
     stride = axis.stride
     if axis.out == 1:  # any step will do, and with this one no tap is multiplied by a border
         stride = axis.taps * axis.dilation
@@ -247,8 +258,8 @@ def _phases(axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
             out = len(range(first, axis.size, stride))
             last = tap + (taps - 1) * step
             backwards = slice(last, tap - 1 if tap else None, -step)
-            walked = walk("", axis.out, taps, 1, dilation, before, out, "constant")
-            yield slice(first, None, stride), backwards, walked
+            geometry = axis_of(name, axis.out, taps, 1, dilation, before, out, "constant")
+            yield slice(first, None, stride), backwards, geometry
 
 
 def _rest(shared: Adjoint) -> NDArray:

@@ -1,1 +1,1 @@
-"""How it is done: the algorithm, the tiling and the program of a problem, and what is remembered."""
+"""How it is done: the algorithm, tiling and program of a problem, and what is remembered."""

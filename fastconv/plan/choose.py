@@ -1,83 +1,66 @@
-"""From a call to a plan: ask the question, choose the backend, then the algorithm that costs least.
+"""From a call to a plan: lower it, choose the backend and the algorithm, pack the weights.
 
-*Can it* (``refuses``) and *should it* (``cost``) are asked of every algorithm, in order; what each
-answered stays with the plan, for people to read.  A call that says the same as an earlier one, to
-the last bit of its weights, gets the earlier one's plan; one with other weights shares what does
-not depend on them.
+*Can it* (`refuses`) and *should it* (`cost`) are asked of every algorithm, in order.  What follows
+from shapes, dtypes and choices alone, a recipe, is remembered by its problem; a call that says the
+same as an earlier one, to the last bit of its weights, gets the earlier one's plan.
 """
 
 from __future__ import annotations
 
 import marshal
-import os
 from collections.abc import Callable, Hashable
-from functools import lru_cache
-from itertools import count
-from operator import itemgetter
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import algorithms, backends, config, lower
-from . import alike, depthwise_gradient, plan, weight_gradient
-from .alike import Alike
-from .depthwise_gradient import DepthwiseGradient
-from .plan import Candidate, Plan
+from .. import algorithms, config, lower
+from ..algorithms import rates
 from ..problem.problem import Problem
-from .transposed import Transposed, neighbours, with_neighbours
-from .weight_gradient import WeightGradient
+from . import candidates, depthwise_gradient, weight_gradient
+from .candidates import recipe_of
+from .memo import Memo
+from .plan import Plan
+from .recipe import Recipe
+from .transposed import TransposedPlan, recipe_of_phases
 
-__all__ = ["make_plan", "make_transposed", "make_weight_gradient"]
+__all__ = [
+    "forget",
+    "make_plan",
+    "make_transposed",
+    "make_weight_gradient",
+]
 
-KEPT = 128
+MAX_PLANS = 4096
 """Plans that are remembered."""
-KEPT_BYTES = 1 << 26
-"""Bytes of all their weights, as they came and as they are kept (spectra, maybe): but for the last
-plan, older ones go first."""
-LARGEST = 1 << 24
+MAX_PLAN_BYTES = 1 << 26
+"""Bytes of all their weights, as they came and as they are kept (spectra, maybe)."""
+MAX_KERNEL_BYTES = 1 << 24
 """Bytes of the largest kernel whose plans are remembered."""
-LARGE = 1 << 16
-"""Bytes of a kernel above which only what comes a second time is remembered, as well as kernels of
-calls that others were like but for the weights: those of training never do, and to keep them costs
-a copy.
-"""
-HASHED = 1 << 12
+LARGE_BYTES = 1 << 16
+"""Bytes of a kernel above which only what comes a second time is remembered: those of training
+never do, and to keep them costs a copy."""
+HASHED_BYTES = 1 << 12
 """Bytes that are hashed at most: all are compared, which is ten times as fast."""
-SAMPLES = 1 << 9
+SAMPLED_BYTES = 1 << 9
 """Bytes that are hashed of more: each may have to come from far."""
-ITSELF = frozenset((type(None), int, str))
-"""Types whose values equal none of another type that is said as it is."""
+AS_THEY_ARE = frozenset((type(None), int, str))
+"""Types whose values equal none of another type in a key."""
 WHOLE = frozenset((int,))
 NUMBERS = frozenset((bool, float, complex))
 
-
-Gradient = WeightGradient | DepthwiseGradient
-Made = TypeVar("Made", Plan, Transposed, Gradient)
-Asked = TypeVar("Asked", lower.Question, lower.Transposition, Problem)
+Gradient = weight_gradient.WeightGradient | depthwise_gradient.DepthwiseGradient
+Kept = TypeVar("Kept", Plan, TransposedPlan)
 Checked = tuple[str | int | tuple[int, ...] | np.dtype, ...]
-"""Of arguments: names, ranks, shapes and dtypes, which say themselves what they are."""
+"""Of arguments: names, ranks, shapes and dtypes, which are keys themselves."""
 
-_plans: dict[int, tuple[Any, int, Hashable]] = {}
-"""By the hash of what was said, or the next number: weights that differ so little that hashes do
-not tell are compared with two others at most.
-"""
-_choices: dict[tuple[int, ...], tuple[tuple[Any, ...], int]] = {}
-"""Choices that are hashable and the number of what they say, by the names that Python has for these
-objects, which keep them as long as they are here.
-"""
-_numbers: dict[Hashable, int] = {}
-_count = count()
-_large: dict[int, bool] = {}
-"""Hashes of calls that are not remembered yet."""
-_alike: dict[Hashable, Alike] = {}
-"""By what was said, but for the values of arrays."""
-_lock = Lock()
+_plans: Memo[Any] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
+_seen: Memo[bool] = Memo(MAX_PLANS)
+"""Hashes of calls with large kernels that are not remembered yet."""
 
 
 def make_plan(
-    ask: Callable[..., lower.Question],
+    lowered: Callable[..., lower.Question],
     checked: Checked,
     given: tuple[Any, ...],
     options: dict[str, Any],
@@ -87,134 +70,161 @@ def make_plan(
     *,
     once: bool,
 ) -> Plan:
-    """The plan for ``ask(*checked, *given, **options)``; where it is called once, before weights
+    """The plan for ``lowered(*checked, *given, **options)``; where it is called once, before weights
     can change, it may use those of the caller.
     """
-    return _remembered(_answer, ask, checked, given, options, algorithm, backend, threads, once)
+
+    def make(asked: lower.Question, chosen: str, lasting: bool) -> Plan:
+        problem, w, bias = asked
+        recipe = recipe_of(problem, algorithm, chosen)
+        if not lasting:
+            recipe = _recipe_for_once(recipe, w)
+        else:
+            w = tuple([factor.copy() for factor in w])
+            bias = None if bias is None else bias.copy()
+        return Plan(recipe, recipe.pack(w, bias, threads, lasting), threads, w, bias)
+
+    said = algorithm, backend, threads
+    return _remembered(make, lowered, checked, given, options, said, once)
 
 
 def make_transposed(
-    ask: Callable[..., lower.Transposition],
+    lowered: Callable[..., lower.Transposition],
     checked: Checked,
     given: tuple[Any, ...],
     options: dict[str, Any],
     algorithm: str,
     backend: str | None,
     threads: int | None,
-) -> Transposed:
-    """The plans for ``ask(*checked, *given, **options)``, to be called once, before weights can
-    change.
-    """
-    return _remembered(
-        _transpose, ask, checked, given, options, algorithm, backend, threads, once=True
-    )
+    *,
+    once: bool = True,
+) -> TransposedPlan:
+    """The plan for a transposed convolution: see `make_plan`."""
+
+    def make(asked: lower.Transposition, chosen: str, lasting: bool) -> TransposedPlan:
+        recipe = recipe_of_phases(asked, algorithm, chosen)
+        return TransposedPlan.of(recipe, asked, threads, lasting)
+
+    said = algorithm, backend, threads
+    return _remembered(make, lowered, checked, given, options, said, once)
 
 
 def make_weight_gradient(
-    ask: Callable[..., Problem],
+    lowered: Callable[..., Problem],
     checked: Checked,
     options: dict[str, Any],
     backend: str | None,
     threads: int | None,
 ) -> Gradient:
-    """The sums for ``ask(*checked, **options)``."""
-    return _remembered(_sum, ask, checked, (), options, "auto", backend, threads, once=True)
+    """The sums for ``lowered(*checked, **options)``."""
+    chosen = config.resolve_backend(backend)
+    key = lowered.__name__, checked, _key(tuple(options.values())), chosen
+    gradient: Gradient | None = candidates.recipes.get(key)
+    if gradient is None:
+        problem = lowered(*checked, **options)
+        if depthwise_gradient.takes(problem):
+            gradient = depthwise_gradient.DepthwiseGradient(problem, chosen)
+        else:
+            gradient = weight_gradient.make(problem, chosen)
+        candidates.recipes.put(key, gradient)
+    if threads is not None:
+        lower.thread_count(threads, f"{gradient.problem.name}: threads")
+    return gradient
 
 
 def _remembered(
-    answer: Callable[[Asked, str, str, int | None], Made],
-    ask: Callable[..., Asked],
+    make: Callable[[Any, str, bool], Kept],
+    lowered: Callable[..., Any],
     checked: Checked,
     given: tuple[Any, ...],
     options: dict[str, Any],
-    algorithm: str,
-    backend: str | None,
-    threads: int | None,
+    said: tuple[str, str | None, int | None],
     once: bool,
-) -> Made:
-    """What was answered to the same call before, or else is now."""
+) -> Kept:
+    """The plan of an equal call before, or else one made now."""
+    algorithm, backend, threads = said
     chosen = config.resolve_backend(backend)
-    choices = (ask.__name__, *options.values(), algorithm, chosen, threads)
     try:
-        said: tuple[Hashable, ...] = (_choices_said(choices), *checked, *map(_said, given))
+        key = (
+            lowered.__name__,
+            checked,
+            _key(tuple(options.values())),
+            algorithm,
+            chosen,
+            threads,
+            *map(_key, given),
+        )
     except TypeError:
-        return answer(ask(*checked, *given, **options), algorithm, chosen, threads)
-    first = hash(said)
-    for place in (first, first + 1):
-        remembered = _plans.get(place)
-        if remembered is None:
-            break
-        if remembered[2] == said:
-            return remembered[0]  # type: ignore[no-any-return]
-    shapes = (said[0], *checked, *map(_shape_said, given, said[1 + len(checked) :]))
-    known = _alike.get(shapes)
+        key = None
+    if key is not None:
+        known: Kept | None = _plans.get(key)
+        if known is not None:
+            return known
+    asked = lowered(*checked, *given, **options)
+    name = checked[0]
+    lower.algorithm_name(algorithm, f"{name}: algorithm")
+    if threads is not None:
+        lower.thread_count(threads, f"{name}: threads")
     nbytes = sum([value.nbytes for value in given if type(value) is np.ndarray])
-    new = known is None or not once
-    remember = (new and nbytes <= LARGE) or _seen_before(place)
-    made: Any = None if known is None else known.again(given, lasting=remember or not once)
-    if made is None:
-        asked = ask(*checked, *given, **options)
-        made = answer(asked, algorithm, chosen, threads)
-        _keep_alike(shapes, alike.find(made, asked, given))
+    remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
+    plan = make(asked, chosen, remember or not once)
     if remember:
-        _keep_plan(place, made, nbytes + made.weight_bytes, said)
-    return made  # type: ignore[no-any-return]
+        _plans.put(
+            (*key[: -len(given)], *map(_lasting, key[-len(given) :])), plan, nbytes + plan._nbytes
+        )
+    return plan
 
 
-def _keep_plan(place: int, made: Any, nbytes: int, said: tuple[Hashable, ...]) -> None:
-    """Remember a plan, and forget older ones that there is no room for."""
-    _keep(said)
-    with _lock:
-        _plans.pop(place, None)
-        _plans[place] = made, nbytes, said
-        kept = sum(map(itemgetter(1), _plans.values()))
-        while len(_plans) > KEPT or (kept > KEPT_BYTES and len(_plans) > 1):
-            kept -= _plans.pop(next(iter(_plans)))[1]
+def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
+    """The recipe of the same sums, to the bit, that takes least where weights come once."""
+    problem, backend = recipe.problem, recipe.backend
+    if recipe.algorithm.name != "gemm" or problem.complex or not backend.sums_in_order:
+        return recipe
+    pointwise = algorithms.load("pointwise")
+    if pointwise.refuses(problem) is not None:
+        return recipe
+    packing = 2 * w[0].size * problem.compute.itemsize
+    packing_seconds = packing * rates.of(recipe.backend_name).byte
+    seconds = pointwise.cost(problem, recipe.backend_name)
+    if seconds > recipe.seconds + packing_seconds + backend.hand_over_seconds:
+        return recipe
+    return recipe_of(problem, "pointwise", recipe.backend_name)
 
 
-def _shape_said(value: Any, said: Hashable) -> Hashable:
-    """What was said of an argument, but for its values."""
-    if type(value) is np.ndarray:
-        return value.shape, value.dtype, value.flags.c_contiguous
-    return said
-
-
-def _keep_alike(shapes: Hashable, found: Alike | None) -> None:
-    if found is None:
-        return
-    with _lock:
-        _alike[shapes] = found
-        if len(_alike) > KEPT:
-            del _alike[next(iter(_alike))]
+def forget() -> None:
+    """Forget all plans and recipes."""
+    for memo in (_plans, candidates.recipes, _seen):
+        memo.clear()
 
 
 def _seen_before(call: int) -> bool:
     """Whether a call was made lately, by its hash."""
-    with _lock:
-        seen = _large.pop(call, False)
-        _large[call] = True
-        if len(_large) > KEPT:
-            del _large[next(iter(_large))]
+    seen = _seen.get(call) is not None
+    _seen.put(call, True)
     return seen
 
 
-def _said(value: Any) -> Hashable:
+def _key(value: Any) -> Hashable:
     """What differs where values do (1 from 1.0 and True, and 0.0 from -0.0)."""
     kind = type(value)
-    if kind is np.ndarray and value.nbytes <= LARGEST and not value.dtype.hasobject:
-        large = value.nbytes > HASHED and value.flags.c_contiguous
-        return value.shape, value.dtype, _Bits(value) if large else value.tobytes()
-    if kind in ITSELF or (kind is tuple and WHOLE.issuperset(map(type, value))):
+    if kind in AS_THEY_ARE:
         return value  # type: ignore[no-any-return]
+    if kind is tuple:
+        if AS_THEY_ARE.issuperset(map(type, value)):
+            return value  # type: ignore[no-any-return]
+        return (kind, *map(_key, value))
+    if kind is np.ndarray and value.nbytes <= MAX_KERNEL_BYTES and not value.dtype.hasobject:
+        large = value.nbytes > HASHED_BYTES and value.flags.c_contiguous
+        return value.shape, value.dtype, _Bits(value) if large else value.tobytes()
     if isinstance(value, np.dtype):
         return value
     if kind in NUMBERS:
         return kind, marshal.dumps(value, 2)
     if isinstance(value, type):
         return type, value
-    if kind is tuple or kind is list:
-        return (kind, *map(_said, value))
-    raise TypeError(f"{kind.__name__} is not remembered")
+    if kind is list:
+        return (kind, *map(_key, value))
+    raise TypeError(f"{kind.__name__} is no part of a key")
 
 
 class _Bits:
@@ -222,12 +232,14 @@ class _Bits:
 
     def __init__(self, array: NDArray) -> None:
         self._bytes = array.reshape(-1).view(np.uint8)
-        each = array.nbytes // SAMPLES | 1  # odd: all bytes of items have their turn
+        each = array.nbytes // SAMPLED_BYTES | 1  # odd: all bytes of items have their turn
         self._hash = hash(self._bytes[::each].tobytes())
 
-    def keep(self) -> None:
-        """Stay as they are now, whatever becomes of the array."""
-        self._bytes = self._bytes.copy()
+    def lasting(self) -> _Bits:
+        """The same bits, whatever becomes of the array."""
+        kept = object.__new__(_Bits)
+        kept._bytes, kept._hash = self._bytes.copy(), self._hash
+        return kept
 
     def __hash__(self) -> int:
         return self._hash
@@ -244,96 +256,8 @@ class _Bits:
         )
 
 
-def _keep(said: tuple[Any, ...]) -> None:
-    """Make what was said independent of the arrays of the call."""
-    for part in said:
-        if type(part) is tuple:
-            _keep(part)
-        elif type(part) is _Bits:
-            part.keep()
-
-
-def _choices_said(choices: tuple[Any, ...]) -> int:
-    """A number for what they say: the same as long as it is remembered, and never another one's."""
-    names = tuple(map(id, choices))
-    known = _choices.get(names)
-    if known is not None:
-        return known[1]
-    said = _said(choices)
-    with _lock:
-        if len(_numbers) >= KEPT:
-            _numbers.clear()
-        number = _numbers.setdefault(said, next(_count))
-        if len(_choices) >= KEPT:
-            _choices.clear()
-        if _is_hashable(choices):
-            _choices[names] = choices, number
-    return number
-
-
-def _is_hashable(choices: tuple[Any, ...]) -> bool:
-    """Whether they cannot change."""
-    try:
-        hash(choices)
-    except TypeError:  # a list
-        return False
-    return True
-
-
-def _forget() -> None:
-    """A forked child may have been born while another thread held the lock."""
-    global _lock
-    _lock = Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
-
-
-def _transpose(
-    asked: lower.Transposition, algorithm: str, backend: str, threads: int | None
-) -> Transposed:
-    block, phases = None, asked.phases
-    if algorithm in ("auto", "depthwise"):
-        block = neighbours(asked, backends.load(backend))
-    if block is not None:
-        phases = tuple(with_neighbours(phase, block) for phase in phases)
-    plans = ((phase.out, _answer(phase.question, algorithm, backend, threads)) for phase in phases)
-    strips = (
-        (_transpose(strip.transposition, algorithm, backend, threads), strip.runs)
-        for strip in asked.strips
-    )
-    return Transposed.of(asked.result, tuple(plans), tuple(strips), threads, block)
-
-
-def _sum(problem: Problem, algorithm: str, backend: str, threads: int | None) -> Gradient:
-    if threads is not None:
-        lower.thread_count(threads, f"{problem.name}: threads")
-    if depthwise_gradient.takes(problem):
-        return depthwise_gradient.make(problem, backend, threads)
-    return weight_gradient.make(problem, backend, threads)
-
-
-def _answer(question: lower.Question, algorithm: str, backend: str, threads: int | None) -> Plan:
-    lower.algorithm_name(algorithm, f"{question.problem.name}: algorithm")
-    if threads is not None:
-        lower.thread_count(threads, f"{question.problem.name}: threads")
-    candidates = _candidates(question.problem, backend)
-    if algorithm == "auto":
-        able = (candidate for candidate in candidates if candidate.seconds is not None)
-        algorithm = min(able, key=lambda candidate: candidate.seconds or 0.0).algorithm
-    else:
-        refusal = {candidate.algorithm: candidate.refusal for candidate in candidates}[algorithm]
-        lower.not_refused(question.problem, algorithm, refusal)
-    return plan.make(question, backend, algorithm, candidates, threads)
-
-
-@lru_cache(maxsize=512)
-def _candidates(problem: Problem, backend: str) -> tuple[Candidate, ...]:
-    found = []
-    for name in algorithms.ORDER:
-        module = algorithms.load(name)
-        refusal = module.refuses(problem)
-        seconds = None if refusal else module.cost(problem, backend)
-        found.append(Candidate(name, seconds, refusal))
-    return tuple(found)
+def _lasting(key: Any) -> Hashable:
+    """A key that does not change with the arrays of the call."""
+    if type(key) is tuple:
+        return tuple([_lasting(part) for part in key])
+    return key.lasting() if type(key) is _Bits else key  # type: ignore[no-any-return]

@@ -1,32 +1,31 @@
-"""The small copies that pieces read: samples and their border, in the dtype that kernels read."""
+"""Halos: small copies of samples and their border, in the dtype that kernels read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..run import workspace
-from ..backends.protocol import Backend
 from ..problem.boundary import runs
 from ..problem.problem import Axis, Problem
 
-__all__ = ["Copy", "copied_dilation", "copied_length"]
+__all__ = ["Halo", "halo_dilation", "halo_length"]
 
 
-def copied_dilation(axis: Axis, outputs: int) -> int:
-    """The distance of taps in a copy: not beyond what neighbouring outputs of a tap read."""
+def halo_dilation(axis: Axis, outputs: int) -> int:
+    """The distance of taps in a halo: not beyond what adjacent outputs of a tap read."""
     return min(axis.dilation, (outputs - 1) * axis.stride + 1)
 
 
-def copied_length(axis: Axis, outputs: int) -> int:
-    """Samples of an axis in a copy."""
-    return (outputs - 1) * axis.stride + 1 + (axis.taps - 1) * copied_dilation(axis, outputs)
+def halo_length(axis: Axis, outputs: int) -> int:
+    """Samples of an axis in a halo."""
+    return (outputs - 1) * axis.stride + 1 + (axis.taps - 1) * halo_dilation(axis, outputs)
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Halo:
     """What some outputs read, in the order in which it is laid out."""
 
     problem: Problem
@@ -35,7 +34,7 @@ class Copy:
     axes: tuple[int, ...]
     """Where each axis of the copy is in memory."""
     row_axis: int | None
-    """The axis of neighbouring items: the last one or that of channels."""
+    """The axis of contiguous items: the last one or that of channels."""
     runs: tuple[NDArray[np.int64], ...]
     """Where each filtered axis reads."""
     shape: tuple[int, ...]
@@ -47,11 +46,13 @@ class Copy:
         lead: tuple[int, ...],
         region: tuple[tuple[int, int], ...],
         last: int | None,
-    ) -> Copy:
-        """The copy for a region of outputs, with neighbouring items along filtered axis ``last``,
-        or with neighbouring channels, of all groups.
+        origins: tuple[int, ...] | None = None,
+    ) -> Halo:
+        """The copy for a region of outputs, with contiguous items along filtered axis ``last``,
+        or with contiguous channels, of all groups.
 
-        ``lead`` counts batches, groups and channels.
+        ``lead`` counts batches, groups and channels; ``origins`` are the first samples of what it
+        will be made of, where that is a part of the array.
         """
         spans = zip(problem.axes, region, strict=True)
         stretches = [_stretches(axis, *span) for axis, span in spans]
@@ -73,32 +74,39 @@ class Copy:
             tuple(order.index(axis) for axis in axes),
             row_axis,
             tuple(
-                runs(axis.boundary, *stretch, axis.size)
-                for axis, stretch in zip(problem.axes, stretches, strict=True)
+                _moved(runs(axis.boundary, *stretch, axis.size), origin)
+                for axis, stretch, origin in zip(
+                    problem.axes, stretches, origins or (0,) * len(lengths), strict=True
+                )
             ),
             (*lead[:-1], lead[-1] * problem.parts, *lengths),
         )
 
-    def made(self, backend: Backend, x: NDArray, items: np.dtype) -> NDArray:
-        """The samples of ``x``, with the border around them, as items of a dtype.
+    def padded(self, program: Any, x: NDArray, dtype: np.dtype) -> NDArray:
+        """Add the steps that copy the samples of ``x``, with the border around them.
 
-        Real and imaginary parts become neighbouring channels.
+        Real and imaginary parts become adjacent channels.
         """
         problem = self.problem
-        copy = workspace.empty(self.memory, items).transpose(self.axes)
+        copy: NDArray = program.empty(self.memory, dtype).transpose(self.axes)
         if not problem.complex:
-            backend.extend(copy, x, self.runs, problem.cval.real)
+            program.pad(copy, x, self.runs, problem.cval.real)
             return copy
         real, imaginary = np.moveaxis(copy, -1 - len(self.runs), 0)
-        backend.extend(real, x.real, self.runs, problem.cval.real)
-        backend.extend(imaginary, x.imag, self.runs, problem.cval.imag)
+        program.pad(real, x.real, self.runs, problem.cval.real)
+        program.pad(imaginary, x.imag, self.runs, problem.cval.imag)
         return copy.reshape(self.shape)
+
+
+def _moved(table: NDArray[np.int64], origin: int) -> NDArray[np.int64]:
+    """Runs that lie inside an array, as seen from one of its samples."""
+    return table - (0, 0, origin, 0) if origin else table
 
 
 def _stretches(axis: Axis, start: int, stop: int) -> tuple[tuple[int, ...], int]:
     """Starts and length of what is copied along an axis: all at once, or what each tap reads."""
     first, end = axis.reads(start, stop)
-    step = copied_dilation(axis, stop - start)
+    step = halo_dilation(axis, stop - start)
     if step == axis.dilation:
         return (first,), end - first
     return tuple(first + tap * axis.dilation for tap in range(axis.taps)), step

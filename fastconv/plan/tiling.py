@@ -1,76 +1,89 @@
-"""How a problem is cut: boxes of the output that are filled one at a time, on any thread.
+"""How a problem is cut into tiles: boxes of the output, filled one at a time, on any thread.
 
 The interior, whose taps all lie inside the array, is read in place.  What is left are thin strips
-along the edges, which read a small copy that the border has extended.  The cut depends on the
-problem and on nothing else, least of all on the number of threads.
+along the edges, which read a halo: a small copy that the border has extended.  The tiling depends
+on the problem and on nothing else, least of all on the number of threads.
+
+Tiles that differ only in where they lie are one entry: one tile, and a grid of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import ceil, prod
 from typing import NamedTuple
 
-from ..algorithms import InPlace, Layout
-from ..backends.protocol import Backend
+from ..algorithms.base import Algorithm, InPlace
 from ..backends.geometry.gemm import MOST_OUTSIDE
 from ..backends.geometry.nest import LONG
-from .halo import Copy, copied_dilation, copied_length
+from ..backends.protocol import Backend
 from ..problem.problem import Axis, Problem, Walk
+from .halo import Halo, halo_dilation, halo_length
 
-__all__ = ["Piece", "Pieces", "cut", "cut_layer", "evened"]
+__all__ = ["MIN_TASK_MACS", "Tile", "Tiling", "evened", "tiling"]
 
-EDGE = 25
-"""Bytes of an extended copy that cost as much as a byte of outputs in a strip along an edge."""
-SCRATCH = 1 << 20
-"""Bytes of an extended copy that still fits a core's cache."""
-PRODUCTS = 1 << 22
-"""Products worth a piece of their own, however many there are."""
-SMALL = 8
-"""Pieces that a small problem is cut into at most, however fine they may be."""
-LEAST = 16
-"""Products of an output that take as long as to read and write it."""
+EDGE_COST = 25
+"""Bytes of a halo that cost as much as a byte of outputs in a strip along an edge."""
+HALO_BYTES = 1 << 20
+"""Bytes of a halo that still fits a core's cache."""
+MIN_TASK_MACS = 1 << 22
+"""Multiply-adds worth a tile of their own, however many there are."""
+MAX_SMALL_TILES = 8
+"""Tiles that a small problem is cut into at most, however fine they may be."""
+MIN_OUTPUT_MACS = 16
+"""Multiply-adds of an output that take as long as to read and write it."""
 FEW = 16
-"""Pieces that are so few that one more or less keeps threads waiting."""
-PIECES = 512
-"""Pieces of a box that are enough for any number of threads."""
+"""Tiles that are so few that one more or less keeps threads waiting."""
+MAX_TILES = 512
+"""Tiles of a box that are enough for any number of threads."""
 VECTOR = 8
 """Items that fill a vector."""
-GRAINS = 24
+BUSY_ROWS = 24
 """Rows of a matrix product, which are outputs or tiles of them, that keep it busy."""
-ROWS = 4096
+MAX_ROWS = 4096
 """Rows of a matrix product at most, for kernels keep lists of them."""
-CHANNELS = 128
-"""Output channels of a piece, at least: its samples are laid out for all of them."""
-SERVED = 1024
-"""Products that a sample of a copy must serve before channels are parted."""
-COPIED = 128
-"""Products of a sample below which copies of samples count: interiors are set apart."""
+MIN_CHANNELS = 128
+"""Output channels of a tile, at least: its samples are laid out for all of them."""
+MIN_SERVED_MACS = 1024
+"""Multiply-adds that a sample of a halo must serve before channels are parted."""
+MAX_COPIED_MACS = 128
+"""Multiply-adds of a sample below which copies of samples count: interiors are set apart."""
 STEP = 8
-"""Pieces end at multiples of this along filtered axes, for kernels work on several rows at once."""
-KEPT = 64
-"""Pieces that are remembered: plans of the same problem share them."""
+"""Tiles end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
 Box = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Tile:
     """A box of the canonical output and the box of samples that it reads."""
 
     out: tuple[slice, ...]
-    weights: tuple[slice, slice]
-    """Its groups, and output channels in real numbers or panels of them."""
-    bias: tuple[slice, slice]
-    """Its groups and output channels, the latter in real numbers."""
+    groups: slice
+    channels: tuple[int, int]
+    """Output channels, in real numbers."""
     reads: tuple[slice, ...]
     """What it reads of ``x``: a batch and group part, all channels, and a part of the filtered axes
-    or, where it reads a copy, all of them."""
-    copy: Copy | None
+    or, where it reads a halo at an edge, all of them."""
+    halo: Halo | None
     """What it reads, if not samples of the array in place."""
     walk: Walk
-    """Over what it reads: copies leave out gaps between taps that no output looks into."""
+    """Over what it reads: halos leave out gaps between taps that no output looks into."""
+    grid: tuple[tuple[int, int], ...]
+    """For batch axes, groups, filtered axes and channels: how many tiles like it follow each other,
+    and the outputs from one to the next."""
+
+
+class Span(NamedTuple):
+    """Parts of an axis that differ only in where they lie."""
+
+    start: int
+    stop: int
+    """Of the first."""
+    count: int = 1
+    step: int = 0
 
 
 class Cut(NamedTuple):
@@ -84,9 +97,19 @@ class Cut(NamedTuple):
     parts: int
     step: int
 
-    def part(self, number: int) -> tuple[int, int]:
-        """Where a part starts and stops."""
-        return self._edge(number), self._edge(number + 1)
+    def spans(self) -> Iterator[Span]:
+        """All parts: the longer ones, the others, and a last one that may be shorter."""
+        if self.parts == 1:
+            yield Span(self.start, self.stop)
+            return
+        _, longer = divmod(self._steps, self.parts)
+        edges = sorted({0, longer, self.parts})
+        last, before = self._edge(self.parts - 1), self._edge(max(self.parts - 2, 0))
+        if self.stop - last != last - before:
+            edges = sorted({*edges, self.parts - 1})
+        for first, last in zip(edges, edges[1:], strict=False):
+            start, stop = self._edge(first), self._edge(first + 1)
+            yield Span(start, stop, last - first, stop - start)
 
     def _edge(self, number: int) -> int:
         short, longer = divmod(self._steps, self.parts)
@@ -103,7 +126,7 @@ class Cut(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class Region:
     """A box of the output, cut along its axes."""
 
     problem: Problem
@@ -112,47 +135,73 @@ class Grid:
     in_place: bool
     """It reads samples of the array only, and perhaps zeros beyond them, without a copy."""
     across: int | None
-    """The filtered axis that is laid out last in copies, the longest where the last one is thin, or
+    """The filtered axis that is laid out last in halos, the longest where the last one is thin, or
     None where channels are."""
-    panel: int = 1
-    """Output channels that weights keep together."""
 
     def __len__(self) -> int:
         return prod(axis.parts for axis in self.cuts)
 
-    def __getitem__(self, number: int) -> Piece:
-        spans = []
-        for axis in reversed(self.cuts):
-            number, place = divmod(number, axis.parts)
-            spans.append(axis.part(place))
-        channels, *spans = spans
-        first, last = (end * self.problem.parts for end in channels)
+    def tiles(self, apart: bool) -> Iterator[Tile]:
+        """One tile for each grid of them or, where they are wanted apart, all tiles."""
         axes = self.problem.axes
-        region, lead = tuple(spans[: len(axes)][::-1]), spans[len(axes) :][::-1]
+        spans = [[*cut.spans()] for cut in self.cuts]
+        for position, axis in enumerate(axes, len(spans) - 1 - len(axes)):
+            spans[position] = [part for span in spans[position] for part in self._alike(axis, span)]
+        if apart:
+            spans = [[part for span in several for part in _each(span)] for several in spans]
+        for combination in product(*spans):
+            yield self._tile(combination)
+
+    def _alike(self, axis: Axis, span: Span) -> Iterator[Span]:
+        """Parts that read alike: those that reach beyond the array stand alone."""
+        start, stop, count, step = span
+        ends = axis.reads(start, stop)[0], axis.reads(start, stop + (count - 1) * step)[1]
+        if ends[0] >= 0 and ends[1] <= axis.size:
+            yield span
+            return
+        inside = []
+        for number in range(count):
+            first, last = axis.reads(start + number * step, stop + number * step)
+            if first >= 0 and last <= axis.size:
+                inside.append(number)
+            else:
+                yield Span(start + number * step, stop + number * step)
+        if inside:
+            at = inside[0] * step
+            yield Span(start + at, stop + at, len(inside), step)
+
+    def _tile(self, spans: tuple[Span, ...]) -> Tile:
+        problem, axes = self.problem, self.problem.axes
+        *lead, channels = spans
+        lead, walked = lead[: -len(axes)], lead[-len(axes) :]
+        region = [(span.start, span.stop) for span in walked]
+        box = [slice(span.start, span.stop) for span in lead]
         before = [0] * len(axes)
         if self.in_place:
-            copy = None
+            halo = None
             reads, before = zip(*map(_samples, axes, region), strict=True)
             gaps = [axis.dilation for axis in axes]
         else:
-            copy = self._copy(tuple(stop - start for start, stop in lead), region)
-            reads = [slice(0, axis.size) for axis in axes]
-            gaps = [copied_dilation(axis, b - a) for axis, (a, b) in zip(axes, region, strict=True)]
-        return Piece(
-            out=tuple(slice(*span) for span in (*lead, channels, *region)),
-            weights=(slice(*lead[-1]), slice(first // self.panel, -(-last // self.panel))),
-            bias=(slice(*lead[-1]), slice(first, last)),
-            reads=(*(slice(*span) for span in lead), slice(0, self.problem.in_channels), *reads),
-            copy=copy,
-            walk=Walk(tuple(axis.stride for axis in axes), tuple(gaps), tuple(before)),
+            counts = [span.stop - span.start for span in lead]
+            reads = [_reads(axis, span) for axis, span in zip(axes, walked, strict=True)]
+            origins = tuple([of.start for of in reads])
+            channels_in = (*counts, problem.in_channels)
+            halo = Halo.of(problem, channels_in, tuple(region), self.across, origins)
+            gaps = [halo_dilation(axis, b - a) for axis, (a, b) in zip(axes, region, strict=True)]
+        outs = [slice(channels.start, channels.stop), *(slice(*ends) for ends in region)]
+        return Tile(
+            out=(*box, *outs),
+            groups=box[-1],
+            channels=(channels.start * problem.parts, channels.stop * problem.parts),
+            reads=(*box, slice(0, problem.in_channels), *reads),
+            halo=halo,
+            walk=Walk(tuple([axis.stride for axis in axes]), tuple(gaps), tuple(before)),
+            grid=tuple([(span.count, span.step) for span in spans]),
         )
 
-    def _copy(self, lead: tuple[int, ...], region: Box) -> Copy:
-        return Copy.of(self.problem, (*lead, self.problem.in_channels), region, self.across)
-
     @property
-    def copy_bytes(self) -> int:
-        """Bytes that the copy of a piece has at most."""
+    def halo_bytes(self) -> int:
+        """Bytes that the halo of a tile has at most."""
         if self.in_place:
             return 0
         rank = len(self.problem.axes)
@@ -160,87 +209,77 @@ class Grid:
         return _bytes(self.problem, longest[:-rank], longest[-rank:])
 
 
-class Pieces:
-    """The pieces of a problem, each made when it is asked for."""
-
-    def __init__(self, grids: list[Grid]) -> None:
-        self._grids = grids
-        self._len = sum(len(grid) for grid in grids)
-        self.copies = sum(len(grid) for grid in grids if not grid.in_place)
-        """How many of them read a copy."""
-        self.copy_bytes = max((grid.copy_bytes for grid in grids), default=0)
-        """Bytes that a copy has at most."""
-        self._made: dict[int, Piece] = {}
-
-    def __len__(self) -> int:
-        return self._len
-
-    def __iter__(self) -> Iterator[Piece]:
-        return map(self.__getitem__, range(len(self)))
-
-    def __getitem__(self, number: int) -> Piece:
-        piece = self._made.get(number)
-        if piece is None:
-            piece = self._make(number)
-            if number < KEPT:
-                self._made[number] = piece
-        return piece
-
-    def _make(self, number: int) -> Piece:
-        for grid in self._grids:
-            if number < len(grid):
-                return grid[number]
-            number -= len(grid)
-        raise IndexError(number)
+def _each(span: Span) -> Iterator[Span]:
+    for number in range(span.count):
+        moved = number * span.step
+        yield Span(span.start + moved, span.stop + moved)
 
 
-def cut(
-    problem: Problem,
-    products: int,
-    grain: tuple[int, ...],
-    backend: Backend,
-    finest: int,
-    reads: InPlace,
-) -> Pieces:
-    """The pieces of a problem that takes ``products`` an output.
+class Tiling(NamedTuple):
+    """All tiles of a problem."""
 
-    ``grain`` counts the outputs along each axis that a piece should have at least, and ``finest``
-    its products where pieces are few; ``reads`` says what kernels can read of ``x`` itself.
-    """
-    boxes = _boxes(problem, backend.STRIPS, reads) if prod(problem.canonical_out) else ()
-    return Pieces([_split(problem, box, products, grain, finest, inside) for box, inside in boxes])
+    regions: tuple[Region, ...]
+
+    def tiles(self, apart: bool = False) -> Iterator[Tile]:
+        """One tile for each grid of them or, where they are wanted apart, all tiles."""
+        for region in self.regions:
+            yield from region.tiles(apart)
+
+    @property
+    def count(self) -> int:
+        """How many tiles there are."""
+        return sum(map(len, self.regions))
+
+    @property
+    def halos(self) -> int:
+        """How many of them read a halo."""
+        return sum(len(region) for region in self.regions if not region.in_place)
+
+    @property
+    def halo_bytes(self) -> int:
+        """Bytes that a halo has at most."""
+        return max((region.halo_bytes for region in self.regions), default=0)
 
 
-def cut_layer(
-    problem: Problem,
-    products: int,
-    grain: tuple[int, ...],
-    backend: Backend,
-    finest: int,
-    layout: Layout,
-    reads: InPlace,
-) -> Pieces:
-    """The pieces of a problem that sums channels, ``products`` of them an output.
+def tiling(problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool) -> Tiling:
+    """The tiles of a problem for an algorithm; ``in_place`` says whether kernels can read ``x``."""
+    if not prod(problem.canonical_out):
+        return Tiling(())
+    reads = algorithm.in_place if in_place else "nothing"
+    macs, grain = algorithm.macs(problem), algorithm.min_tile(problem)
+    if algorithm.layout == "rows":
+        boxes = _boxes(problem, backend.min_interior_bytes, reads)
+        finest = backend.min_tile_macs
+        return Tiling(
+            tuple([_split(problem, box, macs, grain, finest, inside) for box, inside in boxes])
+        )
+    return Tiling(tuple(_layers(problem, algorithm, backend, reads)))
 
-    Pieces end at multiples of ``grain`` along filtered axes.  They part outputs, as long as enough
+
+def _layers(
+    problem: Problem, algorithm: Algorithm, backend: Backend, reads: InPlace
+) -> Iterator[Region]:
+    """Tiles of a problem that sums channels.
+
+    They end at multiples of ``min_tile`` along filtered axes.  They part outputs, as long as enough
     are left for a matrix product, and groups and channels, between panels: what is copied or laid
-    out of samples serves all output channels of a piece.
+    out of samples serves all output channels of a tile.
     """
     whole = tuple((0, axis.out) for axis in problem.axes)
-    if not prod(problem.canonical_out):
-        return Pieces([])
     inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
     boxes = [(whole, reads != "nothing" and inside)]
-    if problem.out_channels * prod(problem.taps) < COPIED:
-        boxes = [*_boxes(problem, backend.STRIPS, reads)]
-    panel = backend.panel(problem.compute) if layout == "channels" else 1
-    across = None if layout == "channels" else len(whole) - 1
-    return Pieces(
-        [
-            _layer(problem, box, products, grain, panel, finest, across, inside)
-            for box, inside in boxes
-        ]
+    if problem.out_channels * prod(problem.taps) < MAX_COPIED_MACS:
+        boxes = [*_boxes(problem, backend.min_interior_bytes, reads)]
+    by_channels = algorithm.layout == "channels"
+    panel = backend.panel(problem.compute) if by_channels else 1
+    across = None if by_channels else len(whole) - 1
+    macs, grain, finest = (
+        algorithm.macs(problem),
+        algorithm.min_tile(problem),
+        backend.min_tile_macs,
     )
+    for box, inside in boxes:
+        yield _layer(problem, box, macs, grain, panel, finest, across, inside)
 
 
 def _layer(
@@ -252,23 +291,23 @@ def _layer(
     finest: int,
     across: int | None,
     inside: bool,
-) -> Grid:
+) -> Region:
     """Cut a box of a problem that sums channels."""
     outputs = prod(problem.batch) * _outputs(box)
-    caches = 1 if inside else ceil(_box_bytes(problem, box) / SCRATCH)
-    made = outputs * problem.groups * problem.out_channels * max(products, LEAST)
+    caches = 1 if inside else ceil(_box_bytes(problem, box) / HALO_BYTES)
+    made = outputs * problem.groups * problem.out_channels * max(products, MIN_OUTPUT_MACS)
     parts = max(_layer_parts(made, finest), caches)
 
     lengths = [ceil((stop - start) / n) for (start, stop), n in zip(box, grain, strict=True)]
     most = prod(problem.batch) * prod(lengths)
     if across is None:
-        parts = max(parts, ceil(most / ROWS))
-        most = max(most // GRAINS, caches, 1)
+        parts = max(parts, ceil(most / MAX_ROWS))
+        most = max(most // BUSY_ROWS, caches, 1)
     parts = evened(parts)
     step = max(panel // problem.parts, 1)
-    serving = problem.out_channels // CHANNELS
+    serving = problem.out_channels // MIN_CHANNELS
     if not inside:
-        serving = problem.out_channels * prod(problem.taps) // SERVED
+        serving = problem.out_channels * prod(problem.taps) // MIN_SERVED_MACS
     serving = max(serving, 1)
     if most == 1 and across is not None:
         serving = parts  # or else there is one piece
@@ -282,7 +321,7 @@ def _layer(
     spans.append(Cut(0, problem.groups, group_cuts[0], 1))
     spans += [Cut(*ends, count, n) for ends, count, n in zip(box, region, grain, strict=True)]
     spans.append(Cut(0, problem.out_channels, channel_cuts[0], step))
-    return Grid(problem, tuple(spans), inside, across, panel)
+    return Region(problem, tuple(spans), inside, across)
 
 
 def _row_parts(outputs: int, channels: int, parts: int, most: int, serving: int) -> int:
@@ -297,7 +336,7 @@ def _layer_parts(products: int, finest: int) -> int:
     """A power of two, as most numbers of threads are, near the square root of what may be worth it:
     pieces of large layers are many and large.
     """
-    worth = products // PRODUCTS
+    worth = products // MIN_TASK_MACS
     return max(1 << (worth.bit_length() + 1) // 2, min(products // finest, 2))
 
 
@@ -319,7 +358,7 @@ def _boxes(problem: Problem, strips: int, reads: InPlace) -> Iterator[tuple[Box,
     empty = any(start == stop for start, stop in interior)
     lead = prod(problem.canonical_out[: -len(whole)])
     edges = lead * (_outputs(whole) - _outputs(interior)) * problem.compute.itemsize
-    if reads == "nothing" or empty or _box_bytes(problem, whole) <= max(strips, EDGE * edges):
+    if reads == "nothing" or empty or _box_bytes(problem, whole) <= max(strips, EDGE_COST * edges):
         yield whole, False
         return
     yield interior, True
@@ -343,6 +382,11 @@ def _zeros_around(problem: Problem) -> bool:
     return True
 
 
+def _reads(axis: Axis, span: Span) -> slice:
+    """The samples that a halo is made of: all, or those that move on from tile to tile."""
+    return slice(*axis.reads(*span[:2])) if span.count > 1 else slice(0, axis.size)
+
+
 def _samples(axis: Axis, outputs: tuple[int, int]) -> tuple[slice, int]:
     """The samples that some outputs read, and how many zeros in front of them."""
     start, stop = axis.reads(*outputs)
@@ -355,7 +399,7 @@ def _outputs(box: Box) -> int:
 
 def _bytes(problem: Problem, lead: list[int], outs: list[int]) -> int:
     """Bytes of a copy for so many batches and groups, and outputs along each filtered axis."""
-    samples = prod(copied_length(axis, n) for axis, n in zip(problem.axes, outs, strict=True))
+    samples = prod(halo_length(axis, n) for axis, n in zip(problem.axes, outs, strict=True))
     channels = problem.in_channels * problem.parts
     return prod(lead) * channels * samples * problem.compute.itemsize
 
@@ -368,7 +412,7 @@ def _box_bytes(problem: Problem, box: Box) -> int:
 
 def _split(
     problem: Problem, box: Box, products: int, grain: tuple[int, ...], finest: int, inside: bool
-) -> Grid:
+) -> Region:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
     Batch axes inside of the last filtered one (the colours of a pixel) come late and stay long:
@@ -376,9 +420,12 @@ def _split(
     """
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
-    caches = ceil(_box_bytes(problem, box) / SCRATCH)
-    work = outputs * max(products, LEAST)
-    parts = min(max(ceil(work / PRODUCTS), min(work // finest, SMALL)), max(caches, PIECES))
+    caches = ceil(_box_bytes(problem, box) / HALO_BYTES)
+    work = outputs * max(products, MIN_OUTPUT_MACS)
+    parts = min(
+        max(ceil(work / MIN_TASK_MACS), min(work // finest, MAX_SMALL_TILES)),
+        max(caches, MAX_TILES),
+    )
     if max(grain) > 1:
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
@@ -387,6 +434,9 @@ def _split(
     if lengths[last_axis] >= VECTOR:
         across = last_axis
     whole_lead = (*problem.batch, problem.groups)
+    if max(parts, copies) <= 1:
+        ends = [*((0, n) for n in whole_lead), *box, (0, problem.out_channels)]
+        return Region(problem, tuple([Cut(*span, 1, 1) for span in ends]), inside, across)
     last = max(problem.order[-len(lengths) :])
     outer = sum(axis < last for axis in problem.order[: len(problem.batch)])
     rows = [
@@ -420,7 +470,7 @@ def _split(
         region.append(Cut(start, stop, fine, coarse[i] if finer[i] == 1 else 1))
     spans = [Cut(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
     channels = Cut(0, problem.out_channels, channel_cuts[0], 1)
-    return Grid(problem, (*spans, *region, channels), inside, across)
+    return Region(problem, (*spans, *region, channels), inside, across)
 
 
 def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:

@@ -1,192 +1,349 @@
-"""A transposed convolution: the plans of its phases, which fill one result between them."""
+"""Transposed convolutions: the recipes of their phases, which fill one result between them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from .. import backends, lower
-from ..problem import dtypes
-from ..run import threads as parallel, workspace
-from ..algorithms import depthwise
+from .. import algorithms, backends, lower
 from ..backends.protocol import Backend
-from .plan import Given, Plan, thread_count
-from .recorded import Piece, Repeated
-from ..lower.transposed import Phase
+from ..problem import dtypes
+from ..problem.problem import Problem
+from ..run import overlap, wide
+from ..run.program import OUT, WEIGHTS, X
+from .candidates import recipe_of, recipes
+from .job import Job
+from .memo import Memo
+from .recipe import MAX_PROGRAMS, Packed, Recipe, layouts, operand_like
 
-__all__ = ["Transposed", "neighbours", "with_neighbours"]
+__all__ = ["TransposedPlan", "TransposedRecipe", "recipe_of_phases"]
 
-
-BLOCK = 3 << 17
+BLOCK_BYTES = 3 << 17
 """Bytes of copies that stay in a cache of a processor's own."""
+MAX_BLOCK_BYTES = 1 << 23
+"""Bytes of copies that a thread holds at most."""
 VECTOR = 8
 """Channels that fill a vector."""
 
+Place = tuple[slice, ...]
+Runs = tuple[NDArray[np.int64], ...]
 
-@dataclass(frozen=True, eq=False)
-class Transposed:
-    """The adjoint of a convolution, decided: call it on an array."""
 
-    result: lower.Result
-    plans: tuple[tuple[tuple[slice, ...], Plan], ...]
-    """What each phase fills, and how."""
-    strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...]
-    """Samples beyond the edges, and where each of them is added."""
-    threads: int | None
-    block: int | None
-    """Channels that phases read and fill together, in copies where they are neighbours; None where
-    phases read and fill arrays themselves.
-    """
-    _repeated: Repeated | None
+def _key(asked: lower.Transposition) -> Hashable:
+    """What a recipe depends on."""
+    phases = tuple([phase.question.problem for phase in asked.phases])
+    strips = tuple([_key(strip.transposition) for strip in asked.strips])
+    return *asked.result[:-1], asked.result.rest is None, phases, strips
+
+
+class TransposedRecipe:
+    """How the adjoint of a convolution is done, without its weights."""
+
+    def __init__(
+        self,
+        result: lower.Result,
+        backend: str,
+        phases: tuple[tuple[Place, Recipe], ...],
+        strips: tuple[TransposedRecipe, ...],
+        block: int | None,
+    ) -> None:
+        self.result = result
+        self.backend_name = backend
+        self.phases = phases
+        """What each phase fills, and how."""
+        self.strips = strips
+        """Samples beyond the edges."""
+        self._block = block
+        """Channels that phases read and fill together, in copies where they are contiguous; None
+        where phases read and fill arrays themselves."""
+        self._jobs: Memo[Job] = Memo(MAX_PROGRAMS)
 
     @classmethod
     def of(
         cls,
-        result: lower.Result,
-        plans: tuple[tuple[tuple[slice, ...], Plan], ...],
-        strips: tuple[tuple[Transposed, tuple[NDArray[np.int64], ...]], ...],
-        threads: int | None,
-        block: int | None,
-    ) -> Transposed:
-        """What these plans make, from the first time on."""
-        repeated = None
-        if plans:
-            repeated = Repeated(backends.load(plans[0][1].backend), _weights(plans))
-        return cls(result, plans, strips, threads, block, repeated)
+        asked: lower.Transposition,
+        backend: str,
+        algorithm: str,
+    ) -> TransposedRecipe:
+        """The recipe for what was asked."""
+        block = None
+        if algorithm in ("auto", "depthwise"):
+            block = _contiguous_channels(asked, backends.load(backend))
+        phases = []
+        for place, (problem, _, _) in asked.phases:
+            if block is None:
+                phases.append((place, recipe_of(problem, algorithm, backend)))
+            else:
+                place = (*place[len(problem.batch) + 1 :], slice(None))
+                phases.append((place, recipe_of(_of_block(problem, block), "depthwise", backend)))
+        strips = [cls.of(strip.transposition, backend, algorithm) for strip in asked.strips]
+        return cls(asked.result, backend, tuple(phases), tuple(strips), block)
 
-    def again(self, weights: Iterator[Given], lasting: bool) -> Transposed:
-        """The same for the next weights, which differ in their values only; they stay the caller's
-        where it is not lasting.
+    def pack(
+        self, asked: lower.Transposition, threads: int | None, lasting: bool
+    ) -> tuple[Packed, ...]:
+        """The weights of all phases."""
+        return tuple(
+            [
+                recipe.pack(phase.question.w, phase.question.bias, threads, lasting)
+                for (_, recipe), phase in zip(self.phases, asked.phases, strict=True)
+            ]
+        )
+
+    def job(self, x: NDArray, out: NDArray) -> Job:
+        """The job of all phases, between which threads need not wait."""
+        key = layouts(out, x)
+        job = self._jobs.get(key)
+        if job is None:
+            job = self._build(operand_like(X, x), operand_like(OUT, out))
+            self._jobs.put(key, job)
+        return job
+
+    def _build(self, x: NDArray, out: NDArray) -> Job:
+        arrays = sum(len(recipe.weights) + 1 for _, recipe in self.phases)
+        backend = backends.load(self.backend_name)
+        program, first, times = backend.program(arrays), WEIGHTS, 1
+        if self._block is not None:
+            times = prod(x.shape[: self.result.channel + 1]) // self._block
+            self._add_blocks(program, x, out, self._block)
+        else:
+            for place, recipe in self.phases:
+                recipe.add_tiles(program, x, out[place], *recipe.operands(first), first)
+                first += len(recipe.weights) + 1
+        seconds = times * sum(recipe.seconds for _, recipe in self.phases)
+        return Job.of(program, seconds, backend.hand_over_seconds)
+
+    def _add_blocks(self, program: Any, x: NDArray, out: NDArray, block: int) -> None:
+        """Some channels of an image are a tile: copied so that they are contiguous, filtered by all
+        phases, and stored.
         """
-        plans = tuple([(place, plan.again(weights, lasting)) for place, plan in self.plans])
-        strips = tuple([(strip.again(weights, lasting), runs) for strip, runs in self.strips])
-        repeated = self._repeated and self._repeated.again(_weights(plans))
-        return replace(self, plans=plans, strips=strips, _repeated=repeated)
-
-    def bare(self) -> Transposed:
-        """The same without weights, to be made again with some."""
-        plans = tuple((place, plan.bare()) for place, plan in self.plans)
-        strips = tuple((strip.bare(), runs) for strip, runs in self.strips)
-        repeated = self._repeated and self._repeated.again(())
-        return replace(self, plans=plans, strips=strips, _repeated=repeated)
-
-    def __call__(self, x: NDArray, out: NDArray | None = None) -> NDArray:
-        """The result for ``x``, which has the shape and dtype that the plans were made for."""
-        result = self.result
-        if out is not None:
-            lower.check_receiver(
-                f"{result.name}: out", result.source, x, out, result.shape, result.complex
-            )
-        sums = out
-        if sums is None or sums.dtype != result.sums or lower.overlaps(x, sums):
-            sums = np.empty(result.shape, result.sums)
-        if result.rest is not None:
-            np.moveaxis(sums, result.channel, -1)[...] = result.rest
-        if self._repeated is not None:
-            self._run(self._repeated, x, sums)
-        channels_first = np.moveaxis(sums, result.channel, 0)
-        for strip, runs in self.strips:
-            _fold(channels_first, np.moveaxis(strip(x), result.channel, 0), runs)
-        return dtypes.stored(sums, result.dtype, out)
-
-    def _run(self, work: Repeated, x: NDArray, sums: NDArray) -> None:
-        """Run the pieces of all phases, between which threads need not wait."""
-        threads = partial(thread_count, worth=self._worth, threads=self.threads)
-        failed = work.run(threads, self._seconds, (sums, x), partial(self._recordable, x, sums))
-        if failed is None:
-            run, pieces = self._tasks(x, sums)
-            worth = self._seconds / parallel.HAND_OVER
-            parallel.run(run, pieces, thread_count(pieces, worth, self.threads))
-        elif failed:
-            by_hand, _ = self._tasks(x, sums)
-            for number in failed:
-                by_hand(number)
-
-    def _recordable(self, x: NDArray, sums: NDArray) -> list[Piece] | None:
-        """All pieces, unless one of them cannot be recorded."""
-        if self.block is not None:
-            repeat = all(plan.repeats for _, plan in self.plans)
-            return self._blocks(self.block, x, sums) if repeat else None
-        pieces: list[Piece] = []
-        for place, plan in self.plans:
-            some = plan.recordable(x, sums[place])
-            if some is None:
-                return None
-            pieces += some
-        return pieces
-
-    def _tasks(self, x: NDArray, sums: NDArray) -> tuple[Callable[[int], None], int]:
-        if self.block is not None:
-            blocks = self._blocks(self.block, x, sums)
-            backend = backends.load(self.plans[0][1].backend)
-            return (lambda number: blocks[number](backend)), len(blocks)
-        phases = (plan.tasks(x, sums[place]) for place, plan in self.plans)
-        calls = [(fill, piece) for fill, pieces in phases for piece in range(pieces)]
-
-        def run(number: int) -> None:
-            fill, piece = calls[number]
-            fill(piece)
-
-        return run, len(calls)
-
-    def _blocks(self, block: int, x: NDArray, sums: NDArray) -> list[Piece]:
-        """What fills some channels of an image, for all of them."""
         channel = self.result.channel
-        starts = range(0, x.shape[channel], block)
-        return [
-            partial(self._fill_block, x[image], sums[image], slice(start, start + block))
-            for image in np.ndindex(x.shape[:channel])
-            for start in starts
-        ]
+        weights = [*self._block_operands()]
+        grid = []
+        for axis in range(channel + 1):
+            step = block if axis == channel else 1
+            moved = [0] * program.workspace_buffer
+            moved[OUT], moved[X] = step * out.strides[axis], step * x.strides[axis]
+            if axis == channel:
+                for number, array in enumerate(weights, WEIGHTS):
+                    moved[number] = step * array.strides[0]
+            grid.append((x.shape[axis] // step, tuple(moved)))
+        program.begin_tiles(tuple(grid))
+        image = (0,) * channel
+        source, target = (np.moveaxis(a[image][:block], 0, -1) for a in (x, out))
+        samples, filled = (program.empty(a.shape, a.dtype) for a in (source, target))
+        program.pad(samples, source, (), 0)
+        arrays = iter(weights)
+        for place, recipe in self.phases:
+            some = tuple([next(arrays)[:block] for _ in recipe.weights])
+            bias = next(arrays)[:block]
+            recipe.add_tiles(program, samples, filled[place], some, bias, in_one=True)
+        program.store(target, filled)
 
-    def _fill_block(self, x: NDArray, sums: NDArray, channels: slice, backend: Backend) -> None:
-        """Fill some channels of an image, by way of copies in which they are neighbours."""
-        source, target = (np.moveaxis(array[channels], 0, -1) for array in (x, sums))
-        outer = workspace.mark()
-        try:
-            samples, filled = (workspace.empty(a.shape, a.dtype) for a in (source, target))
-            backend.extend(samples, source, (), 0)
-            for place, plan in self.plans:
-                plan.fill_groups(samples, filled[place], channels, backend)
-            backend.store(target, filled)
-        finally:
-            workspace.release(outer)
+    def _block_operands(self) -> Iterator[NDArray]:
+        """Weights and bias of all phases, for all channels."""
+        first, groups = WEIGHTS, self.result.shape[self.result.channel]
+        for _, recipe in self.phases:
+            weights, bias = recipe.operands(first, groups)
+            yield from weights
+            yield bias
+            first += len(weights) + 1
 
-    @cached_property
-    def _seconds(self) -> float:
-        return self._times * sum(plan.seconds for _, plan in self.plans)
 
-    @cached_property
-    def _worth(self) -> float:
-        return self._times * sum(plan.worth for _, plan in self.plans)
+def recipe_of_phases(asked: lower.Transposition, algorithm: str, backend: str) -> TransposedRecipe:
+    """The recipe for a transposed convolution."""
+    said = _key(asked), algorithm, backend
+    recipe: TransposedRecipe | None = recipes.get(said)
+    if recipe is None:
+        recipe = TransposedRecipe.of(asked, backend, algorithm)
+        recipes.put(said, recipe)
+    return recipe
+
+
+class TransposedPlan:
+    """A transposed convolution, decided: call it on an array, keep it.
+
+    Made by `plan_conv_transpose1d`, `plan_conv_transpose2d` and `plan_conv_transpose3d`.  It never
+    changes and may be called from many threads at once.  It can be copied and pickled.
+
+    Attributes
+    ----------
+    out_shape : tuple of int
+        The shape of the result.
+    dtype : dtype
+        The dtype of the result.
+    backend : str
+        The backend that runs it.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> plan = fc.plan_conv_transpose1d((1, 2), "float64", [[[1.0, 10.0, 100.0]]], stride=2)
+    >>> plan([[1.0, 2.0]])
+    array([[  1.,  10., 102.,  20., 200.]])
+    """
+
+    __slots__ = ("_asked", "_packed", "_recipe", "_strips", "_threads")
+
+    def __init__(
+        self,
+        recipe: TransposedRecipe,
+        asked: lower.Transposition,
+        packed: tuple[Packed, ...],
+        strips: tuple[tuple[TransposedPlan, Runs], ...],
+        threads: int | None,
+    ) -> None:
+        self._recipe = recipe
+        self._asked = asked
+        self._packed = packed
+        self._strips = strips
+        self._threads = threads
+
+    @classmethod
+    def of(
+        cls,
+        recipe: TransposedRecipe,
+        asked: lower.Transposition,
+        threads: int | None,
+        lasting: bool,
+    ) -> TransposedPlan:
+        """The plan with the weights of what was asked, in memory of its own if it is to last."""
+        if lasting:
+            asked = _owned(asked)
+        strips = tuple(
+            (cls.of(of_strip, strip.transposition, threads, lasting), strip.runs)
+            for of_strip, strip in zip(recipe.strips, asked.strips, strict=True)
+        )
+        return cls(recipe, asked, recipe.pack(asked, threads, lasting), strips, threads)
 
     @property
-    def _times(self) -> float:
-        """How often each plan runs."""
-        if self.block is None:
-            return 1
-        return prod(self.result.shape[: self.result.channel + 1]) / self.block
+    def out_shape(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        return self._recipe.result.shape
 
-    @cached_property
-    def weight_bytes(self) -> int:
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the result."""
+        return self._recipe.result.dtype
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend that runs it."""
+        return self._recipe.backend_name
+
+    def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
+        """Run the plan.
+
+        Parameters
+        ----------
+        x : array_like
+            Of the shape and dtype that the plan was made for.
+        out : ndarray, optional
+            Receives the result, in its own dtype.  It may share memory with `x`: the result then
+            goes through a temporary array.
+
+        Returns
+        -------
+        ndarray
+            `out`, or a new array.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An `x` or `out` that the plan was not made for.  `out` is untouched.
+        """
+        result = self._recipe.result
+        return self._run(lower.planned_array(result, x), out)
+
+    def _run(self, x: NDArray, out: NDArray | None) -> NDArray:
+        """Run it on samples of the planned shape and dtype."""
+        recipe, result = self._recipe, self._recipe.result
+        sums = None
+        if out is not None:
+            lower.check_output(result, x, out)
+            if out.dtype == result.sums:
+                found, whole = overlap.target(out, (x, *_arrays(self._asked)))
+                sums = found if whole else None
+        if sums is None:
+            sums = np.empty(result.shape, result.sums)
+        if self._asked.result.rest is not None:
+            np.moveaxis(sums, result.channel, -1)[...] = self._asked.result.rest
+        if sums.size and recipe.phases:
+            arrays = [array for packed in self._packed for array in packed.arrays]
+            self._run_phases(x, sums, arrays)
+        channels_first = np.moveaxis(sums, result.channel, 0)
+        for strip, runs in self._strips:
+            filled = strip._run(x, None)
+            _fold(channels_first, np.moveaxis(filled, result.channel, 0), runs)
+        return dtypes.stored(sums, result.dtype, out)
+
+    def _run_phases(self, x: NDArray, sums: NDArray, arrays: list[NDArray]) -> None:
+        recipe = self._recipe
+        safe = [r.problem.safe for _, r in recipe.phases if r.problem.safe is not None]
+        if safe and dtypes.largest_value(x) > min(safe):
+            for (place, phase), asked in zip(recipe.phases, self._asked.phases, strict=True):
+                _, w, bias = asked.question
+                wide.correlate(phase.problem, sums[place], x, w, bias)
+        else:
+            recipe.job(x, sums).run((sums, x, None, *arrays), self._threads)
+
+    @property
+    def _nbytes(self) -> int:
         """Bytes of all weights."""
-        plans = sum(plan.weight_bytes for _, plan in self.plans)
-        return plans + sum(strip.weight_bytes for strip, _ in self.strips)
+        strips = sum(strip._nbytes for strip, _ in self._strips)
+        return strips + sum(packed.nbytes for packed in self._packed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        algorithm = "auto"
+        names = {recipe.algorithm.name for _, recipe in self._recipe.phases}
+        if len(names) == 1:
+            algorithm = names.pop()
+        return _unpickled, (self._asked, algorithm, self.backend, self._threads)
+
+    def __repr__(self) -> str:
+        result = self._recipe.result
+        lines = [f"{result.name} -> {result.shape} {result.dtype}, backend {self.backend}"]
+        for place, recipe in self._recipe.phases:
+            steps = [part.step or 1 for part in place]
+            lines.append(f"  phase with steps {steps}: {recipe.algorithm.name}")
+        return "\n".join(lines)
 
 
-def _weights(plans: tuple[tuple[tuple[slice, ...], Plan], ...]) -> tuple[NDArray, ...]:
-    return tuple([array for _, plan in plans for array in plan.weights])
+def _unpickled(
+    asked: lower.Transposition, algorithm: str, backend: str, threads: int | None
+) -> TransposedPlan:
+    recipe = recipe_of_phases(asked, algorithm, backend)
+    return TransposedPlan.of(recipe, asked, threads, lasting=True)
 
 
-def neighbours(asked: lower.Transposition, backend: Backend) -> int | None:
-    """How many channels should be neighbours in copies: each has a kernel of its own, and phases
+def _arrays(asked: lower.Transposition) -> Iterator[NDArray | None]:
+    """Weights and bias of all phases."""
+    for phase in asked.phases:
+        yield from phase.question.w
+        yield phase.question.bias
+    for strip in asked.strips:
+        yield from _arrays(strip.transposition)
+
+
+def _owned(asked: lower.Transposition) -> lower.Transposition:
+    """The same with weights in memory of its own."""
+    phases = []
+    for phase in asked.phases:
+        problem, w, bias = phase.question
+        copies = tuple([factor.copy() for factor in w])
+        question = lower.Question(problem, copies, None if bias is None else bias.copy())
+        phases.append(phase._replace(question=question))
+    return asked._replace(phases=tuple(phases))
+
+
+def _contiguous_channels(asked: lower.Transposition, backend: Backend) -> int | None:
+    """How many channels should be contiguous in copies: each has a kernel of its own, and phases
     would leave out every second sample of a row.  None where that is not so.
 
     As many as stay in a near cache, or more where pieces would have too few products.
@@ -196,7 +353,10 @@ def neighbours(asked: lower.Transposition, backend: Backend) -> int | None:
     if not apart or result.channel == len(result.shape) - 1 or result.rest is not None:
         return None
     problem = phases[0].question.problem
-    if depthwise.refuses(problem) or not problem.x_dtype == problem.compute == result.sums:
+    if (
+        algorithms.load("depthwise").refuses(problem)
+        or not problem.x_dtype == problem.compute == result.sums
+    ):
         return None
     sizes = problem.x_shape[result.channel + 1 :], result.shape[result.channel + 1 :]
     each = sum(map(prod, sizes)) * problem.compute.itemsize
@@ -205,19 +365,18 @@ def neighbours(asked: lower.Transposition, backend: Backend) -> int | None:
         prod(phase.question.problem.out_shape) * prod(phase.question.problem.taps)
         for phase in phases
     )
-    most = max(products // backend.PIECE, 2) / max(images, 1)
+    most = max(products // backend.min_tile_macs, 2) / max(images, 1)
     able = [m for m in range(VECTOR, n, VECTOR) if n % m == 0] or [n]
-    near = max((m for m in able if m * each <= BLOCK), default=able[0])
+    near = max((m for m in able if m * each <= BLOCK_BYTES), default=able[0])
     block = next((m for m in able if m >= near and n / m <= most), able[-1])
-    return block if block * each <= workspace.KEPT else None
+    return block if block * each <= MAX_BLOCK_BYTES else None
 
 
-def with_neighbours(phase: Phase, block: int) -> Phase:
-    """The phase for so many channels of an image, which come last; it has the weights of all."""
-    question, problem = phase.question, phase.question.problem
+def _of_block(problem: Problem, block: int) -> Problem:
+    """A phase for so many channels of an image, which come last."""
     channel = len(problem.batch)
     rank = len(problem.axes)
-    moved = replace(
+    return replace(
         problem,
         x_shape=(*problem.x_shape[channel + 1 :], block),
         out_shape=(*problem.out_shape[channel + 1 :], block),
@@ -225,7 +384,6 @@ def with_neighbours(phase: Phase, block: int) -> Phase:
         batch=(),
         groups=block,
     )
-    return Phase((*phase.out[channel + 1 :], slice(None)), question._replace(problem=moved))
 
 
 def _fold(out: NDArray, strip: NDArray, tables: tuple[NDArray[np.int64], ...]) -> None:

@@ -1,18 +1,20 @@
-"""The number rules: which dtypes are taken, what is calculated in, how a result is stored.
+"""The number rules: which dtypes are accepted, which one sums are computed in, how they are stored.
 
-Integer times integer is exact.  Where the largest possible sum fits the significand of a float,
-the float kernels calculate it without any rounding; else 64-bit integers do; and where even those
-could overflow, Python's.  A result is rounded half to even and saturates: it never wraps.
+Integer times integer is exact.  If the largest possible sum fits the significand of a float, the
+float kernels compute it without rounding; otherwise 64-bit integers do, and Python's integers if
+even those could overflow.  A result is rounded half to even and saturates; it never wraps.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
+    "canonical",
     "compute_dtype",
     "exact_dtype",
     "largest",
@@ -26,7 +28,14 @@ __all__ = [
 
 OBJECT = np.dtype(object)
 SUPPORTED = frozenset("?bBhHiIlLqQefdFD")
-"""NumPy's letters for what is taken everywhere; some platforms have other names for the same."""
+"""NumPy's letters for the dtypes accepted everywhere; some platforms have aliases for them."""
+EXACT = (
+    (np.dtype(np.float32), 2**24),
+    (np.dtype(np.float64), 2**53),
+    (np.dtype(np.int64), 2**63 - 1),
+)
+"""Dtypes of sums, and the magnitude up to which each holds every whole number."""
+BOOL, UINT8 = np.dtype(bool), np.dtype(np.uint8)
 
 
 def supported(dtype: np.dtype) -> bool:
@@ -34,36 +43,48 @@ def supported(dtype: np.dtype) -> bool:
     return dtype.char in SUPPORTED or (dtype.kind in "fc" and dtype.itemsize <= 8 * _parts(dtype))
 
 
+@lru_cache(maxsize=256)
+def canonical(dtype: np.dtype) -> np.dtype:
+    """The dtype in native byte order, as the one object that NumPy has for it.
+
+    Files and other libraries spell dtypes in ways that compare equal but are told apart by
+    buffers: with an explicit byte order, as a C ``long long``, with metadata.
+    """
+    return np.dtype(dtype.newbyteorder("=").str)
+
+
 def _parts(dtype: np.dtype) -> int:
     return 2 if dtype.kind == "c" else 1
 
 
-def result_dtype(*operands: DTypeLike) -> np.dtype:
+@lru_cache(maxsize=256)
+def result_dtype(*operands: np.dtype) -> np.dtype:
     """NumPy's promotion of all operands, with bool counting as uint8."""
-    dtypes = [np.dtype(operand) for operand in operands]
-    return np.result_type(*(np.uint8 if dtype.kind == "b" else dtype for dtype in dtypes))
+    return canonical(np.result_type(*(UINT8 if dtype == BOOL else dtype for dtype in operands)))
 
 
+@lru_cache(maxsize=256)
 def compute_dtype(operands: np.dtype, result: np.dtype) -> np.dtype:
-    """What floating-point operands are calculated in: float32 or float64."""
+    """What floating-point operands are computed in: float32 or float64."""
     wider = np.result_type(operands, result) if result.kind in "fc" else operands
     real = wider.itemsize // _parts(wider)
     return np.dtype(np.float64 if real == 8 else np.float32)
 
 
 def widened(values: NDArray) -> NDArray:
-    """Floating-point numbers in what they are calculated in: float16 as float32."""
+    """Floating-point numbers in the dtype they are computed in: float16 as float32."""
     return values.astype(compute_dtype(values.dtype, values.dtype), copy=False)
 
 
 def exact_dtype(bound: int) -> np.dtype:
-    """What integer sums of magnitude at most ``bound`` are calculated in, exactly."""
-    for dtype, limit in ((np.float32, 2**24), (np.float64, 2**53), (np.int64, 2**63 - 1)):
+    """The dtype that computes integer sums of magnitude at most ``bound`` exactly."""
+    for dtype, limit in EXACT:
         if bound <= limit:
-            return np.dtype(dtype)
+            return dtype
     return OBJECT
 
 
+@lru_cache(maxsize=64)
 def largest(dtype: np.dtype) -> int:
     """The largest magnitude of an integer or bool dtype."""
     if dtype.kind == "b":
@@ -85,7 +106,10 @@ def store(out: NDArray, acc: NDArray) -> None:
     ``acc`` may be overwritten.
     """
     if out.dtype.kind in "iu":
-        if acc.dtype.kind == "f":
+        if acc.dtype.kind == "b":
+            np.copyto(out, acc)
+        elif acc.dtype.kind == "f":
+            acc = widened(acc)  # float16 does not reach the largest uint16
             _store_rounded(out, acc)
         else:
             _store_clipped(out, acc)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cmath import isfinite
+from functools import lru_cache, reduce
 from math import prod
 
 import numpy as np
@@ -12,8 +14,12 @@ from .problem import Form
 
 __all__ = ["form", "has_no_form", "no_form"]
 
-LEAST = 4
+MIN_TAPS = 4
 """Taps along each of two axes from which on a product of factors may be the shorter sum."""
+MAX_LISTED = 64
+"""Weights that are looked at faster as a list than as an array."""
+MAX_REMEMBERED_BYTES = 1 << 12
+"""Bytes of the largest kernel whose rank is remembered."""
 
 
 def form(
@@ -21,26 +27,31 @@ def form(
 ) -> Form:
     """The form of a kernel ``(groups, channels out, channels in, *taps)``, or of its factors.
 
-    Up to ``most`` products are looked for, in what the kernel is calculated in.  Integers times
-    integers stay exact: there it is one product of integers, or none.
+    Up to ``most`` products are looked for, in the dtype that the kernel is computed in.  Integers
+    times integers stay exact: there it is one product of integers, or none.
     """
     if w[0].shape[1:3] != (1, 1):
         return no_form(w[0])
-    uniform = all(bool(np.all((part == _first(part)) & np.isfinite(part))) for part in w)
-    nonzero = prod(int(np.count_nonzero((part != 0).any(axis=0))) for part in w)
+    uniform, nonzero = True, 1
+    for part in w:
+        part_uniform, part_nonzero = _looked_at(part)
+        uniform = uniform and part_uniform
+        nonzero *= part_nonzero
+    taps = w[0].size // len(w[0]) if len(w) == 1 else prod([part.size for part in w])
+    pattern = _pattern(w) if 2 * nonzero <= taps else None
     rank = 1 if factors else _rank(w[0], x_dtype, compute, most)
-    return Form(factors, rank, uniform, nonzero)
+    return Form(factors, rank, uniform, nonzero, pattern)
 
 
 def no_form(w: NDArray) -> Form:
-    """What is said of a kernel whose weights allow nothing."""
+    """What is known of a kernel whose weights allow nothing."""
     taps = prod(w.shape[3:])
-    apart = w.shape[1:3] == (1, 1)
-    return Form(False, None, uniform=apart and taps == 1, nonzero=taps if apart else None)
+    single = w.shape[1:3] == (1, 1)
+    return Form(False, None, uniform=single and taps == 1, nonzero=taps if single else None)
 
 
 def has_no_form(w: NDArray, x_dtype: np.dtype, compute: np.dtype) -> bool:
-    """Whether `form` is sure to say so, whatever it looks for; False may mean that nobody knows."""
+    """Whether `form` is sure to be `no_form`; False may mean that finding out takes longer."""
     if w.shape[1:3] != (1, 1):
         return True
     if w.size == 0 or not w.all():
@@ -51,21 +62,56 @@ def has_no_form(w: NDArray, x_dtype: np.dtype, compute: np.dtype) -> bool:
     return _rank(w[:1], x_dtype, compute, lowrank.MOST) is None
 
 
+def _looked_at(w: NDArray) -> tuple[bool, int]:
+    """Whether the weights of each group are equal and finite, and the taps that are not zero in
+    one group at least.
+    """
+    groups, taps = len(w), w.size // len(w)
+    if w.size <= MAX_LISTED and groups == 1:
+        values = w.ravel().tolist()
+        first = values[0]
+        return values.count(first) == taps and isfinite(first), taps - values.count(0)
+    differs = w.item(0) != w.item(taps - 1) or w.item(0) != w.item(taps // 2)
+    nonzero = taps if w.all() else int(np.count_nonzero((w != 0).any(axis=0)))
+    return not differs and bool(np.all((w == _first(w)) & np.isfinite(w))), nonzero
+
+
 def _first(w: NDArray) -> NDArray:
     """The first weight of each group, with all axes."""
     corner: tuple[slice, ...] = (slice(1),) * w.ndim
     return w[(slice(None), *corner[1:])]
 
 
+def _pattern(w: tuple[NDArray, ...]) -> bytes:
+    """A bit for each tap of the kernel, in C order, set where it is not zero in some group."""
+    used: NDArray = reduce(np.multiply, [(part != 0).any(axis=(0, 1, 2)) for part in w])
+    return np.packbits(used).tobytes()
+
+
 def _rank(w: NDArray, x_dtype: np.dtype, compute: np.dtype, most: int) -> int | None:
     """Products that sum up to the kernel of every group."""
-    if sum(k >= LEAST for k in w.shape[3:]) < 2 or w.dtype.kind == "c" or x_dtype.kind == "c":
+    if sum([k >= MIN_TAPS for k in w.shape[3:]]) < 2 or w.dtype.kind == "c" or x_dtype.kind == "c":
         return None
     if w.ndim != 5:  # several products travel from one pass to one other
         most = 1
     exact = w.dtype.kind != "f" and x_dtype.kind != "f"
+    dtype = np.dtype(object) if exact else compute
+    if w.nbytes <= MAX_REMEMBERED_BYTES:
+        return _remembered_rank(w.tobytes(), w.dtype, w.shape, dtype, most)
+    return _rank_as(w, dtype, most)
+
+
+@lru_cache(maxsize=256)
+def _remembered_rank(
+    weights: bytes, w_dtype: np.dtype, shape: tuple[int, ...], dtype: np.dtype, most: int
+) -> int | None:
+    """The same for the bytes of weights: calls of one kernel differ in their shapes."""
+    return _rank_as(np.frombuffer(weights, w_dtype).reshape(shape), dtype, most)
+
+
+def _rank_as(w: NDArray, dtype: np.dtype, most: int) -> int | None:
     rank = 0
-    for kernel in w.astype(object if exact else compute):
+    for kernel in w.astype(dtype):
         products = lowrank.factors(kernel, most)
         if products is None:
             return None

@@ -8,7 +8,7 @@ one product is enough, each weight is right to a few units in its last place.
 from __future__ import annotations
 
 from functools import reduce
-from math import gcd, prod
+from math import gcd, hypot, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ __all__ = ["MOST", "Product", "factors"]
 
 MOST = 3
 """Products that are looked for, at most."""
+SLACK = 4
+"""Times the largest determinant that a sum of products should have, to be sure that one is not."""
 GROWTH = 2
 """Times as much as the weights that the magnitudes of several products may sum up to."""
 
@@ -34,6 +36,8 @@ def factors(w: NDArray, most: int = MOST) -> list[Product] | None:
     of one product not at all; more than one product is looked for along two axes only.
     """
     w = w.squeeze()
+    if _is_surely_not(w):
+        return None
     if w.dtype.kind != "f":
         found = _whole_product(w.astype(object))
         return None if found is None else [tuple(f.astype(w.dtype) for f in found)]
@@ -45,6 +49,39 @@ def factors(w: NDArray, most: int = MOST) -> list[Product] | None:
         if found is not None:
             return [tuple(f.astype(w.dtype) for f in found)]
     return _products(wide, most if w.ndim == 2 else 1, w.dtype)
+
+
+def _is_surely_not(w: NDArray) -> bool:
+    """Whether 4×4 of the weights already are no sum of `MOST` products, which costs little to see.
+
+    The determinant of such a sum is zero, but for the errors that `factors` allows: at most
+    ``2 * error`` along a row, times the lengths of three other rows, for each of four rows.
+    """
+    if w.ndim < 2 or min(w.shape[:2]) < MOST + 1:
+        return False
+    plane = w if w.ndim == 2 else w.reshape(*w.shape[:2], -1)[..., 0]
+    down, across = (w.shape[0] - 1) // MOST, (w.shape[1] - 1) // MOST
+    picked = plane[: MOST * down + 1 : down, : MOST * across + 1 : across].tolist()
+    determinant = abs(_determinant(picked))
+    if w.dtype.kind != "f":
+        return bool(determinant)
+    error = float(np.finfo(w.dtype).eps) * sum(w.shape) * GROWTH * float(np.abs(w).sum())
+    length = max([hypot(*row) for row in picked])
+    bound = length + error
+    return determinant > SLACK * 8 * error * bound * bound * bound
+
+
+def _determinant(rows: list[list[float]]) -> float:
+    """The determinant of 4×4 numbers, from the 2×2 ones of the upper and the lower half."""
+    (a, b, c, d), (e, f, g, h), (i, j, k, m), (n, o, p, q) = rows
+    return (
+        (a * f - b * e) * (k * q - m * p)
+        - (a * g - c * e) * (j * q - m * o)
+        + (a * h - d * e) * (j * p - k * o)
+        + (b * g - c * f) * (i * q - m * n)
+        - (b * h - d * f) * (i * p - k * n)
+        + (c * h - d * g) * (i * o - j * n)
+    )
 
 
 def _products(w: NDArray, most: int, dtype: np.dtype) -> list[Product] | None:

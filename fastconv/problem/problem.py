@@ -1,4 +1,4 @@
-"""The question: one fully checked convolution, before anybody decides how to answer it.
+"""The problem: one fully checked convolution, before anything decides how to compute it.
 
 Every call of the library becomes a :class:`Problem`, and every problem is the same sentence::
 
@@ -8,7 +8,7 @@ Every call of the library becomes a :class:`Problem`, and every problem is the s
 with ``x`` extended beyond its edges by a border.  ``b`` runs over any number of batch axes, ``g``
 over groups, ``c`` and ``k`` over the channels of a group, ``o`` and ``t`` over the filtered axes.
 A signal, an image, a volume and a layer of a network differ in the numbers only.  A problem holds
-shapes and dtypes, never arrays, so that it can be hashed and a strategy for it remembered.
+shapes and dtypes, never arrays: it is a key, under which the recipe for it is remembered.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 __all__ = ["Axis", "Form", "Problem", "Walk"]
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One filtered axis: its samples, its taps and how the taps walk over the samples."""
+class Axis(NamedTuple):
+    """One filtered axis: its samples, its taps and their geometry."""
 
     size: int
     taps: int
@@ -59,7 +58,7 @@ class Axis:
 
 
 class Walk(NamedTuple):
-    """How the taps of some outputs walk over what these read, along each filtered axis."""
+    """The window geometry of some outputs along each filtered axis, in what these read."""
 
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
@@ -68,8 +67,7 @@ class Walk(NamedTuple):
     last sample, for algorithms that do not read edges in place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """What is known of the weights of a kernel with one channel in and one out."""
 
     factors: bool
@@ -80,6 +78,9 @@ class Form:
     """They are all equal (in each group)."""
     nonzero: int | None
     """Taps that are not zero, in one group at least; None with more channels."""
+    pattern: bytes | None = None
+    """A bit for each tap, in C order as by `numpy.packbits`, set where it is not zero in some
+    group; None with more channels, or if more than half of the taps are not zero."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Problem:
     """One convolution, checked: shapes, dtypes, borders and the form of the kernel."""
 
     name: str
-    """The call that asked, for messages."""
+    """The call, for messages."""
     x_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     order: tuple[int, ...]

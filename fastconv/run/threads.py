@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import cache
 from itertools import count
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["HAND_OVER", "available_cpus", "run"]
+__all__ = ["HAND_OVER", "available_cpus", "cpu_quota", "run"]
 
 HAND_OVER = 5e-5
 """Seconds of work that a thread must save: some times what handing it over costs."""
@@ -28,10 +30,53 @@ _helpers = 0
 
 
 def available_cpus() -> int:
-    """The processors that this process may use."""
+    """The processors that this process may use: its affinity, or less if a container limits it."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+        cpus = len(os.sched_getaffinity(0))
+    else:
+        cpus = os.cpu_count() or 1
+    quota = _own_quota()
+    return max(cpus if quota is None else min(cpus, ceil(quota)), 1)
+
+
+def cpu_quota(groups: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> float | None:
+    """The processors whose time the control groups of this process grant, None if all of it.
+
+    A container is such a group, and sees its own limits where other processes see those of the
+    whole machine.  Groups lie in each other; the tightest limit counts.
+    """
+    quotas = []
+    for line in _text(groups).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        folder = os.path.join(root, "cpu") if controllers else root
+        for part in ("", *path.split("/")):
+            folder = os.path.join(folder, part)
+            quotas.append(_quota(folder, second_version=not controllers))
+    return min([quota for quota in quotas if quota is not None], default=None)
+
+
+_own_quota = cache(cpu_quota)
+
+
+def _quota(folder: str, second_version: bool) -> float | None:
+    if second_version:
+        limits = _text(os.path.join(folder, "cpu.max")).split()
+    else:
+        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        limits = [_text(os.path.join(folder, name)).strip() for name in names]
+    if len(limits) != 2 or not all(limit.isdecimal() and int(limit) for limit in limits):
+        return None  # "max", -1, or no such file
+    return int(limits[0]) / int(limits[1])
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return ""
 
 
 def run(task: Callable[[int], None], tasks: int, threads: int) -> None:

@@ -2,7 +2,11 @@
 
 ``_probe`` says which sets this processor and operating system run; the best one that was built is
 imported, and no other, for importing code that the processor cannot run kills the process.
-``FASTCONV_ISA`` (v4, v3 or v2; baseline where these do not exist) forces one.
+``FASTCONV_ISA`` forces one: v4, v3, v2 (baseline where these do not exist) or generic, which runs
+everywhere.
+
+The register tiles of an instruction set run whole programs in C.  The generic set is plain loops
+over typed memoryviews: programs call them from Python.
 """
 
 from __future__ import annotations
@@ -12,92 +16,140 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import numpy_backend
-from ..protocol import Rates, Recording
+from ...run.program import Builder, Program
+from ..protocol import Backend, Rates
 
-__all__ = [
-    "HAND_OVER",
-    "IN_ORDER",
-    "PIECE",
-    "RATES",
-    "STRIPS",
-    "gemm",
-    "weight_gradient",
-    "pointwise",
-    "depthwise",
-    "correlate",
-    "correlate_sparse",
-    "describe",
-    "extend",
-    "filter_columns",
-    "finish",
-    "lengths",
-    "panel",
-    "recording",
-    "register_tile",
-    "store",
-    "transform",
-    "unavailable",
-    "warmup",
-    "box",
-    "winograd_outputs",
-    "winograd_samples",
-    "winograd_weights",
-]
+__all__ = ["CythonBackend", "backend", "instruction_set"]
 
-RATES = Rates(
-    product=2.33e-11,
-    summed=4.1e-11,
-    contracted=2.17e-11,
-    byte=1.6e-11,
-    call=6e-6,
-    one_row=1.35,
-    sparse=2.0,
-    operation=2.25e-11,
-    addition=1.3e-10,
-)
-STRIPS = 1 << 17
-PIECE = 1 << 17
-IN_ORDER = True
-HAND_OVER = 1e-5
-BASELINE = "baseline"
+BASELINE, GENERIC = "baseline", "generic"
 _NOT_BUILT = (
     "its compiled part is not installed (reinstall fastconv from a wheel, or with a C compiler "
     "at hand: pip install --force-reinstall --no-cache-dir fastconv)"
 )
 
 
-def unavailable() -> str | None:
-    try:
+class _Compiled:
+    """A kernel of the module for the instruction set in use."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        kernels = _kernels()
+        return getattr(kernels if instruction_set() == GENERIC else kernels.now, self._name)
+
+
+class CythonBackend(Backend):
+    """Register tiles in C behind Cython."""
+
+    name = "cython"
+    rates = Rates(
+        product=2.33e-11,
+        summed=4.1e-11,
+        contracted=2.17e-11,
+        byte=1.6e-11,
+        call=6e-6,
+        one_row=1.35,
+        sparse=2.0,
+        operation=2.25e-11,
+        addition=1.3e-10,
+    )
+    min_interior_bytes = 1 << 17
+    min_tile_macs = 1 << 17
+    hand_over_seconds = 1e-5
+    sums_in_order = True
+
+    def unavailable(self) -> str | None:
+        try:
+            _kernels()
+        except ImportError:
+            return _NOT_BUILT
+        return None
+
+    def describe(self) -> str:
+        return f"compiled for {instruction_set()}"
+
+    def warmup(self) -> None:
         _kernels()
-    except ImportError:
-        return _NOT_BUILT
-    return None
+
+    def program(self, weights: int) -> Any:
+        if instruction_set() == GENERIC:
+            return Program(self, weights)
+        return _program_class()(weights)
+
+    def panel(self, dtype: np.dtype) -> int:
+        if instruction_set() == GENERIC:
+            width: int = _kernels().PANEL
+            return width
+        return 2 * _kernels().VECTOR // dtype.itemsize or 2
+
+    def register_tile(self, dtype: np.dtype) -> tuple[int, int] | None:
+        if instruction_set() == GENERIC:
+            return None
+        rows, vectors = _kernels().TILE
+        floats = dtype.kind == "f"
+        lanes = _kernels().VECTOR // dtype.itemsize if floats else _kernels().INTEGER_LANES
+        return rows, vectors * max(lanes, 1)
+
+    def magnitude(self, out: NDArray, parts: Sequence[NDArray]) -> None:
+        if instruction_set() == GENERIC:
+            _kernels().magnitude(out, parts)
+            return
+        plain = all(a.flags.c_contiguous and a.flags.aligned for a in (out, *parts))
+        if plain and len(parts) == 2:
+            _kernels().magnitude(*(array.reshape(-1) for array in (out, *parts)))
+        else:
+            from ..numpy_backend.magnitude import magnitude
+
+            magnitude(out, parts)
+
+    correlate = _Compiled()
+    correlate_sparse = _Compiled()
+    box = _Compiled()
+    gemm = _Compiled()
+    pointwise = _Compiled()
+    depthwise = _Compiled()
+    weight_gradient = _Compiled()
+    winograd_weights = _Compiled()
+    winograd_samples = _Compiled()
+    winograd_outputs = _Compiled()
+    transform = _Compiled()
+    filter_columns = _Compiled()
+    epilogue = _Compiled()
+    in_range = _Compiled()
+    accumulate = _Compiled()
+    pad = _Compiled()
+    store = _Compiled()
 
 
-def describe() -> str:
-    return f"compiled for {instruction_set()}"
+@cache
+def _program_class() -> Any:
+    class CompiledProgram(_kernels().Program, Builder):  # type: ignore[misc, name-defined]
+        """A program that runs in C."""
+
+        def __init__(self, weights: int) -> None:
+            Builder.__init__(self, weights)
+
+    return CompiledProgram
 
 
-def warmup() -> None:
-    _kernels()
-
-
+@cache
 def instruction_set() -> str:
     """The instruction set of the kernels in use."""
     name = _kernels().__name__.rpartition("_")[2]
-    return name if name == BASELINE else f"x86-64-{name}"
+    return name if name in (BASELINE, GENERIC) else f"x86-64-{name}"
 
 
 @cache
 def _kernels() -> ModuleType:
     from ._probe import supported
 
-    runnable = supported() or (BASELINE,)
+    runnable = (*(supported() or (BASELINE,)), GENERIC)
     forced = os.environ.get("FASTCONV_ISA")
     if forced:
         if forced not in runnable:
@@ -111,135 +163,7 @@ def _kernels() -> ModuleType:
             return import_module(f"{__package__}._kernels_{name}")
         except ImportError:
             continue
-    return import_module(f"{__package__}._kernels_{runnable[-1]}")
+    return import_module(f"{__package__}._kernels_{GENERIC}")
 
 
-def correlate(
-    out: NDArray,
-    x: NDArray,
-    w: NDArray,
-    bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    relu: bool,
-) -> None:
-    _kernels().now.correlate(out, x, w, bias, stride, dilation, relu)
-
-
-def correlate_sparse(
-    out: NDArray,
-    x: NDArray,
-    w: NDArray,
-    places: NDArray[np.int64],
-    bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    relu: bool,
-) -> None:
-    _kernels().now.correlate_sparse(out, x, w, places, bias, stride, dilation, relu)
-
-
-def panel(dtype: np.dtype) -> int:
-    return 2 * _kernels().VECTOR // dtype.itemsize or 2
-
-
-def register_tile(dtype: np.dtype) -> tuple[int, int]:
-    rows, vectors = _kernels().TILE
-    floats = dtype.kind == "f"
-    lanes = _kernels().VECTOR // dtype.itemsize if floats else _kernels().INTEGER_LANES
-    return rows, vectors * max(lanes, 1)
-
-
-def gemm(
-    out: NDArray,
-    x: NDArray,
-    w: NDArray,
-    bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    relu: bool,
-) -> None:
-    _kernels().now.gemm(out, x, w, bias, stride, dilation, relu)
-
-
-def pointwise(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
-    _kernels().now.pointwise(out, x, w, bias, relu)
-
-
-def weight_gradient(
-    out: NDArray,
-    x: NDArray,
-    gradient: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-) -> None:
-    _kernels().now.weight_gradient(out, x, gradient, stride, dilation)
-
-
-def depthwise(
-    out: NDArray,
-    x: NDArray,
-    w: NDArray,
-    bias: NDArray,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    before: tuple[int, ...],
-    relu: bool,
-) -> None:
-    _kernels().now.depthwise(out, x, w, bias, stride, dilation, before, relu)
-
-
-def box(
-    out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
-) -> None:
-    _kernels().now.box(out, x, w, bias, size, relu)
-
-
-def extend(copy: NDArray, x: NDArray, runs: tuple[NDArray, ...], cval: float) -> None:
-    if not _kernels().now.copy_items(copy, x, runs, cval):
-        numpy_backend.extend(copy, x, runs, cval)
-
-
-def store(out: NDArray, sums: NDArray) -> None:
-    if not _kernels().now.copy_items(out, sums, (), 0):
-        numpy_backend.store(out, sums)
-
-
-def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
-    if numpy_backend.are_plain_pairs(out, parts):
-        _kernels().lengths(*(array.reshape(-1) for array in (out, *parts)))
-    else:
-        numpy_backend.lengths(out, parts)
-
-
-def recording(
-    arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray
-) -> Recording:
-    made: Recording = _kernels().Recording(arrays, weights, room)
-    return made
-
-
-def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
-    _kernels().now.transform(out, x, inverse)
-
-
-def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
-    _kernels().now.filter_columns(out, x, spectrum)
-
-
-def finish(out: NDArray, bias: NDArray) -> bool:
-    finite: bool = _kernels().now.finish(out, bias)
-    return finite
-
-
-def winograd_weights(values: NDArray, w: NDArray) -> None:
-    _kernels().now.winograd_weights(values, w)
-
-
-def winograd_samples(tiles: NDArray, x: NDArray) -> None:
-    _kernels().now.winograd_samples(tiles, x)
-
-
-def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
-    finite: bool = _kernels().now.winograd_outputs(out, tiles, bias, relu)
-    return finite
+backend = CythonBackend()

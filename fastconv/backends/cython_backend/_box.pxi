@@ -1,10 +1,10 @@
-"""The loops around sums of windows: included by a module for each instruction set."""
+"""The loops around sums of windows."""
 
 from libc.stdint cimport uint8_t
 
 from ..geometry.box import window_nest
 
-cdef extern from "boxes.h" nogil:
+cdef extern from "box_types.h" nogil:
     void window_sums_float32(
         float *out, const float *x, float w, float bias, const int64_t *planes,
         const nest_t *n, float *room, int64_t strip

@@ -4,7 +4,7 @@ from cython cimport floating
 
 from ..geometry import gemm as contraction
 
-cdef extern from "contracts.h" nogil:
+cdef extern from "gemm_types.h" nogil:
     enum:
         VECTOR_BYTES
     ctypedef struct gemm_row_t:

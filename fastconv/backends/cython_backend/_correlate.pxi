@@ -1,12 +1,12 @@
 """The loops around the tiles.
 
-`loop_nest.py` says what the numbers in `loops`, `planes` and `tile` are.
+`geometry/nest.py` says what the numbers in `loops`, `planes` and `tile` are.
 """
 
 from ..geometry.nest import loop_nest
 from ..geometry.sparse import sparse_nest
 
-cdef extern from "tiles.h" nogil:
+cdef extern from "correlate_types.h" nogil:
     enum:
         MOST_ROWS
         VECTORS

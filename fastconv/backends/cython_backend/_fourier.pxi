@@ -1,9 +1,6 @@
-"""The Fourier transforms of the compiled backend and what follows them.
+"""Fourier transforms, and products between two of them."""
 
-Included by a module for each instruction set.
-"""
-
-cdef extern from "ffts.h" nogil:
+cdef extern from "fourier_types.h" nogil:
     ctypedef struct fourier_t:
         int64_t n, cols, rows_x, rows_out, block
         int64_t plane_x, row_x, col_x
@@ -18,17 +15,6 @@ cdef extern from "ffts.h" nogil:
         const fourier_t *f, double *out, const double *x, const double *spectrum,
         const double *twiddles, double *buffer
     )
-    bint finish_float32(
-        float *out, int64_t rows, int64_t row, int64_t cols, int64_t col, float bias
-    )
-    bint finish_float64(
-        double *out, int64_t rows, int64_t row, int64_t cols, int64_t col, double bias
-    )
-
-ctypedef struct sums_t:
-    Py_ssize_t lengths[4]
-    Py_ssize_t steps[4]
-    Py_ssize_t bias
 
 
 cdef fourier_t fourier_of(
@@ -45,32 +31,3 @@ cdef fourier_t fourier_of(
         spectrum.strides[0] // size, spectrum.strides[1] // size, spectrum.strides[2] // size,
         forward, inverse,
     )
-
-
-cdef sums_t sums_of(const Py_buffer *out, const Py_buffer *bias) noexcept:
-    """Return extents and steps of sums `(channels, *axes)`, of three axes, and of their bias."""
-    cdef sums_t n
-    cdef int axis
-    for axis in range(4):
-        n.lengths[axis] = out.shape[axis]
-        n.steps[axis] = out.strides[axis] // out.itemsize
-    n.bias = bias.strides[0] // bias.itemsize
-    return n
-
-
-cdef bint run_finish(floating *out, const floating *bias, const sums_t *n) noexcept nogil:
-    cdef Py_ssize_t channel, plane
-    cdef bint finite = True
-    cdef floating *to
-    for channel in range(n.lengths[0]):
-        for plane in range(n.lengths[1]):
-            to = out + channel * n.steps[0] + plane * n.steps[1]
-            if floating is float:
-                finite &= finish_float32(
-                    to, n.lengths[2], n.steps[2], n.lengths[3], n.steps[3], bias[channel * n.bias]
-                )
-            else:
-                finite &= finish_float64(
-                    to, n.lengths[2], n.steps[2], n.lengths[3], n.steps[3], bias[channel * n.bias]
-                )
-    return finite

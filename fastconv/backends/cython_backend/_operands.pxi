@@ -1,8 +1,12 @@
 """Arrays as kernels get them: where they begin, their shapes and strides, and their items."""
 
+import sys
+
 from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
+
+cdef char NATIVE_ORDER = ord("<" if sys.byteorder == "little" else ">")
 
 cdef enum:
     MOST_OPERANDS = 5
@@ -41,12 +45,17 @@ cdef class Operands:
 
 
 cdef char letter(const Py_buffer *array) noexcept:
-    """Return the item type in a letter of `struct`, one for each kind and size, or 0."""
-    cdef char code = array.format[0]
-    if code == 0 or array.format[1] != 0:
+    """Return the item type in a letter of `struct`, one for each kind and size, or 0.
+
+    Arrays that are not aligned, and those that name their byte order, have a sign in front of it.
+    """
+    cdef const char *code = array.format
+    if code[0] in (b"@", b"=", b"^", NATIVE_ORDER):
+        code += 1
+    if code[0] == 0 or code[1] != 0:
         return 0
-    if code == b"l":
+    if code[0] == b"l":
         return b"q" if array.itemsize == 8 else b"i"
-    if code == b"L":
+    if code[0] == b"L":
         return b"Q" if array.itemsize == 8 else b"I"
-    return code
+    return code[0]

@@ -1,10 +1,11 @@
 """Copies between arrays of different dtypes: samples into a kernel, sums out of it."""
 
-from libc.string cimport memcpy, memset
+from libc.stdint cimport INT64_MAX, INT64_MIN
+from libc.string cimport memcpy
 
-cdef extern from "walk.h" nogil:
+cdef extern from "copy.h" nogil:
     ctypedef void row_t(char *, const char *, int64_t, int64_t, int64_t)
-    ctypedef void turn_t(char *, const char *, int64_t, int64_t, int64_t, int64_t)
+    ctypedef void transpose_t(char *, const char *, int64_t, int64_t, int64_t, int64_t)
     ctypedef struct row_axis_t:
         int64_t n
         int64_t to
@@ -15,11 +16,11 @@ cdef extern from "walk.h" nogil:
         const row_axis_t *axes
         int last
         row_t *row
-        turn_t *turn
+        transpose_t *transpose
         int64_t item
         char constant[32]
     row_t *row_for(char source, char to)
-    turn_t *turn_for(char source, char to)
+    transpose_t *transpose_for(char source, char to)
     void walk(const walk_t *w, int depth, char *to, const char *source)
 
 cdef bint lay_out(
@@ -34,10 +35,13 @@ cdef bint lay_out(
     w.row = row_for(letter(source), letter(to))
     if w.row == NULL:
         return False
-    w.turn = turn_for(letter(source), letter(to))
+    w.transpose = transpose_for(letter(source), letter(to))
     w.item = to.itemsize
     w.axes = axes
     set_constant(w, letter(to), constant)
+    if to.ndim == 0:
+        axes[0] = row_axis_t(1, to.itemsize, source.itemsize, NULL, 0)
+        count = 1
     for i in range(to.ndim):
         if i < first and count and follows(&axes[count - 1], to, source, i):
             axes[count - 1] = row_axis_t(
@@ -83,22 +87,16 @@ cdef bint follows(
 
 
 cdef int set_constant(walk_t *w, char kind, value) except -1:
-    cdef float single
-    cdef double number
+    """Repeat a number, as `dtypes.store` converts it to a type, as often as there is room."""
     cdef int64_t whole
-    cdef size_t i
-    if kind == b"B":
-        memset(w.constant, int(value), sizeof(w.constant))
-    elif kind == b"q":
-        whole = int(value)
-        memcpy(w.constant, &whole, sizeof(whole))
-    elif kind == b"d":
-        number = value
-        memcpy(w.constant, &number, sizeof(number))
+    cdef double number
+    cdef Py_ssize_t i
+    if hasattr(value, "__index__"):
+        whole = min(max(value, INT64_MIN), INT64_MAX)
+        row_for(b"q", kind)(w.constant, <const char *> &whole, 1, w.item, sizeof(whole))
     else:
-        single = value
-        memcpy(w.constant, &single, sizeof(single))
-        memcpy(w.constant + sizeof(single), &single, sizeof(single))
-    for i in range(8, sizeof(w.constant), 8):
-        memcpy(w.constant + i, w.constant, 8)
+        number = value
+        row_for(b"d", kind)(w.constant, <const char *> &number, 1, w.item, sizeof(number))
+    for i in range(w.item, sizeof(w.constant), w.item):
+        memcpy(w.constant + i, w.constant, w.item)
     return 0

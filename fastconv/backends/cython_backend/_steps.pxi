@@ -1,11 +1,10 @@
 """Steps: calls of kernels that know everything but where their operands are.
 
-A call makes its step and runs it.
+A call of a kernel makes its step and runs it; a program keeps it.
 """
 
-from numpy import dtype, zeros
+from numpy import dtype, empty, zeros
 
-from ...run import workspace
 from ..geometry import fourier
 
 cdef enum:
@@ -17,7 +16,9 @@ cdef enum:
     SAMPLES
     OUTPUTS
     FOURIER
-    FINISH
+    EPILOGUE
+    IN_RANGE
+    ACCUMULATE
 
 ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     walk_t walk
@@ -28,6 +29,7 @@ ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     planes_t planes_and_tiles
     fourier_t fourier
     sums_t sums
+    range_t range
 
 ctypedef struct step_t:
     int kernel
@@ -45,7 +47,7 @@ ZEROS = {dtype(kind): zeros(1, kind) for kind in ("f4", "f8")}
 
 
 cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
-    """Run a step whose operands begin at some places, and return whether its results count."""
+    """Run a step whose operands begin at some offsets, and return whether its results count."""
     if s.kernel == COPY:
         walk(&s.extents.walk, 0, at[0], at[1])
     elif s.kernel == WEIGHTS:
@@ -67,10 +69,20 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
             &s.extents.fourier, <double *> at[0], <const double *> at[1], <const double *> at[2],
             <const double *> s.twiddles, <double *> at[3],
         )
-    elif s.kernel == FINISH and s.kind == b"f":
-        return run_finish(<float *> at[0], <const float *> at[1], &s.extents.sums)
-    elif s.kernel == FINISH:
-        return run_finish(<double *> at[0], <const double *> at[1], &s.extents.sums)
+    elif s.kernel == EPILOGUE and s.kind == b"f":
+        return run_epilogue(<float *> at[0], <const float *> at[1], &s.extents.sums)
+    elif s.kernel == EPILOGUE:
+        return run_epilogue(<double *> at[0], <const double *> at[1], &s.extents.sums)
+    elif s.kernel == IN_RANGE and s.kind == b"f":
+        return run_in_range(<const float *> at[0], &s.extents.range)
+    elif s.kernel == IN_RANGE and s.kind == b"d":
+        return run_in_range(<const double *> at[0], &s.extents.range)
+    elif s.kernel == IN_RANGE:
+        return True
+    elif s.kernel == ACCUMULATE and s.kind == b"f":
+        run_accumulate(<float *> at[0], <const float *> at[1], &s.extents.range)
+    elif s.kernel == ACCUMULATE:
+        run_accumulate(<double *> at[0], <const double *> at[1], &s.extents.range)
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
@@ -138,16 +150,28 @@ cdef class Kernels:
             counts = run_step(step, at)
         return counts
 
+    cdef mark_room(self):
+        """Return how much of such memory is handed out."""
+        return None
+
+    cdef int release_room(self, mark) except -1:
+        """Take back what was handed out since a mark."""
+        return 0
+
+    cdef room(self, Py_ssize_t nbytes):
+        """Return memory that a step needs beside its operands."""
+        return empty(nbytes, BYTES)
+
     def correlate(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
         cdef Operands operands = Operands(out, x, w, bias)
         key = operands.geometry(), letter(operands.arrays), stride, dilation
         nest = nest_of(key, loop_nest, (out, x, w, bias, stride, dilation))
         self.sum(operands, nest, relu)
 
-    def correlate_sparse(self, out, x, w, places, bias, tuple stride, tuple dilation, bint relu):
+    def correlate_sparse(self, out, x, w, offsets, bias, tuple stride, tuple dilation, bint relu):
         cdef Operands operands = Operands(out, x, w, bias)
-        key = operands.geometry(), letter(operands.arrays), stride, dilation, places.tobytes()
-        nest = nest_of(key, sparse_nest, (out, x, w, places, bias, stride, dilation))
+        key = operands.geometry(), letter(operands.arrays), stride, dilation, offsets.tobytes()
+        nest = nest_of(key, sparse_nest, (out, x, w, offsets, bias, stride, dilation))
         self.sum(operands, nest, relu)
 
     cdef int sum(self, Operands operands, Nest nest, bint relu) except -1:
@@ -168,20 +192,18 @@ cdef class Kernels:
         cdef step_t step
         found = window_nest(out, x, w, bias, size)
         nest = Nest(*found.nest)
-        mark = workspace.mark()
-        try:
-            operands = Operands(out, x, w, bias, workspace.empty((found.room,), out.dtype))
-            step.kernel = WINDOWS
-            step.kind = letter(operands.arrays)
-            step.loops = &nest.loops[0, 0]
-            step.n_loops = nest.loops.shape[0]
-            step.planes = &nest.planes[0, 0]
-            step.extents.windows.tile = nest.tile
-            step.extents.windows.tile.relu = relu
-            step.extents.windows.strip = found.strip
-            self.add(operands, &step, nest)
-        finally:
-            workspace.release(mark)
+        mark = self.mark_room()
+        operands = Operands(out, x, w, bias, self.room(found.room * out.dtype.itemsize))
+        step.kernel = WINDOWS
+        step.kind = letter(operands.arrays)
+        step.loops = &nest.loops[0, 0]
+        step.n_loops = nest.loops.shape[0]
+        step.planes = &nest.planes[0, 0]
+        step.extents.windows.tile = nest.tile
+        step.extents.windows.tile.relu = relu
+        step.extents.windows.strip = found.strip
+        self.add(operands, &step, nest)
+        self.release_room(mark)
 
     def gemm(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
         arrays = out, x, w, bias
@@ -219,8 +241,14 @@ cdef class Kernels:
         step.extents.product.relu = relu
         return self.add(operands, &step, found)
 
-    def copy_items(self, to, source, tuple runs, constant):
-        """Copy all items, and say whether these dtypes can be done."""
+    def pad(self, out, x, tuple runs, cval):
+        self.copy_items(out, x, runs, cval)
+
+    def store(self, out, sums):
+        self.copy_items(out, sums, (), 0)
+
+    cdef int copy_items(self, to, source, tuple runs, constant) except -1:
+        """Take a copy of all items."""
         cdef Operands operands = Operands(to, source)
         cdef row_axis_t axes[MOST_AXES]
         cdef step_t step
@@ -228,9 +256,8 @@ cdef class Kernels:
         if not lay_out(
             &step.extents.walk, axes, &operands.arrays[0], &operands.arrays[1], runs, constant
         ):
-            return False
-        self.add(operands, &step, runs)
-        return True
+            raise TypeError(f"cannot convert {source.dtype} to {to.dtype}")
+        return self.add(operands, &step, runs)
 
     def winograd_weights(self, values, w):
         cdef Operands operands = Operands(values, w)
@@ -269,26 +296,44 @@ cdef class Kernels:
         cdef Operands operands
         cdef step_t step
         cdef const unsigned char[::1] twiddles = fourier.twiddles(n, out.dtype.name).view(BYTES)
-        mark = workspace.mark()
-        try:
-            operands = Operands(out, x, spectrum, workspace.empty(*fourier.room(n, out.dtype)))
-            step.kernel = FOURIER
-            step.kind = letter(operands.arrays)
-            step.extents.fourier = fourier_of(
-                &operands.arrays[0], &operands.arrays[1], &operands.arrays[2], n, forward, inverse
-            )
-            step.twiddles = &twiddles[0]
-            return self.add(operands, &step, twiddles)
-        finally:
-            workspace.release(mark)
+        (items,), of = fourier.room(n, out.dtype)
+        mark = self.mark_room()
+        operands = Operands(out, x, spectrum, self.room(items * of.itemsize))
+        step.kernel = FOURIER
+        step.kind = letter(operands.arrays)
+        step.extents.fourier = fourier_of(
+            &operands.arrays[0], &operands.arrays[1], &operands.arrays[2], n, forward, inverse
+        )
+        step.twiddles = &twiddles[0]
+        self.add(operands, &step, twiddles)
+        self.release_room(mark)
+        return 0
 
-    def finish(self, out, bias):
+    def epilogue(self, out, bias, bint relu):
         cdef Operands operands = Operands(out, bias)
         cdef step_t step
-        step.kernel = FINISH
+        step.kernel = EPILOGUE
         step.kind = letter(operands.arrays)
         step.extents.sums = sums_of(&operands.arrays[0], &operands.arrays[1])
+        step.extents.sums.relu = relu
         return self.add(operands, &step, None) != 0
+
+    def in_range(self, x, double limit):
+        cdef Operands operands = Operands(x)
+        cdef step_t step
+        step.kernel = IN_RANGE
+        step.kind = letter(operands.arrays)
+        step.extents.range = range_of(&operands.arrays[0], NULL)
+        step.extents.range.limit = limit
+        return self.add(operands, &step, None) != 0
+
+    def accumulate(self, out, x):
+        cdef Operands operands = Operands(out, x)
+        cdef step_t step
+        step.kernel = ACCUMULATE
+        step.kind = letter(operands.arrays)
+        step.extents.range = range_of(&operands.arrays[0], &operands.arrays[1])
+        self.add(operands, &step, None)
 
 
 now = Kernels()

@@ -9,7 +9,7 @@
  * stays in the cache.
  */
 
-#include "doublings.h"
+#include "log_step.h"
 
 /* One row of weighted samples; those of several planes are summed. */
 static void NAMED(weigh)(T *row, const T *x, const T w, const int64_t *planes, const nest_t *n,
@@ -23,7 +23,7 @@ static void NAMED(weigh)(T *row, const T *x, const T w, const int64_t *planes, c
         } else if (p) {
             ALONG(width, PUT(row) += GET(from) * w;);
         } else {
-            ALONG(width, FETCH(from + n->row_x + j); PUT(row) = GET(from) * w;);
+            ALONG(width, PREFETCH(from + n->row_x + j); PUT(row) = GET(from) * w;);
         }
     }
 }
@@ -63,7 +63,7 @@ static void NAMED(window_sums)(T *out, const T *x, const T w, const T bias, cons
                 }
                 memset(firsts, 0, width * sizeof(T));
             } else {
-                ALONG(width, FETCH(next + n->row_x + j); const V last = GET(next) * factor;
+                ALONG(width, PREFETCH(next + n->row_x + j); const V last = GET(next) * factor;
                              const V first = GET(firsts) + last; PUT(fresh) = last;
                              PUT(firsts) = first; PUT(both) = GET(lasts) + first;);
             }

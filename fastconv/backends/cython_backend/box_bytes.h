@@ -1,12 +1,13 @@
-/* Sums of windows of bytes for the compiled backend; to be included after boxes.h and rows.h.
+/* Sums of windows of bytes for the compiled backend; to be included after box_types.h.
  *
  * They are exact, so what leaves a window is subtracted: columns have running sums of 16 bits, which
  * the sums of small windows fit, too.  A sum is weighted once, and rounded; a byte is never below zero.
  */
 
+#include "convert.h"
+
 #define MOST_BYTES 257 /* whose sum is below 2^16 */
 
-#if defined(__GNUC__) || defined(__clang__)
 VECTOR(uint16_t, shorts, VECTOR_BYTES / 2)
 VECTOR(uint8_t, bytes, VECTOR_BYTES / 2)
 #if defined(__AVX512BW__)
@@ -19,9 +20,6 @@ VECTOR(uint8_t, bytes, VECTOR_BYTES / 2)
 #define FROM_BYTES_AT(p) AS_SHORTS(*(const bytes *)((p) + i))
 #define FLOATS(p) AS(wf, GROW_H(*(const wH *)((p) + i)))
 #define VECTORS_OF(lanes, ...) for (; i + (lanes) <= n; i += (lanes)) { __VA_ARGS__ }
-#else
-#define VECTORS_OF(lanes, ...)
-#endif
 
 /* The column sums of a row, from those of the row above: fresh bytes come, old ones go, if any. */
 static void next_columns(uint16_t *sums, const uint8_t *fresh, const uint8_t *old,
@@ -58,7 +56,6 @@ static void as_floats(float *to, const uint16_t *sums, const int64_t n)
         }                                                                              \
     }
 
-#if defined(__GNUC__) || defined(__clang__)
 #define WIDE_FLOATS(p) (*(const wf *)((p) + i))
 INLINE wB rounded_bytes(wf sums)
 {
@@ -73,7 +70,6 @@ INLINE wB rounded_bytes(wf sums)
     return AS(wB, AS(wH, BITS(wI, between + 0x1.8p23f)));
 #endif
 }
-#endif
 WEIGHED(weighed_shorts, uint16_t, FLOATS)
 WEIGHED(weighed_floats, float, WIDE_FLOATS)
 

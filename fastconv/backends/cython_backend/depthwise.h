@@ -1,4 +1,4 @@
-/* Sums over taps where every channel has its own: the part of contract.h, with its T, LANES, NAMED, VEC
+/* Sums over taps where every channel has its own: the part of gemm.h, with its T, LANES, NAMED, VEC
  * and POSITIVE, for products whose samples are read in vectors of channels, too.
  *
  * A run is a tap; those that are outside read zeros.  The last vectors reach back over channels that are

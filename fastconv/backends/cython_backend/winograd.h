@@ -1,22 +1,17 @@
 /* Transforms of Winograd's convolution for the compiled backend, in float32: tiles of 4x4 or 2x2
  * outputs, or lines of 4 or 2, the samples that they read, two more along each axis, and kernels, whose
- * taps are evaluated in blocks of three along each axis.  Channels are neighbours, and a vector of them
- * goes through a tile at a time; the last vector reaches back over channels that are done.
+ * taps are transformed in blocks of three along each axis.  Channels are contiguous, and a vector of
+ * them goes through a tile at a time.  The last vector reaches back over channels that are done; where
+ * all channels are fewer than a vector, the rest of it is zeros.
  *
- * The points are 0, 1, -1 (and 2, -2) and infinity; `points.py` has the matrices. */
+ * The points are 0, 1, -1 (and 2, -2) and infinity; `geometry/winograd.py` has the matrices. */
 
-#include "rows.h"
+#include "transpose.h"
 
-#if VECTOR_BYTES
 #define CHANNELS (VECTOR_BYTES / 4)
 typedef float wino_t __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef __typeof__((wino_t){0} < (wino_t){0}) wino_mask_t;
 #define POSITIVE(sum) ((wino_t)(~(wino_mask_t)((sum) < 0) & (wino_mask_t)(sum)))
-#else
-#define CHANNELS 1
-typedef float wino_t;
-#define POSITIVE(sum) ((sum) < 0 ? 0 : (sum))
-#endif
 #define SIDE 6
 #define BLOCK 3
 #define PANEL (2 * CHANNELS)
@@ -77,34 +72,92 @@ static ALWAYS_INLINE void outputs_2(wino_t *m, const int step)
     m[step] = m1 - m2 - m3;
 }
 
+/* A vector of channels; `few`, if any, are all that there are. */
+static ALWAYS_INLINE wino_t load_channels(const float *from, const int64_t few)
+{
+    wino_t channels = {0};
+    if (!few) return *(const wino_t *)from;
+    memcpy(&channels, from, few * sizeof(float));
+    return channels;
+}
+
+static ALWAYS_INLINE void store_channels(float *to, const wino_t channels, const int64_t few)
+{
+    if (few) memcpy(to, &channels, few * sizeof(float));
+    else *(wino_t *)to = channels;
+}
+
+/* The samples of a tile, of which some rows and columns are there. */
+static ALWAYS_INLINE void evaluate_tile(float *out, const float *x, const tiles_t *n, const int64_t down,
+                                        const int64_t across, const int m, const int lines,
+                                        const int64_t few)
+{
+    const int side = m + 2, wide = lines ? 1 : side;
+    wino_t d[SIDE * SIDE];
+    UNROLL
+    for (int i = 0; i < side; i++) {
+        UNROLL
+        for (int j = 0; j < wide; j++)
+            d[i * wide + j] = i < down && j < across
+                                  ? load_channels(x + i * n->row + j * n->col, few)
+                                  : (wino_t){0};
+        if (!lines) m == 4 ? samples_4(d + i * wide, 1) : samples_2(d + i * wide, 1);
+    }
+    UNROLL
+    for (int j = 0; j < wide; j++) {
+        m == 4 ? samples_4(d + j, wide) : samples_2(d + j, wide);
+        UNROLL
+        for (int i = 0; i < side; i++)
+            store_channels(out + (i * wide + j) * n->component, d[i * wide + j], few);
+    }
+}
+
 static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles_t *n, const int m,
                                          const int lines)
 {
-    const int side = m + 2, wide = lines ? 1 : side, step = lines ? 1 : m;
+    const int step = lines ? 1 : m;
     for (int64_t ty = 0; ty < n->tiles_down; ty++) {
         for (int64_t tx = 0; tx < n->tiles_across; tx++, out += n->tile) {
             const float *corner = x + ty * m * n->row + tx * step * n->col;
             const int64_t down = n->rows - ty * m, across = n->cols - tx * step;
+            if (n->channels < CHANNELS) {
+                evaluate_tile(out, corner, n, down, across, m, lines, n->channels);
+                continue;
+            }
             for (int64_t next = 0; next < n->channels; next += CHANNELS) {
                 const int64_t c = next + CHANNELS <= n->channels ? next : n->channels - CHANNELS;
-                wino_t d[SIDE * SIDE];
-                UNROLL
-                for (int i = 0; i < side; i++) {
-                    UNROLL
-                    for (int j = 0; j < wide; j++)
-                        d[i * wide + j] = i < down && j < across
-                                              ? *(const wino_t *)(corner + i * n->row + j * n->col + c)
-                                              : (wino_t){0};
-                    if (!lines) m == 4 ? samples_4(d + i * wide, 1) : samples_2(d + i * wide, 1);
-                }
-                UNROLL
-                for (int j = 0; j < wide; j++) {
-                    m == 4 ? samples_4(d + j, wide) : samples_2(d + j, wide);
-                    UNROLL
-                    for (int i = 0; i < side; i++)
-                        *(wino_t *)(out + (i * wide + j) * n->component + c) = d[i * wide + j];
-                }
+                evaluate_tile(out + c, corner + c, n, down, across, m, lines, 0);
             }
+        }
+    }
+}
+
+/* The outputs of a tile, of which some rows and columns are wanted.  What is added to `zeros` is not zero
+ * where a sum is not finite. */
+static ALWAYS_INLINE void interpolate_tile(float *out, const float *products, const float *bias,
+                                           const tiles_t *n, const int64_t down, const int64_t across,
+                                           const int relu, const int m, const int lines,
+                                           const int64_t few, wino_t *zeros)
+{
+    const int side = m + 2, wide = lines ? 1 : side, step = lines ? 1 : m;
+    const wino_t offset = load_channels(bias, few);
+    wino_t d[SIDE * SIDE];
+    UNROLL
+    for (int j = 0; j < wide; j++) {
+        UNROLL
+        for (int i = 0; i < side; i++)
+            d[i * wide + j] = load_channels(products + (i * wide + j) * n->component, few);
+        m == 4 ? outputs_4(d + j, wide) : outputs_2(d + j, wide);
+    }
+    UNROLL
+    for (int i = 0; i < m; i++) {
+        if (!lines) m == 4 ? outputs_4(d + i * wide, 1) : outputs_2(d + i * wide, 1);
+        UNROLL
+        for (int j = 0; j < step; j++) {
+            const wino_t sum = d[i * wide + j] + offset;
+            *zeros += sum * 0;
+            if (i < down && j < across)
+                store_channels(out + i * n->row + j * n->col, relu ? POSITIVE(sum) : sum, few);
         }
     }
 }
@@ -113,41 +166,26 @@ static ALWAYS_INLINE int interpolate_tiles(float *out, const float *products, co
                                            const tiles_t *n, const int relu, const int m,
                                            const int lines)
 {
-    const int side = m + 2, wide = lines ? 1 : side, step = lines ? 1 : m;
-    wino_t zeros = {0}; /* unless a sum is not finite */
+    const int step = lines ? 1 : m;
+    wino_t zeros = {0};
     for (int64_t ty = 0; ty < n->tiles_down; ty++) {
         for (int64_t tx = 0; tx < n->tiles_across; tx++, products += n->tile) {
             float *corner = out + ty * m * n->row + tx * step * n->col;
             const int64_t down = n->rows - ty * m, across = n->cols - tx * step;
+            if (n->channels < CHANNELS) {
+                interpolate_tile(corner, products, bias, n, down, across, relu, m, lines, n->channels,
+                                 &zeros);
+                continue;
+            }
             for (int64_t next = 0; next < n->channels; next += CHANNELS) {
                 const int64_t c = next + CHANNELS <= n->channels ? next : n->channels - CHANNELS;
-                const wino_t offset = *(const wino_t *)(bias + c);
-                wino_t d[SIDE * SIDE];
-                UNROLL
-                for (int j = 0; j < wide; j++) {
-                    UNROLL
-                    for (int i = 0; i < side; i++)
-                        d[i * wide + j] =
-                            *(const wino_t *)(products + (i * wide + j) * n->component + c);
-                    m == 4 ? outputs_4(d + j, wide) : outputs_2(d + j, wide);
-                }
-                UNROLL
-                for (int i = 0; i < m; i++) {
-                    if (!lines) m == 4 ? outputs_4(d + i * wide, 1) : outputs_2(d + i * wide, 1);
-                    UNROLL
-                    for (int j = 0; j < step; j++) {
-                        const wino_t sum = d[i * wide + j] + offset;
-                        zeros += sum * 0;
-                        if (i < down && j < across)
-                            *(wino_t *)(corner + i * n->row + j * n->col + c) =
-                                relu ? POSITIVE(sum) : sum;
-                    }
-                }
+                interpolate_tile(corner + c, products + c, bias + c, n, down, across, relu, m, lines, 0,
+                                 &zeros);
             }
         }
     }
     float total = 0;
-    for (int lane = 0; lane < CHANNELS; lane++) total += ((const float *)&zeros)[lane];
+    for (int lane = 0; lane < CHANNELS; lane++) total += zeros[lane];
     return total == 0;
 }
 
@@ -192,18 +230,17 @@ static ALWAYS_INLINE void weights_2(wino_t *to, const int step, wino_t a, wino_t
     to[3 * step] = c;
 }
 
-/* Weights of a panel for some channels in: a row of output channels for each.  Taps that are neighbours
- * come in the order of memory; whether that is the last one first. */
+/* Weights of a panel for some channels in: a row of output channels for each.  Contiguous taps come in
+ * the order of memory; whether that is the last one first. */
 static int taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_t channels)
 {
-    turn_t *turn = turn_for('f', 'f');
     const int64_t size = sizeof(float), count = n->rows * n->cols;
     const int64_t tap = n->cols > 1 ? n->col : n->row;
-    if (turn && tap * tap == 1 && (n->row == n->cols * tap || n->rows == 1)) {
+    if (tap * tap == 1 && (n->row == n->cols * tap || n->rows == 1)) {
         const float *first = tap < 0 ? w - (count - 1) : w;
         const int64_t together = n->in == count ? channels : 1;
         for (int64_t c = 0; c < channels; c += together)
-            turn((char *)(taps + c * count * PANEL), (const char *)(first + c * n->in),
+            transpose_f((char *)(taps + c * count * PANEL), (const char *)(first + c * n->in),
                  together * count, PANEL * size, PANEL, n->out * size);
         return tap < 0;
     }

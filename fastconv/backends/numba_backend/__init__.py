@@ -1,156 +1,168 @@
-"""The just-in-time backend: Numba compiles the loops for the processor at hand, once.
+"""The just-in-time backend: Numba compiles the kernels for the processor at hand.
 
-Numba is imported when the backend is first asked for, the kernels are compiled when a dtype is
-first seen, and the machine code is kept on disk for the next process.
+Numba is imported when the backend is first asked for, a kernel is compiled when a dtype is first
+seen, and the machine code is kept on disk for the next process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .. import numpy_backend
-from ..protocol import Rates, Recording
-from .entry import entry
-from .steps import now
+from ..protocol import Backend, Rates
 
-__all__ = [
-    "HAND_OVER",
-    "IN_ORDER",
-    "PIECE",
-    "RATES",
-    "STRIPS",
-    "gemm",
-    "weight_gradient",
-    "pointwise",
-    "depthwise",
-    "correlate",
-    "correlate_sparse",
-    "describe",
-    "extend",
-    "filter_columns",
-    "finish",
-    "lengths",
-    "panel",
-    "recording",
-    "register_tile",
-    "store",
-    "transform",
-    "unavailable",
-    "warmup",
-    "box",
-    "winograd_outputs",
-    "winograd_samples",
-    "winograd_weights",
-]
+if TYPE_CHECKING:
+    from ...run.program import Program
 
-RATES = Rates(
-    product=2.22e-11,
-    summed=3.95e-11,
-    contracted=2.2e-11,
-    byte=2.4e-11,
-    call=8e-6,
-    one_row=1.6,
-    sparse=2.1,
-    operation=3.4e-11,
-    addition=1.35e-10,
-)
-STRIPS = 1 << 17
-PIECE = 1 << 18
-IN_ORDER = True
-HAND_OVER = 1e-5
-BLOCK = 1024
-"""Items whose squares stay in the nearest cache."""
+__all__ = ["NumbaBackend", "backend"]
+
 _CURE = "pip install 'fastconv[numba]'"
 
 
-def unavailable() -> str | None:
+class _Imports(threading.local):
+    running = False
+
+
+_imports = _Imports()
+"""Whether this thread is importing Numba or a module that needs it.
+
+A finalizer or a signal handler may call us meanwhile, and would find modules half imported.
+"""
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    before, _imports.running = _imports.running, True
     try:
+        yield
+    finally:
+        _imports.running = before
+
+
+def _module(name: str) -> Any:
+    with _importing():
+        return import_module(f".{name}", __package__)
+
+
+class _Kernel:
+    """A kernel in a module that is imported when the kernel is first asked for."""
+
+    def __init__(self, module: str) -> None:
+        self._home = module
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, backend: Backend | None, owner: type) -> Any:
+        if backend is None:
+            return self
+        if _imports.running:
+            from .. import load
+
+            return getattr(load("numpy"), self._name)
+        kernel = getattr(_module(self._home), self._name)
+        backend.__dict__[self._name] = kernel  # where the next look finds it
+        return kernel
+
+
+def _kernel(module: str) -> Any:
+    return _Kernel(module)
+
+
+class NumbaBackend(Backend):
+    """Kernels whose inner loops are written in LLVM's vectors."""
+
+    name = "numba"
+    rates = Rates(
+        product=2.22e-11,
+        summed=3.95e-11,
+        contracted=2.2e-11,
+        byte=2.4e-11,
+        call=8e-6,
+        one_row=1.6,
+        sparse=2.1,
+        operation=3.4e-11,
+        addition=1.35e-10,
+    )
+    min_interior_bytes = 1 << 17
+    min_tile_macs = 1 << 18
+    hand_over_seconds = 5e-5
+    sums_in_order = True
+
+    def unavailable(self) -> str | None:
+        if _imports.running:
+            return None
+        try:
+            with _importing():
+                import numba
+        except ImportError as error:
+            return f"Numba cannot be imported ({error}): {_CURE}"
+        if numba.config.DISABLE_JIT:
+            return "Numba is told not to compile: unset NUMBA_DISABLE_JIT"
+        return None
+
+    def describe(self) -> str:
         import numba
-    except ImportError as error:
-        return f"Numba cannot be imported ({error}): {_CURE}"
-    if numba.config.DISABLE_JIT:
-        return "Numba is told not to compile: unset NUMBA_DISABLE_JIT"
-    return None
+
+        from .host import VECTOR_BYTES
+
+        return f"Numba {numba.__version__}, vectors of {8 * VECTOR_BYTES} bits"
+
+    def warmup(self) -> None:
+        floats = np.dtype(np.float32), np.dtype(np.float64)
+        for dtype in (*floats, np.dtype(np.int64)):
+            for module in ("correlate", "box"):
+                _module(module).code(dtype)
+            _module("copy").code(dtype, dtype)
+        for dtype in floats:
+            for module in ("gemm", "depthwise", "magnitude"):
+                _module(module).code(dtype)
+            _module("sums").epilogue_code(dtype)
+            _module("sums").in_range_code(dtype)
+        for kernel in ("weights", "samples", "outputs"):
+            _module("winograd").code(kernel)
+        byte = np.dtype(np.uint8)
+        _module("copy").code(byte, floats[0])
+        _module("copy").code(floats[0], byte)
+
+    def program(self, weights: int) -> Program:
+        from ...run.program import Program
+
+        return Program(self, weights)
+
+    def register_tile(self, dtype: np.dtype) -> tuple[int, int]:
+        from .host import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
+
+        return TILE_ROWS, TILE_VECTORS * VECTOR_BYTES // dtype.itemsize
+
+    def panel(self, dtype: np.dtype) -> int:
+        from .host import PANEL_VECTORS, VECTOR_BYTES
+
+        return PANEL_VECTORS * VECTOR_BYTES // dtype.itemsize
+
+    correlate = _kernel("correlate")
+    correlate_sparse = _kernel("sparse")
+    box = _kernel("box")
+    gemm = _kernel("gemm")
+    pointwise = _kernel("gemm")
+    weight_gradient = _kernel("gemm")
+    depthwise = _kernel("depthwise")
+    winograd_weights = _kernel("winograd")
+    winograd_samples = _kernel("winograd")
+    winograd_outputs = _kernel("winograd")
+    transform = _kernel("fourier")
+    filter_columns = _kernel("fourier")
+    epilogue = _kernel("sums")
+    in_range = _kernel("sums")
+    accumulate = _kernel("sums")
+    magnitude = _kernel("magnitude")
+    pad = _kernel("copy")
+    store = _kernel("copy")
 
 
-def describe() -> str:
-    import numba
-
-    from .vectors import VECTOR_BYTES
-
-    return f"Numba {numba.__version__}, vectors of {8 * VECTOR_BYTES} bits"
-
-
-def warmup() -> None:
-    from . import team
-
-    team.code()
-    for dtype in map(np.dtype, ("float32", "float64", "int64")):
-        entry("driver", dtype)
-        entry("box", dtype)
-        entry("rows", dtype, dtype)
-    for dtype in map(np.dtype, ("float32", "float64")):
-        entry("contract", dtype)
-        entry("depthwise", dtype)
-        entry("roots", dtype)
-        entry("finishing", dtype)
-    entry("winograd", "weights")
-    entry("winograd", "samples")
-    entry("winograd", "outputs")
-    single, byte = np.dtype("float32"), np.dtype("uint8")
-    entry("rows", byte, single)
-    entry("rows", single, byte)
-
-
-def panel(dtype: np.dtype) -> int:
-    from .contract import VECTORS
-    from .vectors import VECTOR_BYTES
-
-    return VECTORS * VECTOR_BYTES // dtype.itemsize
-
-
-def register_tile(dtype: np.dtype) -> tuple[int, int]:
-    from .driver import ROWS, VECTORS
-    from .vectors import VECTOR_BYTES
-
-    return ROWS, VECTORS * VECTOR_BYTES // dtype.itemsize
-
-
-correlate = now.correlate
-correlate_sparse = now.correlate_sparse
-gemm = now.gemm
-weight_gradient = now.weight_gradient
-pointwise = now.pointwise
-depthwise = now.depthwise
-extend = now.extend
-filter_columns = now.filter_columns
-finish = now.finish
-store = now.store
-transform = now.transform
-box = now.box
-winograd_weights = now.winograd_weights
-winograd_samples = now.winograd_samples
-winograd_outputs = now.winograd_outputs
-
-
-def lengths(out: NDArray, parts: Sequence[NDArray]) -> None:
-    if not numpy_backend.are_plain_pairs(out, parts):
-        numpy_backend.lengths(out, parts)
-        return
-    result, x, y = (array.reshape(-1) for array in (out, *parts))
-    whole, floats = f"i{out.itemsize}", np.finfo(out.dtype)
-    room, limits = np.empty(BLOCK, out.dtype), np.array([floats.tiny / floats.eps**2, np.inf])
-    least, infinite = limits.astype(out.dtype).view(whole)
-    bits = (array.view(whole) for array in (room, x, y))
-    entry("roots", out.dtype).run(result, x, y, room, *bits, least, infinite)
-
-
-def recording(
-    arrays: tuple[NDArray, ...], weights: tuple[NDArray, ...], room: NDArray
-) -> Recording:
-    from .replay import Recording as Replayed
-
-    return Replayed(arrays, weights, room)
+backend = NumbaBackend()

@@ -1,12 +1,13 @@
-"""Sums of windows of bytes, which are exact: what leaves a window is subtracted.
+"""Box sums of bytes.  They are exact, so samples that leave a window are subtracted.
 
-Columns have running sums of 16 bits, which the sums of small windows fit, too.  A sum is weighted
+Columns have running sums of 16 bits, and so do windows that are small enough.  A sum is weighted
 once, and rounded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numba
@@ -16,12 +17,13 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..geometry.box import MOST_BYTES
-from .box import along_row
+from .box_rows import along_row
+from .compile import array, compiled
+from .host import VECTOR_BYTES
 from .loops import count, offsets
-from .on_disk import array, compile_kept
-from .vectors import VECTOR_BYTES, Vectors, blocks, data
+from .vectors import Vectors, blocks, data
 
-__all__ = ["compiled"]
+__all__ = ["code"]
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -29,32 +31,32 @@ INT = types.int64
 BYTE, SHORT, WORD, FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
 FLOATS = VECTOR_BYTES // 4
 DIGITS = 1.5 * 2**23
-"""What leaves a float32 no digits behind the point, when it is added and taken away again."""
+"""Added to a float32 and subtracted again, it rounds to a whole number."""
 
 
 @intrinsic
 def next_columns(
     typing_context: Any, sums: Any, x: Any, fresh: Any, old: Any, first: Any, n: Any
 ) -> Any:
-    """The column sums of a row, from those of the row above: bytes come, and others go, unless it
-    is one of the first.
+    """The column sums of a row, from those of the row above: a row of bytes enters, and unless the
+    window is not full yet (``first``), another one leaves.
     """
     signature = types.void(sums, x, INT, INT, types.boolean, INT)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         sums, x = data(context, builder, signature, args, (0, 1))
-        coming, going = (builder.gep(x, [start]) for start in args[2:4])
+        entering, leaving = (builder.gep(x, [start]) for start in args[2:4])
         first, n = args[4:]
 
         def body(at: ir.Value, lanes: int, leave: bool) -> None:
-            shorts, place = Vectors(builder, SHORT, lanes), builder.gep(sums, [at])
+            shorts, column = Vectors(builder, SHORT, lanes), builder.gep(sums, [at])
 
             def samples(row: ir.Value) -> ir.Value:
                 loaded = Vectors(builder, BYTE, lanes).load(builder.gep(row, [at]))
                 return builder.zext(loaded, shorts.vector)
 
-            total = builder.add(shorts.load(place), samples(coming))
-            shorts.store(builder.sub(total, samples(going)) if leave else total, place)
+            total = builder.add(shorts.load(column), samples(entering))
+            shorts.store(builder.sub(total, samples(leaving)) if leave else total, column)
 
         with builder.if_else(first) as (then, otherwise):
             with then:
@@ -94,7 +96,7 @@ def as_floats(
 
 @intrinsic
 def as_bytes(typing_context: Any, out: Any, to: Any, step: Any, sums: Any, n: Any) -> Any:
-    """Floats are rounded: halves go to the even number, NaN to 0, what lies beyond to the end."""
+    """Floats as bytes: rounded half to even and saturated, NaN as 0."""
     signature = types.void(out, INT, INT, sums, INT)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
@@ -126,7 +128,7 @@ def as_bytes(typing_context: Any, out: Any, to: Any, step: Any, sums: Any, n: An
 
 
 @numba.njit(nogil=True)
-def slab(out, o, x, i, weight, bias, planes, nest, wide, columns, strip):
+def sum_windows(out, o, x, i, weight, bias, planes, nest, wide, columns, strip):
     """All windows of a slab, in strips of columns."""
     rows, row_out, row_x, kh = nest[0], nest[1], nest[2], nest[3]
     cols, col_out, col_x, kw, tap = nest[6], nest[7], nest[8], nest[9], nest[10]
@@ -159,22 +161,24 @@ def slab(out, o, x, i, weight, bias, planes, nest, wide, columns, strip):
             as_bytes(out, o + row * row_out + left * col_out, col_out, sums, length)
 
 
-def window_sums_of_bytes(out, x, w, bias, room, loops, planes, nest, strip, relu):
-    """Run the outer loops, and a slab inside the last one."""
+def sum_slabs(out, x, w, bias, memory, loops, planes, nest, strip, relu):
+    """All slabs; bytes are never negative, so there is nothing to do for ``relu``."""
     longest = strip + (nest[9] - 1) * nest[10]
-    wide = room[: 8 * longest].view(np.float32)
-    columns = room[8 * longest : 12 * longest].view(np.uint16)
+    wide = memory[: 8 * longest].view(np.float32)
+    columns = memory[8 * longest : 12 * longest].view(np.uint16)
     for number in range(count(loops)):
         o, i, j, b = offsets(loops, number)
-        slab(out, o, x, i, w[j], bias[b], planes, nest, wide, columns, strip)
+        sum_windows(out, o, x, i, w[j], bias[b], planes, nest, wide, columns, strip)
 
 
-def compiled() -> Callable[..., Any]:
-    """The machine code, from disk, or compiled now and left there."""
-    operand, weights = array(types.uint8, 1), array(types.float32, 1)
-    numbers, table = array(types.int64, 1), array(types.int64, 2)
-    room = array(types.uint8, 1, readonly=False)
+@cache
+def code() -> Callable[..., None]:
+    """The machine code."""
+    operand, weights = array(types.uint8), array(types.float32)
+    numbers, table = array(types.int64), array(types.int64, 2)
+    written = array(types.uint8, readonly=False)
     signature = types.void(
-        room, operand, weights, weights, room, table, table, numbers, types.int64, types.boolean
-    )
-    return compile_kept(window_sums_of_bytes, signature)
+        written, operand, weights, weights, written, table, table, numbers, types.int64,
+        types.boolean,
+    )  # fmt: skip
+    return compiled(sum_slabs, signature)

@@ -1,12 +1,13 @@
-"""Sums over taps where every channel has its own: neighbouring channels are a vector.
+"""Depthwise filters: a vector holds contiguous channels, each with taps of its own.
 
-``contraction.py`` says what the tables and the numbers are; a run is a tap here.  The last vectors
-reach back over channels that are done, and write the same again.
+`geometry/gemm.py` says what the tables and the numbers are; a run is a tap here, and a column is a
+channel.  The last vectors reach back over channels that are done, and write the same again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,26 +15,47 @@ from llvmlite import ir
 from numba import from_dtype, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from .on_disk import array, compile_kept
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from ..geometry.gemm import contraction, taps
+from .compile import array, compiled, start
+from .host import VECTOR_BYTES
+from .vectors import Vectors, data, integer, loop
 
-__all__ = ["compiled"]
+__all__ = ["code", "depthwise"]
+
+# mypy: disable-error-code="no-untyped-def"
 
 ROWS = 6
 HEIGHTS = (ROWS, 3, 1)
 """Rows of tiles: the gradient of 3x3 weights has nine rows."""
 VECTORS = 2
-NEAR_ITEMS = 4096
-"""Items of as many rows of channels as are filtered at a time."""
+MAX_BLOCK_ITEMS = 4096
+"""Items of the rows of channels that are filtered at a time: their samples stay in a cache."""
 LINES = ((3, 1), (3, 2), (5, 1), (5, 2))
-"""Taps and strides for which neighbouring outputs share samples ..."""
+"""Taps and strides for which outputs next to each other share samples."""
 SIZES = ((4, 2), (4, 2), (7, 1), (7, 1))
-"""... as many outputs and vectors of columns."""
-SHORTEST = 7
+"""Outputs and vectors of channels of a tile, for each of the lines above."""
+MIN_LINE = 7
 """Outputs that a line has at least."""
 
 INT = types.intp
+
+
+def depthwise(
+    out: NDArray,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    pad_before: tuple[int, ...],
+    relu: bool,
+) -> None:
+    arrays = out, x, w, bias
+    product = contraction(taps, arrays, stride, dilation, pad_before)
+    tables = product.rows, product.runs, product.numbers
+    code(out.dtype)(*map(start, arrays), *tables, relu)
 
 
 @intrinsic
@@ -43,9 +65,7 @@ def add_taps(
     row: Any, height: Any, col: Any, columns: Any, relu: Any,
 ) -> Any:  # fmt: skip
     """Filter ``height`` rows of as many columns as one or two vectors have, or of one column."""
-    signature = types.void(
-        out, x, w, bias, rows, runs, INT, INT, INT, INT, INT, types.boolean
-    )  # fmt: skip
+    signature = types.void(out, x, w, bias, rows, runs, INT, INT, INT, INT, INT, types.boolean)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         out, x, w, bias, rows, runs = data(context, builder, signature, args, (0, 1, 2, 3, 4, 5))
@@ -75,7 +95,7 @@ def add_line(
     out: Any, x: Any, w: Any, bias: Any, rows: Any, runs: Any, taps: Any,
     row: Any, kind: Any, col: Any, relu: Any,
 ) -> Any:  # fmt: skip
-    """Filter neighbouring outputs of a line, from a row on, of one of the kinds of lines."""
+    """Filter outputs next to each other, from a row on, of a line of some kind."""
     signature = types.void(out, x, w, bias, rows, runs, INT, INT, INT, INT, types.boolean)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
@@ -95,7 +115,7 @@ def add_line(
 
 
 class _Tile:
-    """Instructions of tiles of some vectors of columns, into a builder."""
+    """Emits tiles of some vectors of columns."""
 
     def __init__(
         self,
@@ -116,12 +136,12 @@ class _Tile:
         zeros = ir.Constant(ir.ArrayType(emitter.vector, vectors), None)
         self.zeros = self.builder.bitcast(cgutils.alloca_once_value(self.builder, zeros), x.type)
 
-    def at(self, start: ir.Value, entry: ir.Value, place: int) -> ir.Value:
-        """An address that an entry of a table says."""
-        offset = self.builder.load(self.builder.gep(entry, [integer(place)]))
+    def at(self, start: ir.Value, entry: ir.Value, column: int) -> ir.Value:
+        """The address whose offset is in a column of a table."""
+        offset = self.builder.load(self.builder.gep(entry, [integer(column)]))
         return self.builder.gep(start, [offset])
 
-    def places(self, start: ir.Value) -> list[ir.Value]:
+    def vectors_at(self, start: ir.Value) -> list[ir.Value]:
         """Where each vector begins."""
         lanes = self.emitter.lanes
         return [self.builder.gep(start, [integer(v * lanes)]) for v in range(self.vectors)]
@@ -143,11 +163,11 @@ class _Tile:
     def begun(self, entries: list[ir.Value]) -> list[list[ir.Value]]:
         """Sums of some rows that begin with the bias."""
         builder, emitter = self.builder, self.emitter
-        starts = [emitter.load(place) for place in self.places(self.bias)]
+        starts = [emitter.load(vector) for vector in self.vectors_at(self.bias)]
         sums = [[cgutils.alloca_once(builder, emitter.vector) for _ in starts] for _ in entries]
         for totals in sums:
-            for start, total in zip(starts, totals, strict=True):
-                builder.store(start, total)
+            for value, total in zip(starts, totals, strict=True):
+                builder.store(value, total)
         return sums
 
     def add(self, total: ir.Value, sample: ir.Value, weight: ir.Value) -> None:
@@ -158,13 +178,13 @@ class _Tile:
     def store(self, entries: list[ir.Value], sums: list[list[ir.Value]]) -> None:
         """Write the sums of some rows."""
         for entry, totals in zip(entries, sums, strict=True):
-            places = self.places(self.at(self.out, entry, 0))
-            for place, total in zip(places, totals, strict=True):
+            vectors = self.vectors_at(self.at(self.out, entry, 0))
+            for vector, total in zip(vectors, totals, strict=True):
                 value = self.emitter.at_least(self.floor, self.builder.load(total))
-                self.emitter.store(value, place)
+                self.emitter.store(value, vector)
 
     def emit_line(self, rows: ir.Value, outputs: int, taps: int, stride: int) -> None:
-        """Neighbouring outputs of a line: a sample that was loaded once serves all that read it."""
+        """Outputs of a line: a sample that is loaded once serves all that read it."""
         builder, emitter = self.builder, self.emitter
         entries = self.entries(rows, outputs)
         outside, sums = self.outside(entries), self.begun(entries)
@@ -175,18 +195,19 @@ class _Tile:
             number = builder.mul(line, integer(taps))
             run = builder.gep(self.runs, [builder.mul(number, integer(3))])
             weights = [
-                [emitter.load(place) for place in self.places(self.at(self.w, entry, 1))]
+                [emitter.load(vector) for vector in self.vectors_at(self.at(self.w, entry, 1))]
                 for entry in self.entries(run, taps)
             ]
             sample = self.at(start, run, 0)
-            for place in range((outputs - 1) * stride + taps):
-                reader = max((place - taps) // stride + 1, 0)
-                tap = builder.add(number, integer(place - reader * stride))
-                for v, where in enumerate(self.places(self.inside(sample, outside[reader], tap))):
-                    value = emitter.load(where)
+            for col in range((outputs - 1) * stride + taps):
+                reader = max((col - taps) // stride + 1, 0)
+                tap = builder.add(number, integer(col - reader * stride))
+                vectors = self.vectors_at(self.inside(sample, outside[reader], tap))
+                for v, vector in enumerate(vectors):
+                    value = emitter.load(vector)
                     for r, totals in enumerate(sums):
-                        if 0 <= place - r * stride < taps:
-                            self.add(totals[v], value, weights[place - r * stride][v])
+                        if 0 <= col - r * stride < taps:
+                            self.add(totals[v], value, weights[col - r * stride][v])
                 sample = builder.gep(sample, [step])
         self.store(entries, sums)
 
@@ -198,19 +219,19 @@ class _Tile:
         samples = [self.at(self.x, entry, 1) for entry in entries]
         with loop(builder, self.taps) as index:
             tap = builder.gep(self.runs, [builder.mul(index, integer(3))])
-            weights = [emitter.load(place) for place in self.places(self.at(self.w, tap, 1))]
+            weights = [emitter.load(vector) for vector in self.vectors_at(self.at(self.w, tap, 1))]
             for row, bits, totals in zip(samples, outside, sums, strict=True):
-                places = self.places(self.inside(self.at(row, tap, 0), bits, index))
-                for place, weight, total in zip(places, weights, totals, strict=True):
-                    self.add(total, emitter.load(place), weight)
+                vectors = self.vectors_at(self.inside(self.at(row, tap, 0), bits, index))
+                for vector, weight, total in zip(vectors, weights, totals, strict=True):
+                    self.add(total, emitter.load(vector), weight)
         self.store(entries, sums)
 
 
 @njit(nogil=True)
-def _kind(rows, runs, numbers, lanes):  # type: ignore[no-untyped-def]
-    """Which of the kinds of lines rows are made of, or -1."""
+def _kind(rows, runs, numbers, lanes):
+    """The kind of lines that rows are made of, or -1."""
     cols, line, line_taps = numbers[0], numbers[7], numbers[8]
-    if line < SHORTEST or cols < 2 * lanes or line_taps < 2:
+    if line < MIN_LINE or cols < 2 * lanes or line_taps < 2:
         return -1
     step, tap = rows[1, 1] - rows[0, 1], runs[1, 0] - runs[0, 0]
     for kind in range(len(LINES)):
@@ -220,10 +241,8 @@ def _kind(rows, runs, numbers, lanes):  # type: ignore[no-untyped-def]
     return -1
 
 
-def depthwise(out, x, w, bias, rows, runs, numbers, relu):  # type: ignore[no-untyped-def]
-    """All lines, or all rows, some at a time, so that the samples of their taps stay near for all
-    channels.
-    """
+def filter_channels(out, x, w, bias, rows, runs, numbers, relu):
+    """All lines; or all rows, in blocks whose samples stay in a cache for all channels."""
     cols, lanes = numbers[0], VECTOR_BYTES // out.itemsize
     kind = _kind(rows, runs, numbers, lanes)
     if kind >= 0:
@@ -236,9 +255,9 @@ def depthwise(out, x, w, bias, rows, runs, numbers, relu):  # type: ignore[no-un
                     col = min(col, cols - columns)
                     add_line(out, x, w, bias, rows, runs, len(runs), row, kind, col, relu)
         return
-    near = max(NEAR_ITEMS // cols // ROWS, 1) * ROWS
-    for row in range(0, len(rows), near):
-        height = min(near, len(rows) - row)
+    block = max(MAX_BLOCK_ITEMS // cols // ROWS, 1) * ROWS
+    for row in range(0, len(rows), block):
+        height = min(block, len(rows) - row)
         col = 0
         while col < cols:
             columns = VECTORS * lanes
@@ -249,12 +268,13 @@ def depthwise(out, x, w, bias, rows, runs, numbers, relu):  # type: ignore[no-un
             col += columns
 
 
-def compiled(dtype: np.dtype) -> Callable[..., Any]:
-    """The machine code for a dtype: from disk, or compiled now and left there."""
-    items = from_dtype(dtype)
-    operand, numbers, table = array(items, 1), array(types.int64, 1), array(types.int64, 2)
+@cache
+def code(dtype: np.dtype) -> Callable[..., None]:
+    """The machine code for a dtype."""
+    item = from_dtype(dtype)
+    operand, numbers, table = array(item), array(types.int64), array(types.int64, 2)
     signature = types.void(
-        array(items, 1, readonly=False), operand, operand, operand, table, table, numbers,
+        array(item, readonly=False), operand, operand, operand, table, table, numbers,
         types.boolean,
     )  # fmt: skip
-    return compile_kept(depthwise, signature)
+    return compiled(filter_channels, signature)

@@ -1,4 +1,4 @@
-"""The loops around a kernel: a table with the extent of each, and its steps in four operands."""
+"""The loops around a slab: a table with the extent of each, and its steps in four operands."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["count", "offsets"]
 
 @numba.njit(nogil=True)
 def count(loops: Any) -> Any:
-    """How often the kernel is to run."""
-    runs = 1
+    """How many slabs there are."""
+    slabs = 1
     for extent in loops[:, 0]:
-        runs *= extent
-    return runs
+        slabs *= extent
+    return slabs
 
 
 @numba.njit(nogil=True)
-def offsets(loops: Any, run: Any) -> Any:
-    """Where the operands of a run begin."""
+def offsets(loops: Any, slab: Any) -> Any:
+    """Where the operands of a slab begin: ``out``, ``x``, ``w`` and ``bias``."""
     o = i = j = b = 0
     for depth in range(len(loops) - 1, -1, -1):
-        index = run % loops[depth, 0]
-        run //= loops[depth, 0]
+        index = slab % loops[depth, 0]
+        slab //= loops[depth, 0]
         o += index * loops[depth, 1]
         i += index * loops[depth, 2]
         j += index * loops[depth, 3]

@@ -1,9 +1,9 @@
-"""The register tile, written in the vectors of LLVM.
+"""The register tile, written in LLVM's vectors.
 
-LLVM does not find this tile by itself: left to its own vectorizer, sums travel through memory.
-So each tile is an intrinsic that emits its instructions: ``rows`` by ``vectors`` vectors of outputs
-stay in registers from the bias to the store, and where rows of outputs are as far apart as rows of
-taps, a vector that was loaded once serves every output row that its samples reach.
+LLVM's own vectorizer does not find this tile: it lets sums travel through memory.  So each tile is
+an intrinsic that emits its instructions.  The sums of ``rows`` by ``vectors`` vectors of outputs
+stay in registers from the bias to the store.  Where rows of outputs are as far apart as rows of
+taps, a vector that is loaded once serves every row of outputs that reads it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def make_tile(
 ) -> Any:
     """A function for Numba that computes one tile.
 
-    With ``vector_bytes=0`` a vector is one item, and columns may be any steps apart; else outputs
-    are neighbours, and samples one or two items apart, as ``step`` says.  With ``taps`` (rows and
-    columns, which lie side by side) there are no loops over them.
+    With ``vector_bytes=0`` a vector is one item, and columns may lie any steps apart.  Otherwise
+    outputs are contiguous, and samples ``step`` items apart, one or two.  With ``taps`` (rows and
+    columns, which are contiguous) there are no loops over them.
     """
 
     @on_operands
@@ -40,10 +40,10 @@ def make_tile(
 
 
 def make_slab_3x3(vector_bytes: int) -> Any:
-    """A function for Numba that fills a slab of one plane of 3x3 taps, which lie side by side.
+    """A function for Numba that fills a slab of one plane of 3x3 contiguous taps.
 
     Tiles are three rows by two vectors, so that weights and sums stay in registers.  The slab has
-    at least these rows and the columns of one vector.
+    at least three rows and is at least a vector wide.
     """
 
     @on_operands
@@ -60,7 +60,7 @@ def lanes_of(vector_bytes: int, item: ir.Type) -> int:
 
 
 class Operands(NamedTuple):
-    """Where the operands of a tile begin, and what else it is told."""
+    """Where the operands of a tile begin, and its other arguments."""
 
     out: ir.Value
     x: ir.Value
@@ -73,7 +73,7 @@ class Operands(NamedTuple):
 
 
 def on_operands(write: Callable[[ir.IRBuilder, Operands], None]) -> Any:
-    """A function for Numba whose instructions are written for its operands."""
+    """A function for Numba whose instructions ``write`` emits."""
 
     @intrinsic
     def function(
@@ -121,7 +121,7 @@ def on_operands(write: Callable[[ir.IRBuilder, Operands], None]) -> Any:
 
 
 class _Emitter(Vectors):
-    """Instructions of one tile, into a builder."""
+    """Emits one tile."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class _Emitter(Vectors):
                     self.add_row(x, w, at, row, self.rows, self.kw)
 
     def add_few_rows(self, x: ir.Value, w: ir.Value, kh: int, kw: int | ir.Value) -> None:
-        """All rows of samples of a plane, for a number of rows of taps that is known."""
+        """All rows of samples of a plane, for a known number of rows of taps."""
         for row in range(self.rows - 1 + kh):
             first, last = max(0, row - kh + 1), min(self.rows, row + 1)
             self.add_row(x, w, integer(row), first, last, kw)
@@ -197,7 +197,7 @@ class _Emitter(Vectors):
     def add_row(
         self, x: ir.Value, w: ir.Value, row: ir.Value, first: int, last: int, kw: int | ir.Value
     ) -> None:
-        """One row of samples, for the output rows that it reaches with different rows of taps."""
+        """One row of samples, for all rows of outputs that read it."""
         builder = self.builder
         x = builder.gep(x, [builder.mul(row, self.tap_row_x)])
         rows_of_taps = [
@@ -215,8 +215,8 @@ class _Emitter(Vectors):
         builder = self.builder
         x = builder.gep(x, [builder.mul(col, self.tap_col_x)])
         load = self.load if self.step == 1 else self.load_even
-        places = (self.at(x, 0, integer(0), self.step * v, self.col_x) for v in range(self.vectors))
-        samples = [load(place) for place in places]
+        starts = (self.at(x, 0, integer(0), self.step * v, self.col_x) for v in range(self.vectors))
+        samples = [load(start) for start in starts]
         at = builder.mul(col, self.tap_col_w)
         for r, taps in enumerate(rows_of_taps, first):
             weight = self.splat(builder.load(builder.gep(taps, [at])))
@@ -227,7 +227,7 @@ class _Emitter(Vectors):
     def at(
         self, pointer: ir.Value, row: int, row_step: ir.Value, v: int, col: ir.Value
     ) -> ir.Value:
-        """Where vector ``v`` of a row begins; the items of a vector are neighbours."""
+        """Where vector ``v`` of a row begins."""
         builder = self.builder
         offset = builder.mul(integer(row), row_step)
         column = builder.mul(integer(v), col) if self.lanes == 1 else integer(v * self.lanes)
@@ -235,7 +235,7 @@ class _Emitter(Vectors):
 
 
 class Slab(Vectors):
-    """Instructions of all rows and columns of a slab, into a builder."""
+    """Emits all rows and columns of a slab."""
 
     def at(self, pointer: ir.Value, row: int, step: ir.Value, col: ir.Value) -> ir.Value:
         builder = self.builder
@@ -245,13 +245,13 @@ class Slab(Vectors):
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def parts(self, whole: ir.Value, part: ir.Value) -> ir.Value:
-        """Parts that cover a whole; the last one reaches back."""
+        """How many parts cover a whole; the last one reaches back."""
         builder = self.builder
         return builder.sdiv(builder.sub(builder.add(whole, part), integer(1)), part)
 
 
 class _Slab3x3(Slab):
-    """Instructions of all tiles of a slab, into a builder."""
+    """Emits all tiles of a slab."""
 
     def emit(self, operands: Operands) -> None:
         builder = self.builder

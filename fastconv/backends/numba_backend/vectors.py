@@ -1,27 +1,24 @@
-"""Vectors of LLVM: what the kernels that are written in its instructions share."""
+"""Vectors of LLVM, for the kernels that emit their own instructions."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils
 
-__all__ = ["HAS_FMA", "VECTOR_BYTES", "Vectors", "blocks", "data", "integer", "loop"]
+from .host import HAS_FMA
 
-_FEATURES = binding.get_host_cpu_features()
-VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
-"""Of the widest vectors of this processor."""
+__all__ = ["Vectors", "blocks", "data", "integer", "loop"]
+
 _SIZES = {ir.FloatType: 4, ir.DoubleType: 8}
-HAS_FMA = bool(_FEATURES.get("fma")) or platform.machine() in ("aarch64", "arm64")
 
 
 class Vectors:
-    """Instructions on vectors of neighbours, into a builder; with one lane, on items."""
+    """Emits instructions on vectors of contiguous items; with one lane, on single items."""
 
     def __init__(self, builder: ir.IRBuilder, item: ir.Type, lanes: int) -> None:
         self.builder = builder
@@ -31,19 +28,19 @@ class Vectors:
         self.bytes = item.width // 8 if isinstance(item, ir.IntType) else _SIZES[type(item)]
 
     def load(self, pointer: ir.Value) -> ir.Value:
-        """A vector that begins at any item."""
+        """The vector that begins at an item, however that is aligned."""
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
         return self.builder.load(pointer, align=self.bytes)
 
     def load_even(self, pointer: ir.Value) -> ir.Value:
-        """A vector of every other item, the last one of which is the last that is read."""
+        """A vector of every other item; no item behind the last of them is read."""
         lanes = self.lanes
         first, second = (
             self.load(pointer),
             self.load(self.builder.gep(pointer, [integer(lanes - 1)])),
         )
-        places = [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)]
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), places)
+        taken = [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)]
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), taken)
         return self.builder.shuffle_vector(first, second, mask)
 
     def store(self, value: ir.Value, pointer: ir.Value) -> None:
@@ -71,13 +68,13 @@ class Vectors:
         return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
 
     def floor(self, relu: ir.Value) -> ir.Value:
-        """What outputs do not fall below: zero, or without ``relu`` the lowest number."""
+        """The least output: zero, or without ``relu`` the lowest number."""
         whole = isinstance(self.item, ir.IntType)
         lowest = ir.Constant(self.item, -(2**63) if whole else -inf)
         return self.splat(self.builder.select(relu, ir.Constant(self.item, 0), lowest))
 
     def at_least(self, floor: ir.Value, value: ir.Value) -> ir.Value:
-        """The larger number; NaN stays."""
+        """The larger number; NaN is kept."""
         whole = isinstance(self.item, ir.IntType)
         less = self.builder.icmp_signed if whole else self.builder.fcmp_ordered
         return self.builder.select(less("<", value, floor), floor, value)
@@ -88,17 +85,17 @@ def integer(value: int) -> ir.Constant:
 
 
 def data(
-    context: Any, builder: ir.IRBuilder, signature: Any, args: Any, places: tuple[int, ...]
+    context: Any, builder: ir.IRBuilder, signature: Any, args: Any, numbers: tuple[int, ...]
 ) -> list[ir.Value]:
-    """Where the arrays at these places of an intrinsic's arguments begin."""
-    return [context.make_array(signature.args[i])(context, builder, args[i]).data for i in places]
+    """Where the arrays among an intrinsic's arguments begin; ``numbers`` are those of arrays."""
+    return [context.make_array(signature.args[i])(context, builder, args[i]).data for i in numbers]
 
 
 @contextmanager
 def loop(builder: ir.IRBuilder, stop: ir.Value, start: int = 0) -> Iterator[ir.Value]:
-    """Emit a loop over ``range(start, stop)`` that LLVM leaves a loop.
+    """Emit a loop over ``range(start, stop)`` that LLVM does not unroll.
 
-    Unrolled, as it likes them, these loops are no faster and three times as much machine code.
+    Unrolled, these loops would be no faster and three times as much machine code.
     """
     before = builder.block
     body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
@@ -112,7 +109,7 @@ def loop(builder: ir.IRBuilder, stop: ir.Value, start: int = 0) -> Iterator[ir.V
     branch = builder.cbranch(builder.icmp_signed("<", following, stop), body, after)
     hint = builder.module.add_metadata(["llvm.loop.unroll.disable"])
     loop_id = builder.module.add_metadata([hint])
-    loop_id.operands = (loop_id, hint)  # a loop's name begins with itself
+    loop_id.operands = (loop_id, hint)  # LLVM wants itself first
     branch.set_metadata("llvm.loop", loop_id)
     builder.position_at_end(after)
 
@@ -120,8 +117,8 @@ def loop(builder: ir.IRBuilder, stop: ir.Value, start: int = 0) -> Iterator[ir.V
 def blocks(
     builder: ir.IRBuilder, lanes: int, n: ir.Value, body: Callable[[ir.Value, int], None]
 ) -> None:
-    """Emit a body for so many items: told where, for some at a time, and for the last ones one by
-    one.
+    """Emit a body for ``n`` items: ``body(at, lanes)`` for vectors of them, then for each that is
+    left.
     """
     whole = builder.udiv(n, integer(lanes))
     with loop(builder, whole) as number:

@@ -1,13 +1,14 @@
-"""The transforms of Winograd's convolution, written in the vectors of LLVM.
+"""The transforms of Winograd's convolution, in LLVM's vectors.
 
-A vector of neighbouring channels goes through a tile or a kernel at a time; the last vector of a
-tile reaches back over channels that are done, and writes the same again.  The instructions follow
-from `points.py`.
+A vector of contiguous channels goes through a tile or a kernel at a time.  The last vector of a
+tile reaches back over channels that are done, and writes the same again.  Fewer channels than a
+vector are copied to a full one and back.  The instructions follow from `geometry/winograd.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,54 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..geometry.winograd import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
-from .on_disk import compile_kept
-from .vectors import VECTOR_BYTES, Vectors, data, integer, loop
+from .compile import array, compiled
+from .host import VECTOR_BYTES
+from .vectors import Vectors, data, integer, loop
 
-__all__ = ["compiled"]
+__all__ = ["code", "winograd_outputs", "winograd_samples", "winograd_weights"]
+
+# mypy: disable-error-code="no-untyped-def"
 
 LANES = VECTOR_BYTES // 4
 
 INT = types.intp
 ITEM = types.float32
+
+
+def winograd_weights(values: NDArray, w: NDArray) -> None:
+    code("weights")(values, w)
+
+
+def winograd_samples(tiles: NDArray, x: NDArray) -> None:
+    if x.shape[2] < LANES:
+        wide = _with_channels(tiles, 5)
+        code("samples")(wide, _with_channels(x, 2, fill=True))
+        tiles[...] = wide[..., : x.shape[2]]
+    else:
+        code("samples")(tiles, x)
+
+
+def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
+    channels = out.shape[2]
+    if channels < LANES:
+        wide = _with_channels(out, 2)
+        operands = _with_channels(tiles, 5, fill=True), _with_channels(bias, 1, fill=True)
+        finite = code("outputs")(wide, *operands, relu)
+        out[...] = wide[:, :, :channels]
+    else:
+        finite = code("outputs")(out, tiles, bias, relu)
+    return bool(finite)
+
+
+def _with_channels(a: NDArray, axis: int, fill: bool = False) -> NDArray:
+    """A copy of an array, or memory for one, with as many channels as a vector has lanes, zeros
+    among them; they are contiguous.
+    """
+    moved = np.moveaxis(a, axis, -1)
+    wide = np.zeros((*moved.shape[:-1], LANES), a.dtype)
+    if fill:
+        wide[..., : moved.shape[-1]] = moved
+    return np.moveaxis(wide, -1, axis)
 
 
 class _Transform(Vectors):
@@ -51,11 +91,11 @@ class _Transform(Vectors):
 
 
 class _Tile(_Transform):
-    """The vectors of a tile, at its points and in a plane, into a builder.
+    """Emits the vectors of a tile, at its points and in a plane.
 
-    ``points`` are memory, where the tile begins there, and the step to the next point; ``plane`` is
-    memory, the tile's corner, the steps of rows and columns, how many of each are left, and the
-    number of channels.  ``size`` has the samples or outputs of the tile, down and across.
+    ``points`` are memory, where the tile begins in it, and the step to the next point.  ``plane``
+    is memory, the corner of the tile, the steps of rows and columns, how many of them are left, and
+    the number of channels.  ``size`` has the samples or outputs of the tile, down and across.
     """
 
     def __init__(
@@ -75,9 +115,9 @@ class _Tile(_Transform):
         self.inside = [[builder.and_(i, j) for j in before] for i in below]
 
     def channel_loops(self) -> Iterator[ir.Value]:
-        """Loops over vectors of channels: for a tile inside of the plane, and for one at an edge.
+        """Loops over vectors of channels: for a tile inside the plane, and for one at an edge.
 
-        The places below are those of the loop that is being emitted.
+        The addresses below are those of the loop that is being emitted.
         """
         builder = self.builder
         last = builder.sub(self.channels, integer(LANES))
@@ -91,26 +131,26 @@ class _Tile(_Transform):
                     yield self.channel
 
     def at_point(self, number: int) -> ir.Value:
-        """Where the value at a point lies; what holds for all tiles comes first, to be kept."""
+        """Where the value at a point lies; LLVM keeps the part that is the same for all tiles."""
         builder = self.builder
         point = builder.gep(self.points, [builder.mul(integer(number), self.step)])
         return builder.gep(point, [builder.add(self.tile, self.channel)])
 
     def in_plane(self, i: int, j: int) -> ir.Value:
-        """Where a sample or an output lies, or what stands for all that lie beyond the edges."""
+        """Where a sample or an output lies; all beyond the edges share one address."""
         builder = self.builder
         offset = builder.add(builder.mul(integer(i), self.row), builder.mul(integer(j), self.col))
         pixel = builder.gep(self.plane, [offset])
-        place = builder.gep(pixel, [builder.add(self.corner, self.channel)])
-        return builder.select(self.inside[i][j], place, self.beyond) if self.at_edge else place
+        address = builder.gep(pixel, [builder.add(self.corner, self.channel)])
+        return builder.select(self.inside[i][j], address, self.beyond) if self.at_edge else address
 
 
 class _Axis:
-    """What a transform does along an axis of a tile, by one of the matrices of `points.py`.
+    """What a transform does along an axis of a tile, by one of the matrices.
 
-    Values at two points that differ in their sign are sums and differences of the same, which LLVM
-    makes once: ``of_sums`` where points are evaluated, or else where products are interpolated.  An
-    axis without points, across lines, keeps what it has.
+    Values at two points of opposite sign are the sum and the difference of the same two terms,
+    which are calculated once: ``of_sums`` where points are evaluated, or else where products are
+    interpolated.  The axis across lines has no points, and keeps its values.
     """
 
     def __init__(self, matrix: NDArray, of_sums: bool) -> None:
@@ -135,7 +175,7 @@ class _Axis:
         return transform.times(self._matrix, self._mixed(transform.builder, values))
 
     def _mixed(self, builder: ir.IRBuilder, values: list[ir.Value]) -> list[ir.Value]:
-        """Sums and differences of what belongs to two points that differ in their sign."""
+        """Sums and differences of the terms of two points of opposite sign."""
         result = values[:1]
         for a, b in zip(values[1:-1:2], values[2:-1:2], strict=True):
             result += [builder.fadd(a, b), builder.fsub(a, b)]
@@ -148,16 +188,16 @@ def evaluate(
     points: Any, tile: Any, step: Any, x: Any, corner: Any, row: Any, col: Any, down: Any,
     across: Any, channels: Any, zeros: Any, count: Any,
 ) -> Any:  # fmt: skip
-    """Evaluate a tile of samples at its points, of which there are so many."""
+    """Evaluate a tile of samples at its points; ``count`` is their number."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         points, x, zeros = data(context, builder, signature, args, (0, 3, 10))
-        _, tile, step, _, *place, _, count = args
+        _, tile, step, _, *plane, _, count = args
         for number, outputs in TILES.items():
             with builder.if_then(builder.icmp_signed("==", count, integer(number))):
                 down, across = (_Axis.of(SAMPLES, m, True) for m in outputs)
                 size = down.lengths[0], across.lengths[0]
-                tiles = _Tile(builder, size, (points, tile, step), (x, *place), zeros)
+                tiles = _Tile(builder, size, (points, tile, step), (x, *plane), zeros)
                 _evaluate(tiles, down, across)
         return context.get_dummy_value()
 
@@ -181,7 +221,7 @@ def _evaluate(tile: _Tile, down: _Axis, across: _Axis) -> None:
 def evaluate_block(
     typing_context: Any, points: Any, at: Any, step: Any, taps: Any, count: Any
 ) -> Any:
-    """Evaluate blocks of taps at their points: a vector of them, whose taps follow each other."""
+    """Evaluate blocks of taps at their points: a vector of blocks, tap after tap."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         points, taps = data(context, builder, signature, args, (0, 3))
@@ -190,14 +230,14 @@ def evaluate_block(
         for number, (m, across) in TILES.items():
             with builder.if_then(builder.icmp_signed("==", count, integer(number))):
                 wide = BLOCK if across > 1 else 1
-                places = [builder.gep(taps, [integer(t * LANES)]) for t in range(BLOCK * wide)]
-                weights = [transform.load(place) for place in places]
+                starts = [builder.gep(taps, [integer(t * LANES)]) for t in range(BLOCK * wide)]
+                weights = [transform.load(start) for start in starts]
                 cols = [transform.times(WEIGHTS[m], weights[j::wide]) for j in range(wide)]
                 values = [list(row) for row in zip(*cols, strict=True)]
                 if across > 1:
                     values = [transform.times(WEIGHTS[m], row) for row in values]
-                for place, value in enumerate(value for row in values for value in row):
-                    offset = builder.add(at, builder.mul(integer(place), step))
+                for point, value in enumerate(value for row in values for value in row):
+                    offset = builder.add(at, builder.mul(integer(point), step))
                     transform.store(value, builder.gep(points, [offset]))
         return context.get_dummy_value()
 
@@ -208,26 +248,27 @@ def evaluate_block(
 def interpolate(
     typing_context: Any,
     points: Any, tile: Any, step: Any, out: Any, corner: Any, row: Any, col: Any, down: Any,
-    across: Any, channels: Any, room: Any, count: Any, bias: Any, offset: Any, relu: Any,
+    across: Any, channels: Any, memory: Any, count: Any, bias: Any, offset: Any, relu: Any,
 ) -> Any:  # fmt: skip
-    """Make a tile of outputs of products at its points, of which there are so many.
+    """A tile of outputs from the products at its points; ``count`` is their number.
 
-    ``room`` has a vector for outputs beyond the edges, and one of zeros unless sums are not finite.
+    ``memory`` has a vector for outputs beyond the edges, and one that stays zero while all sums are
+    finite, before ``relu``.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
-        points, out, room, bias = data(context, builder, signature, args, (0, 3, 10, 12))
-        _, tile, step, _, *place, _, count, _, offset, relu = args
-        bias, zeros = builder.gep(bias, [offset]), builder.gep(room, [integer(LANES)])
+        points, out, memory, bias = data(context, builder, signature, args, (0, 3, 10, 12))
+        _, tile, step, _, *plane, _, count, _, offset, relu = args
+        bias, zeros = builder.gep(bias, [offset]), builder.gep(memory, [integer(LANES)])
         for number, size in TILES.items():
             with builder.if_then(builder.icmp_signed("==", count, integer(number))):
                 down, across = (_Axis.of(OUTPUTS, m, False) for m in size)
-                tiles = _Tile(builder, size, (points, tile, step), (out, *place), room)
+                tiles = _Tile(builder, size, (points, tile, step), (out, *plane), memory)
                 _interpolate(tiles, down, across, bias, relu, zeros)
         return context.get_dummy_value()
 
     signature = types.void(
-        points, INT, INT, out, *(INT,) * 6, room, INT, bias, INT, types.boolean
+        points, INT, INT, out, *(INT,) * 6, memory, INT, bias, INT, types.boolean
     )  # fmt: skip
     return signature, emit
 
@@ -250,12 +291,15 @@ def _interpolate(
             row = across.apply(tile, [col[i] for col in values])
             for j in range(cols):
                 total = builder.fadd(row[j], offset)
-                builder.store(tile.multiply_add(total, zero, builder.load(finite)), finite)
+                checked = total
+                if tile.at_edge:
+                    checked = builder.select(tile.inside[i][j], total, zero)
+                builder.store(tile.multiply_add(checked, zero, builder.load(finite)), finite)
                 tile.store(tile.at_least(floor, total), tile.in_plane(i, j))
     tile.store(builder.load(finite), zeros)
 
 
-def winograd_weights(values, w):  # type: ignore[no-untyped-def]
+def evaluate_weights(values, w):
     groups, panels, count, blocks, channels, width = values.shape
     rows, cols, item = w.shape[4], w.shape[5], values.itemsize
     wide, across = BLOCK if count in (36, 16) else 1, -(-cols // BLOCK)
@@ -274,7 +318,7 @@ def winograd_weights(values, w):  # type: ignore[no-untyped-def]
             evaluate_block(values, at // item + first * LANES, step, taps, count)
 
 
-def winograd_samples(tiles, x):  # type: ignore[no-untyped-def]
+def evaluate_samples(tiles, x):
     count, groups, batch, tiles_down, tiles_across, channels = tiles.shape
     m, item = 4 if count in (36, 6) else 2, x.itemsize
     across = m if count in (36, 16) else 1
@@ -292,35 +336,34 @@ def winograd_samples(tiles, x):  # type: ignore[no-untyped-def]
             corner += across * col
 
 
-def winograd_outputs(out, tiles, bias, relu):  # type: ignore[no-untyped-def]
+def interpolate_outputs(out, tiles, bias, relu):
     count, groups, batch, tiles_down, tiles_across, channels = tiles.shape
     m, item = 4 if count in (36, 6) else 2, out.itemsize
     across = m if count in (36, 16) else 1
     step, row, col = tiles.strides[0] // item, out.strides[3] // item, out.strides[4] // item
-    room = np.zeros(2 * LANES, out.dtype)
+    memory = np.zeros(2 * LANES, out.dtype)
     for g, b, ty in np.ndindex(groups, batch, tiles_down):
         tile = (g * tiles.strides[1] + b * tiles.strides[2] + ty * tiles.strides[3]) // item
         corner = (b * out.strides[0] + g * out.strides[1]) // item + ty * m * row
         for tx in range(tiles_across):
             interpolate(
                 tiles, tile, step, out, corner, row, col, out.shape[3] - ty * m,
-                out.shape[4] - tx * across, channels, room, count, bias,
+                out.shape[4] - tx * across, channels, memory, count, bias,
                 g * bias.strides[0] // item, relu,
             )  # fmt: skip
             tile += tiles.strides[4] // item
             corner += across * col
-    return room[LANES:].sum() == 0
+    return memory[LANES:].sum() == 0
 
 
-def compiled(kernel: str) -> Callable[..., Any]:
-    """The machine code of a kernel: from disk, or compiled now and left there."""
-    tiles, tiles_read, plane, plane_read, bias = (
-        types.Array(ITEM, ndim, "A", readonly=readonly)
-        for ndim, readonly in ((6, False), (6, True), (5, False), (5, True), (2, True))
-    )
+@cache
+def code(kernel: str) -> Callable[..., Any]:
+    """The machine code for ``"weights"``, ``"samples"`` or ``"outputs"``."""
+    tiles, plane = (array(ITEM, ndim, "A", readonly=False) for ndim in (6, 5))
+    tiles_read, plane_read, bias = (array(ITEM, ndim, "A") for ndim in (6, 5, 2))
     if kernel == "weights":
-        return compile_kept(winograd_weights, types.void(tiles, tiles_read))
+        return compiled(evaluate_weights, types.void(tiles, tiles_read))
     if kernel == "samples":
-        return compile_kept(winograd_samples, types.void(tiles, plane_read))
+        return compiled(evaluate_samples, types.void(tiles, plane_read))
     signature = types.boolean(plane, tiles_read, bias, types.boolean)
-    return compile_kept(winograd_outputs, signature)
+    return compiled(interpolate_outputs, signature)

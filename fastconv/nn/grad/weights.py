@@ -246,4 +246,4 @@ def _weight(
     problem = gradient.problem
     if out is not None:
         lower.check_receiver(f"{name}: out", "input", samples, out, shape, problem.complex)
-    return dtypes.stored(gradient(samples, gy), problem.dtype, out)
+    return dtypes.stored(gradient(samples, gy, threads), problem.dtype, out)

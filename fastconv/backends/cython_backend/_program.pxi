@@ -1,0 +1,227 @@
+"""Programs: steps of entries with a grid of tiles, run in C on the thread pool.
+
+`run/program.py` says what programs, buffers, entries and steps are.
+"""
+
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from numpy import array, int64
+
+from ...run import workspace
+
+cdef enum:  # of `run/program.py`
+    FIRST_BIT = 60
+    SPAN_BITS = 44
+
+cdef enum:
+    LINE = 64
+    SMALL_BYTES = 32768  # that the system has at hand faster
+    ENTRY_NUMBERS = 6
+
+ctypedef struct placed_t:
+    step_t step
+    int buffers[MOST_OPERANDS]
+    Py_ssize_t offsets[MOST_OPERANDS]
+    bint redo
+
+ctypedef struct entry_t:
+    int64_t first_tile, tiles, first_step, last_step, axes, grid
+
+ctypedef struct program_t:
+    const placed_t *steps
+    const entry_t *entries
+    const int64_t *grid  # for each axis a count, and the bytes that each buffer moves on by
+    const uintptr_t *starts
+    int buffers  # but for the workspace
+    Py_ssize_t workspace_bytes
+
+
+cdef void run_tile(const void *context, int64_t number, void *room) noexcept nogil:
+    """Run the steps of a tile."""
+    cdef const program_t *program = <const program_t *> context
+    cdef const entry_t *entry = program.entries
+    cdef const placed_t *placed
+    cdef const int64_t *axis
+    cdef uintptr_t workspace_start = (<uintptr_t> room + LINE - 1) // LINE * LINE
+    cdef uintptr_t *starts = <uintptr_t *> (workspace_start + program.workspace_bytes)
+    cdef char *at[MOST_OPERANDS]
+    cdef int64_t i, index
+    cdef int buffer, operand
+    cdef bint counts = True, redone = False
+    while number >= entry.first_tile + entry.tiles:
+        entry += 1
+    number -= entry.first_tile
+    memcpy(starts, program.starts, program.buffers * sizeof(starts[0]))
+    starts[program.buffers] = workspace_start
+    starts[program.buffers + 1] = 0
+    for i in range(entry.axes - 1, -1, -1):
+        axis = program.grid + entry.grid + i * (1 + program.buffers)
+        index = number % axis[0]
+        number //= axis[0]
+        for buffer in range(program.buffers):
+            starts[buffer] += <uintptr_t> (index * axis[1 + buffer])
+    for i in range(entry.first_step, entry.last_step):
+        placed = &program.steps[i]
+        if placed.redo and counts:
+            continue
+        if redone and not placed.redo:
+            counts = True
+        redone = placed.redo
+        for operand in range(MOST_OPERANDS):
+            at[operand] = <char *> (starts[placed.buffers[operand]] + placed.offsets[operand])
+        counts &= run_step(&placed.step, at)
+
+
+cdef class Program(Kernels):
+    """Steps and entries; `run/program.py` has the rest of what builds one."""
+    cdef bytearray placed
+    cdef list kept, entries, grids, names
+    cdef const unsigned char[::1] compiled
+    cdef const int64_t[::1] entry_table, grid_table
+    cdef readonly int64_t tiles
+    cdef int buffers
+    cdef bint complete
+
+    def __cinit__(self, int weights):
+        self.placed, self.kept, self.entries, self.grids = bytearray(), [], [], []
+        self.names = []
+        self.buffers = 3 + weights
+
+    def begin_tiles(self, tuple grid):
+        """Begin an entry; one tile for an empty grid."""
+        cdef int64_t tiles = 1
+        self.end_entry()
+        first = len(self.grids)
+        for count, moved in grid:
+            tiles *= count
+            self.grids += (count, *moved)
+        steps = len(self.placed) // sizeof(placed_t)
+        self.entries += (self.tiles, tiles, steps, steps, len(grid), first)
+        self.tiles += tiles
+
+    cdef int end_entry(self) except -1:
+        if self.entries:
+            self.entries[len(self.entries) - 3] = len(self.placed) // sizeof(placed_t)
+        return 0
+
+    @property
+    def steps(self):
+        """The kernels of all entries, in order."""
+        return self.names
+
+    cdef mark_room(self):
+        return self.mark()
+
+    cdef int release_room(self, mark) except -1:
+        self.release(mark)
+        return 0
+
+    cdef room(self, Py_ssize_t nbytes):
+        return self.empty((nbytes,), BYTES)
+
+    cdef int add(self, Operands operands, const step_t *step, kept) except -1:
+        cdef placed_t placed
+        cdef const walk_t *copied
+        cdef uintptr_t address
+        cdef bytes axes
+        cdef int i
+        placed.step = step[0]
+        placed.redo = self.redoing
+        self.names.append(NAMES[step.kernel])
+        self.kept.append(kept)
+        if step.kernel == COPY:
+            copied = &step.extents.walk
+            axes = (<const char *> copied.axes)[:(copied.last + 1) * sizeof(row_axis_t)]
+            placed.step.extents.walk.axes = <const row_axis_t *> <const char *> axes
+            self.kept.append(axes)
+        for i in range(MOST_OPERANDS):
+            placed.buffers[i], placed.offsets[i] = self.buffers + 1, 0
+        for i in range(operands.count):
+            address = <uintptr_t> operands.arrays[i].buf
+            if address >> FIRST_BIT:
+                address -= <uintptr_t> 1 << FIRST_BIT
+                placed.buffers[i] = <int> (address >> SPAN_BITS)
+                placed.offsets[i] = <Py_ssize_t> (
+                    address & ((<uintptr_t> 1 << SPAN_BITS) - 1)
+                ) - (<Py_ssize_t> 1 << (SPAN_BITS - 1))
+            else:
+                placed.offsets[i] = <Py_ssize_t> address
+                self.kept.append(<object> operands.arrays[i].obj)
+        self.placed += (<const char *> &placed)[:sizeof(placed)]
+        return True
+
+    def run(self, arrays, int64_t threads, double seconds):
+        """Run all tiles on at most so many threads, of which one would take so many seconds."""
+        cdef program_t program
+        cdef job_t job
+        cdef Py_buffer *views
+        cdef uintptr_t *starts
+        cdef unsigned char[::1] block
+        cdef void *room
+        cdef int held = 0, buffer, flags = PyBUF_STRIDES | PyBUF_WRITABLE
+        if not self.complete:
+            self.lay_out()
+        program.steps = <const placed_t *> &self.compiled[0]
+        program.entries = <const entry_t *> &self.entry_table[0]
+        program.grid = &self.grid_table[0]
+        program.buffers = self.buffers
+        program.workspace_bytes = self.workspace_bytes
+        views = <Py_buffer *> PyMem_Malloc(
+            self.buffers * (sizeof(Py_buffer) + sizeof(uintptr_t))
+        )
+        if views == NULL:
+            raise MemoryError
+        starts = <uintptr_t *> (views + self.buffers)
+        program.starts = starts
+        try:
+            for buffer in range(self.buffers):
+                starts[buffer] = 0
+            buffer = 0
+            for given in arrays:
+                if given is not None:
+                    PyObject_GetBuffer(given, &views[held], flags)
+                    starts[buffer] = <uintptr_t> views[held].buf
+                    held += 1
+                flags = PyBUF_STRIDES
+                buffer += 1
+            job.fill, job.context, job.tiles = run_tile, &program, self.tiles
+            job.workspace_bytes = program.workspace_bytes + LINE + (self.buffers + 2) * sizeof(uintptr_t)
+            if job.workspace_bytes > SMALL_BYTES:
+                taken = workspace.take(job.workspace_bytes)
+                block = taken
+                try:
+                    share(&job, &block[0], threads, seconds)
+                finally:
+                    workspace.give_back(taken)
+            else:
+                room = malloc(job.workspace_bytes)
+                if room == NULL:
+                    raise MemoryError
+                try:
+                    share(&job, room, threads, seconds)
+                finally:
+                    free(room)
+        finally:
+            while held:
+                held -= 1
+                PyBuffer_Release(&views[held])
+            PyMem_Free(views)
+
+    cdef int lay_out(self) except -1:
+        """Lay steps and entries out in memory that does not move any more."""
+        self.end_entry()
+        self.entry_table = array(self.entries, int64)
+        self.grid_table = array(self.grids or [0], int64)
+        self.compiled = bytes(self.placed)
+        self.complete = True
+        return 0
+
+
+NAMES = (
+    "copy", "correlate", "box", "gemm", "winograd_weights", "winograd_samples",
+    "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
+)
+"""Of kernels, in the order of their numbers."""

@@ -1,0 +1,218 @@
+/* A thread pool: workers that run the tiles of a job together with the thread that has it.
+ *
+ * A worker spins for a while, looking for a job, and then sleeps until it is woken.  Whoever has a job
+ * offers it to workers that wait, runs tiles as they do, withdraws the offers that nobody took, and
+ * waits for the others.  So no job waits for a worker that is slow to wake, or gone: a forked child has
+ * none.  Workers never touch Python, take no signals, and end with the process.
+ */
+
+#pragma once
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "pythread.h"
+#include "vectors.h"
+
+#define LOAD(at) __atomic_load_n(at, __ATOMIC_SEQ_CST)
+#define STORE(at, value) __atomic_store_n(at, value, __ATOMIC_SEQ_CST)
+#define ADD(at, value) __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST)
+#define REPLACE(at, old, value) __sync_bool_compare_and_swap(at, old, value)
+#if defined(__x86_64__) || defined(__i386__)
+#define RELAX() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define RELAX() __asm__ volatile("yield")
+#else
+#define RELAX() ((void) 0)
+#endif
+
+#ifdef _WIN32
+#include <windows.h>
+#define GIVE_WAY() SwitchToThread()
+
+static double seconds(void)
+{
+    LARGE_INTEGER ticks, rate;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&rate);
+    return (double) ticks.QuadPart / (double) rate.QuadPart;
+}
+
+static void take_no_signals(void) {}
+#else
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+#define GIVE_WAY() sched_yield()
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
+}
+
+/* But for faults of its own. */
+static void take_no_signals(void)
+{
+    sigset_t signals;
+    sigfillset(&signals);
+    sigdelset(&signals, SIGSEGV);
+    sigdelset(&signals, SIGBUS);
+    sigdelset(&signals, SIGFPE);
+    sigdelset(&signals, SIGILL);
+    sigdelset(&signals, SIGABRT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+#endif
+
+#define MAX_WORKERS 255
+#define MAX_KEPT_BYTES (1 << 23) /* of workspace that a worker keeps between jobs */
+#define SPIN_SECONDS 3e-4
+#define MIN_WAKE_SECONDS 1.5e-4 /* of work for which a worker that sleeps is woken */
+#define CROWDED_SECONDS 2e-5    /* that a yield takes if another thread had the processor */
+#define LOOKS_PER_YIELD 32
+
+typedef struct {
+    void (*fill)(const void *context, int64_t tile, void *workspace);
+    const void *context;
+    int64_t tiles;
+    size_t workspace_bytes; /* that each thread needs while it runs a tile */
+    int64_t begun;
+    int64_t workers; /* that it was offered to and that have not left it */
+} job_t;
+
+enum { ABSENT, SPINS, SLEEPS, WORKS, FIRST_JOB }; /* or the job that is offered */
+
+typedef struct {
+    int64_t state;
+    PyThread_type_lock wake;
+    char apart[112]; /* from the next one's cache line, and the line that is loaded with it */
+} worker_t;
+
+static worker_t pool[MAX_WORKERS];
+static int64_t pool_size;
+static int64_t last_join; /* when a job with workers ended, in nanoseconds */
+
+/* Run tiles until none is left, or until some time; say whether any may be left. */
+static int run_tiles(job_t *job, void *workspace, double until)
+{
+    int64_t tile;
+    while ((tile = ADD(&job->begun, 1)) < job->tiles) {
+        job->fill(job->context, tile, workspace);
+        if (until != 0 && seconds() > until)
+            return 1;
+    }
+    return 0;
+}
+
+static job_t *next_job(worker_t *me)
+{
+    for (;;) {
+        double now = seconds(), until = now + SPIN_SECONDS, before;
+        do {
+            for (int i = 0; i < LOOKS_PER_YIELD; i++) {
+                int64_t state = LOAD(&me->state);
+                if (state >= FIRST_JOB && REPLACE(&me->state, state, WORKS))
+                    return (job_t *) (intptr_t) state;
+                RELAX();
+            }
+            /* To whoever else wants this processor, the caller maybe.  The scheduler lets threads that
+             * were asleep in sooner than those that yielded. */
+            before = now;
+            GIVE_WAY();
+            now = seconds();
+        } while (now < until && now - before < CROWDED_SECONDS);
+        if (REPLACE(&me->state, SPINS, SLEEPS))
+            PyThread_acquire_lock(me->wake, WAIT_LOCK);
+    }
+}
+
+static void work(void *worker)
+{
+    worker_t *me = worker;
+    void *workspace = NULL;
+    size_t size = 0;
+    take_no_signals();
+    STORE(&me->state, SPINS);
+    for (;;) {
+        job_t *job = next_job(me);
+        if (job->workspace_bytes > size) {
+            free(workspace);
+            workspace = malloc(job->workspace_bytes);
+            size = workspace != NULL ? job->workspace_bytes : 0;
+        }
+        if (job->workspace_bytes <= size)
+            run_tiles(job, workspace, 0);
+        ADD(&job->workers, -1); /* the job may be gone from here on */
+        if (size > MAX_KEPT_BYTES) {
+            free(workspace);
+            workspace = NULL;
+            size = 0;
+        }
+        STORE(&me->state, SPINS);
+    }
+}
+
+/* Have so many workers in the pool, if they can be started. */
+static void start_workers(int64_t wanted)
+{
+    int64_t number;
+    if (wanted > MAX_WORKERS)
+        wanted = MAX_WORKERS;
+    while ((number = LOAD(&pool_size)) < wanted) {
+        worker_t *new = &pool[number];
+        if (!REPLACE(&pool_size, number, number + 1))
+            continue;
+        new->wake = PyThread_allocate_lock();
+        if (new->wake == NULL)
+            return;
+        PyThread_acquire_lock(new->wake, NOWAIT_LOCK);
+        if (PyThread_start_new_thread(work, new) == (unsigned long) -1)
+            return;
+    }
+}
+
+/* Offer a job that takes so many seconds on one thread.  A short job wakes no worker, unless another job
+ * ended so recently that its workers would still spin if it had had any. */
+static void offer(job_t *job, int64_t workers, double alone)
+{
+    int64_t size = LOAD(&pool_size), mine = (int64_t) (intptr_t) job;
+    int wake =
+        alone >= MIN_WAKE_SECONDS || seconds() - 1e-9 * (double) LOAD(&last_join) < SPIN_SECONDS;
+    for (int64_t i = 0; i < size && workers > 0; i++) {
+        ADD(&job->workers, 1); /* before one begins, who may be done at once */
+        if (REPLACE(&pool[i].state, SPINS, mine)) {
+            workers--;
+        } else if (wake && REPLACE(&pool[i].state, SLEEPS, mine)) {
+            PyThread_release_lock(pool[i].wake);
+            workers--;
+        } else {
+            ADD(&job->workers, -1);
+        }
+    }
+}
+
+/* Hand out no more tiles, withdraw the offers that nobody took, and wait for the workers. */
+static void join(job_t *job)
+{
+    int64_t size = LOAD(&pool_size), mine = (int64_t) (intptr_t) job;
+    STORE(&job->begun, job->tiles);
+    for (int64_t i = 0; i < size; i++)
+        if (REPLACE(&pool[i].state, mine, SPINS))
+            ADD(&job->workers, -1);
+    for (int64_t looks = 0; LOAD(&job->workers) > 0; looks++) {
+        if (looks < 1000)
+            RELAX();
+        else
+            GIVE_WAY();
+    }
+    STORE(&last_join, (int64_t) (1e9 * seconds()));
+}
+
+/* In a forked child, which has none of them. */
+static void forget_workers(void)
+{
+    memset(pool, 0, sizeof(pool));
+    STORE(&pool_size, 0);
+}

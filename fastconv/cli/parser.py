@@ -1,0 +1,163 @@
+"""The arguments of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+from typing import NoReturn
+
+import fastconv as fc
+
+from ..backends import ORDER as BACKENDS
+from ..problem.boundary import TABLE as BORDERS
+
+__all__ = ["parser"]
+
+BENCH_KERNELS = "3,5,7,9,11,15,21,31"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports an error in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; ``command`` is the name of one, or None."""
+    whole = _Parser(
+        prog="fastconv",
+        description="Convolution of images, on three backends that agree.",
+        epilog="fastconv COMMAND --help shows the options of a command.",
+    )
+    whole.add_argument("--version", action="version", version=f"fastconv {fc.__version__}")
+    commands = whole.add_subparsers(metavar="COMMAND", dest="command")
+
+    demo = commands.add_parser(
+        "demo",
+        help="filter a photograph with every backend",
+        description="Filter a photograph with every backend, compare the results, and draw the "
+        "feature maps on a contact sheet: DIR/fastconv-demo.png.",
+    )
+    _add_directory(demo)
+
+    apply = commands.add_parser(
+        "apply",
+        help="filter image files",
+        description="Filter image files. The result has the bit depth of the image: values are "
+        "rounded and saturate. The alpha channel is not filtered.",
+    )
+    apply.add_argument("images", metavar="IMAGE", type=Path, nargs="+")
+    apply.add_argument(
+        "-k",
+        "--kernel",
+        required=True,
+        metavar="KERNEL",
+        help='a name (see: fastconv kernels), rows of weights ("0 1 0; 1 -4 1; 0 1 0"), or a file '
+        "with such rows, as .npy or text",
+    )
+    apply.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="a file or a directory; several images need a directory, which is created",
+    )
+    apply.add_argument(
+        "--stride",
+        metavar="N|ROWS,COLUMNS",
+        type=_stride,
+        default=(1, 1),
+        help="keep only every Nth row and column (default: 1)",
+    )
+    apply.add_argument(
+        "--boundary",
+        default="nearest",
+        help=f"how the image continues beyond its edges: {', '.join(BORDERS)} (default: nearest, "
+        "which repeats the edge, as image editors do)",
+    )
+    _add_backend(apply, "the fastest")
+    apply.add_argument(
+        "--scale", type=_number, default=1.0, help="multiply the result by this (default: 1)"
+    )
+    apply.add_argument(
+        "--offset",
+        type=_number,
+        default=0.0,
+        help="then add this, for example 128 to show negative results in 8 bits (default: 0)",
+    )
+
+    named = commands.add_parser(
+        "kernels", help="list the named kernels", description="List the named kernels."
+    )
+    named.add_argument("name", metavar="NAME", nargs="?", help="show the weights of this one")
+
+    bench = commands.add_parser(
+        "bench",
+        help="time this machine, next to other libraries",
+        description="Time dense filters on every backend, and in OpenCV, SciPy and PyTorch where "
+        "they are installed. Print a table, and draw DIR/fastconv-bench.png.",
+    )
+    _add_directory(bench)
+    bench.add_argument(
+        "--sizes", type=_sizes, default=(1024,), metavar="N,...", help="of images (default: 1024)"
+    )
+    bench.add_argument(
+        "--kernels",
+        type=_sizes,
+        default=_sizes(BENCH_KERNELS),
+        metavar="K,...",
+        help=f"sizes of kernels (default: {BENCH_KERNELS})",
+    )
+    bench.add_argument(
+        "--dtype", choices=("float32", "float64", "uint8", "int16"), default="float32"
+    )
+    bench.add_argument("--threads", type=int, metavar="N", help="of each library (default: all)")
+    _add_backend(bench, "each")
+    bench.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="instead measure how fast each backend is here, and choose algorithms by that from "
+        "now on; another algorithm may change the last bits of results",
+    )
+    bench.add_argument("--reset", action="store_true", help="with --calibrate: forget the rates")
+
+    commands.add_parser(
+        "info", help="print the configuration", description="Print the configuration."
+    )
+    return whole
+
+
+def _add_directory(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, default=Path(), help="default: here"
+    )
+
+
+def _add_backend(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument("--backend", help=f"{', '.join(BACKENDS)} (default: {default})")
+
+
+def _stride(text: str) -> tuple[int, int]:
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)?", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not whole numbers of at least 1")
+    rows, _, columns = text.partition(",")
+    return int(rows), int(columns or rows)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not a finite number")
+    return number
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not whole numbers from 1 to 999999")
+    return tuple(map(int, text.split(",")))

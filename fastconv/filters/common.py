@@ -1,0 +1,204 @@
+"""What all filters share: their options, their number rules, and how they reach the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import prod
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import config, lower
+from ..api.options import AlgorithmName, Boundary
+from ..config import BackendName
+from ..lower import ChannelAxis
+from ..plan.choose import make_plan
+from ..problem import dtypes
+from ..run import overlap
+from ..run import threads as parallel
+from . import wide
+
+__all__ = ["Call", "as_weights", "blockwise", "deliver", "precision", "target_of"]
+
+BLOCK_ITEMS = 1 << 17
+"""Items of a block: some arrays of it fit a core's cache."""
+
+
+class Call:
+    """One call of one filter, with its image and the options that filters share, checked."""
+
+    def __init__(
+        self,
+        name: str,
+        image: ArrayLike,
+        boundary: Boundary | Sequence[Boundary],
+        cval: complex,
+        channel_axis: ChannelAxis,
+        out: NDArray | None,
+        algorithm: AlgorithmName,
+        backend: BackendName | None,
+        threads: int | None,
+        rank: int | None = None,
+    ) -> None:
+        self.name = name
+        self.image = lower.image(name, image, channel_axis, rank)
+        self.samples, self.axes = self.image.samples, self.image.axes
+        self.borders = lower.borders(boundary, len(self.axes), f"{name}: boundary")
+        if out is not None:
+            lower.receiver(name, self.samples, out, self.samples.shape)
+        self.out = out
+        self.cval = cval
+        self.algorithm = algorithm
+        self.backend = backend
+        self.threads = threads
+
+    @property
+    def precision(self) -> np.dtype:
+        """Of weights that are fractions."""
+        return precision(self.samples.dtype)
+
+    @property
+    def derived(self) -> np.dtype:
+        """Of a derivative: whole numbers become float32."""
+        dtype = self.samples.dtype
+        return np.dtype(np.float32) if dtype.kind in "iu" else dtype
+
+    @property
+    def sums(self) -> np.dtype:
+        """Of intermediate results."""
+        return np.result_type(self.precision, self.samples.dtype)
+
+    def correlate(
+        self,
+        w: NDArray | tuple[NDArray, ...],
+        dtype: np.dtype,
+        axes: tuple[int, ...] | None = None,
+        out: NDArray | None = None,
+    ) -> NDArray:
+        """The image under a kernel, or under its factors, along ``axes`` (default: all)."""
+        return self.correlate_of(
+            self.samples, w, dtype, axes or self.axes, self.cval, self.algorithm, out
+        )
+
+    def mean(
+        self, w: NDArray | tuple[NDArray, ...], axes: tuple[int, ...] | None = None
+    ) -> NDArray:
+        """The image under a kernel of fractions whose sum is one, in the image's dtype."""
+        axes = axes or self.axes
+        dtype = self.samples.dtype
+        taps = prod([part.size for part in w]) if isinstance(w, tuple) else w.size
+        border = self.cval if "constant" in self.borders else 0
+        if not wide.is_wide(self.samples, border, taps):
+            return self.correlate(w, dtype, axes, self.out)
+        passes = [(w, axes)]
+        if isinstance(w, tuple):
+            passes = [(factor, (axis,)) for factor, axis in zip(w, axes, strict=True)]
+        return dtypes.stored(wide.mean(self, passes, border), dtype, self.out)
+
+    def correlate_of(
+        self,
+        samples: NDArray,
+        w: NDArray | tuple[NDArray, ...],
+        dtype: np.dtype,
+        axes: tuple[int, ...],
+        cval: complex,
+        algorithm: AlgorithmName,
+        out: NDArray | None = None,
+    ) -> NDArray:
+        """An array of the image's shape under a kernel, with the image's borders."""
+        plan = make_plan(
+            lower.correlation,
+            (self.name, samples.shape, samples.dtype),
+            (w,),
+            {
+                "flip": False,
+                "axes": _one(axes),
+                "mode": "same",
+                "boundary": _one(tuple([self.borders[self.axes.index(axis)] for axis in axes])),
+                "cval": cval,
+                "origin": 0,
+                "stride": 1,
+                "dilation": 1,
+                "out_dtype": None if out is None else lower.output_dtype(out, f"{self.name}: out"),
+                "dtype": dtype if out is None else None,
+            },
+            algorithm,
+            self.backend,
+            self.threads,
+            once=True,
+        )
+        return plan(samples, out)
+
+    def combine(
+        self, function: Callable[..., NDArray], parts: Sequence[NDArray], dtype: np.dtype
+    ) -> NDArray:
+        """``function(*parts)``, sample by sample, new or in the place of the first of ``parts``,
+        which is lost.
+        """
+        if self.out is not None:
+            result = target_of(self.out, self.out.shape, *parts)
+        else:
+            result = parts[0] if parts[0].dtype == dtype else np.empty(parts[0].shape, dtype)
+
+        def store(target: NDArray, *blocks: NDArray) -> None:
+            made = function(*blocks)
+            if not (made is blocks[0] and result is parts[0]):
+                dtypes.store(target, made)
+
+        blockwise(store, (result, *parts), self.threads)
+        return deliver(result, self.out)
+
+
+def target_of(out: NDArray | None, shape: tuple[int, ...], *reads: NDArray) -> NDArray:
+    """What a filter writes: ``out``, or a new array if there is none or it holds what is read."""
+    if out is None:
+        return np.empty(shape, reads[0].dtype)
+    return overlap.target(out, reads)[0]
+
+
+def deliver(result: NDArray, out: NDArray | None) -> NDArray:
+    """The result, in ``out`` if there is one."""
+    if out is None:
+        return result
+    if not np.may_share_memory(result, out):
+        np.copyto(out, result)
+    return out
+
+
+def as_weights(values: NDArray, dtype: np.dtype) -> NDArray:
+    """Weights in the precision they are used in, where the smallest may become zero."""
+    with np.errstate(all="ignore"):
+        return values.astype(dtype)
+
+
+def blockwise(
+    function: Callable[..., None], arrays: Sequence[NDArray], threads: int | None
+) -> None:
+    """Call ``function`` on blocks of arrays of one shape, small enough for a cache, on threads."""
+    shape, size = arrays[0].shape, arrays[0].size
+    if not size:
+        return
+    axis = int(np.argmax(shape[:-1] or shape))
+    step = max(BLOCK_ITEMS * shape[axis] // size, 1)
+    lead = (slice(None),) * axis
+
+    def block(number: int) -> None:
+        where = (*lead, slice(number * step, (number + 1) * step))
+        with np.errstate(all="ignore"):
+            function(*(array[where] for array in arrays))
+
+    parallel.run(block, -(-shape[axis] // step), config.resolve_threads(threads))
+
+
+@cache
+def _one(choice: tuple[int, ...] | tuple[Boundary, ...]) -> tuple[int, ...] | tuple[Boundary, ...]:
+    """One object for equal choices, which a remembered call is found by."""
+    return choice
+
+
+@cache
+def precision(dtype: np.dtype) -> np.dtype:
+    """What sums of fractions of an image's samples are computed in: float32 or float64."""
+    wide = np.result_type(dtype, np.float32) in (np.float64, np.complex128)
+    return np.dtype(np.float64 if wide else np.float32)

@@ -1,0 +1,71 @@
+"""Which algorithm: *can it* (`refuses`) and *should it* (`cost`) are asked of all, in order."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .. import algorithms, lower
+from ..algorithms import rates
+from ..problem.problem import Problem
+from .memo import Memo
+from .recipe import Recipe
+
+__all__ = ["Candidate", "candidates", "recipe_of", "recipes"]
+
+MAX_RECIPES = 4096
+"""Recipes that are remembered."""
+MIN_CHOICE_SECONDS = 2e-6
+"""Seconds of plain sums that are worth looking for something faster."""
+
+recipes: Memo[Any] = Memo(MAX_RECIPES)
+"""What follows from problems and choices, without weights."""
+
+
+class Candidate(NamedTuple):
+    """What was thought of one algorithm."""
+
+    algorithm: str
+    seconds: float | None
+    """Predicted for one thread."""
+    refusal: str | None
+
+
+def recipe_of(problem: Problem, algorithm: str, backend: str) -> Recipe:
+    """The recipe for a problem by an algorithm, or by the one that costs least.
+
+    Raises
+    ------
+    ValueError
+        The algorithm refuses the problem.
+    """
+    key = problem, algorithm, backend
+    recipe: Recipe | None = recipes.get(key)
+    if recipe is None:
+        name = algorithm
+        if algorithm == "auto":
+            name = _cheapest(problem, backend)
+        else:
+            lower.not_refused(problem, algorithm, algorithms.load(algorithm).refuses(problem))
+        recipe = Recipe(problem, name, backend)
+        recipes.put(key, recipe)
+    return recipe
+
+
+def _cheapest(problem: Problem, backend: str) -> str:
+    """The algorithm that costs least; not even asked, where that would cost more than it saves."""
+    direct = algorithms.load("direct").cost(problem, backend)
+    if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
+        return "direct"
+    able = [c for c in candidates(problem, backend) if c.seconds is not None]
+    return min(able, key=lambda candidate: candidate.seconds or 0.0).algorithm
+
+
+def candidates(problem: Problem, backend: str) -> tuple[Candidate, ...]:
+    """What every algorithm says of a problem."""
+    found = []
+    for name in algorithms.ORDER:
+        algorithm = algorithms.load(name)
+        refusal = algorithm.refuses(problem)
+        seconds = None if refusal else algorithm.cost(problem, backend)
+        found.append(Candidate(name, seconds, refusal))
+    return tuple(found)

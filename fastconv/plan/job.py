@@ -1,0 +1,44 @@
+"""A job: a program, how long it takes, and so the threads that it is worth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+from .. import config
+from ..run.program import TRACE, Builder
+
+__all__ = ["Job", "thread_count"]
+
+
+class Job(NamedTuple):
+    """A program that is ready to run."""
+
+    program: Builder
+    tiles: int
+    seconds: float
+    """Predicted for one thread."""
+    worth: float
+    """Threads that are worth handing tiles over to."""
+
+    @classmethod
+    def of(cls, program: Builder, seconds: float, hand_over_seconds: float) -> Job:
+        """A job for a program that is complete."""
+        return cls(program, program.tiles, seconds, seconds / hand_over_seconds)
+
+    def run(self, arrays: Sequence[NDArray | None], threads: int | None) -> None:
+        """Fill the first array from the others, on at most so many threads."""
+        if self.tiles:
+            if TRACE:
+                print(f"fastconv: {self.tiles} tiles:", *self.program.steps, file=sys.stderr)
+            self.program.run(arrays, thread_count(self.tiles, self.worth, threads), self.seconds)
+
+
+def thread_count(tiles: int, worth: float, threads: int | None) -> int:
+    """How many of the allowed threads have a tile each and are worth their hand-over."""
+    if tiles == 1 or worth < 2:
+        return 1
+    return min(tiles, int(worth), threads or config.resolve_threads())

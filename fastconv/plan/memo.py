@@ -1,0 +1,79 @@
+"""What is remembered of calls, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, TypeVar
+
+__all__ = ["Memo"]
+
+Value = TypeVar("Value")
+
+
+class Memo(Generic[Value]):
+    """Values by key, so many of them and so many bytes at most.
+
+    A random one makes room for a new one: calls that take turns, more of them than there is room
+    for, still find their share, where the least recently used would always be the next one wanted.
+    """
+
+    def __init__(self, max_count: int, max_bytes: int = 1 << 62) -> None:
+        self._max_count, self._max_bytes = max_count, max_bytes
+        self._entries: dict[Hashable, _Entry[Value]] = {}
+        self._list: list[_Entry[Value]] = []
+        self._bytes = 0
+        self._drawn = 1
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> Value | None:
+        """What is remembered under a key, if anything."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.value
+
+    def put(self, key: Hashable, value: Value, nbytes: int = 0) -> None:
+        """Remember a value, unless it is too large or somebody else is remembering one."""
+        if nbytes > self._max_bytes or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if key in self._entries:
+                return
+            while self._list and (
+                len(self._list) >= self._max_count or self._bytes + nbytes > self._max_bytes
+            ):
+                self._drawn = self._drawn * 48271 % (2**31 - 1)
+                self._forget(self._list[self._drawn % len(self._list)])
+            entry = _Entry(key, value, nbytes, len(self._list))
+            self._list.append(entry)
+            self._entries[key] = entry
+            self._bytes += nbytes
+        finally:
+            self._lock.release()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._list.clear()
+            self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def _forget(self, entry: _Entry[Value]) -> None:
+        last = self._list.pop()
+        if last is not entry:
+            self._list[entry.place] = last
+            last.place = entry.place
+        del self._entries[entry.key]
+        self._bytes -= entry.nbytes
+
+
+@dataclass(slots=True)
+class _Entry(Generic[Value]):
+    key: Hashable
+    value: Value
+    nbytes: int
+    place: int
+    """In the list that one is drawn from."""

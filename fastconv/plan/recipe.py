@@ -1,0 +1,346 @@
+"""A recipe: how a problem is done by an algorithm on a backend, without its weights.
+
+It follows from the problem alone, and so is shared by all calls that ask the same with other
+weights.  It holds a program for each way that arrays lie in memory; `pack` brings weights into the
+form that the programs read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from itertools import repeat
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import algorithms, backends
+from ..algorithms import rates
+from ..algorithms.base import Layout, Weights, as_real, dense
+from ..problem.boundary import OUTSIDE
+from ..problem.problem import Problem
+from ..run import workspace
+from ..run.program import OUT, WEIGHTS, Builder, Grid, Operand, X, operand
+from .job import Job
+from .memo import Memo
+from .tiling import Tile, tiling
+
+__all__ = ["Layouts", "Packed", "Recipe", "contiguous_axis", "layouts"]
+
+MAX_PROGRAMS = 32
+"""Programs of a recipe that are remembered: ways in which arrays lie."""
+FAR_BYTES = 1 << 20
+"""Bytes of a result that does not stay in the nearer caches."""
+
+Layouts = tuple[tuple[int, ...] | None, ...]
+"""The strides of arrays, or None for C order; and perhaps the dtype of the result."""
+
+
+class Packed(NamedTuple):
+    """Weights as the programs of a recipe read them."""
+
+    weights: tuple[NDArray, ...]
+    bias: NDArray
+    """``(groups, channels out)``, in real numbers."""
+
+    @property
+    def arrays(self) -> tuple[NDArray, ...]:
+        """All of them, in the order of their buffers."""
+        return *self.weights, self.bias
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all weights."""
+        return sum([w.nbytes for w in self.weights])
+
+
+class Recipe:
+    """A problem, an algorithm and a backend."""
+
+    def __init__(self, problem: Problem, algorithm: str, backend: str) -> None:
+        self.problem = problem
+        self.algorithm = algorithms.load(algorithm)
+        self.backend_name = backend
+        self.backend = backends.load(backend)
+
+    @cached_property
+    def _jobs(self) -> Memo[Job]:
+        """By how arrays lie."""
+        return Memo(MAX_PROGRAMS)
+
+    @cached_property
+    def _packing(self) -> Memo[Job]:
+        """What packs weights, by how these lie."""
+        return Memo(MAX_PROGRAMS)
+
+    @cached_property
+    def seconds(self) -> float:
+        """Predicted for one thread."""
+        return self.algorithm.cost(self.problem, self.backend_name)
+
+    @cached_property
+    def weights(self) -> tuple[Weights, ...]:
+        """The arrays of weights that programs read, after which comes the bias."""
+        return self.algorithm.weights(self.problem, self.backend)
+
+    def new_result(self) -> NDArray:
+        """An array for a result."""
+        return self._empty(self.problem.out_shape, self.problem.dtype)
+
+    @cached_property
+    def _empty(self) -> Callable[[tuple[int, ...], np.dtype], NDArray]:
+        """Large results begin on a cache line where panels of contiguous channels fill lines in
+        turns: a line that two of them reach would come from memory twice.
+        """
+        nbytes = prod(self.problem.out_shape) * self.problem.dtype.itemsize
+        by_panel = self.algorithm.layout == "channels"
+        return workspace.aligned if by_panel and nbytes >= FAR_BYTES else np.empty
+
+    def job(self, x: NDArray, out: NDArray) -> Job:
+        """The job for arrays that lie as these."""
+        key = out.dtype, layouts(out, x)
+        job = self._jobs.get(key)
+        if job is None:
+            job = self._build(operand_like(X, x), operand_like(OUT, out))
+            self._jobs.put(key, job)
+        return job
+
+    @cached_property
+    def usual_job(self) -> Job:
+        """The job for arrays in C order and a result of the problem's dtype."""
+        problem = self.problem
+        x, out = (problem.x_shape, problem.x_dtype), (problem.out_shape, problem.dtype)
+        return self._build(operand(X, *x), operand(OUT, *out))
+
+    def _build(self, x: Operand, out: Operand) -> Job:
+        program = self.backend.program(len(self.weights) + 1)
+        self.add_tiles(program, x, out, *self.operands(WEIGHTS))
+        return Job.of(program, self.seconds, self.backend.hand_over_seconds)
+
+    def operands(
+        self, first: int, groups: int | None = None
+    ) -> tuple[tuple[NDArray, ...], NDArray]:
+        """Weights and bias in buffers from a first one on, perhaps for more groups."""
+        problem, channels = self.problem, self.problem.out_channels * self.problem.parts
+        groups = problem.groups if groups is None else groups
+        weights = []
+        for buffer, (shape, dtype, _, groups_last) in enumerate(self.weights, first):
+            if groups_last:
+                in_memory = operand(buffer, (*shape[1:], groups), dtype)
+                weights.append(np.moveaxis(in_memory, -1, 0))
+            else:
+                weights.append(operand(buffer, (groups, *shape[1:]), dtype))
+        bias = operand(first + len(weights), (groups, channels), problem.compute)
+        return tuple(weights), bias
+
+    def add_tiles(
+        self,
+        program: Any,
+        x: NDArray,
+        out: NDArray,
+        weights: tuple[NDArray, ...],
+        bias: NDArray,
+        first: int = WEIGHTS,
+        in_one: bool = False,
+    ) -> None:
+        """Add entries for all tiles, or steps of one tile that does all of them.
+
+        ``first`` is the buffer of the first array of weights.
+        """
+        problem, algorithm = self.problem, self.algorithm
+        source, target = problem.view_x(x), problem.view_out(out)
+        storage = algorithm.storage(problem)
+        if target.dtype != problem.dtype:
+            storage = problem.compute
+        x_axis = contiguous_axis(problem, source, algorithm.layout, storage)
+        out_axis = contiguous_axis(problem, target, algorithm.layout, storage)
+        tiles = tiling(problem, algorithm, self.backend, x_axis is not None)
+        for tile in tiles.tiles(apart=in_one):
+            if not in_one:
+                program.begin_tiles(self._grid(program, tile, source, target, weights, bias, first))
+            mark = program.mark()
+            samples, axis = source[tile.reads], x_axis
+            if tile.halo is not None:
+                samples, axis = tile.halo.padded(program, samples, storage), tile.halo.row_axis
+            part = target[tile.out]
+            writes = out_axis is not None and out_axis == axis
+            sums = part if writes else self._sums(program, samples, part)
+            channels = slice(*tile.channels)
+            some = tuple(
+                [
+                    w[tile.groups, channels.start // n : -(-channels.stop // n)]
+                    for w, (_, _, n, _) in zip(weights, self.weights, strict=True)
+                ]
+            )
+            algorithm.run(
+                program, problem, sums, samples, some, bias[tile.groups, channels], tile.walk
+            )
+            if sums is not part:
+                self._store(program, part, sums)
+            program.release(mark)
+
+    def _grid(
+        self,
+        program: Builder,
+        tile: Tile,
+        x: NDArray,
+        out: NDArray,
+        weights: tuple[NDArray, ...],
+        bias: NDArray,
+        first: int,
+    ) -> Grid:
+        """The grid of a tile, with the bytes that every buffer moves on by."""
+        problem = self.problem
+        lead = len(problem.batch)  # the axis of groups
+        grid = []
+        for axis, (count, step) in enumerate(tile.grid):
+            if count == 1:
+                continue
+            moved = [0] * program.workspace_buffer
+            last = axis == len(tile.grid) - 1
+            place = axis + (axis > lead) if not last else lead + 1
+            moved[OUT] = step * out.strides[place]
+            if not last:
+                stride = problem.axes[place - lead - 2].stride if place > lead else 1
+                moved[X] = step * stride * x.strides[place]
+            if last or axis == lead:
+                real, of = (step * problem.parts, 1) if last else (step, 0)
+                for number, (w, (_, _, panel, _)) in enumerate(
+                    zip(weights, self.weights, strict=True), first
+                ):
+                    moved[number] = (real // panel if last else real) * w.strides[of]
+                moved[first + len(weights)] = real * bias.strides[of]
+            grid.append((count, tuple(moved)))
+        return tuple(grid)
+
+    def _sums(self, program: Any, source: NDArray, target: NDArray) -> NDArray:
+        """Workspace for the sums, laid out like the source."""
+        shape = list(target.shape)
+        rank = len(self.problem.axes)
+        shape[-1 - rank] *= self.problem.parts
+        if self.algorithm.layout != "channels":
+            like: NDArray = program.empty_like(source, shape)
+            return like
+        *batch, groups, channels = shape[:-rank]
+        sums = program.empty((*batch, *shape[-rank:], groups, channels), source.dtype)
+        lead, end = len(batch), len(shape)
+        moved: NDArray = sums.transpose(*range(lead), end - 2, end - 1, *range(lead, end - 2))
+        return moved
+
+    def _store(self, program: Any, target: NDArray, sums: NDArray) -> None:
+        if not self.problem.complex:
+            if target.dtype.kind == "c":
+                nothing = np.array([[0, target.shape[-1], OUTSIDE, 1]])
+                program.pad(target.imag, sums, (nothing,), 0)
+                target = target.real
+            program.store(target, sums)
+            return
+        channels = -1 - len(self.problem.axes)
+        parts = np.moveaxis(sums, channels, 0)
+        program.store(np.moveaxis(target.real, channels, 0), parts[::2])
+        program.store(np.moveaxis(target.imag, channels, 0), parts[1::2])
+
+    @np.errstate(all="ignore")
+    def pack(
+        self,
+        w: tuple[NDArray, ...],
+        bias: NDArray | None,
+        threads: int | None,
+        lasting: bool,
+    ) -> Packed:
+        """Weights and bias in real numbers of the compute dtype; in memory of their own, if they
+        are to last.
+        """
+        problem, algorithm = self.problem, self.algorithm
+        dtype = problem.compute
+        if problem.complex:
+            dtype = np.result_type(dtype, np.complex64)
+        kernel = tuple([factor.astype(dtype, copy=False) for factor in w])
+        offset = np.zeros(w[0].shape[:2], dtype)
+        if bias is not None:
+            offset[...] = bias
+        weights = algorithm.prepare(problem, kernel)
+        if any(array is None for array in weights):
+            weights = self._packed(weights, kernel, threads)
+        if lasting:
+            weights = tuple(map(_owned, weights, repeat(w)))
+        return Packed(weights, offset.view(problem.compute))
+
+    def _packed(
+        self,
+        given: tuple[NDArray | None, ...],
+        kernel: tuple[NDArray, ...],
+        threads: int | None,
+    ) -> tuple[NDArray, ...]:
+        """All arrays of weights, those that are missing filled by a program."""
+        w = as_real(dense(kernel))
+        if any(stride % w.itemsize for stride in w.strides) or not w.flags.aligned:
+            w = np.ascontiguousarray(w)
+        arrays = tuple(
+            [
+                workspace.aligned(shape, dtype) if array is None else array
+                for array, (shape, dtype, _, _) in zip(given, self.weights, strict=True)
+            ]
+        )
+        key = layouts(w)
+        job = self._packing.get(key)
+        if job is None:
+            program = self.backend.program(len(arrays))
+            operands = [
+                operand(buffer, array.shape, array.dtype)
+                for buffer, array in enumerate(arrays, WEIGHTS)
+            ]
+            self.algorithm.pack(program, self.problem, tuple(operands), operand_like(X, w))
+            seconds = 2 * sum(array.nbytes for array in arrays) * rates.of(self.backend_name).byte
+            job = Job.of(program, seconds, self.backend.hand_over_seconds)
+            self._packing.put(key, job)
+        job.run((arrays[0], w, None, *arrays), threads)
+        return arrays
+
+
+def operand_like(buffer: int, array: NDArray) -> Operand:
+    """An operand that lies as an array."""
+    strides = None if array.flags.c_contiguous else array.strides
+    return operand(buffer, array.shape, array.dtype, strides)
+
+
+def layouts(*arrays: NDArray) -> Layouts:
+    """How arrays lie."""
+    return tuple([None if a.flags.c_contiguous else a.strides for a in arrays])
+
+
+def _owned(array: NDArray, given: tuple[NDArray, ...]) -> NDArray:
+    """The array, or a copy of it where that is the caller's."""
+    return array.copy("K") if any(np.may_share_memory(array, each) for each in given) else array
+
+
+def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.dtype) -> int | None:
+    """The axis of contiguous items, if kernels can run along it: that of channels where the layout
+    asks for it, or else the last one or, for rows, a batch axis that the last one steps over (the
+    colours of a pixel).
+
+    None, too, where the items are not those that they take.
+    """
+    flags = view.flags
+    if view.dtype != dtype or problem.complex or not flags.aligned:
+        return None
+    if flags.c_contiguous and layout != "channels":
+        return view.ndim - 1
+    item, strides = view.itemsize, view.strides
+    for stride in strides:
+        if stride < 0 or stride % item:
+            return None
+    last = len(strides) - 1
+    if layout == "channels":
+        channels = last - len(problem.axes)
+        contiguous = channels if view.shape[channels] > 1 else channels - 1
+        return channels if strides[contiguous] == item else None
+    if strides[last] == item:
+        return last
+    if layout == "rows" and problem.axes[-1].stride == 1:
+        for axis in range(len(problem.batch)):
+            if strides[axis] == item and strides[last] == item * view.shape[axis]:
+                return axis
+    return None

@@ -1,0 +1,294 @@
+"""A program: calls of kernels on named buffers, built from shapes alone.
+
+A **buffer** is a role: the result, the samples, an array of weights, the workspace of a thread.  A
+**step** is a kernel of a backend, its operands and what else it is told.  An **entry** is some
+steps and a grid of tiles, for which they run one tile after the other: from tile to tile every
+buffer moves on by so many bytes along each axis of the grid.  So a program is small, however large
+the arrays, and no array of a user is in sight when one is built.
+
+Whoever builds a program works on *operands*: NumPy arrays at addresses that nothing is mapped to.
+The high bits of the address name the buffer, the low bits are the offset, and slicing, transposing
+and reshaping are NumPy's own.  Nobody may read them: what would is refused.
+
+Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`).  Steps
+that are added under `redo` run only where a check since the last such steps failed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import threads, workspace
+
+__all__ = ["OUT", "TRACE", "WEIGHTS", "X2", "Builder", "Grid", "Operand", "Program", "X", "operand"]
+
+OUT, X, X2, WEIGHTS = range(4)
+"""Buffers; further arrays of weights and the workspace follow the first one."""
+TRACE = bool(os.environ.get("FASTCONV_TRACE"))
+"""Whether programs print their steps as they run."""
+MAX_ALIGNED_ROW = 4096
+"""Bytes between rows that fall into the same set of a cache."""
+
+Grid = tuple[tuple[int, tuple[int, ...]], ...]
+"""For each axis, tiles and the bytes that every buffer moves on by from one to the next."""
+
+_FIRST, _SPAN, _ORIGIN = 1 << 60, 1 << 44, 1 << 43
+"""The first address, bytes of a buffer, and the offset of its first item: above all real ones."""
+if sys.maxsize < _FIRST:
+    raise ImportError("fastconv needs a 64-bit Python")
+_NO_COPY: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
+
+
+class Operand(np.ndarray):
+    """An array that stands for one of a buffer: it has a place and a shape, and no items."""
+
+    __array_ufunc__ = None
+
+    def reshape(self, *shape: Any, **options: Any) -> Operand:
+        """The same items in another shape, never a copy."""
+        return super().reshape(*shape, **_NO_COPY)  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"<operand {self.shape} {self.dtype}>"
+
+    __str__ = __repr__
+
+
+class _Addresses:
+    """Memory as NumPy is told of it."""
+
+    def __init__(self, buffer: int) -> None:
+        address = _FIRST + buffer * _SPAN
+        self.__array_interface__ = {
+            "version": 3, "shape": (_SPAN - 1,), "typestr": "|u1", "data": (address, False),
+        }  # fmt: skip
+
+
+@cache
+def _addresses(buffer: int) -> NDArray:
+    return np.asarray(_Addresses(buffer))
+
+
+def operand(
+    buffer: int,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    strides: tuple[int, ...] | None = None,
+    offset: int = 0,
+) -> Operand:
+    """An array in a buffer, in C order unless strides say otherwise."""
+    memory = _addresses(buffer)
+    return Operand.__new__(Operand, shape, dtype, memory, _ORIGIN + offset, strides)
+
+
+class Builder:
+    """What builds a program: kernels add steps, and `empty` hands out workspace like a stack."""
+
+    def __init__(self, weights: int) -> None:
+        self.workspace_buffer = WEIGHTS + weights
+        self.workspace_bytes = 0
+        """That a thread needs while it works on a tile."""
+        self.redoing = False
+        self._used = 0
+
+    def begin_tiles(self, grid: Grid) -> None:
+        """Begin an entry; one tile for an empty grid."""
+        raise NotImplementedError
+
+    @contextmanager
+    def redo(self) -> Iterator[None]:
+        """Steps that run only where a check failed."""
+        self.redoing = True
+        try:
+            yield
+        finally:
+            self.redoing = False
+
+    def mark(self) -> int:
+        """How much workspace is handed out."""
+        return self._used
+
+    def release(self, mark: int) -> None:
+        """Take back what was handed out since a mark: it must not be used any more."""
+        self._used = mark
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Operand:
+        """Workspace for an array in C order."""
+        start = self._used
+        self._used += -(-prod(shape) * dtype.itemsize // workspace.LINE) * workspace.LINE
+        self.workspace_bytes = max(self.workspace_bytes, self._used)
+        return operand(self.workspace_buffer, shape, dtype, offset=start)
+
+    def empty_like(self, array: NDArray, shape: Sequence[int]) -> NDArray:
+        """Workspace for an array whose axes lie in the order of another one's."""
+        if array.flags.c_contiguous:
+            return self.empty(tuple(shape), array.dtype)
+        order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+        memory = self.empty(tuple(shape[axis] for axis in order), array.dtype)
+        return memory.transpose([order.index(axis) for axis in range(array.ndim)])
+
+
+class View(NamedTuple):
+    """Where an operand lies."""
+
+    buffer: int
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: np.dtype
+
+
+class Step(NamedTuple):
+    """A call of a kernel."""
+
+    kernel: str
+    operands: tuple[View | NDArray, ...]
+    """Constant arrays stand for themselves."""
+    rest: tuple[Any, ...]
+    redo: bool
+
+
+class Entry(NamedTuple):
+    """Steps for a grid of tiles."""
+
+    grid: Grid
+    steps: list[Step]
+    first: int
+    """The number of its first tile."""
+    tiles: int
+
+
+class Program(Builder):
+    """A program whose steps call a backend's kernels from Python."""
+
+    def __init__(self, backend: object, weights: int) -> None:
+        super().__init__(weights)
+        self._backend = backend
+        self._entries: list[Entry] = []
+        self.tiles = 0
+
+    def begin_tiles(self, grid: Grid) -> None:
+        tiles = prod(count for count, _ in grid)
+        self._entries.append(Entry(grid, [], self.tiles, tiles))
+        self.tiles += tiles
+
+    def __getattr__(self, kernel: str) -> Any:
+        """What adds a step that calls a kernel."""
+        count = OPERANDS.get(kernel)
+        if count is None:
+            raise AttributeError(kernel)
+
+        def add(*arguments: Any) -> None:
+            views = tuple([_view(array) for array in arguments[:count]])
+            step = Step(kernel, views, arguments[count:], self.redoing)
+            self._entries[-1].steps.append(step)
+
+        return add
+
+    @property
+    def steps(self) -> list[str]:
+        """The kernels of all entries, in order."""
+        return [step.kernel for entry in self._entries for step in entry.steps]
+
+    def run(self, arrays: Sequence[NDArray | None], count: int, seconds: float) -> None:
+        """Run all tiles on so many threads; ``arrays`` are the buffers but for the workspace."""
+        memories = [None if array is None else _memory(array) for array in arrays]
+
+        def tile(number: int) -> None:
+            block = workspace.take(self.workspace_bytes)
+            try:
+                self._run_tile(number, [*memories, (block, 0)])
+            finally:
+                workspace.give_back(block)
+
+        threads.run(tile, self.tiles, count)
+
+    def _run_tile(self, number: int, memories: list[tuple[NDArray, int] | None]) -> None:
+        entry = next(e for e in self._entries if number < e.first + e.tiles)
+        number -= entry.first
+        moved = [0] * len(memories)
+        for count, steps in reversed(entry.grid):
+            number, index = divmod(number, count)
+            if index:
+                for buffer, step in enumerate(steps):
+                    moved[buffer] += index * step
+        counts, redone = True, False
+        for kernel, operands, rest, redo in entry.steps:
+            if redo and counts:
+                continue
+            if redone and not redo:
+                counts = True
+            redone = redo
+            made = []
+            for view in operands:
+                if type(view) is not View:
+                    made.append(view)
+                    continue
+                buffer, offset, shape, strides, dtype = view
+                memory, origin = memories[buffer] or (workspace.take(0), 0)
+                if 0 in shape:
+                    made.append(np.empty(shape, dtype))
+                else:
+                    start = origin + offset + moved[buffer]
+                    made.append(np.ndarray(shape, dtype, memory, start, strides))
+            if getattr(self._backend, kernel)(*made, *rest) is False:
+                counts = False
+
+
+OPERANDS = {
+    "correlate": 4,
+    "correlate_sparse": 5,
+    "box": 4,
+    "gemm": 4,
+    "pointwise": 4,
+    "depthwise": 4,
+    "weight_gradient": 3,
+    "winograd_weights": 2,
+    "winograd_samples": 2,
+    "winograd_outputs": 3,
+    "transform": 2,
+    "filter_columns": 3,
+    "epilogue": 2,
+    "in_range": 1,
+    "accumulate": 2,
+    "pad": 2,
+    "store": 2,
+}
+"""Kernels and how many operands they begin with."""
+
+
+def _view(array: NDArray) -> View | NDArray:
+    address = array.__array_interface__["data"][0]
+    if address < _FIRST:
+        return array
+    buffer, offset = divmod(address - _FIRST, _SPAN)
+    return View(buffer, offset - _ORIGIN, array.shape, array.strides, array.dtype)
+
+
+def _memory(array: NDArray) -> tuple[NDArray, int]:
+    """The bytes that an array lies in, and the offset of its first item."""
+    if array.flags.c_contiguous:
+        return array, 0
+    low, high = np.lib.array_utils.byte_bounds(array)
+    address = array.__array_interface__["data"][0]
+    return np.asarray(_Bytes(array, low, high)), address - low
+
+
+class _Bytes:
+    """The memory from one address to another, of an array that is kept."""
+
+    def __init__(self, array: NDArray, low: int, high: int) -> None:
+        self.array = array
+        self.__array_interface__ = {
+            "version": 3, "shape": (high - low,), "typestr": "|u1",
+            "data": (low, not array.flags.writeable),
+        }  # fmt: skip

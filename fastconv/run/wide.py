@@ -1,0 +1,60 @@
+"""Sums of integers that may leave 64 bits: the definition, in Python's integers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problem import dtypes
+from ..problem.boundary import index_map
+from ..problem.problem import Problem
+
+__all__ = ["correlate"]
+
+
+def correlate(
+    problem: Problem, out: NDArray, x: NDArray, w: tuple[NDArray, ...], bias: NDArray | None
+) -> None:
+    """Fill ``out``; the kernel is one array ``(G, K, C, *T)`` or its factors."""
+    samples = _with_border(problem, problem.view_x(x).astype(object))
+    dense = w[0].astype(object)
+    for factor in w[1:]:
+        dense = dense * factor.astype(object)
+    sums = np.zeros(problem.canonical_out, object)
+    rank = len(problem.axes)
+    ones = (1,) * rank
+    if bias is not None:
+        sums += bias.astype(object).reshape(*bias.shape, *ones)
+    for tap in np.ndindex(problem.taps):
+        walk = zip(tap, problem.axes, strict=True)
+        seen = samples[
+            (
+                ...,
+                *(
+                    slice(t * a.dilation, t * a.dilation + (a.out - 1) * a.stride + 1, a.stride)
+                    for t, a in walk
+                ),
+            )
+        ]
+        for channel in range(problem.in_channels):
+            weights = dense[(slice(None), slice(None), channel, *tap)]
+            one_channel = seen[(..., slice(channel, channel + 1), *(slice(None),) * rank)]
+            sums += weights.reshape(*weights.shape, *ones) * one_channel
+    if problem.relu:
+        sums = np.maximum(sums, 0)
+    dtypes.store(problem.view_out(out), sums)
+
+
+def _with_border(problem: Problem, x: NDArray) -> NDArray:
+    """All samples that outputs read."""
+    for position, axis in enumerate(problem.axes, x.ndim - len(problem.axes)):
+        index = index_map(axis.boundary, *axis.reads(0, axis.out), axis.size)
+        inside = index >= 0
+        taken = x.take(np.where(inside, index, 0), position) if axis.size else None
+        if taken is None:
+            shape = (*x.shape[:position], index.size, *x.shape[position + 1 :])
+            taken = np.empty(shape, object)
+        if not inside.all():
+            np.moveaxis(taken, position, -1)[..., ~inside] = int(problem.cval.real)
+        x = taken
+    return x
