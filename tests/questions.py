@@ -11,6 +11,7 @@ import by_taps
 import numpy as np
 import oracle
 from oracle import Expected
+from tolerance import assert_close
 
 import fastconv as fc
 
@@ -35,6 +36,23 @@ class Answer:
     @property
     def shape(self) -> Shape:
         return self.expected.values.shape
+
+    def check(self, got: np.ndarray) -> None:
+        """Hold a result against it."""
+        assert got.dtype.newbyteorder("=") == self.dtype, f"{got.dtype}, not {self.dtype}"
+        native = np.array(got, self.dtype)
+        if self.atol is None:
+            assert_close(native, self.expected, compute=self.compute)
+            return
+        values = self.expected.values
+        assert native.shape == values.shape, f"{native.shape}, not {values.shape}"
+        with np.errstate(invalid="ignore"):
+            off = np.abs(native - values)
+        wrong = np.where(np.isfinite(values), ~(off <= self.atol), np.isfinite(native))
+        assert not wrong.any(), (
+            f"{wrong.sum()} of {wrong.size} outputs are off by more than {self.atol:.3g}, "
+            f"by up to {np.nanmax(off[wrong], initial=0):.3g}"
+        )
 
 
 @dataclass(frozen=True)
