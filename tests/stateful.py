@@ -147,22 +147,21 @@ class Pool:
         span = item + sum((n - 1) * s for n, s in zip(shape, strides, strict=True) if n)
         shift = layout.shift % item
         place = int(rng.integers(8))
-        if near is not None and near.buffer.size >= span + 2 * item:
-            buffer = near.buffer
-            least, most = max(0, near.start - span + 1), min(near.stop - 1, buffer.size - span)
-            start = int(rng.integers(least, max(least, most) + 1))
-            start += (near.start - start) % item  # items begin where those of the other one do
-            start = min(start, start - item * -((buffer.size - span - start) // item))
-            name = "over"
+        least = most = -1
+        if near is not None:  # items begin where those of the other array do
+            most = min(near.stop - near.start - 1, near.buffer.size - MARGIN - span - near.start)
+            least, most = -min(span - 1, near.start) // item + 1, most // item
+        if near is not None and least <= most:
+            buffer, name = near.buffer, "over"
+            start = near.start + item * int(rng.integers(least, most + 1))
         elif place == 0 or span > BUFFER // 2:
             buffer, start, name = np.zeros(span + 2 * MARGIN, np.uint8), MARGIN, "own"
             self.own.append(buffer)
         else:
             place %= len(self.buffers)
             buffer, name = self.buffers[place], f"m{place}"
-            start = int(rng.integers(1 + (BUFFER - span) // 64)) * 64 + shift
-            start = min(start, BUFFER - span)
-        start = max(start, 0)
+            start = int(rng.integers((BUFFER - span) // MARGIN)) * MARGIN + shift
+            start = min(start, BUFFER - MARGIN - span)
         first = start
         for axis, turned in enumerate(layout.reversed):
             if turned and shape[axis]:

@@ -1,103 +1,101 @@
 """Long sequences of calls, of every family, on arrays that share memory: see `stateful`.
 
-`FASTCONV_STATEFUL_STEPS=200000` makes more of them.  A failure names its seed and its last steps,
-and the command that repeats them.
+`FASTCONV_STATEFUL_STEPS=200000` makes more of them.  A failure shows its last steps, and the command
+that repeats them.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import stateful
 from interpreter import survives
+from numpy.lib.stride_tricks import as_strided
 from questions import QUESTIONS
 
 import fastconv as fc
 
+pytestmark = pytest.mark.compiled
 STEPS = int(os.environ.get("FASTCONV_STATEFUL_STEPS", "2000"))
 CHUNK = 1000
 """Steps of a seed, which run in an interpreter of their own."""
-TOLD = 12
-"""Steps before a failure that are printed."""
+CHUNKS = [(seed, min(CHUNK, STEPS - first)) for seed, first in enumerate(range(0, STEPS, CHUNK))]
 
 
 def run(seed: int, steps: int, plant: str = "") -> None:
-    """Run a seed, and say how to repeat what fails."""
-    log = Steps()
-    machine = stateful.Machine(seed, log)
-    plants(machine, plant)
+    """Run a seed; each step is printed before it is made, for it may be the last one."""
+    if plant:
+        planted(plant)
+    machine = stateful.Machine(seed, sys.stdout)
+    machine.run(range(steps))
+    assert machine.repeats > steps // 20, f"only {machine.repeats} steps repeated others"
+    assert len(machine.asked) > len(QUESTIONS) * min(steps, 400) // 800, machine.asked
+
+
+@pytest.mark.parametrize(("seed", "steps"), CHUNKS)
+def test_calls_do_not_change_each_other(seed, steps):
     try:
-        machine.run(range(steps))
-    except BaseException as error:
-        print(f"seed {seed}, {type(error).__name__}: {error}"[:1000])
-        print("\n".join(log.last()))
-        print(f"To repeat it: python tests/stateful.py {seed} {log.number + 1}", flush=True)
-        raise
-    print(f"{machine.repeats} steps repeated others, {len(machine.asked)} questions")
+        survives(run, seed, steps, seconds=600)
+    except AssertionError as failure:
+        command = f"python tests/stateful.py {seed} {steps}"
+        raise AssertionError(f"{failure}\nTo repeat it: {command}") from None
 
 
-class Steps(io.StringIO):
-    """The last steps; the number of the one at work stands on stderr, where a crash leaves it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-        self.number = 0
-
-    def write(self, line: str) -> int:
-        self.lines = [*self.lines[-2 * TOLD :], line.rstrip("\n")]
-        if not line.startswith(" "):
-            self.number = int(line.split()[0])
-        os.pwrite(self.file, f"{line:200.200}".encode(), 0)
-        return len(line)
-
-    def last(self) -> list[str]:
-        return self.lines
-
-    @property
-    def file(self) -> int:
-        return sys.stderr.fileno()
+# -- the machine is seen to find faults ---------------------------------------------------------
 
 
-def plants(machine: stateful.Machine, plant: str) -> None:
-    """A fault for the machine to find."""
-    correlate, conv2d, seen = fc.correlate, fc.conv2d, {}
+def planted(plant: str) -> None:
+    """Replace a function by one with a fault."""
+    name = {"spilling": "correlate"}.get(plant, "conv2d")
+    function, seen = getattr(fc, name), {}
 
     def previous(x, w, *args, **how):
-        """The result of the call before with such shapes, now and then."""
-        key = np.shape(x), np.shape(w), str(how.get("dtype"))
-        made = conv2d(x, w, *args, **how)
-        if key in seen and seen[key][0] % 5 == 4 and made.shape == seen[key][1].shape:
-            made[...] = seen[key][1]
-        seen[key] = seen.get(key, (0,))[0] + 1, made.copy()
+        """Now and then the result of the last call with such shapes."""
+        made = function(x, w, *args, **how)
+        count, last = seen.get((x.shape, w.shape), (0, made))
+        seen[x.shape, w.shape] = count + 1, made.copy()
+        if count % 5 == 4 and made.shape == last.shape:
+            made[...] = last
         return made
 
     def spilling(x, w, *, out=None, **how):
         """A byte behind the result is written, too."""
-        made = correlate(x, w, out=out, **how)
+        made = function(x, w, out=out, **how)
         if out is not None and out.flags.c_contiguous:
-            np.lib.stride_tricks.as_strided(out.reshape(-1)[-1:].view(np.uint8), (2 * out.itemsize,))[
-                out.itemsize
-            ] ^= 1
+            last = out.reshape(-1)[-1:].view(np.uint8)
+            as_strided(last, (out.itemsize + 1,))[-1] ^= 1
         return made
 
     def rounding(x, w, *args, threads=None, **how):
         """The last bit depends on the number of threads."""
-        made = conv2d(x, w, *args, threads=threads, **how)
+        made = function(x, w, *args, threads=threads, **how)
         if threads == 2 and made.dtype == np.float32:
-            made.flat[0] = np.nextafter(made.flat[0], np.float32(np.inf))
+            made[0] = np.nextafter(made[0], np.float32(np.inf))
         return made
 
-    if plant == "previous":
-        fc.conv2d = previous
-    elif plant == "spilling":
-        fc.correlate = spilling
-    elif plant == "rounding":
-        fc.conv2d = rounding
-    elif plant == "crash":
-        machine.plans.pop = None  # type: ignore[method-assign]
+    def crashing(*args, **how):
+        """The interpreter dies."""
+        made = function(*args, **how)
+        if made.shape[1] > 16:
+            os.abort()
+        return made
+
+    setattr(fc, name, locals()[plant])
+
+
+@pytest.mark.parametrize(
+    ("plant", "told"),
+    [
+        ("previous", "outputs are off by|assert_close"),
+        ("spilling", "bytes beside the result have changed"),
+        ("rounding", "bits differ from those of the first call"),
+        ("crashing", "exit status -6"),
+    ],
+)
+def test_planted_faults_are_found(plant, told):
+    with pytest.raises(AssertionError, match=told) as found:
+        survives(run, 0, 600, plant, seconds=100)
+    assert "conv2d" in str(found.value) or "correlate" in str(found.value)
