@@ -18,6 +18,7 @@ from fastconv import algorithms
 from fastconv.algorithms import rates
 from fastconv.cli.bench import circumstances
 from fastconv.cli.peers import alternate
+from fastconv.plan.candidates import candidates
 
 GOOD = 1.15
 """A choice is good if it takes at most this many times as long as the best."""
@@ -129,8 +130,14 @@ def plans(case: Case, backend: str, threads: int) -> tuple[fc.Plan, dict[str, An
         threads=threads,
     )
     chosen = make()
-    able = [c.algorithm for c in chosen.candidates if c.refusal is None]
+    able = [name for name, seconds in predicted(chosen).items() if seconds is not None]
     return chosen, {name: make(algorithm=name) for name in able}
+
+
+def predicted(plan: fc.Plan) -> dict[str, float | None]:
+    """The predicted seconds of every algorithm, or None if it refuses."""
+    found = candidates(plan._recipe.problem, plan.backend)
+    return {candidate.algorithm: candidate.seconds for candidate in found}
 
 
 def row(case: Case, backend: str, threads: int, rounds: int, seconds: float) -> tuple[str, float]:
@@ -139,13 +146,13 @@ def row(case: Case, backend: str, threads: int, rounds: int, seconds: float) -> 
     The ratio is NaN if there is only one algorithm.
     """
     chosen, able = plans(case, backend, threads)
-    predicted = {c.algorithm: c.seconds for c in chosen.candidates}
+    expected = predicted(chosen)
     x = (np.random.default_rng(1).random(case.x) * 100).astype(case.dtype)
     times = alternate({name: partial(plan, x) for name, plan in able.items()}, rounds, seconds)
     best = min(able, key=lambda name: np.median(times[name]))
     ratio = float(np.median(times[chosen.algorithm] / times[best])) if len(able) > 1 else np.nan
     cells = [
-        f"{1e3 * np.median(times[name]):.3g} ({1e3 * predicted[name]:.3g})" if name in able else "–"
+        f"{1e3 * np.median(times[name]):.3g} ({1e3 * expected[name]:.3g})" if name in able else "–"
         for name in algorithms.ORDER
     ]
     return f"| {case} | {' | '.join(cells)} | {chosen.algorithm} | {ratio:.2f} |".replace(

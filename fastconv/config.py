@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 
 from . import backends, lower
-from .run import threads as parallel
 from .algorithms import rates
+from .run import threads as parallel
 
 __all__ = [
     "BackendUnavailableError",

@@ -30,6 +30,8 @@ settings.register_profile(
 settings.load_profile("fastconv")
 
 BACKENDS = ("cython", "numba", "numpy")
+
+
 def require(name: str) -> str:
     """`name`, where this installation can run that backend; else a skip, or an error in CI."""
     if name not in fc.available_backends():

@@ -278,4 +278,4 @@ def test_each_kind_of_kernel_can_be_planned(kind):
     chosen, able = choices.plans(case, "numpy", 1)
     assert chosen.algorithm in able
     assert "direct" in able
-    assert chosen.problem.form.factors == (kind == "factors")
+    assert chosen._recipe.problem.form.factors == (kind == "factors")

@@ -17,6 +17,7 @@ from fastconv import algorithms, backends
 from fastconv.algorithms import direct, rates
 from fastconv.backends.protocol import Rates
 from fastconv.cli import calibrate, peers
+from fastconv.plan.candidates import candidates
 
 FACTORS = (np.ones(5, "f4"), np.ones(5, "f4"))
 
@@ -46,7 +47,9 @@ def keep(file, text):
 
 def chosen(backend="numpy"):
     plan = fc.plan_correlate((500, 500), "f4", FACTORS, backend=backend)
-    return plan.algorithm, {c.algorithm: c.seconds for c in plan.candidates}
+    return plan.algorithm, {
+        c.algorithm: c.seconds for c in candidates(plan._recipe.problem, backend)
+    }
 
 
 ROWS_COST = Rates(
@@ -82,7 +85,7 @@ def test_plans_follow_the_rates_that_were_measured(file, ran):
 def test_backends_that_were_not_measured_keep_their_own(file):
     keep(file, rates.encode({"numba": ROWS_COST}))
     assert rates.of("numba") == ROWS_COST
-    assert rates.of("numpy") == backends.load("numpy").RATES
+    assert rates.of("numpy") == backends.load("numpy").rates
 
 
 def test_a_process_reads_the_file_once_and_at_its_first_plan(file):
@@ -134,7 +137,7 @@ def test_rates_of_this_machine_are_told(file, capsys):
 def test_files_that_are_wrong_count_for_nothing(text, reason, file, capsys):
     file.parent.mkdir()
     file.write_bytes(text.encode(errors="surrogateescape"))
-    assert rates.of("numpy") == backends.load("numpy").RATES
+    assert rates.of("numpy") == backends.load("numpy").rates
     fc.show_config()
     shown = capsys.readouterr().out
     assert f"rates    built in ({file} is ignored: {reason}" in shown
@@ -142,7 +145,7 @@ def test_files_that_are_wrong_count_for_nothing(text, reason, file, capsys):
 
 def test_files_that_cannot_be_read_count_for_nothing(file):
     file.mkdir(parents=True)
-    assert rates.of("numpy") == backends.load("numpy").RATES
+    assert rates.of("numpy") == backends.load("numpy").rates
     assert rates.describe().startswith(f"built in ({file} is ignored: ")
 
 
@@ -151,7 +154,7 @@ def test_no_file_and_no_calibration(file, monkeypatch):
     keep(file, rates.encode({"numpy": ROWS_COST}))
     monkeypatch.setenv("FASTCONV_CALIBRATION", "off")
     forget()
-    assert rates.of("numpy") == backends.load("numpy").RATES
+    assert rates.of("numpy") == backends.load("numpy").rates
     assert rates.describe() == "built in (FASTCONV_CALIBRATION is off)"
 
 
@@ -263,7 +266,7 @@ def test_calibrate_keeps_what_it_prints_until_reset(file):
     assert str(file) in out
     assert not file.exists()
     forget()
-    assert rates.of("numpy") == backends.load("numpy").RATES
+    assert rates.of("numpy") == backends.load("numpy").rates
     assert run("bench", "--calibrate", "--reset")[0] == 0
 
 

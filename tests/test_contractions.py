@@ -10,8 +10,8 @@ import pytest
 from tolerance import assert_close
 
 import fastconv as fc
-from fastconv.run import threads as parallel
 from fastconv.algorithms import depthwise, gemm, pointwise
+from fastconv.run import threads as parallel
 
 CALLS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
 PLANS = {1: fc.plan_conv1d, 2: fc.plan_conv2d, 3: fc.plan_conv3d}

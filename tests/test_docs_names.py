@@ -160,15 +160,30 @@ def spans(text: str) -> Iterator[str]:
         yield " ".join(span.split())
 
 
+def commands(text: str) -> Iterator[str]:
+    """The lines of shell examples, without comments."""
+    for block in re.findall(r"^ *```sh\n([\s\S]*?)^ *```", text, re.MULTILINE):
+        for line in block.splitlines():
+            yield re.sub(r" +#.*", "", line).strip()
+
+
+def unknown_in_command(line: str) -> list[str]:
+    """The variables, modules, paths, subcommands and options in a command that do not exist."""
+    said = [
+        *re.findall(r"\bFASTCONV_\w+", line),
+        *re.findall(r"python -m ((?:benchmarks|fastconv|tools)[\w.]*)", line),
+        *re.findall(r"(?:^| )((?:tools|tests|docs|\.ci)/[\w./]+)", line),
+    ]
+    ours = re.search(r"(?:^| )(?:fastconv ([a-z]+)|python (?:tools/|-m benchmarks)).*", line)
+    if ours:
+        said += [word for word in (ours[1], *re.findall(r"--[a-z-]+", ours[0])) if word]
+    return [name for name in said if not is_known(name)]
+
+
 def unknown(span: str) -> list[str]:
     """The names in a span that do not exist."""
-    if re.match(r"(python -m|python|pytest|pip|git|export|sh|\.ci/\S+) ?", span) and " " in span:
-        modules = re.findall(r"-m ([a-z_.]+)", span)
-        paths = re.findall(r"(?:^| )((?:tools|tests|docs|\.ci)/\S+)", span)
-        return [name for name in (*modules, *paths) if not is_known(name)]
-    if span.startswith("fastconv "):
-        said = re.findall(r"^fastconv ([a-z]+)|(--[a-z-]+)", span)
-        return [word for pair in said for word in pair if word and not is_known(word)]
+    if re.match(r"(?:[A-Z_]+=\S+ )*(?:python|pytest|pip|git|fastconv) ", span):
+        return unknown_in_command(span)
     if is_path(span):
         return [] if exists(span) else [span]
     quoted = re.fullmatch(r"\"([\w-]+)\"", span)
@@ -223,9 +238,10 @@ def is_known(name: str) -> bool:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_names_exist(page):
     text = page.read_text(encoding="utf-8")
-    wrong = sorted({name for span in spans(text) for name in unknown(span)})
+    wrong = {name for span in spans(text) for name in unknown(span)}
+    wrong |= {name for line in commands(text) for name in unknown_in_command(line)}
     hint = "correct them, or list them in FOREIGN if they belong to another project"
-    assert not wrong, f"{page.name}: no such names: {', '.join(wrong)}; {hint}"
+    assert not wrong, f"{page.name}: no such names: {', '.join(sorted(wrong))}; {hint}"
 
 
 def test_every_foreign_name_is_used():
@@ -278,7 +294,8 @@ def anchors(page: Path) -> set[str]:
         ),
         *("tests/test_nothing.py", "plan/nothing.py", "nothing.h", "docs/nothing", '"nothings"'),
         *("FASTCONV_NOTHING=1", "--nothings", "fastconv nothings", "fastconv bench --nothings"),
-        *("python -m benchmarks.nothing", "python tools/nothing.py"),
+        *("python -m benchmarks.nothing", "python tools/nothing.py", "pytest tests/test_none.py"),
+        *("FASTCONV_NOTHING=1 pytest", "python tools/wheels.py --nothings"),
     ],
 )
 def test_a_wrong_name_is_found(span):
@@ -297,13 +314,18 @@ def test_a_wrong_name_is_found(span):
             "np.nothing",
             "axes=",
         ),
-        *("Problem.view_x", "boundary.runs", "rates.of(backend)", "tile.h", "fastconv/lower"),
+        *("Problem.view_x", "boundary.runs", "rates.of(backend)", "correlate.h", "fastconv/lower"),
         *("problem/boundary.py", "tests/test_*.py", '"mirror"', "FASTCONV_ISA=v2", "--calibrate"),
         *("fastconv bench --reset", "python -m benchmarks.choices box", "k · k", "1 + 2", "`"),
     ],
 )
 def test_a_right_name_is_not(span):
     assert not unknown(span)
+
+
+def test_commands_are_read_without_their_comments():
+    text = "Try:\n\n```sh\nfastconv kernels  # lists\n  fastconv info\n```\n\n```python\nno\n```\n"
+    assert [*commands(text)] == ["fastconv kernels", "fastconv info"]
 
 
 def test_comments_and_docstrings_do_not_count():

@@ -155,12 +155,12 @@ def saved(path, **env):
 
 def test_every_instruction_set_gives_the_same_results(tmp_path):
     require("cython")
-    from fastconv.backends import _probe
+    from fastconv.backends.cython_backend import _probe
 
     runnable = [
         isa
         for isa in (*_probe.supported(), "baseline")
-        if find_spec(f"fastconv.backends._kernels_{isa}")
+        if find_spec(f"fastconv.backends.cython_backend._kernels_{isa}")
     ]
     best = saved(tmp_path / "best.npz")
     assert runnable[0] in str(best.pop("isa"))
@@ -229,50 +229,6 @@ import atexit
 atexit.register(lambda: print(np.array_equal(call(2), wanted)))
 """
     assert printed(exiting, FASTCONV_BACKEND=backend) == "True"
-
-
-# -- Numba's cache on disk ----------------------------------------------------------------------
-
-COMPILED = """
-import numba.core.caching as caching
-import fastconv as fc
-import numpy as np
-
-hits, misses = [], []
-load = caching.Cache.load_overload
-def watched(self, *args):
-    found = load(self, *args)
-    (misses if found is None else hits).append(self)
-    return found
-caching.Cache.load_overload = watched
-for dtype in ("float32", "float64", "int64"):
-    x = np.ones((40, 40), dtype)
-    fc.correlate(x, np.ones((3, 3), dtype), backend="numba", boundary="wrap")
-    fc.conv2d(x[None], np.ones((2, 1, 3, 3), dtype), backend="numba", stride=2)
-print(len(hits), len(misses))
-"""
-
-
-def test_a_second_process_compiles_nothing(tmp_path):
-    require("numba")
-    hits, misses = map(int, printed(COMPILED, NUMBA_CACHE_DIR=tmp_path).split())
-    assert misses > 0
-    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")}
-    assert files
-    hits, misses = map(int, printed(COMPILED, NUMBA_CACHE_DIR=tmp_path).split())
-    assert hits > 0
-    assert misses == 0
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")} == files
-
-
-def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
-    require("numba")
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    assert printed(NUMBA_CALL, NUMBA_CACHE_DIR=blocked) == ANSWER
-
-
-# -- the helpers above are seen to fail ---------------------------------------------------------
 
 
 def test_a_failing_interpreter_is_noticed():

@@ -13,7 +13,7 @@ SMALL = {"float32": 1e-30, "float64": 1e-300}
 
 def lengths(backend, x, y):
     out = np.empty_like(x)
-    backends.load(backend).lengths(out, (x, y))
+    backends.load(backend).magnitude(out, (x, y))
     return out
 
 
@@ -78,7 +78,7 @@ def test_infinity_counts_more_than_what_is_no_number(n, backend):
 def test_it_may_take_the_place_of_a_component(which, backend):
     parts = [*np.random.default_rng(2).normal(size=(2, 40, 77)).astype(np.float32)]
     wanted = lengths(backend, *parts)
-    backends.load(backend).lengths(parts[which], parts)
+    backends.load(backend).magnitude(parts[which], parts)
     np.testing.assert_array_equal(parts[which], wanted)
 
 
@@ -87,5 +87,5 @@ def test_components_of_any_strides_and_number(step, backend):
     parts = np.random.default_rng(3).normal(size=(3, 300)).astype(np.float32)[:, ::step]
     for some in (parts[:2], parts):
         out = np.empty_like(parts[0])
-        backends.load(backend).lengths(out, tuple(some))
+        backends.load(backend).magnitude(out, tuple(some))
         assert close(out, exact(*some))

@@ -188,20 +188,6 @@ print(any(woken(lambda: much(x)) for _ in range(20)))
     assert steps(backend, code).split() == ["False", "True", "True"]
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads run anywhere")
-def test_helpers_that_were_woken_may_run_on_all_processors(backend):
-    code = """
-helpers = [int(thread) for thread in set(os.listdir("/proc/self/task")) - before]
-for _ in range(20):
-    time.sleep(0.005)
-    assert right()
-everywhere = os.sched_getaffinity(0)
-free = [all(os.sched_getaffinity(i) == everywhere for i in helpers if right()) for _ in range(99)]
-print(len(helpers), any(free))
-"""
-    assert steps(backend, code) == "1 True"
-
-
 def test_jobs_of_many_threads_at_once(backend):
     code = """
 good = []

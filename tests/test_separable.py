@@ -164,7 +164,10 @@ def test_the_planner_finds_what_pays(backend, ran):
     ran.only(backend, "direct")
     two_products = laplacian_of_gaussian(13, 2.0)
     plan = fc.plan_correlate(x.shape, x.dtype, two_products, backend=backend)
-    seconds = {candidate.algorithm: candidate.seconds for candidate in candidates(plan._recipe.problem, backend)}
+    seconds = {
+        candidate.algorithm: candidate.seconds
+        for candidate in candidates(plan._recipe.problem, backend)
+    }
     assert seconds["separable"] < seconds["direct"]
 
 

@@ -120,7 +120,9 @@ def test_rows_of_memory_stay_long():
 
 
 def test_copies_leave_gaps_out():
-    problem = fc.plan_correlate((20, 3000), "f4", np.ones((3, 5), "f4"), dilation=(50, 2))._recipe.problem
+    problem = fc.plan_correlate(
+        (20, 3000), "f4", np.ones((3, 5), "f4"), dilation=(50, 2)
+    )._recipe.problem
     for tile in tiled_directly(problem, False):
         rows = tile.out[-2].stop - tile.out[-2].start
         assert tile.walk.dilation == (rows, 2)
@@ -150,13 +152,13 @@ def test_tiles_of_a_grid_are_those_that_are_asked_for_apart(problem, in_place):
                 )
             )
     assert of_grids == apart
-    assert len(apart) == tiles.count
+    assert len(apart) == tiles.total
 
 
 def test_large_images_have_few_entries():
     problem = fc.plan_correlate((5000, 5000), "f4", np.ones((5, 5), "f4"))._recipe.problem
     tiles = tiling(problem, direct, compiled, True)
-    assert tiles.count > 100
+    assert tiles.total > 100
     assert len([*tiles.tiles()]) < 20
 
 
@@ -170,7 +172,9 @@ def test_large_layers_in_place_have_some_hundred_tiles():
 
 def test_spans_do_not_depend_on_threads():
     w = np.ones((3, 3), "f4")
-    problems = {fc.plan_correlate((900, 900), "f4", w, threads=n)._recipe.problem for n in (1, 2, 5)}
+    problems = {
+        fc.plan_correlate((900, 900), "f4", w, threads=n)._recipe.problem for n in (1, 2, 5)
+    }
     assert len(problems) == 1
 
 

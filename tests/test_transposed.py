@@ -317,3 +317,16 @@ def test_the_transpose_is_the_adjoint(backend, asked, dtype):
     back = CALLS[rank](u, w, output_padding=more, backend=backend, **how)
     assert back.shape == x.shape
     assert (u * y).sum() == (back * x).sum()
+
+
+def test_layers_that_differ_in_where_phases_lie_are_told_apart():
+    """The phases of both paddings are the same convolutions, at other places of the result."""
+    gy, w = oracle.samples((1, 2, 3), "float64"), oracle.samples((2, 2, 3), "float64", 1)
+    found = {}
+    for padding in ("same", "same_lower", "same"):
+        how = {"stride": 3, "dilation": 2, "padding": padding}
+        found[padding] = fc.nn.grad.conv1d_input((1, 2, 7), w, gy, **how)
+    for padding, gx in found.items():
+        forget()
+        how = {"stride": 3, "dilation": 2, "padding": padding}
+        np.testing.assert_array_equal(fc.nn.grad.conv1d_input((1, 2, 7), w, gy, **how), gx)

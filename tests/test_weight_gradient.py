@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from conftest import require
 
 import fastconv as fc
-from fastconv.plan import candidates, depthwise_gradient, choose, weight_gradient
+from fastconv.plan import candidates, choose, depthwise_gradient, weight_gradient
 
 CUTS = {
     "one task": {},
     "parts of the slabs": {"SLAB": 5, "MIN_TASK_MACS": 1, "FEW_TASKS": 4, "MIN_PART": 1},
-    "blocks of weights": {"BLOCK_BYTES": 64, "PARTIAL_BYTES": 1, "CHANNELS": 2, "FILTERS": 3, "MIN_TASK_MACS": 1},
+    "blocks of weights": {
+        "BLOCK_BYTES": 64,
+        "PARTIAL_BYTES": 1,
+        "CHANNELS": 2,
+        "FILTERS": 3,
+        "MIN_TASK_MACS": 1,
+    },
     "both": {
         "BLOCK_BYTES": 256,
         "PARTIAL_BYTES": 4096,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import oracle
 import pytest
+from conftest import forget
 from tolerance import assert_close
 
 import fastconv as fc
-from conftest import forget
 from fastconv.algorithms import winograd
 from fastconv.backends.geometry.winograd import TILES, WEIGHTS
 

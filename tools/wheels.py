@@ -42,10 +42,10 @@ RUNNER = PYPROJECT["tool"]["cibuildwheel"]["test-requires"]
 OLDEST_NUMPY = {"3.11": "2.0.0", "3.12": "2.0.0", "3.13": "2.1.0", "3.14": "2.3.2"}
 """The first NumPy 2 release with wheels for each Python."""
 
-LARGEST_WHEEL = 1.5e6
+LARGEST_WHEEL = 2e6
 LONGEST_START = 0.3
 X86_64 = platform.machine() in {"x86_64", "AMD64"}
-INSTRUCTION_SETS = ("v2", "v3", "v4") if X86_64 else ("baseline",)
+INSTRUCTION_SETS = (*(("v2", "v3", "v4") if X86_64 else ("baseline",)), "generic")
 QUICK = ("architecture", "cli_lists", "isolation", "packaging", "plan", "separable")
 
 FIRST_RESULT = """
@@ -336,7 +336,7 @@ def try_out(
             found.append(f"because a requirement excludes {offered}")
     supported: list[str] = []
     if installation.instruction_sets != ("",):
-        supported = run(inside, "-I", "-c", SUPPORTED).split() or ["baseline"]
+        supported = [*(run(inside, "-I", "-c", SUPPORTED).split() or ["baseline"]), "generic"]
     for isa in installation.instruction_sets:
         what = f"test: {installation}"
         if isa:

@@ -66,7 +66,7 @@ class Algorithm:
         """The arrays of weights that it reads."""
         return (Weights(real_shape(problem), problem.compute),)
 
-    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray | None, ...]:
         """Arrays of weights but for those that a program packs.
 
         ``w`` is the kernel, (groups, channels out, channels in, *taps), or its factors, in the

@@ -6,7 +6,7 @@ Samples lie with their channels last, so that neither strides nor short rows lea
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,8 @@ class Depthwise(Algorithm):
     """Channels as vectors."""
 
     name = "depthwise"
-    layout: Layout = "channels"
-    in_place: InPlace = "edges"
+    layout: ClassVar[Layout] = "channels"
+    in_place: ClassVar[InPlace] = "edges"
 
     def refuses(self, problem: Problem) -> str | None:
         """It needs many groups, each with a channel in and a channel out."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, inf, log2, prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -44,7 +44,7 @@ SET_BYTES = 4096
 BESIDE = 16
 """Outputs that both halves of a row have where these would do so."""
 MAX_THIN = 8
-"""A tile of the output is filtered directly where so many like it would fit into a tile, side by side."""
+"""Tiles of the output are filtered directly where so many would fit into one of the transform."""
 LIMIT = 4096
 """Times that the largest sample of a row of tiles may exceed those of a block of it: a transform
 rounds relative to the largest."""
@@ -56,7 +56,7 @@ class Fft(Algorithm):
     """Overlap-save in tiles."""
 
     name = "fft"
-    in_place: InPlace = "nothing"
+    in_place: ClassVar[InPlace] = "nothing"
     """Strips along the edges are too thin for tiles."""
 
     def refuses(self, problem: Problem) -> str | None:
@@ -266,12 +266,11 @@ def _filter(program: Any, outs: NDArray, xs: NDArray, spectra: NDArray) -> None:
         spectra = np.broadcast_to(spectra[..., None], (*spectra.shape, xs.shape[-1]), subok=True)
     mark = program.mark()
     samples = [_transformed(program, x, others) for x in xs]
+    room: Any = None
     if others:
         room = _room(program, outs.shape[-1], others, outs.dtype)
     elif len(xs) > 1:  # halves of an odd signal share a sample, which sums would count twice
         room = program.empty_like(outs[0], outs.shape[1:])
-    else:
-        room = None
     for out, factors in zip(outs, spectra, strict=True):
         sums = out if room is None else room
         for channel, (sample, factor) in enumerate(zip(samples, factors, strict=True)):
@@ -289,7 +288,8 @@ def _filter(program: Any, outs: NDArray, xs: NDArray, spectra: NDArray) -> None:
 def _room(program: Any, first: int, others: list[int], dtype: np.dtype) -> NDArray:
     """An array ``(planes, first, *others)``."""
     pad = PAD if len(others) == 1 else 0
-    return program.empty((2, first, *others[:-1], others[-1] + pad), dtype)[..., : others[-1]]
+    made: NDArray = program.empty((2, first, *others[:-1], others[-1] + pad), dtype)
+    return made[..., : others[-1]]
 
 
 def _transformed(program: Any, x: NDArray, lengths: list[int]) -> NDArray:

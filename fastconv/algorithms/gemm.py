@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Gemm(Algorithm):
     """Matrix multiplication without im2col."""
 
     name = "gemm"
-    layout: Layout = "channels"
+    layout: ClassVar[Layout] = "channels"
 
     def refuses(self, problem: Problem) -> str | None:
         """It sums floating-point numbers of more than one channel."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import gcd, prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class Pointwise(Algorithm):
     """Matrix product of weights and planes."""
 
     name = "pointwise"
-    layout: Layout = "planes"
+    layout: ClassVar[Layout] = "planes"
 
     def refuses(self, problem: Problem) -> str | None:
         """It needs one tap that reads every sample of planes."""

@@ -7,7 +7,7 @@ such are summed directly.
 from __future__ import annotations
 
 from math import inf, prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class Sparse(Algorithm):
     """Sums over listed taps."""
 
     name = "sparse"
-    in_place: InPlace = "nothing"
+    in_place: ClassVar[InPlace] = "nothing"
     """A copy is near while one tap after the other reads it; its look is, too."""
 
     def refuses(self, problem: Problem) -> str | None:

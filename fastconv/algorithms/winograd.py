@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import ceil, prod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +125,7 @@ class Winograd(Algorithm):
     """Products in a transform domain."""
 
     name = "winograd"
-    layout: Layout = "channels"
+    layout: ClassVar[Layout] = "channels"
 
     def refuses(self, problem: Problem) -> str | None:
         """It has tiles along one or two axes, and rounds more than a plain sum."""

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import lower
 from ..config import BackendName
-from ..plan.plan import Plan
 from ..plan.choose import make_plan
+from ..plan.plan import Plan
 from .options import AlgorithmName, Boundary, PerAxis
 
 __all__ = ["convolve", "correlate", "plan_correlate"]

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import lower
 from ..config import BackendName
-from ..plan.plan import Plan
 from ..plan.choose import make_plan
+from ..plan.plan import Plan
 from .options import AlgorithmName, Boundary, PerAxis, Precision
 
 __all__ = ["conv1d", "conv2d", "conv3d", "plan_conv1d", "plan_conv2d", "plan_conv3d"]

@@ -300,6 +300,5 @@ class Backend:
         raise NotImplementedError
 
     def store(self, out: NDArray, sums: NDArray) -> None:
-        """Sums rounded half to even and saturated (``dtypes.store``).  ``sums`` may be overwritten."""
+        """Sums, rounded half to even and saturated (``dtypes.store``); they may be overwritten."""
         raise NotImplementedError
-

@@ -22,6 +22,7 @@ from .. import backends
 from ..algorithms import direct, fft, rates
 from ..backends.protocol import Rates
 from ..plan.plan import Plan
+from ..problem.problem import Problem
 from . import imageio, peers
 
 __all__ = ["measured", "reset", "run"]
@@ -98,7 +99,7 @@ def measured(backend: str) -> Rates:
         "gemm": _layer_plan(backend, "gemm"),
     }
     calls = {
-        name: partial(plan, np.ones(plan.problem.x_shape, np.float32))
+        name: partial(plan, np.ones(_problem(plan).x_shape, np.float32))
         for name, plan in plans.items()
     }
     times = peers.alternate(calls, ROUNDS, SECONDS)
@@ -111,13 +112,13 @@ def measured(backend: str) -> Rates:
     passes = call + 2 * 8 * MEDIUM**2 * byte
     row_product = (best["15+15"] - passes) / (2 * 15 * MEDIUM**2)
     sparse_product = (best["31 sparse"] - best["9 sparse"]) / ((31 - 9) * MEDIUM**2)
-    operations, rows = fft.work(plans["transforms"].problem)
+    operations, rows = fft.work(_problem(plans["transforms"]))
     transforms = best["transforms"] - (1 + rows) * call - 2 * 4 * MEDIUM**2 * byte
     # Calls in a row have less overhead than one alone, so the difference may be too small.
     operation = max(transforms, best["transforms"] / 2) / operations
     additions = 2 * (15).bit_length() * LARGE**2
     addition = (best["box"] - call - bytes_moved * byte) / additions
-    layer = plans["layer"].problem
+    layer = _problem(plans["layer"])
     samples = prod(layer.x_shape) + prod(layer.out_shape)
     products = 3 * 3 * CHANNELS * prod(layer.out_shape)
     started = call + 3 * 3 * CHANNELS * SMALL * direct.START * product
@@ -137,6 +138,10 @@ def measured(backend: str) -> Rates:
         operation=operation,
         addition=addition,
     )
+
+
+def _problem(plan: Plan) -> Problem:
+    return plan._recipe.problem
 
 
 def _plan(backend: Any, algorithm: Any, size: int, taps: int) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,10 +92,10 @@ class Call:
         border = self.cval if "constant" in self.borders else 0
         if not wide.is_wide(self.samples, border, taps):
             return self.correlate(w, dtype, axes, self.out)
-        passes = [(w, axes)]
+        passes: Any = [(w, axes)]
         if isinstance(w, tuple):
             passes = [(factor, (axis,)) for factor, axis in zip(w, axes, strict=True)]
-        return dtypes.stored(wide.mean(self, passes, border), dtype, self.out)
+        return dtypes.stored(wide.mean(self, passes, border.real), dtype, self.out)
 
     def correlate_of(
         self,

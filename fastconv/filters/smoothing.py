@@ -142,7 +142,7 @@ def gaussian_factors(
             for i in blurred
         ]
     )
-    return weights, tuple([call.axes[i] for i in blurred]), any([orders[i] for i in blurred])
+    return weights, tuple([call.axes[i] for i in blurred]), any(orders[i] for i in blurred)
 
 
 def box(

@@ -1,7 +1,7 @@
 """Means of 64-bit integers that double precision cannot hold, to the nearest integer.
 
 A sample is split into ``high * 2**32 + low``, and a weight into a multiple of ``2**-30`` and a
-rest of at most ``2**-31``.  The products of high halves and multiples are integers, which are summed
+rest of at most ``2**-31``.  The products of high halves and multiples are integers, summed
 exactly; all other products are so small that double precision has their sums to a fraction of one.
 Passes along several axes hand on the halves of their results, with the fraction in the low one.
 """
@@ -9,22 +9,18 @@ Passes along several axes hand on the halves of their results, with the fraction
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from math import floor, isfinite
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import dtypes
 
-if TYPE_CHECKING:
-    from .common import Call
-
 __all__ = ["is_wide", "mean"]
 
 MAX_PLAIN_SUM = 1 << 51
-"""The largest sample times the taps up to which double precision has a mean to a fraction of one."""
+"""The largest sample times the taps whose mean double precision has to a fraction of one."""
 HALF_BITS = 32
 WEIGHT_BITS = 30
 """Of the exact part of a weight: with a half of a sample they fit a signed integer."""
@@ -42,9 +38,7 @@ def is_wide(samples: NDArray, border: complex, taps: int) -> bool:
     return max(dtypes.largest_value(samples), abs(border)) * taps > MAX_PLAIN_SUM
 
 
-def mean(
-    call: Call, passes: Sequence[tuple[NDArray, tuple[int, ...]]], border: float
-) -> NDArray:
+def mean(call: Any, passes: Sequence[tuple[NDArray, tuple[int, ...]]], border: float) -> NDArray:
     """The image under one kernel after the other, each with its axes, rounded half to even."""
     dtype = call.samples.dtype
     half = np.dtype(np.int32 if dtype.kind == "i" else np.uint32)
@@ -64,6 +58,8 @@ def mean(
 
 def _split(w: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Weights whose sum is exactly one: multiples of ``2**-30`` as integers, rests, and both."""
+    from fractions import Fraction
+
     weights = [Fraction(weight) for weight in w.ravel().tolist()]
     total = sum(weights)
     exact = [weight / total for weight in weights]

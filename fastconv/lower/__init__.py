@@ -1,4 +1,4 @@
-"""User arguments become a :class:`~fastconv.problem.problem.Problem`, or an error that explains why.
+"""Arguments become a :class:`~fastconv.problem.problem.Problem`, or an error that explains why.
 
 Nothing else in the library raises for a user's mistake, and nothing here looks at the values of
 ``x``: a problem depends on shapes, dtypes and the kernel.  Every message names the call and the

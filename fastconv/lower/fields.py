@@ -160,7 +160,8 @@ def _integer_cval(name: str, cval: complex, x_dtype: np.dtype) -> int:
 def _largest_sum(rows: NDArray) -> int:
     """The largest sum of magnitudes in a row, at least 1."""
     if rows.size <= MAX_LISTED:
-        return max(max([sum(map(abs, row)) for row in rows.tolist()]), 1)
+        most: int = max([sum(map(abs, row)) for row in rows.tolist()])
+        return max(most, 1)
     fits = dtypes.largest_value(rows) * rows.shape[-1] < 1 << 63
     wide = rows.astype(np.int64 if fits else object)
     return max(int(np.abs(wide).sum(axis=-1).max()), 1)

@@ -111,7 +111,7 @@ def _strips(axes: tuple[Axis, ...]) -> Iterator[tuple[tuple[Axis, ...], tuple[ND
         low, high = whole[position]
         for strip in ((low, 0), (axis.size, high)):
             box = (*inside[:position], strip, *whole[position + 1 :])
-            if all([a < b for a, b in box]):
+            if all(a < b for a, b in box):
                 yield (
                     tuple(
                         each._replace(size=b - a, before=each.before + a, boundary="constant")

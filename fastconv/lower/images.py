@@ -125,7 +125,7 @@ def _are_factors(w: object) -> bool:
 
     Numbers in a tuple are a kernel, and so are tuples of them, as NumPy has it.
     """
-    return isinstance(w, tuple) and any([isinstance(part, np.ndarray) for part in w])
+    return isinstance(w, tuple) and any(isinstance(part, np.ndarray) for part in w)
 
 
 def _kernel(name: str, w: ArrayLike) -> NDArray:
@@ -171,7 +171,7 @@ def _axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:
     if len(found) != rank:
         allowed = f"{rank} axes, one for each axis of w"
         refuse(ValueError, f"{name}: axes", brief(axes), allowed)
-    if not all([-x_rank <= axis < x_rank for axis in found]):
+    if not all(-x_rank <= axis < x_rank for axis in found):
         allowed = f"{-x_rank} to {x_rank - 1} for x with {x_rank} axes"
         refuse(ValueError, f"{name}: axes", brief(axes), allowed)
     filtered = tuple([axis % x_rank for axis in found])

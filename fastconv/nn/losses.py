@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..problem import dtypes
 from .. import lower
+from ..problem import dtypes
 
 __all__ = ["cross_entropy"]
 

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..problem import dtypes
 from .. import lower
 from ..api.options import PerAxis
+from ..problem import dtypes
 from . import windows
 
 __all__ = ["avg_pool2d", "max_pool2d"]

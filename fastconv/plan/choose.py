@@ -70,8 +70,9 @@ def make_plan(
     *,
     once: bool,
 ) -> Plan:
-    """The plan for ``lowered(*checked, *given, **options)``; where it is called once, before weights
-    can change, it may use those of the caller.
+    """The plan for ``lowered(*checked, *given, **options)``.
+
+    Where it is called once, before weights can change, it may use those of the caller.
     """
 
     def make(asked: lower.Question, chosen: str, lasting: bool) -> Plan:
@@ -144,6 +145,7 @@ def _remembered(
     """The plan of an equal call before, or else one made now."""
     algorithm, backend, threads = said
     chosen = config.resolve_backend(backend)
+    key: tuple[Any, ...] | None
     try:
         key = (
             lowered.__name__,
@@ -162,13 +164,14 @@ def _remembered(
             return known
     asked = lowered(*checked, *given, **options)
     name = checked[0]
+    config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
     lower.algorithm_name(algorithm, f"{name}: algorithm")
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
     nbytes = sum([value.nbytes for value in given if type(value) is np.ndarray])
     remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
     plan = make(asked, chosen, remember or not once)
-    if remember:
+    if remember and key is not None:
         _plans.put(
             (*key[: -len(given)], *map(_lasting, key[-len(given) :])), plan, nbytes + plan._nbytes
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from .. import config
-from ..run.program import TRACE, Builder
+from ..run.program import TRACE
 
 __all__ = ["Job", "thread_count"]
 
@@ -17,7 +17,7 @@ __all__ = ["Job", "thread_count"]
 class Job(NamedTuple):
     """A program that is ready to run."""
 
-    program: Builder
+    program: Any
     tiles: int
     seconds: float
     """Predicted for one thread."""
@@ -25,7 +25,7 @@ class Job(NamedTuple):
     """Threads that are worth handing tiles over to."""
 
     @classmethod
-    def of(cls, program: Builder, seconds: float, hand_over_seconds: float) -> Job:
+    def of(cls, program: Any, seconds: float, hand_over_seconds: float) -> Job:
         """A job for a program that is complete."""
         return cls(program, program.tiles, seconds, seconds / hand_over_seconds)
 

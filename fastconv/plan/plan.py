@@ -190,8 +190,8 @@ def _lines(recipe: Recipe, threads: int | None) -> list[str]:
         lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
     in_place = problem.x_dtype == recipe.algorithm.storage(problem) and not problem.complex
     tiles = tiling(problem, recipe.algorithm, backend, in_place)
-    count = thread_count(tiles.count, recipe.seconds / backend.hand_over_seconds, threads)
-    lines.append(f"  tiles      {tiles.count}, of which {tiles.halos} read a halo")
+    count = thread_count(tiles.total, recipe.seconds / backend.hand_over_seconds, threads)
+    lines.append(f"  tiles      {tiles.total}, of which {tiles.halos} read a halo")
     lines.append(f"  threads    {count}")
     if max(map(prod, (problem.x_shape, problem.out_shape))) < MAX_SHOWN:
         lines.append(f"  workspace  {count * recipe.usual_job.program.workspace_bytes} bytes")

@@ -261,9 +261,7 @@ class Recipe:
         offset = np.zeros(w[0].shape[:2], dtype)
         if bias is not None:
             offset[...] = bias
-        weights = algorithm.prepare(problem, kernel)
-        if any(array is None for array in weights):
-            weights = self._packed(weights, kernel, threads)
+        weights = self._packed(algorithm.prepare(problem, kernel), kernel, threads)
         if lasting:
             weights = tuple(map(_owned, weights, repeat(w)))
         return Packed(weights, offset.view(problem.compute))
@@ -275,6 +273,9 @@ class Recipe:
         threads: int | None,
     ) -> tuple[NDArray, ...]:
         """All arrays of weights, those that are missing filled by a program."""
+        present = tuple([array for array in given if array is not None])
+        if len(present) == len(given):
+            return present
         w = as_real(dense(kernel))
         if any(stride % w.itemsize for stride in w.strides) or not w.flags.aligned:
             w = np.ascontiguousarray(w)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, prod
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ class Span(NamedTuple):
     start: int
     stop: int
     """Of the first."""
-    count: int = 1
+    number: int = 1
     step: int = 0
 
 
@@ -107,7 +107,7 @@ class Cut(NamedTuple):
         last, before = self._edge(self.parts - 1), self._edge(max(self.parts - 2, 0))
         if self.stop - last != last - before:
             edges = sorted({*edges, self.parts - 1})
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in pairwise(edges):
             start, stop = self._edge(first), self._edge(first + 1)
             yield Span(start, stop, last - first, stop - start)
 
@@ -196,7 +196,7 @@ class Region:
             reads=(*box, slice(0, problem.in_channels), *reads),
             halo=halo,
             walk=Walk(tuple([axis.stride for axis in axes]), tuple(gaps), tuple(before)),
-            grid=tuple([(span.count, span.step) for span in spans]),
+            grid=tuple([(span.number, span.step) for span in spans]),
         )
 
     @property
@@ -210,7 +210,7 @@ class Region:
 
 
 def _each(span: Span) -> Iterator[Span]:
-    for number in range(span.count):
+    for number in range(span.number):
         moved = number * span.step
         yield Span(span.start + moved, span.stop + moved)
 
@@ -226,7 +226,7 @@ class Tiling(NamedTuple):
             yield from region.tiles(apart)
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many tiles there are."""
         return sum(map(len, self.regions))
 
@@ -384,7 +384,7 @@ def _zeros_around(problem: Problem) -> bool:
 
 def _reads(axis: Axis, span: Span) -> slice:
     """The samples that a halo is made of: all, or those that move on from tile to tile."""
-    return slice(*axis.reads(*span[:2])) if span.count > 1 else slice(0, axis.size)
+    return slice(*axis.reads(*span[:2])) if span.number > 1 else slice(0, axis.size)
 
 
 def _samples(axis: Axis, outputs: tuple[int, int]) -> tuple[slice, int]:

@@ -37,7 +37,12 @@ Runs = tuple[NDArray[np.int64], ...]
 
 def _key(asked: lower.Transposition) -> Hashable:
     """What a recipe depends on."""
-    phases = tuple([phase.question.problem for phase in asked.phases])
+    phases = tuple(
+        [
+            (phase.question.problem, *[(part.start, part.stop, part.step) for part in phase.out])
+            for phase in asked.phases
+        ]
+    )
     strips = tuple([_key(strip.transposition) for strip in asked.strips])
     return *asked.result[:-1], asked.result.rest is None, phases, strips
 
@@ -258,12 +263,13 @@ class TransposedPlan:
         TypeError, ValueError
             An `x` or `out` that the plan was not made for.  `out` is untouched.
         """
-        result = self._recipe.result
+        result: Any = self._recipe.result
         return self._run(lower.planned_array(result, x), out)
 
     def _run(self, x: NDArray, out: NDArray | None) -> NDArray:
         """Run it on samples of the planned shape and dtype."""
-        recipe, result = self._recipe, self._recipe.result
+        recipe = self._recipe
+        result: Any = recipe.result
         sums = None
         if out is not None:
             lower.check_output(result, x, out)

@@ -51,11 +51,12 @@ _NO_COPY: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__
 class Operand(np.ndarray):
     """An array that stands for one of a buffer: it has a place and a shape, and no items."""
 
-    __array_ufunc__ = None
+    __array_ufunc__ = None  # type: ignore[assignment]
 
     def reshape(self, *shape: Any, **options: Any) -> Operand:
         """The same items in another shape, never a copy."""
-        return super().reshape(*shape, **_NO_COPY)  # type: ignore[return-value]
+        view: Operand = super().reshape(*shape, **_NO_COPY)  # type: ignore[assignment]
+        return view
 
     def __repr__(self) -> str:
         return f"<operand {self.shape} {self.dtype}>"
@@ -177,6 +178,7 @@ class Program(Builder):
         self.tiles = 0
 
     def begin_tiles(self, grid: Grid) -> None:
+        """Begin an entry; one tile for an empty grid."""
         tiles = prod(count for count, _ in grid)
         self._entries.append(Entry(grid, [], self.tiles, tiles))
         self.tiles += tiles

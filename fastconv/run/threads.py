@@ -31,10 +31,7 @@ _helpers = 0
 
 def available_cpus() -> int:
     """The processors that this process may use: its affinity, or less if a container limits it."""
-    if hasattr(os, "sched_getaffinity"):
-        cpus = len(os.sched_getaffinity(0))
-    else:
-        cpus = os.cpu_count() or 1
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _own_quota()
     return max(cpus if quota is None else min(cpus, ceil(quota)), 1)
 

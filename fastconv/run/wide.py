@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,19 +28,16 @@ def correlate(
     if bias is not None:
         sums += bias.astype(object).reshape(*bias.shape, *ones)
     for tap in np.ndindex(problem.taps):
-        walk = zip(tap, problem.axes, strict=True)
-        seen = samples[
-            (
-                ...,
-                *(
-                    slice(t * a.dilation, t * a.dilation + (a.out - 1) * a.stride + 1, a.stride)
-                    for t, a in walk
-                ),
-            )
+        spans = [
+            slice(k * a.dilation, k * a.dilation + (a.out - 1) * a.stride + 1, a.stride)
+            for k, a in zip(tap, problem.axes, strict=True)
         ]
+        reads: Any = (..., *spans)
+        seen = samples[reads]
         for channel in range(problem.in_channels):
             weights = dense[(slice(None), slice(None), channel, *tap)]
-            one_channel = seen[(..., slice(channel, channel + 1), *(slice(None),) * rank)]
+            one: Any = (..., slice(channel, channel + 1), *(slice(None),) * rank)
+            one_channel = seen[one]
             sums += weights.reshape(*weights.shape, *ones) * one_channel
     if problem.relu:
         sums = np.maximum(sums, 0)

@@ -188,7 +188,9 @@ cdef class Program(Kernels):
                 flags = PyBUF_STRIDES
                 buffer += 1
             job.fill, job.context, job.tiles = run_tile, &program, self.tiles
-            job.workspace_bytes = program.workspace_bytes + LINE + (self.buffers + 2) * sizeof(uintptr_t)
+            job.workspace_bytes = (
+                program.workspace_bytes + LINE + (self.buffers + 2) * sizeof(uintptr_t)
+            )
             if job.workspace_bytes > SMALL_BYTES:
                 taken = workspace.take(job.workspace_bytes)
                 block = taken

@@ -1,1 +1,1 @@
-"""What compiled kernels run over: loops, tables and transforms, worked out from shapes and strides."""
+"""What compiled kernels run over: loops, tables and transforms, from shapes and strides."""

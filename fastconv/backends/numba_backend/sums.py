@@ -46,7 +46,9 @@ def in_range(x: NDArray, limit: float) -> bool:
     largest, least = found.tolist()
     if not largest < inf:
         return False
-    return limit == inf or (least >= largest / limit and (largest <= limit * limit or not has_zeros))
+    return limit == inf or (
+        least >= largest / limit and (largest <= limit * limit or not has_zeros)
+    )
 
 
 def accumulate(out: NDArray, x: NDArray) -> None:

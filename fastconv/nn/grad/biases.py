@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...problem import dtypes
 from ... import lower
+from ...problem import dtypes
 
 __all__ = ["conv1d_bias", "conv2d_bias", "conv3d_bias"]
 

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from ...problem import dtypes
 from ... import lower
 from ...api.layers import Padding
 from ...api.options import Boundary, PerAxis
 from ...config import BackendName
 from ...plan.choose import make_weight_gradient
+from ...problem import dtypes
 
 __all__ = ["conv1d_weight", "conv2d_weight", "conv3d_weight"]
 
