@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
+HERE = str(Path(__file__).parent)
 OURS = ("FASTCONV_", "NUMBA_", "PYTHONWARNINGS")
 
 
-def run(code: str, **env: object) -> subprocess.CompletedProcess[str]:
+def run(code: str, timeout: float = 300, **env: object) -> subprocess.CompletedProcess[str]:
     """Run code in a new Python, without any choice of ours in the environment but `env`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return subprocess.run(
@@ -17,7 +20,7 @@ def run(code: str, **env: object) -> subprocess.CompletedProcess[str]:
         env=clean | {name: str(value) for name, value in env.items()},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         check=False,
     )
 
@@ -35,3 +38,23 @@ def last_line(code: str, **env: object) -> str:
     done = run(code, **env)
     assert done.returncode == 1, done.stdout
     return done.stderr.strip().splitlines()[-1]
+
+
+def survives(
+    function: Callable[..., object], *arguments: object, seconds: int = 60, **env: object
+) -> None:
+    """A function of a test module must return in a new Python: it may crash there, or hang."""
+    code = (
+        "import faulthandler, sys, warnings\n"
+        "warnings.simplefilter('ignore')  # of what the test modules import\n"
+        f"faulthandler.enable(); faulthandler.dump_traceback_later({seconds}, exit=True)\n"
+        f"sys.path.insert(0, {HERE!r})\n"
+        f"import {function.__module__} as module\n"
+        "warnings.simplefilter('error')\n"
+        f"module.{function.__qualname__}(*{arguments!r})\n"
+        "print('returned', flush=True)\n"
+    )
+    done = run(code, timeout=seconds + 60, **env)
+    told = f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, f"exit status {done.returncode}\n{told}"
+    assert done.stdout.splitlines()[-1:] == ["returned"], told
