@@ -19,7 +19,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, TextIO
 
 import numpy as np
@@ -266,7 +266,8 @@ class Machine:
                 if not (keep and tame(part.array)):
                     part.fill(array)
         fit = question.accepts([native(part.array) for part in parts["w"]], algorithm)
-        if not fit or any(not tame(part.array, True) for part in sum(parts.values(), [])):
+        drawn = chain.from_iterable(parts.values())
+        if not fit or any(not tame(part.array, True) for part in drawn):
             return self.apart(values)
         for group in parts.values():
             for part in group:

@@ -17,6 +17,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from fastconv import backends
 
+pytestmark = pytest.mark.compiled
+
 DTYPES = ["float32", "float64", "int64"]
 FEW = [(1, 3), (1, 5), (1, 7), (1, 9)]
 """Rows of taps with kernels of their own."""

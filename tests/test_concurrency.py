@@ -1,4 +1,4 @@
-"""Calls at the same time: of threads, processes, signal handlers and finalizers, and at the exit."""
+"""Calls at the same time: from threads, processes, signal handlers, finalizers, and at exit."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import numpy as np
 import oracle
 import pytest
 from interpreter import HERE, survives
+from numpy.testing import assert_array_equal
 
 import fastconv as fc
 
@@ -76,7 +77,7 @@ def answers(backend):
 
 
 def right(number, got, backend):
-    np.testing.assert_array_equal(got, answers(backend)[number % KINDS])
+    assert_array_equal(got, answers(backend)[number % KINDS])
 
 
 def plans(backend):
@@ -101,7 +102,7 @@ def test_many_threads_share_plans(backend):
         for turn in range(60):
             at = (number + turn) % len(shared)
             got = shared[at][0](xs[number][at])
-            np.testing.assert_array_equal(got, alone[number][at])
+            assert_array_equal(got, alone[number][at])
 
     with ThreadPoolExecutor(MANY) as users:
         list(users.map(user, range(MANY)))

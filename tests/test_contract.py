@@ -19,6 +19,8 @@ from tolerance import assert_close
 
 from fastconv import backends
 
+pytestmark = pytest.mark.compiled
+
 DTYPES = ["float32", "float64"]
 BATCHES = [((), 1), ((2,), 3), ((2, 3), 1), ((3, 1, 2), 2)]
 

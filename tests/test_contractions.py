@@ -13,6 +13,8 @@ import fastconv as fc
 from fastconv.algorithms import depthwise, gemm, pointwise, winograd
 from fastconv.plan.job import Job, thread_count
 
+pytestmark = pytest.mark.compiled
+
 CALLS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
 PLANS = {1: fc.plan_conv1d, 2: fc.plan_conv2d, 3: fc.plan_conv3d}
 SIZES = {1: (9,), 2: (6, 7), 3: (3, 5, 4)}

@@ -9,6 +9,8 @@ from tolerance import assert_close
 
 import fastconv as fc
 
+pytestmark = pytest.mark.compiled
+
 CALLS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
 SIZES = {1: (9,), 2: (6, 7), 3: (3, 5, 4)}
 TAPS = {1: (3,), 2: (3, 2), 3: (2, 3, 1)}

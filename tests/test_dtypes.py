@@ -10,6 +10,8 @@ from tolerance import assert_close
 
 import fastconv as fc
 
+pytestmark = pytest.mark.compiled
+
 
 def promoted(*dtypes):
     return np.result_type(*(np.uint8 if d == "bool" else d for d in dtypes))

@@ -7,11 +7,7 @@ them.  What corrupted memory, or hung, runs in an interpreter of its own.
 from __future__ import annotations
 
 import copy
-import os
 import pickle
-import signal
-import sys
-from itertools import count
 
 import by_taps
 import moments
@@ -24,7 +20,6 @@ from tolerance import assert_close
 import fastconv as fc
 
 MANY = 5
-fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
 @pytest.fixture(autouse=True)
@@ -87,19 +82,19 @@ def test_output_channels_that_fill_no_vector(backend, layer):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_kernel_that_is_a_part_of_the_signal(dtype):
     draw = drawn()
-    signal = draw(5000, dtype=dtype)
-    for start in (0, 100, 7, 3000, 4976):
+    signal = draw(1500, dtype=dtype)
+    for start in (0, 100, 7, 1000, 1476):
         correlated(signal, signal[start : start + 24], mode="valid")
     for _ in range(MANY):
-        correlated(draw(5000, dtype=dtype), draw(24, dtype=dtype), mode="valid")
+        correlated(draw(1500, dtype=dtype), draw(24, dtype=dtype), mode="valid")
 
 
 def test_a_kernel_that_lies_beside_the_signal():
     draw = drawn()
-    for memory in (draw(6000, dtype="float64"), draw(6000, dtype="float64")):
+    for memory in (draw(1500, dtype="float64"), draw(1500, dtype="float64")):
         for start in (0, 100, 7, 300, 400):
-            correlated(memory[:5000], memory[5000 + start : 5024 + start])
-            correlated(memory[24 + start :][:5000], memory[start : start + 24])
+            correlated(memory[:1000], memory[1000 + start : 1024 + start])
+            correlated(memory[24 + start :][:1000], memory[start : start + 24])
 
 
 @pytest.mark.parametrize("mode", ["same", "valid", "full"])
@@ -341,7 +336,7 @@ def interrupted_calls(backend):
         fc.correlate(x[: 50 + number], w)
         fc.correlate(x[: 50 + number], w)
 
-    for moment in moments.every(call, interrupt):
+    for moment in moments.every(call, interrupt, step=3):
         np.testing.assert_array_equal(fc.correlate(x[:40], w), usual[0])
         if moment.number % 10 == 0:
             np.testing.assert_array_equal(fc.conv2d(images, layer), usual[1])
@@ -368,7 +363,7 @@ def calls_inside_calls(backend):
     def inside():
         got["inside"] = fc.correlate(y[: 50 + got["number"]], v)
 
-    for moment in moments.every(call, inside):
+    for moment in moments.every(call, inside, step=3):
         size = 50 + moment.number
         for name, a, b in (("outside", x, w), ("inside", y, v)):
             np.testing.assert_array_equal(got.pop(name), fc.correlate(a[:size], b))
@@ -377,37 +372,6 @@ def calls_inside_calls(backend):
 
 def test_a_call_at_any_moment_of_another_call(backend):
     survives(calls_inside_calls, backend, seconds=200)
-
-
-def first_calls_inside_first_calls(backend):
-    """Each in a forked child, where nothing was imported that the first call imports."""
-    x, w = np.arange(40.0), np.ones(3)
-    wanted = oracle.by_taps(x, w).values
-    for number in count():
-        got = []
-        moment = moments.Moment(
-            number, lambda got=got: got.append(fc.correlate(x, w, backend=backend)), "<module>"
-        )
-        child = os.fork()
-        if not child:
-            signal.alarm(60)
-            try:
-                with moments.traced(moment):
-                    got.append(fc.correlate(x, w, backend=backend))
-                right = all(np.allclose(each, wanted) for each in got)
-                os._exit(0 if right and len(got) == 2 else 1 if moment.came else 77)
-            except BaseException as error:
-                print(repr(error), file=sys.stderr, flush=True)
-                os._exit(2)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if status == 77:
-            return
-        assert status == 0, f"moment {number}: exit status {status}"
-
-
-@fork
-def test_a_call_while_the_first_call_imports(backend):
-    survives(first_calls_inside_first_calls, backend, seconds=250)
 
 
 # -- 15: plans that travel ----------------------------------------------------------------------
@@ -465,11 +429,11 @@ def test_plans_are_copied_and_pickled(way, number):
 @pytest.mark.parametrize("algorithm", ["auto", "fft"])
 def test_a_huge_sample_stays_in_its_window(dtype, huge, algorithm):
     draw = drawn()
-    for i in range(4):
-        x, w = draw(80, 90, dtype=dtype), np.abs(draw(25, 25, dtype=dtype))
+    for i in range(3):
+        x, w = draw(60, 70, dtype=dtype), np.abs(draw(17, 17, dtype=dtype))
         w /= w.sum()
         if i != 1:
-            x[5 + 20 * i, 70] = huge
+            x[5 + 20 * i, 50] = huge
         wanted = oracle.by_taps(x, w)
         got = fc.correlate(x, w, algorithm=algorithm)
         apart = wanted.magnitude < 1e3

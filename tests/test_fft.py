@@ -20,6 +20,8 @@ import fastconv as fc
 from fastconv import backends
 from fastconv.backends.geometry import fourier
 
+pytestmark = pytest.mark.compiled
+
 FLOATS = ["float32", "float64"]
 LENGTHS = [n for n in fourier.LENGTHS if n <= 512]
 ROUNDINGS = 4  # of a pass: products with a rounded twiddle, and two sums

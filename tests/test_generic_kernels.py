@@ -21,6 +21,8 @@ from fastconv.backends.geometry import fourier
 from fastconv.backends.geometry.winograd import TILES
 from fastconv.problem.boundary import runs
 
+pytestmark = pytest.mark.compiled
+
 DTYPES = ["float32", "float64", "int64"]
 FLOATS = DTYPES[:2]
 TAPS = [(3,), (2, 3), (2, 1, 3), (2, 1, 2, 2), (1, 2, 1, 2, 2)]

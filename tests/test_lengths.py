@@ -7,6 +7,8 @@ import pytest
 
 from fastconv import backends
 
+pytestmark = pytest.mark.compiled
+
 LARGE = {"float32": 1e30, "float64": 1e300}
 SMALL = {"float32": 1e-30, "float64": 1e-300}
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 import fastconv as fc
 from fastconv.plan.recipe import Recipe
 
+pytestmark = pytest.mark.compiled
+
 conv, turned = fc.conv2d, fc.conv_transpose2d
 
 

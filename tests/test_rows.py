@@ -12,6 +12,8 @@ from numpy.lib.stride_tricks import as_strided
 from fastconv import backends
 from fastconv.problem.boundary import TABLE, runs
 
+pytestmark = pytest.mark.compiled
+
 SAMPLES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 SUMS = ["f4", "f8", "i8"]
 RESULTS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]

@@ -1,7 +1,7 @@
 """Long sequences of calls, of every family, on arrays that share memory: see `stateful`.
 
-`FASTCONV_STATEFUL_STEPS=200000` makes more of them.  A failure shows its last steps, and the command
-that repeats them.
+`FASTCONV_STATEFUL_STEPS=200000` makes more of them.  A failure shows its last steps, and the
+command that repeats them.
 """
 
 from __future__ import annotations

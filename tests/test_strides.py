@@ -12,6 +12,8 @@ from test_backends import Framed, call, definition, whole
 from fastconv import backends
 from fastconv.problem.boundary import runs
 
+pytestmark = pytest.mark.compiled
+
 FLOATS = ["float32", "float64"]
 COMPILED = ["cython", "numba"]
 

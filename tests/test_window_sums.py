@@ -17,6 +17,8 @@ from test_backends import STEPS, Framed, definition, others_run_during, whole
 from fastconv import backends
 from fastconv.problem import dtypes
 
+pytestmark = pytest.mark.compiled
+
 DTYPES = ["float32", "float64", "int64"]
 SIZES = [(1, 1), (2, 2), (3, 3), (4, 5), (7, 6), (1, 4), (5, 1), (8, 9), (1, 31), (31, 1), (15, 16)]
 

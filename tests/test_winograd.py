@@ -12,6 +12,8 @@ import fastconv as fc
 from fastconv.algorithms import winograd
 from fastconv.backends.geometry.winograd import TILES, WEIGHTS
 
+pytestmark = pytest.mark.compiled
+
 LAYERS = {1: fc.conv1d, 2: fc.conv2d, 3: fc.conv3d}
 CASES = {
     "two taps": ((1, 16, 9, 10), (16, 16, 2, 2), {}),

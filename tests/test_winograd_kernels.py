@@ -19,6 +19,8 @@ from tolerance import assert_close
 from fastconv import backends
 from fastconv.backends.geometry.winograd import BLOCK, OUTPUTS, SAMPLES, TILES, WEIGHTS
 
+pytestmark = pytest.mark.compiled
+
 POINTS = list(TILES)
 CHANNELS = [16, 17, 20, 23, 24, 31, 32, 33, 40]
 # Outputs of a slab, down and across, in tiles and fractions of them.
