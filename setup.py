@@ -11,7 +11,8 @@ The register tiles need the vector extensions of GCC and Clang.  On Windows, CC=
 them; without them, as with Visual C++, all kernels are the slower, generic ones.
 
 FASTCONV_COMPILED=0 leaves the compiled part out, for a pure Python wheel; with 1, a build fails if
-an extension does.  Under SOURCE_DATE_EPOCH, wheels and sdist are reproducible to the last bit.
+an extension does.  FASTCONV_BUILD_ISA names the instruction sets to build, all by default ("v2 v3
+v4" on x86-64); the generic kernels are always built.  Under SOURCE_DATE_EPOCH, wheels and sdist are reproducible to the last bit.
 """
 
 import gzip
@@ -52,6 +53,9 @@ elif sys.platform == "win32":
     COMMON = ["/O2", "/fp:contract"]
     LEVELS = {"v2": [], "v3": ["/arch:AVX2"], "v4": ["/arch:AVX512"]}
 INSTRUCTION_SETS = LEVELS if X86_64 else {"baseline": []}
+WANTED = os.environ.get("FASTCONV_BUILD_ISA", "").split() or list(INSTRUCTION_SETS)
+if not set(WANTED) <= set(INSTRUCTION_SETS):
+    sys.exit(f"FASTCONV_BUILD_ISA: got {WANTED}, allowed are {list(INSTRUCTION_SETS)}")
 
 
 def extension(name: str, flags: list[str], depends: list[str]) -> Extension:
@@ -67,7 +71,14 @@ def extension(name: str, flags: list[str], depends: list[str]) -> Extension:
 
 
 class BuildExt(build_ext):
-    """Compiles with clang-cl if ``CC`` says so: on Windows, setuptools looks for cl.exe alone."""
+    """Compiles all extensions at once, and with clang-cl if ``CC`` says so: on Windows, setuptools
+    looks for cl.exe alone.
+    """
+
+    def finalize_options(self) -> None:
+        """Use all processors: of an editable install, setuptools loses the option."""
+        super().finalize_options()
+        self.parallel = self.parallel or True
 
     def build_extensions(self) -> None:
         """Build all extensions."""
@@ -102,9 +113,10 @@ class Reproducible(sdist):
 
 body = glob(f"{FOLDER}/*.pxi") + glob(f"{FOLDER}/*.h")
 wanted = [
-    extension("_probe", [], []),
+    # What takes longest to compile comes first.
+    *(extension(f"_kernels_{isa}", INSTRUCTION_SETS[isa], body) for isa in reversed(WANTED)),
     extension("_kernels_generic", [], body),
-    *(extension(f"_kernels_{isa}", flags, body) for isa, flags in INSTRUCTION_SETS.items()),
+    extension("_probe", [], []),
 ]
 modules = cythonize(wanted) if COMPILED != "0" else []
 for module in modules:
@@ -113,8 +125,5 @@ for module in modules:
 setup(
     ext_modules=modules,
     cmdclass={"build_ext": BuildExt, "sdist": Reproducible},
-    options={
-        "build_ext": {"parallel": True},
-        "bdist_wheel": {"py_limited_api": "cp311"} if ABI3 and modules else {},
-    },
+    options={"bdist_wheel": {"py_limited_api": "cp311"} if ABI3 and modules else {}},
 )

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ..backends.protocol import Backend
 from ..problem.problem import Problem, Walk
-from . import costs, rates
+from . import costs, pointwise, rates
 from .base import Algorithm, Layout, Weights
 
-__all__ = ["algorithm", "panel_spans", "refusal"]
+__all__ = ["algorithm", "panel_spans"]
 
 VECTOR = 8
 """Output channels that are computed together, needed or not."""
@@ -27,15 +27,8 @@ MIN_PACKED_BYTES = 1 << 16
 """Bytes of packed weights that are worth a tile."""
 RUN = 100
 """Products that it takes to get from one stretch of contiguous samples to the next."""
-
-
-def refusal(problem: Problem) -> str | None:
-    """Why a problem is no matrix product."""
-    if problem.compute.kind != "f":
-        return "integers are summed in 64 bits, which few processors multiply in vectors"
-    if problem.in_channels * problem.parts == 1 and problem.out_channels * problem.parts == 1:
-        return "each channel of the result is made of one channel"
-    return None
+MAX_MIXED = 4
+"""Channels of a pixel that are mixed without panels: the colours of an image."""
 
 
 class Gemm(Algorithm):
@@ -46,9 +39,11 @@ class Gemm(Algorithm):
 
     def refuses(self, problem: Problem) -> str | None:
         """It sums floating-point numbers of more than one channel."""
-        return refusal(problem)
+        return pointwise.refusal(problem)
 
     def cost(self, problem: Problem, backend: str) -> float:
+        if _mixes(problem):
+            return costs.contraction_seconds(problem, rates.of(backend), self.macs(problem))
         channels = problem.out_channels * problem.parts
         filled = -(-channels // VECTOR) * VECTOR / channels
         contiguous = problem.groups == 1 and problem.axes[-1].dilation == 1
@@ -57,14 +52,18 @@ class Gemm(Algorithm):
         return costs.contraction_seconds(problem, rates.of(backend), slow_products)
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """Panels, ``(groups, panels, *taps, channels in, channels of a panel)``."""
+        """Panels, ``(groups, panels, *taps, channels in, channels of a panel)``, or the matrix that
+        mixes colours.
+        """
+        if _mixes(problem):
+            return pointwise.algorithm.weights(problem, backend)
         width, channels = backend.panel(problem.compute), problem.out_channels * problem.parts
         shape = (*problem.taps, problem.in_channels * problem.parts, width)
         panels = problem.groups, -(-channels // width)
         return (Weights((*panels, *shape), problem.compute, width),)
 
-    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[None]:
-        return (None,)
+    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray | None]:
+        return pointwise.algorithm.prepare(problem, w) if _mixes(problem) else (None,)
 
     def pack(
         self, program: Any, problem: Problem, weights: tuple[NDArray, ...], w: NDArray
@@ -94,7 +93,17 @@ class Gemm(Algorithm):
         bias: NDArray,
         walk: Walk,
     ) -> None:
-        program.gemm(out, x, weights[0], bias, walk.stride, walk.dilation, problem.relu)
+        if _mixes(problem):
+            pointwise.algorithm.run(program, problem, out, x, weights, bias, walk)
+        else:
+            program.gemm(out, x, weights[0], bias, walk.stride, walk.dilation, problem.relu)
+
+
+def _mixes(problem: Problem) -> bool:
+    """Whether every pixel becomes another, of few channels each."""
+    channels = problem.in_channels, problem.out_channels
+    unmoved = all(axis.taps == axis.stride == 1 for axis in problem.axes)
+    return unmoved and problem.groups == problem.parts == 1 and max(channels) <= MAX_MIXED
 
 
 def panel_spans(count: int, nbytes: int) -> Iterator[tuple[int, int]]:

@@ -10,13 +10,22 @@ from numpy.typing import NDArray
 
 from ..backends.protocol import Backend
 from ..problem.problem import Problem, Walk
-from . import costs, gemm, rates
+from . import costs, rates
 from .base import Algorithm, Layout, Weights, as_real, dense, real_shape
 
-__all__ = ["algorithm"]
+__all__ = ["algorithm", "refusal"]
 
 VECTORS = 16
 """Outputs that are computed together, needed or not."""
+
+
+def refusal(problem: Problem) -> str | None:
+    """Why a problem is no matrix product."""
+    if problem.compute.kind != "f":
+        return "integers are summed in 64 bits, which few processors multiply in vectors"
+    if problem.in_channels * problem.parts == 1 and problem.out_channels * problem.parts == 1:
+        return "each channel of the result is made of one channel"
+    return None
 
 
 class Pointwise(Algorithm):
@@ -33,7 +42,7 @@ class Pointwise(Algorithm):
             return "it takes no stride and no padding"
         if max(problem.order) not in problem.order[-len(problem.axes) :]:
             return "channels are contiguous, not samples"
-        return gemm.refusal(problem)
+        return refusal(problem)
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
         """Rows of outputs that fill vectors together."""

@@ -181,8 +181,9 @@ class Backend:
         raise NotImplementedError
 
     def pointwise(self, out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
-        """One tap and contiguous outputs: ``out``, (*B, G, K, P), is ``w``, (G, K, C), times ``x``,
-        (*B, G, C, P).
+        """One tap: ``out``, (*B, G, K, P), is ``w``, (G, K, C), times ``x``, (*B, G, C, P).
+
+        Outputs are contiguous or, for one group of at most four channels in and out, channels are.
         """
         raise NotImplementedError
 

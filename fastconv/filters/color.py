@@ -161,10 +161,13 @@ def _mix(
     """Fill ``out`` with the colours under a matrix, and with the alpha channel, if there is one."""
     image, target = np.moveaxis(samples, channel, -1), np.moveaxis(out, channel, -1)
     matrix = kernels.get(name, precision(samples.dtype))
-    colors = len(matrix)
+    has_alpha = image.shape[-1] > 3
+    if has_alpha and np.can_cast(image.dtype, np.uint16):  # exact, and never NaN
+        matrix, has_alpha = _with_alpha(matrix), False
+    colors, channels = matrix.shape
     plan = make_plan(
         lower.convolution,
-        (name, 2, image[..., :3].shape, image.dtype),
+        (name, 2, image[..., :channels].shape, image.dtype),
         (matrix[..., None, None], None),
         {
             "stride": 1,
@@ -182,9 +185,17 @@ def _mix(
         threads,
         once=True,
     )
-    plan(image[..., :3], target[..., :colors])
-    if target.shape[-1] > colors:
+    plan(image[..., :channels], target[..., :colors])
+    if has_alpha:
         dtypes.store(target[..., colors], image[..., 3].copy())
+
+
+def _with_alpha(matrix: NDArray) -> NDArray:
+    """A matrix of colours that keeps alpha as it is."""
+    colors, _ = matrix.shape
+    wider = np.zeros((colors + 1, 4), matrix.dtype)
+    wider[:colors, :3], wider[colors, 3] = matrix, 1
+    return wider
 
 
 def invert(

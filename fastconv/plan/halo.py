@@ -34,7 +34,7 @@ class Halo:
     axes: tuple[int, ...]
     """Where each axis of the copy is in memory."""
     row_axis: int | None
-    """The axis of contiguous items: the last one or that of channels."""
+    """The axis of contiguous items: the last one, that of channels, or a batch axis."""
     runs: tuple[NDArray[np.int64], ...]
     """Where each filtered axis reads."""
     shape: tuple[int, ...]
@@ -48,8 +48,8 @@ class Halo:
         last: int | None,
         origins: tuple[int, ...] | None = None,
     ) -> Halo:
-        """The copy for a region of outputs, with contiguous items along filtered axis ``last``,
-        or with contiguous channels, of all groups.
+        """The copy for a region of outputs, with contiguous items along axis ``last`` of
+        ``canonical_x``, or with contiguous channels, of all groups.
 
         ``lead`` counts batches, groups and channels; ``origins`` are the first samples of what it
         will be made of, where that is a part of the array.
@@ -61,13 +61,15 @@ class Halo:
         outer = (*lead, *parts)
         axes = [*range(len(outer) + len(lengths))]
         channels = axes[len(lead) - 2 : len(outer)]
-        end = channels if last is None else [len(outer) + last]
+        real = last if last is None or last < len(lead) else last + len(parts)
+        end = channels if real is None else [real]
         order = [axis for axis in axes if axis not in end] + end
         whole = (*outer, *lengths)
         if last is None:
             row_axis: int | None = len(lead) - 1
         else:
-            row_axis = len(lead) + last if last == len(lengths) - 1 else None
+            rows = last < len(lead) or last == len(lead) + len(lengths) - 1
+            row_axis = last if rows else None
         return cls(
             problem,
             tuple(whole[axis] for axis in order),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .. import algorithms, backends
 from ..algorithms import rates
 from ..algorithms.base import Layout, Weights, as_real, dense
+from ..backends.geometry.nest import LONG
 from ..problem.boundary import OUTSIDE
 from ..problem.problem import Problem
 from ..run import workspace
@@ -319,8 +320,7 @@ def _owned(array: NDArray, given: tuple[NDArray, ...]) -> NDArray:
 
 def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.dtype) -> int | None:
     """The axis of contiguous items, if kernels can run along it: that of channels where the layout
-    asks for it, or else the last one or, for rows, a batch axis that the last one steps over (the
-    colours of a pixel).
+    asks for it, or else the last one or, for rows, a batch axis (the colours of a pixel).
 
     None, too, where the items are not those that they take.
     """
@@ -340,8 +340,17 @@ def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.d
         return channels if strides[contiguous] == item else None
     if strides[last] == item:
         return last
-    if layout == "rows" and problem.axes[-1].stride == 1:
-        for axis in range(len(problem.batch)):
-            if strides[axis] == item and strides[last] == item * view.shape[axis]:
-                return axis
-    return None
+    return _contiguous_batch(problem, view) if layout == "rows" else None
+
+
+def _contiguous_batch(problem: Problem, view: NDArray) -> int | None:
+    """The batch axis of contiguous items, if these are many, or the last axis steps over them."""
+    item, strides = view.itemsize, view.strides
+    batch = [axis for axis in range(len(problem.batch)) if view.shape[axis] > 1]
+    innermost = next((axis for axis in batch if strides[axis] == item), None)
+    run, axis = 1, innermost
+    while axis is not None:
+        run *= view.shape[axis]
+        axis = next((axis for axis in batch if strides[axis] == item * run), None)
+    beside = problem.axes[-1].stride == 1 and strides[-1] == item * run
+    return innermost if beside or run >= LONG else None

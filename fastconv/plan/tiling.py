@@ -135,8 +135,7 @@ class Region:
     in_place: bool
     """It reads samples of the array only, and perhaps zeros beyond them, without a copy."""
     across: int | None
-    """The filtered axis that is laid out last in halos, the longest where the last one is thin, or
-    None where channels are."""
+    """The axis of ``canonical_x`` that is laid out last in halos, or None where channels are."""
 
     def __len__(self) -> int:
         return prod(axis.parts for axis in self.cuts)
@@ -272,7 +271,7 @@ def _layers(
         boxes = [*_boxes(problem, backend.min_interior_bytes, reads)]
     by_channels = algorithm.layout == "channels"
     panel = backend.panel(problem.compute) if by_channels else 1
-    across = None if by_channels else len(whole) - 1
+    across = None if by_channels else len(problem.canonical_x) - 1
     macs, grain, finest = (
         algorithm.macs(problem),
         algorithm.min_tile(problem),
@@ -429,10 +428,7 @@ def _split(
     if max(grain) > 1:
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
-    last_axis = len(lengths) - 1
-    across = max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
-    if lengths[last_axis] >= VECTOR:
-        across = last_axis
+    across = _row_axis(problem, lengths)
     whole_lead = (*problem.batch, problem.groups)
     if max(parts, copies) <= 1:
         ends = [*((0, n) for n in whole_lead), *box, (0, problem.out_channels)]
@@ -454,7 +450,9 @@ def _split(
         channel_cuts, needed = _cuts([problem.out_channels], needed)
     elif max(grain) > 1:
         needed = 1  # there are as many copies as fit a cache: more would do work twice
-    order = sorted(range(len(lengths)), key=lambda axis: axis == across)
+    filtered = len(problem.canonical_x) - len(lengths)
+    columns = across - filtered if across >= filtered else len(lengths) - 1
+    order = sorted(range(len(lengths)), key=lambda axis: axis == columns)
     coarse = [max(grain[axis], STEP) for axis in order]
     cuts, needed = _cuts(
         [ceil(lengths[axis] / n) for axis, n in zip(order, coarse, strict=True)],
@@ -471,6 +469,21 @@ def _split(
     spans = [Cut(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
     channels = Cut(0, problem.out_channels, channel_cuts[0], 1)
     return Region(problem, (*spans, *region, channels), inside, across)
+
+
+def _row_axis(problem: Problem, lengths: list[int]) -> int:
+    """The axis of ``canonical_x`` whose samples halos have side by side: that of the colours of a
+    pixel, as in the image, or else the last one, or the longest where that one is thin.
+    """
+    lead = len(problem.batch) + 2
+    innermost = problem.order.index(len(problem.order) - 1)
+    if innermost < len(problem.batch) and (
+        problem.axes[-1].stride == 1 or problem.batch[innermost] >= LONG
+    ):
+        return innermost
+    if lengths[-1] >= VECTOR:
+        return lead + len(lengths) - 1
+    return lead + max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
 
 
 def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:

@@ -304,7 +304,7 @@ class Sums:
             gaps = tuple(axis.dilation for axis in problem.axes)
         else:
             ends = tuple((span.start, span.stop) for span in region)
-            halo = _halo(problem, samples.shape[:3], ends, len(region) - 1)
+            halo = _halo(problem, samples.shape[:3], ends, 2 + len(region))
             samples = halo.padded(program, samples, problem.compute)
             lengths = (span.stop - span.start for span in region)
             gaps = tuple(map(halo_dilation, problem.axes, lengths))

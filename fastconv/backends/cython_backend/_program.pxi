@@ -223,7 +223,7 @@ cdef class Program(Kernels):
 
 
 NAMES = (
-    "copy", "correlate", "box", "gemm", "winograd_weights", "winograd_samples",
-    "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
+    "copy", "correlate", "box", "gemm", "mix", "winograd_weights",
+    "winograd_samples", "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
 )
 """Of kernels, in the order of their numbers."""

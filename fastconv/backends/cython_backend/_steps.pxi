@@ -3,7 +3,7 @@
 A call of a kernel makes its step and runs it; a program keeps it.
 """
 
-from numpy import dtype, empty, zeros
+from numpy import dtype, empty, ndindex, zeros
 
 from ..geometry import fourier
 
@@ -12,6 +12,7 @@ cdef enum:
     NEST
     WINDOWS
     PRODUCT
+    MIX
     WEIGHTS
     SAMPLES
     OUTPUTS
@@ -25,6 +26,7 @@ ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     nest_t tile
     windows_t windows
     contract_t product
+    mix_t mix
     panels_t panels
     planes_t planes_and_tiles
     fourier_t fourier
@@ -50,6 +52,16 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
     """Run a step whose operands begin at some offsets, and return whether its results count."""
     if s.kernel == COPY:
         walk(&s.extents.walk, 0, at[0], at[1])
+    elif s.kernel == MIX and s.kind == b"f":
+        mix_float32(
+            <float *> at[0], <const float *> at[1], <const float *> at[2], <const float *> at[3],
+            &s.extents.mix,
+        )
+    elif s.kernel == MIX:
+        mix_float64(
+            <double *> at[0], <const double *> at[1], <const double *> at[2],
+            <const double *> at[3], &s.extents.mix,
+        )
     elif s.kernel == WEIGHTS:
         run_weights(<float *> at[0], <const float *> at[1], &s.extents.panels)
     elif s.kernel == SAMPLES:
@@ -218,8 +230,28 @@ cdef class Kernels:
         self.contract(contraction.taps, arrays, extra, Operands(out, x, w, bias), relu)
 
     def pointwise(self, out, x, w, bias, bint relu):
+        if are_pixels(out, x):
+            self.mix(out, x, w, bias, relu)
+            return
         arrays = out, x, w, bias
         self.contract(contraction.planes, arrays, (), Operands(out, w, x, bias), relu)
+
+    cdef mix(self, out, x, w, bias, bint relu):
+        """Mix the channels of pixels, a step for each place along all batch axes but the last."""
+        cdef Operands operands
+        cdef step_t step
+        *batch, _, _, _ = out.shape
+        *outer, _ = batch or (1,)
+        for index in ndindex(*outer):
+            to, source = out[index][..., 0, :, :], x[index][..., 0, :, :]
+            if not batch:
+                to, source = to[None], source[None]
+            operands = Operands(to, source, w, bias)
+            step.kernel = MIX
+            step.kind = letter(operands.arrays)
+            step.extents.mix = mix_of(&operands.arrays[0], &operands.arrays[1])
+            step.extents.mix.relu = relu
+            self.add(operands, &step, None)
 
     def weight_gradient(self, out, x, gradient, tuple stride, tuple dilation):
         arrays = out, x, gradient

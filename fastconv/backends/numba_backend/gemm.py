@@ -21,6 +21,7 @@ from ..geometry.gemm import BLOCK_TERMS, Contraction, channels, contraction, out
 from .compile import array, compiled, start
 from .host import PANEL_VECTORS, VECTOR_BYTES
 from .loops import count, offsets
+from .mix import mix
 from .vectors import Vectors, data, integer, loop
 
 __all__ = ["code", "gemm", "pointwise", "weight_gradient"]
@@ -52,6 +53,10 @@ def gemm(
 
 
 def pointwise(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
+    beside = x.strides[-1] == out.strides[-1] == x.itemsize
+    if not beside and x.shape[-1] > 1:
+        mix(out, x, w, bias, relu)
+        return
     _run((out, w, x, bias), contraction(planes, (out, x, w, bias)), relu)
 
 

@@ -1,0 +1,46 @@
+"""Channels of pixels mixed by a matrix: a few neighbours become a few others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from numba import from_dtype, types
+from numpy.typing import NDArray
+
+from .compile import array, compiled
+
+__all__ = ["code", "mix"]
+
+# mypy: disable-error-code="no-untyped-def"
+
+
+def mix(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
+    *batch, _, _, _ = out.shape
+    for index in np.ndindex(*batch[:-1]):
+        to, source = out[index][..., 0, :, :], x[index][..., 0, :, :]
+        if not batch:
+            to, source = to[None], source[None]
+        code(out.dtype)(to, source, w[0], bias[0], relu)
+
+
+def mix_rows(out, x, w, bias, relu):
+    """Rows of pixels, ``(rows, channels, pixels)``."""
+    for row in range(out.shape[0]):
+        for p in range(out.shape[2]):
+            for k in range(out.shape[1]):
+                total = bias[k]
+                for c in range(x.shape[1]):
+                    total += w[k, c] * x[row, c, p]
+                out[row, k, p] = 0 if relu and total < 0 else total
+
+
+@cache
+def code(dtype: np.dtype) -> Callable[..., None]:
+    """The machine code for a dtype."""
+    item = from_dtype(dtype)
+    pixels, source = array(item, 3, "A", readonly=False), array(item, 3, "A")
+    return compiled(
+        mix_rows, types.void(pixels, source, array(item, 2), array(item), types.boolean)
+    )
