@@ -11,8 +11,9 @@ The register tiles need the vector extensions of GCC and Clang.  On Windows, CC=
 them; without them, as with Visual C++, all kernels are the slower, generic ones.
 
 FASTCONV_COMPILED=0 leaves the compiled part out, for a pure Python wheel; with 1, a build fails if
-an extension does.  FASTCONV_BUILD_ISA names the instruction sets to build, all by default ("v2 v3
-v4" on x86-64); the generic kernels are always built.  Under SOURCE_DATE_EPOCH, wheels and sdist are reproducible to the last bit.
+an extension does.  FASTCONV_BUILD_ISA names the instruction sets to build, by default all of them
+("v2 v3 v4" on x86-64); the generic kernels are always built.  Under SOURCE_DATE_EPOCH, wheels and
+sdist are reproducible to the last bit.
 """
 
 import gzip
