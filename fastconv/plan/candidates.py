@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .. import algorithms, lower
@@ -41,23 +42,27 @@ def recipe_of(problem: Problem, algorithm: str, backend: str) -> Recipe:
     key = problem, algorithm, backend
     recipe: Recipe | None = recipes.get(key)
     if recipe is None:
-        name = algorithm
         if algorithm == "auto":
-            name = _cheapest(problem, backend)
+            name, seconds = _cheapest(problem, backend)
         else:
-            lower.not_refused(problem, algorithm, algorithms.load(algorithm).refuses(problem))
-        recipe = Recipe(problem, name, backend)
+            name, chosen = algorithm, algorithms.load(algorithm)
+            lower.not_refused(problem, algorithm, chosen.refuses(problem))
+            seconds = chosen.cost(problem, backend)
+        recipe = Recipe(problem, name, backend, seconds)
         recipes.put(key, recipe)
     return recipe
 
 
-def _cheapest(problem: Problem, backend: str) -> str:
-    """The algorithm that costs least; not even asked, where that would cost more than it saves."""
+def _cheapest(problem: Problem, backend: str) -> tuple[str, float]:
+    """The algorithm that costs least, and its seconds; not even asked, where that would cost more
+    than it saves.
+    """
     direct = algorithms.load("direct").cost(problem, backend)
     if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
-        return "direct"
-    able = [c for c in candidates(problem, backend) if c.seconds is not None]
-    return min(able, key=lambda candidate: candidate.seconds or 0.0).algorithm
+        return "direct", direct
+    able = [(c.seconds, c.algorithm) for c in candidates(problem, backend) if c.seconds is not None]
+    seconds, name = min(able, key=itemgetter(0))
+    return name, seconds
 
 
 def candidates(problem: Problem, backend: str) -> tuple[Candidate, ...]:

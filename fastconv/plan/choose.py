@@ -172,8 +172,8 @@ def _remembered(
     remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
     plan = make(asked, chosen, remember or not once)
     if remember:
-        lasting: Any = _lasting(key)
-        _plans.put(lasting, plan, nbytes + plan._nbytes)
+        kept: Any = _lasting(key) if nbytes > HASHED_BYTES else key
+        _plans.put(kept, plan, nbytes + plan._nbytes)
     return plan
 
 

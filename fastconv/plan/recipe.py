@@ -60,8 +60,10 @@ class Packed(NamedTuple):
 class Recipe:
     """A problem, an algorithm and a backend."""
 
-    def __init__(self, problem: Problem, algorithm: str, backend: str) -> None:
+    def __init__(self, problem: Problem, algorithm: str, backend: str, seconds: float) -> None:
         self.problem = problem
+        self.seconds = seconds
+        """Predicted for one thread."""
         self.algorithm = algorithms.load(algorithm)
         self.backend_name = backend
         self.backend = backends.load(backend)
@@ -75,11 +77,6 @@ class Recipe:
     def _packing(self) -> Memo[Job]:
         """What packs weights, by how these lie."""
         return Memo(MAX_PROGRAMS)
-
-    @cached_property
-    def seconds(self) -> float:
-        """Predicted for one thread."""
-        return self.algorithm.cost(self.problem, self.backend_name)
 
     @cached_property
     def weights(self) -> tuple[Weights, ...]:

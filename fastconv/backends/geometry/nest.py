@@ -11,7 +11,6 @@ last axis alone may go in another order), and so do the bits of a result depend 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
@@ -39,8 +38,7 @@ class LoopNest(NamedTuple):
     whether columns are the last axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Loop:
+class _Loop(NamedTuple):
     extent: int
     out: int = 0
     x: int = 0
@@ -127,7 +125,7 @@ def make_nest(
     columns, rows = _tile(loops)
     tapped = [loop for loop in loops if loop.taps > 1]
     if columns.taps > 1 and columns is not tapped[-1] and not windows:
-        columns_in_tile = replace(columns, taps=1)
+        columns_in_tile = columns._replace(taps=1)
     else:
         columns_in_tile = columns
         tapped = [loop for loop in tapped if loop is not columns]
@@ -144,7 +142,7 @@ def make_nest(
     ]
     return LoopNest(
         np.array(around, np.int64).reshape(-1, 5),
-        np.stack([_offsets(reductions, 1), _offsets(reductions, 2)], axis=-1),
+        _planes(reductions),
         np.array([*chain(*tile), columns.last], np.int64),
     )
 
@@ -165,8 +163,8 @@ def _merge(loops: list[_Loop], windows: bool) -> list[_Loop]:
                 and outer.x == inner.extent * inner.x
                 and outer.out == inner.extent * inner.out
             ):
-                merged = replace(
-                    outer, extent=outer.extent * inner.extent, out=inner.out, x=inner.x
+                merged = outer._replace(
+                    extent=outer.extent * inner.extent, out=inner.out, x=inner.x
                 )
                 rest = [merged if loop is outer else loop for loop in loops if loop is not inner]
                 return _merge(rest, windows)
@@ -193,6 +191,14 @@ def _neighbours(loop: _Loop) -> tuple[bool, bool, int]:
 
 def _extent(loop: _Loop) -> int:
     return loop.extent
+
+
+def _planes(reductions: list[tuple[int, int, int]]) -> NDArray[np.int64]:
+    """Pairs of offsets, into x and into w."""
+    reductions = [reduction for reduction in reductions if reduction[0] != 1]
+    if not reductions:
+        return np.zeros((1, 2), np.int64)
+    return np.stack([_offsets(reductions, 1), _offsets(reductions, 2)], axis=-1)
 
 
 def _offsets(reductions: list[tuple[int, int, int]], operand: int) -> NDArray[np.int64]:
