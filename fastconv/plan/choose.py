@@ -168,7 +168,7 @@ def _remembered(
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
     config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
-    nbytes = sum([value.nbytes for value in given if type(value) is np.ndarray])
+    nbytes = sum(map(_bytes, given))
     remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
     plan = make(asked, chosen, remember or not once)
     if remember:
@@ -204,6 +204,13 @@ def _seen_before(call: int) -> bool:
     seen = _seen.get(call) is not None
     _seen.put(call, True)
     return seen
+
+
+def _bytes(value: Any) -> int:
+    """Bytes of a kernel, or of its factors."""
+    if type(value) is tuple:
+        return sum(map(_bytes, value))
+    return value.nbytes if type(value) is np.ndarray else 0
 
 
 def _key(value: Any) -> Hashable:
