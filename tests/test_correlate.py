@@ -161,7 +161,8 @@ def test_every_pixel_of_larger_arrays(shape, taps, boundary, threads, backend, r
     x, w = large_question(shape, taps)
     last = tuple(range(-w.ndim, 0))
     how = {"axes": last, "boundary": boundary, "cval": -1, "threads": threads}
-    got = fc.correlate(x, w, backend=backend, **how)
+    algorithm = "direct" if w.size == 1 else "auto"
+    got = fc.correlate(x, w, backend=backend, algorithm=algorithm, **how)
     assert_close(got, large_answer(shape, taps, boundary))
     ran.only(backend, "direct")
 

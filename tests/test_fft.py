@@ -248,7 +248,8 @@ def test_transforms_do_the_work(shape, taps, backend, module, monkeypatch):
     correlate = module.correlate
 
     def spy(out, *rest):
-        reads.append(out.size)
+        if out.shape[2:] != taps:  # the kernel, scaled
+            reads.append(out.size)
         correlate(out, *rest)
 
     monkeypatch.setattr(module, "correlate", spy)
@@ -364,8 +365,8 @@ def test_bits_do_not_depend_on_threads(shape, backend):
         (np.ones((9, 9), "u1"), np.ones((3, 3), "i4"), {"dtype": "f4"}, "integers"),
         (np.ones((9, 9)), np.ones((3, 3)), {"stride": 2}, "stride"),
         (np.ones((9, 9)), np.ones((3, 3)), {"dilation": 2}, "gaps"),
-        (np.ones((2, 2, 2, 2)), np.ones((1, 1, 1, 2)), {}, "axes"),
-        (np.ones((200, 200)), np.ones((3, 129)), {}, "256 samples"),
+        (np.ones((2, 2, 2, 2)), np.ones((2, 2, 2, 2)), {}, "axes"),
+        (np.ones((3, 40000)), np.ones((3, 16385)), {}, "32768 samples"),
     ],
 )
 def test_it_says_why_it_refuses(x, w, how, reason):

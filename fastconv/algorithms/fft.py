@@ -5,6 +5,9 @@ multiplied by the spectrum of the kernel and transformed back; what wraps around
 the next tile.  The kernel is real, so that two halves of a slab can travel as the real and the
 imaginary part of one transform.
 
+A long signal is folded into an image whose rows overlap, and a long kernel into one whose rows do
+not: the sums are the same, and both axes are short.
+
 All axes but the last are transformed for a row of tiles at once, each moved last on the way, which
 leaves the last axis first.  Along that one a kernel of the backend takes tile after tile there and
 back while it is in the cache.
@@ -13,6 +16,8 @@ back while it is in the cache.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, inf, log2, prod
@@ -22,16 +27,30 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from ..backends.geometry.fourier import LENGTHS, order
+from ..backends.geometry.fourier import LENGTHS
 from ..backends.protocol import Backend
+from ..problem.boundary import OUTSIDE
 from ..problem.problem import Problem, Walk
+from ..run.program import WEIGHTS, X
 from . import costs, rates
 from .base import Algorithm, InPlace, Weights, as_real, dense, real_shape
 
 __all__ = ["LIMIT", "algorithm", "work"]
 
-LONGEST = {1: 4096, 2: 256, 3: 64}
-"""Samples of a tile along an axis at most, for each number of filtered axes."""
+USUAL = {1: 4096, 2: 256, 3: 64}
+"""Samples of a tile along an axis, for each number of filtered axes, that caches hold: more only
+for kernels that need them."""
+LONGEST = LENGTHS[-1]
+"""Samples of a tile along an axis at most."""
+TIMES_TAPS = 4
+"""Times as many samples as taps that a tile longer than usual has at most."""
+MIN_FOLDED_TAPS, ALWAYS_FOLDED_TAPS = 64, 2048
+"""Taps of a signal's kernel from which on short signals are folded, and all."""
+MAX_FOLDED_OUTPUTS = 1 << 18
+"""Outputs of a short signal at most: longer ones have tiles enough to fill vectors."""
+ROWS = {64: 1 << 12, 256: 1 << 16, 1024: 1 << 62}
+"""Taps in a row of a folded kernel, and taps of the longest kernel that has such rows.  A transform
+has half as many samples more, for both halves of a row of outputs are transformed at once."""
 TILE_OPERATIONS = 200
 """Operations, of a column, that a tile of any length takes on top: the calls around it."""
 STRIP_BYTES = 1 << 20
@@ -48,6 +67,10 @@ MAX_THIN = 8
 LIMIT = 4096
 """Times that the largest sample of a row of tiles may exceed those of a block of it: a transform
 rounds relative to the largest."""
+WIDE_LIMIT = LIMIT * 2.0**29
+"""The same for double precision, which has as many more digits."""
+MIN_LONG_TAPS = 1024
+"""Taps of a kernel from which on double precision takes less than direct sums."""
 MORE_SECONDS, MORE_CALLS = 1.4, 4
 """Times that transforms and their calls take where channels are added or volumes are transposed."""
 DEEP = 1.5
@@ -66,19 +89,20 @@ class Fft(Algorithm):
         rank = len(problem.axes)
         if problem.exact:
             return "integers are summed without rounding, which a transform cannot do"
-        if rank not in LONGEST:
-            return f"its tiles have at most {max(LONGEST)} axes"
+        if rank not in USUAL:
+            return f"its tiles have at most {max(USUAL)} axes"
         if any(axis.stride > 1 for axis in problem.axes):
             return "it would compute the outputs that a stride skips"
         if any(axis.dilation > 1 for axis in problem.axes):
             return "it would multiply the gaps between the taps"
-        if any(2 * axis.taps > LONGEST[rank] for axis in problem.axes):
-            return f"its tiles have at most {LONGEST[rank]} samples along an axis: twice the taps"
+        if any(2 * axis.taps > LONGEST for axis in _folded(problem).axes):
+            return f"its tiles have at most {LONGEST} samples along an axis: twice the taps"
         return None
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
         """Whole rows of tiles."""
-        return tuple(_fresh(problem))
+        fresh = _fresh(problem)
+        return (fresh[0] * _folded(problem).taps[1],) if _folds(problem) else tuple(fresh)
 
     def macs(self, problem: Problem) -> int:
         """Half the operations of the transforms, and of the products between them."""
@@ -104,14 +128,20 @@ class Fft(Algorithm):
         spectrum = Weights((*shape[:3], 2, last, *others), problem.compute)
         return Weights(shape, problem.compute), spectrum
 
-    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, NDArray]:
-        kernel = dense(w)
-        tile = _tile(problem)
-        plain = np.ascontiguousarray(as_real(kernel))
-        if not problem.complex:
-            return plain, _spectrum(kernel, tile)
-        both = _spectrum(kernel.real, tile) + 1j * _spectrum(kernel.imag, tile)
-        return plain, np.ascontiguousarray(as_real(both))
+    def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray | None, ...]:
+        return np.ascontiguousarray(as_real(dense(w))), None
+
+    def pack(
+        self, program: Any, problem: Problem, packed: tuple[NDArray, ...], w: NDArray
+    ) -> None:
+        _, spectra = packed
+        grid = []
+        for axis in range(3):
+            moved = [0] * program.workspace_buffer
+            moved[X], moved[WEIGHTS + 1] = w.strides[axis], spectra.strides[axis]
+            grid.append((spectra.shape[axis], tuple(moved)))
+        program.begin_tiles(tuple(grid))
+        _transform_kernel(program, problem, spectra[0, 0, 0], w[0, 0, 0])
 
     def run(
         self,
@@ -123,35 +153,73 @@ class Fft(Algorithm):
         bias: NDArray,
         walk: Walk,
     ) -> None:
-        """Filter one tile; thin strips, and rows of tiles that are not finite or whose samples
-        differ too much in magnitude, directly.
+        """Filter one tile; thin strips directly, and so rows of tiles that are not finite or whose
+        samples differ too much in magnitude: under long kernels, too much for double precision.
 
         A transform spreads NaN, infinities and overflows over all of its tile, and rounds relative
         to its largest sample.
         """
         plain, spectra = weights
-        n, *others = spectra.shape[4:]
-        taps, relu = plain.shape[3:], problem.relu
+        relu, taps, fresh = problem.relu, problem.taps, _fresh(problem)
         rank = len(taps)
-        fresh = [length - k + 1 for length, k in zip((*others, n), taps, strict=True)]
-        lengths = zip(out.shape[-rank:], fresh, strict=True)
-        if any(MAX_THIN * n < step for n, step in lengths):
+        if any(MAX_THIN * n < step for n, step in zip(out.shape[-rank:], fresh, strict=False)):
             program.correlate(out, x, plain, bias, walk.stride, walk.dilation, relu)
             return
-        cut = _rows if others else _columns
-        limit = LIMIT if problem.x_dtype.kind in "fc" else inf
         for lead in np.ndindex(out.shape[: -rank - 1]):
-            for outs, xs in cut(out[lead], x[lead], taps, fresh):
-                _filter(program, outs, xs, spectra[lead[-1]])
-            one, offsets = slice(lead[-1], lead[-1] + 1), bias[lead[-1]]
+            one = slice(lead[-1], lead[-1] + 1)
+            wider = _is_long(problem)
+            _sum(program, problem, out[lead], x[lead], spectra[lead[-1]])
             for to, source in _tile_rows(out[lead], x[lead], taps, fresh):
-                for channel in source:
-                    program.in_range(channel, limit)
-                program.epilogue(to[(slice(None), *(None,) * (3 - rank))], offsets, relu)
+                _check(program, problem, source, LIMIT)
+                program.epilogue(_planes(to), bias[one.start], relu)
                 with program.redo():
-                    program.correlate(
-                        to[None], source[None], plain[one], bias[one], *_ones(rank), relu
-                    )
+                    if wider:
+                        _sum_wider(program, problem, to, source, plain[lead[-1]])
+                        program.epilogue(_planes(to), bias[one.start], relu)
+                    with program.redo() if wider else nullcontext():
+                        program.correlate(
+                            to[None], source[None], plain[one], bias[one], *_ones(rank), relu
+                        )
+
+
+def _check(program: Any, problem: Problem, x: NDArray, limit: float) -> None:
+    """Check how samples differ in magnitude; integers cannot differ so much."""
+    for channel in x:
+        program.in_range(channel, limit if problem.x_dtype.kind in "fc" else inf)
+
+
+def _planes(out: NDArray) -> NDArray:
+    """Sums ``(channels, *axes)`` with three axes."""
+    return out[(slice(None), *(None,) * (4 - out.ndim))]
+
+
+def _sum(program: Any, problem: Problem, out: NDArray, x: NDArray, spectra: NDArray) -> None:
+    """Filter all channels, ``(channels, *axes)``, of a group."""
+    folded, fresh, mark = _folded(problem), _fresh(problem), program.mark()
+    sums, samples = out, x
+    if _folds(problem):
+        sums, samples = _fold(program, out, x, folded.taps)
+    cut = _columns if len(folded.axes) == 1 else _rows
+    for outs, xs in cut(sums, samples, folded.taps, fresh):
+        _filter(program, outs, xs, spectra)
+    if _folds(problem):
+        program.store(out, sums.reshape(len(sums), -1)[:, : out.shape[-1]])
+    program.release(mark)
+
+
+def _sum_wider(program: Any, problem: Problem, out: NDArray, x: NDArray, w: NDArray) -> None:
+    """The same in double precision, and check whether that is enough."""
+    mark = program.mark()
+    samples, sums = (program.empty(array.shape, np.dtype(np.float64)) for array in (x, out))
+    *others, last = _tile(problem)
+    spectra = program.empty((*w.shape[:2], 2, last, *others), samples.dtype)
+    for channels in np.ndindex(w.shape[:2]):
+        _transform_kernel(program, problem, spectra[channels], w[channels])
+    program.store(samples, x)
+    _check(program, problem, samples, WIDE_LIMIT)
+    _sum(program, problem, sums, samples, spectra)
+    program.store(out, sums)
+    program.release(mark)
 
 
 def _ones(rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -159,8 +227,51 @@ def _ones(rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (1,) * rank, (1,) * rank
 
 
+def _is_long(problem: Problem) -> bool:
+    """Whether double precision takes less than direct sums."""
+    return problem.compute != np.float64 and prod(problem.taps) >= MIN_LONG_TAPS
+
+
+def _folds(problem: Problem) -> bool:
+    """Whether it is a signal that is folded into an image."""
+    axis, *others = problem.axes
+    least = MIN_FOLDED_TAPS if axis.out <= MAX_FOLDED_OUTPUTS else ALWAYS_FOLDED_TAPS
+    return not others and axis.taps >= least
+
+
+@lru_cache(maxsize=512)
+def _folded(problem: Problem) -> Problem:
+    """The same sums over an image, for a signal that is folded; or else the problem itself."""
+    if not _folds(problem):
+        return problem
+    axis = problem.axes[0]
+    row = next(row for row, most in ROWS.items() if axis.taps <= most)
+    taps, outs = ceil(axis.taps / row), ceil(axis.out / row)
+    down = axis._replace(size=outs + taps - 1, taps=taps, before=0, out=outs)
+    along = axis._replace(size=2 * row - 1, taps=row, before=0, out=row)
+    return replace(problem, axes=(down, along))
+
+
+def _fold(
+    program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]
+) -> tuple[NDArray, NDArray]:
+    """Room for outputs in rows, and samples in rows twice as long, of which each has half of its
+    samples in common with the next: ``(channels, rows, row)``.
+    """
+    down, row = taps
+    rows, n = ceil(out.shape[-1] / row), x.shape[-1]
+    length = (rows + down) * row
+    copy = program.empty((len(x), length), x.dtype)
+    program.pad(copy, x, (_followed_by_zeros(n, length),), 0)
+    channel, item = copy.strides
+    shape, strides = (len(x), rows + down - 1, 2 * row - 1), (channel, row * item, item)
+    sums: NDArray = program.empty((len(out), rows, row), out.dtype)
+    return sums, as_strided(copy, shape, strides, subok=True)
+
+
 def work(problem: Problem) -> tuple[float, int]:
     """Operations for all channels of a group, of which a transform counts 5 n log2 n, and calls."""
+    problem = _folded(problem)
     *others, n = _tile(problem)
     last = problem.axes[-1]
     samples, filters = problem.in_channels * problem.parts, problem.out_channels * problem.parts
@@ -173,13 +284,18 @@ def work(problem: Problem) -> tuple[float, int]:
 @lru_cache(maxsize=512)
 def _tile(problem: Problem) -> tuple[int, ...]:
     """Samples of a tile along each axis."""
-    longest = LONGEST[len(problem.axes)]
+    if _folds(problem):
+        folded = _folded(problem)
+        down, _ = _tile(folded)
+        return down, folded.taps[1] * 3 // 2
+    usual = USUAL[len(problem.axes)]
 
     def work(n: int) -> float:
         return ceil(axis.out / (n - axis.taps + 1)) * (n * log2(n) + TILE_OPERATIONS)
 
     chosen = []
     for axis in problem.axes:
+        longest = max(usual, TIMES_TAPS * axis.taps)
         able = (n for n in LENGTHS if 2 * axis.taps <= n <= longest)
         chosen.append(min(able, key=work, default=LENGTHS[0]))
     return tuple(chosen)
@@ -187,7 +303,8 @@ def _tile(problem: Problem) -> tuple[int, ...]:
 
 def _fresh(problem: Problem) -> list[int]:
     """Outputs of a tile along each axis."""
-    return [n - axis.taps + 1 for n, axis in zip(_tile(problem), problem.axes, strict=True)]
+    axes = _folded(problem).axes
+    return [n - axis.taps + 1 for n, axis in zip(_tile(problem), axes, strict=True)]
 
 
 def _tiles(problem: Problem) -> list[int]:
@@ -195,14 +312,41 @@ def _tiles(problem: Problem) -> list[int]:
     return [ceil(axis.out / n) for n, axis in zip(_fresh(problem), problem.axes, strict=True)]
 
 
-def _spectrum(dense: NDArray, tile: tuple[int, ...]) -> NDArray:
-    """The spectrum of a real kernel, its planes and frequencies as backends take them."""
-    axes = tuple(range(-len(tile), 0))
-    values = np.fft.fftn(dense.astype(np.float64), tile, axes).conj() / prod(tile)
-    for axis, n in zip(axes, tile, strict=True):
-        values = values.take(order(n), axis)
-    values = np.moveaxis(values, -1, 3)
-    return np.stack((values.real, values.imag), 3).astype(dense.dtype, order="C")
+def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDArray) -> None:
+    """Fill the spectrum of a kernel, conjugate: that of the kernel turned around, the first tap
+    staying where it is.
+    """
+    mark, tile, dtype = program.mark(), _tile(problem), spectrum.dtype
+    rank = len(tile)
+    kernel = program.empty(w.shape, dtype)
+    program.store(kernel, w)
+    if _folds(problem):
+        taps = _folded(problem).taps
+        whole = program.empty((prod(taps),), dtype)
+        program.pad(whole, kernel, (_followed_by_zeros(len(w), prod(taps)),), 0)
+        kernel = whole.reshape(taps)
+    scaled = program.empty(kernel.shape, dtype)
+    scale, none = np.full((1,) * (3 + rank), 1 / prod(tile), dtype), np.zeros((1, 1), dtype)
+    program.correlate(scaled[None, None], kernel[None, None], scale, none, *_ones(rank), False)
+    planes = program.empty((2, *tile), dtype)
+    program.pad(planes[0], scaled, tuple(map(_turned, kernel.shape, tile)), 0)
+    nothing = tuple(np.array([[0, n, OUTSIDE, 1]]) for n in tile)
+    program.pad(planes[1], scaled, nothing, 0)
+    columns = _transformed(program, planes, [*tile[:-1]])
+    flat = spectrum.reshape(2, tile[-1], -1)
+    program.transform(flat, _flat(program, columns) if rank > 1 else columns[..., None], False)
+    program.release(mark)
+
+
+def _turned(taps: int, n: int) -> NDArray[np.int64]:
+    """The runs of an axis that begins with the first tap and ends with the second."""
+    runs = [[0, 1, 0, 1], [1, n - taps, OUTSIDE, 1], [n - taps + 1, taps - 1, taps - 1, -1]]
+    return np.array([run for run in runs if run[1]])
+
+
+def _followed_by_zeros(items: int, n: int) -> NDArray[np.int64]:
+    """The runs of an axis with zeros behind its items."""
+    return np.array([[0, items, 0, 1], [items, n - items, OUTSIDE, 1]])
 
 
 Views = Iterator[tuple[NDArray, NDArray]]

@@ -96,6 +96,12 @@ def correlation(
         dtype,
         out_dtype,
     )
+    moved = [i for i in range(rank) if not _keeps(i, taps, strides, kernels, factors)]
+    if len(moved) < rank:  # an axis that the kernel does not reach along is a batch axis
+        moved = moved or [rank - 1]
+        taps, geometry = tuple([taps[i] for i in moved]), [geometry[i] for i in moved]
+        filtered, rank = tuple([filtered[i] for i in moved]), len(moved)
+        kernels = tuple([kernels[i] for i in moved]) if factors else kernels
     if factors:
         kernels = tuple([_along(i, rank, factor) for i, factor in enumerate(kernels)])
     else:
@@ -154,6 +160,18 @@ def _factors(name: str, w: ArrayLike | tuple[NDArray, ...]) -> tuple[NDArray, ..
 def _along(axis: int, rank: int, factor: NDArray) -> NDArray:
     """A 1-D factor along its own axis of a kernel ``(1, 1, 1, *taps)``."""
     return factor.reshape((1,) * (3 + axis) + (-1,) + (1,) * (rank - 1 - axis))
+
+
+def _keeps(
+    axis: int,
+    taps: tuple[int, ...],
+    strides: tuple[int, ...],
+    kernels: tuple[NDArray, ...],
+    factors: bool,
+) -> bool:
+    """Whether all samples along an axis keep their places, and have no weight of their own."""
+    single = taps[axis] == strides[axis] == 1
+    return single and (not factors or kernels[axis][0] == 1)
 
 
 def _axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:

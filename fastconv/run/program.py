@@ -11,7 +11,8 @@ The high bits of the address name the buffer, the low bits are the offset, and s
 and reshaping are NumPy's own.  Nobody may read them: what would is refused.
 
 Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`).  Steps
-that are added under `redo` run only where a check since the last such steps failed.
+that are added under `redo` run only where a check since the last such steps failed, and steps under
+`redo` within `redo` only where a check of the outer ones failed, too.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ class Builder:
         self.workspace_buffer = WEIGHTS + weights
         self.workspace_bytes = 0
         """That a thread needs while it works on a tile."""
-        self.redoing = False
+        self.redoing = 0
+        """How many checks have to fail for the steps that are added now."""
         self._used = 0
 
     def begin_tiles(self, grid: Grid) -> None:
@@ -108,11 +110,11 @@ class Builder:
     @contextmanager
     def redo(self) -> Iterator[None]:
         """Steps that run only where a check failed."""
-        self.redoing = True
+        self.redoing += 1
         try:
             yield
         finally:
-            self.redoing = False
+            self.redoing -= 1
 
     def mark(self) -> int:
         """How much workspace is handed out."""
@@ -155,7 +157,7 @@ class Step(NamedTuple):
     operands: tuple[View | NDArray, ...]
     """Constant arrays stand for themselves."""
     rest: tuple[Any, ...]
-    redo: bool
+    redo: int
 
 
 class Entry(NamedTuple):
@@ -223,13 +225,13 @@ class Program(Builder):
             if index:
                 for buffer, step in enumerate(steps):
                     moved[buffer] += index * step
-        counts, redone = True, False
+        failed = level = 0
         for kernel, operands, rest, redo in entry.steps:
-            if redo and counts:
+            if redo > failed:
                 continue
-            if redone and not redo:
-                counts = True
-            redone = redo
+            if redo == 0 and level > 0:
+                failed = 0
+            level = redo
             made = []
             for view in operands:
                 if type(view) is not View:
@@ -243,7 +245,7 @@ class Program(Builder):
                     start = origin + offset + moved[buffer]
                     made.append(np.ndarray(shape, dtype, memory, start, strides))
             if getattr(self._backend, kernel)(*made, *rest) is False:
-                counts = False
+                failed = max(failed, level + 1)
 
 
 OPERANDS = {

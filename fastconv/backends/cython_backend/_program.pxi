@@ -25,7 +25,7 @@ ctypedef struct placed_t:
     step_t step
     int buffers[MOST_OPERANDS]
     Py_ssize_t offsets[MOST_OPERANDS]
-    bint redo
+    int redo  # how many checks before it have to fail
 
 ctypedef struct entry_t:
     int64_t first_tile, tiles, first_step, last_step, axes, grid
@@ -49,8 +49,7 @@ cdef void run_tile(const void *context, int64_t number, void *room) noexcept nog
     cdef uintptr_t *starts = <uintptr_t *> (workspace_start + program.workspace_bytes)
     cdef char *at[MOST_OPERANDS]
     cdef int64_t i, index
-    cdef int buffer, operand
-    cdef bint counts = True, redone = False
+    cdef int buffer, operand, failed = 0, level = 0
     while number >= entry.first_tile + entry.tiles:
         entry += 1
     number -= entry.first_tile
@@ -65,14 +64,15 @@ cdef void run_tile(const void *context, int64_t number, void *room) noexcept nog
             starts[buffer] += <uintptr_t> (index * axis[1 + buffer])
     for i in range(entry.first_step, entry.last_step):
         placed = &program.steps[i]
-        if placed.redo and counts:
+        if placed.redo > failed:
             continue
-        if redone and not placed.redo:
-            counts = True
-        redone = placed.redo
+        if placed.redo == 0 and level > 0:
+            failed = 0
+        level = placed.redo
         for operand in range(MOST_OPERANDS):
             at[operand] = <char *> (starts[placed.buffers[operand]] + placed.offsets[operand])
-        counts &= run_step(&placed.step, at)
+        if not run_step(&placed.step, at):
+            failed = max(failed, level + 1)
 
 
 cdef class Program(Kernels):

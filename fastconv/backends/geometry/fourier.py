@@ -16,8 +16,8 @@ __all__ = ["LENGTHS", "order", "room", "twiddles"]
 
 _LAST = (3, 4, 5, 6, 8)
 """Radices of the pass without twiddles."""
-LENGTHS = tuple(sorted(last * 4**passes for last in _LAST for passes in (1, 2, 3, 4, 5)))
-"""Samples that can be transformed: 12, 16, 20, 24, 32, 48, ... 8192."""
+LENGTHS = tuple(sorted(last * 4**passes for last in _LAST for passes in range(1, 7)))
+"""Samples that can be transformed: 12, 16, 20, 24, 32, 48, ... 32768."""
 
 
 @lru_cache(maxsize=len(LENGTHS))
