@@ -131,9 +131,7 @@ class Fft(Algorithm):
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray | None, ...]:
         return np.ascontiguousarray(as_real(dense(w))), None
 
-    def pack(
-        self, program: Any, problem: Problem, packed: tuple[NDArray, ...], w: NDArray
-    ) -> None:
+    def pack(self, program: Any, problem: Problem, packed: tuple[NDArray, ...], w: NDArray) -> None:
         _, spectra = packed
         grid = []
         for axis in range(3):
@@ -252,9 +250,7 @@ def _folded(problem: Problem) -> Problem:
     return replace(problem, axes=(down, along))
 
 
-def _fold(
-    program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]
-) -> tuple[NDArray, NDArray]:
+def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tuple[NDArray, NDArray]:
     """Room for outputs in rows, and samples in rows twice as long, of which each has half of its
     samples in common with the next: ``(channels, rows, row)``.
     """
