@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -164,8 +166,8 @@ def _along(axis: int, rank: int, factor: NDArray) -> NDArray:
 
 def _keeps(
     axis: int,
-    taps: tuple[int, ...],
-    strides: tuple[int, ...],
+    taps: Sequence[int],
+    strides: Sequence[int],
     kernels: tuple[NDArray, ...],
     factors: bool,
 ) -> bool:
