@@ -34,7 +34,10 @@ class CaseBenchmark:
 class Filters(CaseBenchmark):
     param_names = ("case", "backend")
     params = [
-        names("dense", "fft", "dtypes", "borders", "separable", "filters", "box", "ranks", "tiny"),
+        names(
+            *("dense", "fft", "dtypes", "borders", "separable", "filters", "box", "ranks", "tiny"),
+            *("colour", "long", "thin"),
+        ),
         list(ORDER),
     ]
 

@@ -172,6 +172,27 @@ def _filter(name: str, group: str, dtype: str, **options: Any) -> Case:
     return Case(f"{dtype} {name}", group, function, (2048, 2048), dtype=dtype, options=options)
 
 
+def _photograph(name: str, dtype: str, channels: int = 3, k: int = 0, **options: Any) -> Case:
+    """A filter on a photograph of 1920×1080, channels last; a dense one of k×k taps."""
+    shape = (1080, 1920, channels)
+    title = f"{dtype} {channels} colours {name}"
+    if k:
+        how = {"axes": (0, 1), "boundary": "mirror", "dtype": dtype}
+        return Case(title, "colour", "correlate", shape, (k, k), dtype, options=how)
+    function = f"filters.{name.split()[0]}"
+    return Case(title, "colour", function, shape, dtype=dtype, options=options)
+
+
+def _long(name: str, x: tuple[int, ...], w: tuple[int, ...], **options: Any) -> Case:
+    """A kernel as long as a part of what it filters, or longer."""
+    return Case(f"long {name}", "long", "correlate", x, w, options=options)
+
+
+def _thin(name: str, x: tuple[int, ...], w: tuple[int, ...], **options: Any) -> Case:
+    """A kernel along one axis of a long shape."""
+    return Case(f"thin {name}", "thin", "correlate", x, w, options=options)
+
+
 _ROWS: list[Case | LayerCase] = [
     *(_image(f"dense {k}x{k}", "dense", k) for k in (3, 5, 7, 9, 11)),
     *(_image(f"dense {k}x{k}", "fft", k) for k in (15, 31, 63)),
@@ -220,6 +241,31 @@ _ROWS: list[Case | LayerCase] = [
     _image("volume 3x3x3", "ranks", 3, x=(128, 128, 128), w=(3, 3, 3)),
     _image("tiny 3x3", "tiny", 3, x=(8, 8)),
     _image("tiny 3x3 planned", "tiny", 3, x=(8, 8), planned=True),
+    *(
+        _photograph(name, dtype, channels, k, **options)
+        for dtype in ("uint8", "uint16", "float32")
+        for name, channels, k, options in [
+            ("3x3", 3, 3, {}),
+            ("3x3", 4, 3, {}),
+            ("5x5", 3, 5, {}),
+            ("gaussian 1", 3, 0, {"sigma": 1, "channel_axis": -1}),
+            ("gaussian 3", 3, 0, {"sigma": 3, "channel_axis": -1}),
+            ("box 15", 3, 0, {"size": 15, "channel_axis": -1}),
+            ("sepia", 3, 0, {}),
+            ("grayscale", 3, 0, {}),
+        ]
+    ),
+    _long("3000 of 100000", (100_000,), (3000,)),
+    _long("48000 of 480000", (480_000,), (48_000,)),
+    _long("10^6 of 10^6", (1_000_000,), (1_000_000,)),
+    _long("128x128 of 512x512", (512, 512), (128, 128)),
+    _long("700x900 of 777x1311", (777, 1311), (700, 900)),
+    _long("40x40x40 of 128x128x64", (128, 128, 64), (40, 40, 40)),
+    _thin("first of 3 axes", (256, 64, 256), (9,), axes=0),
+    _thin("first of 2 axes", (4096, 512), (31,), axes=0),
+    _thin("last of 2 axes", (512, 4096), (31,), axes=1),
+    _thin("3x3 of 3x10^6", (3, 1_000_000), (3, 3)),
+    _thin("9 of 100000 rows of 16", (100_000, 16), (9,), axes=1),
     Case(
         "transposed 4x4 s2",
         "layers",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import fastconv
 from fastconv.cli.peers import LIBRARIES, Call, available
 
 from . import frameworks
@@ -31,6 +32,12 @@ def peers(case: Case | LayerCase) -> dict[str, Call]:
         return {"PyTorch": frameworks.pytorch_step(case.layer, case.step, batch=1)}
     if case.group == "layers":
         return {}
+    if case.group == "long":
+        return {"SciPy": scipy_transform(case)} if "SciPy" in available() else {}
+    if case.group == "thin":
+        return {"SciPy": scipy_along(case)} if "SciPy" in available() else {}
+    if case.group == "colour":
+        return {"OpenCV": opencv_colours(case)} if "OpenCV" in available() else {}
     calls = {name: filter_call(name, case) for name in FILTERS if name in available()}
     return {name: call for name, call in calls.items() if call is not None}
 
@@ -68,6 +75,52 @@ def opencv_filter(
     raise ValueError(function)
 
 
+def opencv_colours(case: Case) -> Call:
+    """Return OpenCV's call for a photograph."""
+    import cv2
+
+    x, *w = case.arrays()
+    if w:
+        return partial(cv2.filter2D, x, -1, *w, borderType=cv2.BORDER_REFLECT_101)
+    if case.function in ("filters.sepia", "filters.grayscale"):
+        matrix = fastconv.kernels.get(case.function.removeprefix("filters."), np.float32)
+        return partial(cv2.transform, x, matrix)
+    options = {name: value for name, value in case.options.items() if name != "channel_axis"}
+    return partial(opencv_filter, x, case.function, **options)
+
+
+def scipy_transform(case: Case) -> Call:
+    """Return the faster of SciPy's two ways to filter by transforms, whose kernels are turned
+    around.
+    """
+    from scipy import signal
+
+    x, w = case.arrays()
+    turned = np.flip(w)
+    if not all(k % 2 for k in w.shape):  # of an even kernel, SciPy takes the other centre
+        turned = np.pad(turned, [(1 - k % 2, 0) for k in w.shape])
+    ways = signal.fftconvolve, signal.oaconvolve
+    return min((partial(way, x, turned, "same") for way in ways), key=seconds)
+
+
+def seconds(call: Call) -> float:
+    """Return the seconds of a call after another one."""
+    call()
+    start = perf_counter()
+    call()
+    return perf_counter() - start
+
+
+def scipy_along(case: Case) -> Call:
+    """Return SciPy's call for a kernel along one axis, or all."""
+    from scipy import ndimage
+
+    x, w = case.arrays()
+    if w.ndim > 1:
+        return partial(ndimage.correlate, x, w, mode="constant")
+    return partial(ndimage.correlate1d, x, w, case.options["axes"], mode="constant")
+
+
 def scipy_filter(case: Case) -> Call | None:
     """Return SciPy's call for a case of fastconv.filters, or None."""
     from scipy import ndimage
@@ -79,7 +132,7 @@ def scipy_filter(case: Case) -> Call | None:
     return partial(getattr(ndimage, names.get(name, name)), *case.arrays(), **case.options)
 
 
-def bursts(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, float]:
+def bursts(calls: Mapping[str, Call], rounds: int, most: float) -> dict[str, float]:
     """Return the median seconds of calls that follow calls of the same library.
 
     Libraries take turns.  Each has the processors to itself for a burst, as in a program that uses
@@ -88,7 +141,7 @@ def bursts(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, 
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = perf_counter()
     for done in range(rounds):
-        if done >= 3 and perf_counter() - start > seconds:
+        if done >= 3 and perf_counter() - start > most:
             break
         for name, call in calls.items():
             sleep(PAUSE)
