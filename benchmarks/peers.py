@@ -100,10 +100,10 @@ def scipy_transform(case: Case) -> Call:
     if not all(k % 2 for k in w.shape):  # of an even kernel, SciPy takes the other centre
         turned = np.pad(turned, [(1 - k % 2, 0) for k in w.shape])
     ways = signal.fftconvolve, signal.oaconvolve
-    return min((partial(way, x, turned, "same") for way in ways), key=seconds)
+    return min((partial(way, x, turned, "same") for way in ways), key=timed)
 
 
-def seconds(call: Call) -> float:
+def timed(call: Call) -> float:
     """Return the seconds of a call after another one."""
     call()
     start = perf_counter()
@@ -132,7 +132,7 @@ def scipy_filter(case: Case) -> Call | None:
     return partial(getattr(ndimage, names.get(name, name)), *case.arrays(), **case.options)
 
 
-def bursts(calls: Mapping[str, Call], rounds: int, most: float) -> dict[str, float]:
+def bursts(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, float]:
     """Return the median seconds of calls that follow calls of the same library.
 
     Libraries take turns.  Each has the processors to itself for a burst, as in a program that uses
@@ -141,7 +141,7 @@ def bursts(calls: Mapping[str, Call], rounds: int, most: float) -> dict[str, flo
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = perf_counter()
     for done in range(rounds):
-        if done >= 3 and perf_counter() - start > most:
+        if done >= 3 and perf_counter() - start > seconds:
             break
         for name, call in calls.items():
             sleep(PAUSE)
