@@ -8,7 +8,9 @@ array([[5., 3., 4.],
        [4., 3., 5.]])
 """
 
-from . import filters, kernels, nn
+from contextlib import suppress
+
+from . import algorithms, backends, filters, kernels, nn
 from .api import (
     AlgorithmName,
     Boundary,
@@ -80,6 +82,15 @@ __all__ = [
     "use_backend",
     "warmup",
 ]
+
+# A signal handler or a finalizer may make a call while another one is running, and must not find
+# modules half imported: calls import nothing but Numba, whose backend knows.
+for _name in algorithms.ORDER:
+    algorithms.load(_name)
+for _name in backends.ORDER:
+    backends.load(_name)
+with suppress(ValueError):  # FASTCONV_ISA is wrong, which the first call says
+    backends.unavailable("cython")
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,12 @@ them.  What corrupted memory, or hung, runs in an interpreter of its own.
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import re
+import signal as signals
+import sys
+from itertools import count
 
 import by_taps
 import moments
@@ -374,6 +379,37 @@ def test_a_call_at_any_moment_of_another_call(backend):
     survives(calls_inside_calls, backend, seconds=200)
 
 
+def first_calls_inside_first_calls(backend):
+    """Each in a forked child, where nothing was imported that the first call imports."""
+    x, w = np.arange(40.0), np.ones(3)
+    wanted = oracle.by_taps(x, w).values
+    for number in count(step=5):
+        got = []
+        moment = moments.Moment(
+            number, lambda got=got: got.append(fc.correlate(x, w, backend=backend)), "<module>"
+        )
+        child = os.fork()
+        if not child:
+            signals.alarm(60)
+            try:
+                with moments.traced(moment):
+                    got.append(fc.correlate(x, w, backend=backend))
+                right = all(np.allclose(each, wanted) for each in got)
+                os._exit(0 if right and len(got) == 2 else 1 if moment.came else 77)
+            except BaseException as error:
+                print(repr(error), file=sys.stderr, flush=True)
+                os._exit(2)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status == 77:
+            return
+        assert status == 0, f"moment {number}: exit status {status}"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_call_while_the_first_call_imports(backend):
+    survives(first_calls_inside_first_calls, backend, seconds=250)
+
+
 # -- 15: plans that travel ----------------------------------------------------------------------
 
 
@@ -417,6 +453,17 @@ def test_plans_are_copied_and_pickled(way, number):
         np.testing.assert_array_equal(COPIES[way](other)(x), result)
     assert str(other) == str(plan)
     assert (other.algorithm, other.backend) == (plan.algorithm, plan.backend)
+
+
+# -- 16: what a plan says of its tiles ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_a_plan_prints_the_tiles_that_run(number, backend):
+    plan, _ = [*plans()][number]
+    said = re.search(r"tiles +(\d+), of which", str(plan))
+    assert said
+    assert int(said[1]) == plan._recipe.usual_job.tiles
 
 
 # -- 20: one huge sample ------------------------------------------------------------------------

@@ -62,6 +62,12 @@ INLINE wB rounded_bytes(wf sums)
 #if defined(__AVX512F__)
     const __m512 least = _mm512_max_ps((__m512)sums, _mm512_setzero_ps());
     return (wB)_mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(least));
+#elif defined(__AVX2__)
+    const __m256 least = _mm256_max_ps((__m256)sums, _mm256_setzero_ps());
+    const __m256i whole = _mm256_cvtps_epi32(_mm256_min_ps(least, _mm256_set1_ps(255)));
+    const __m128i narrow =
+        _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    return (wB)_mm_cvtsi128_si64(_mm_packus_epi16(narrow, narrow));
 #else
     const wf zero = {0}, most = zero + 255;
     const wf least = BITS(wf, BITS(wi, sums) & (sums > zero));
