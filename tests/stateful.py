@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
 import sys
 from collections import OrderedDict
@@ -27,6 +28,8 @@ from questions import QUESTIONS, Answer, Question
 
 import fastconv as fc
 
+STEPS = int(os.environ.get("FASTCONV_STATEFUL_STEPS", "2000"))
+"""Steps that a run of the tests makes."""
 MARGIN = 64
 BUFFER = 1 << 16
 HOT = 4

@@ -19,10 +19,12 @@ from questions import QUESTIONS
 import fastconv as fc
 
 pytestmark = pytest.mark.compiled
-STEPS = int(os.environ.get("FASTCONV_STATEFUL_STEPS", "2000"))
 CHUNK = 1000
 """Steps of a seed, which run in an interpreter of their own."""
-CHUNKS = [(seed, min(CHUNK, STEPS - first)) for seed, first in enumerate(range(0, STEPS, CHUNK))]
+CHUNKS = [
+    (seed, min(CHUNK, stateful.STEPS - first))
+    for seed, first in enumerate(range(0, stateful.STEPS, CHUNK))
+]
 
 
 def run(seed: int, steps: int, plant: str = "") -> None:
