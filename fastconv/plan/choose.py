@@ -221,7 +221,7 @@ def _key(value: Any) -> Hashable:
     if kind is tuple:
         if AS_THEY_ARE.issuperset(map(type, value)):
             return value  # type: ignore[no-any-return]
-        return (kind, *map(_key, value))
+        return (kind, *[each if type(each) in AS_THEY_ARE else _key(each) for each in value])
     if kind is np.ndarray and value.nbytes <= MAX_KERNEL_BYTES and not value.dtype.hasobject:
         large = value.nbytes > HASHED_BYTES and value.flags.c_contiguous
         return value.shape, value.dtype, _Bits(value) if large else value.tobytes()

@@ -21,8 +21,8 @@ def pad(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: flo
     if any((table[:, 2] < 0).any() for table in runs):
         out[...] = cval
     for combination in product(*map(_selections, runs)):
-        to: Any = (..., *(to for to, _ in combination))
-        out[to] = _take(x, tuple(samples for _, samples in combination))
+        to, samples = zip(*combination, strict=True) if combination else ((), ())
+        out[(..., *to)] = _take(x, samples)
 
 
 def _selections(runs: NDArray[np.int64]) -> list[Selection]:

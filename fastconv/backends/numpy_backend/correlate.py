@@ -33,14 +33,14 @@ def correlate(
 ) -> None:
     rank = len(stride)
     taps = w.shape[-rank:]
-    extents = tuple((k - 1) * d + 1 for k, d in zip(taps, dilation, strict=True))
+    extents = tuple([(k - 1) * d + 1 for k, d in zip(taps, dilation, strict=True)])
     windows = sliding_window_view(x, extents, axis=tuple(range(-rank, 0)))
     every: list[Any] = [slice(None, None, step) for step in (*stride, *dilation)]
     windows = windows[(..., *every)]
 
     out[...] = bias.reshape(*bias.shape, *(1,) * rank)
     if w.shape[2] == 1:
-        seen = (windows[(..., *tap)] for tap in np.ndindex(taps))
+        seen = [windows[(..., *tap)] for tap in np.ndindex(taps)]
         add_products(out, seen, w.reshape(*bias.shape, -1), rank)
     else:
         _add_matrix_products(out, windows, w, rank)
