@@ -39,7 +39,9 @@ ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 CLANG_CL = sys.platform == "win32" and "clang-cl" in os.environ.get("CC", "")
 
-COMMON = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+COMMON = ["-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+if "-O1" not in os.environ.get("CFLAGS", ""):  # for sanitizers, which take long to compile
+    COMMON += ["-O3"]
 # The vectors are written out; those that a compiler finds by itself would change the last bit.
 COMMON += ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]
 LEVELS = {
