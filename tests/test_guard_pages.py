@@ -135,9 +135,11 @@ def test_nothing_reads_beyond_its_arrays_in_numba():
 
 @pytest.mark.parametrize("plant", ["behind", "before", "write"])
 def test_a_touch_beyond_is_found(plant):
-    with pytest.raises(AssertionError, match=r"exit status -11\n(.*\n)*.*correlate") as found:
+    with pytest.raises(AssertionError, match=r"exit status (-11|1)\n(.*\n)*.*correlate") as found:
         survives(flush, "numpy", plant)
-    assert "returned" not in str(found.value)
+    told = str(found.value)
+    assert "exit status -11" in told or "AddressSanitizer" in told
+    assert "returned" not in told
 
 
 def test_instruction_sets_are_those_that_can_be_forced():
