@@ -34,23 +34,26 @@ from ..problem.problem import Problem, Walk
 from ..run.program import WEIGHTS, X
 from . import costs, rates
 from .base import Algorithm, InPlace, Weights, as_real, dense, real_shape
+from .gemm import filled_up
 
 __all__ = ["LIMIT", "algorithm", "work"]
 
-USUAL = {1: 4096, 2: 256, 3: 64}
-"""Samples of a tile along an axis, for each number of filtered axes, that caches hold: more only
-for kernels that need them."""
+CACHED_TILE = {1: 4096, 2: 256, 3: 64}
+"""The most samples of a tile along an axis that stay in a cache, for each number of filtered axes.
+Only long kernels get longer tiles."""
 LONGEST = LENGTHS[-1]
 """Samples of a tile along an axis at most."""
-TIMES_TAPS = 4
-"""Times as many samples as taps that a tile longer than usual has at most."""
-MIN_FOLDED_TAPS, ALWAYS_FOLDED_TAPS = 64, 2048
-"""Taps of a signal's kernel from which on short signals are folded, and all."""
-MAX_FOLDED_OUTPUTS = 1 << 18
-"""Outputs of a short signal at most: longer ones have tiles enough to fill vectors."""
-ROWS = {64: 1 << 12, 256: 1 << 16, 1024: 1 << 62}
-"""Taps in a row of a folded kernel, and taps of the longest kernel that has such rows.  A transform
-has half as many samples more, for both halves of a row of outputs are transformed at once."""
+MAX_TILE_TAPS = 4
+"""Samples for each tap, at most, of a tile that leaves the cache."""
+MIN_FOLDED_TAPS = 64
+"""Taps from which on the kernel of a short signal is folded."""
+MIN_FOLDED_TAPS_OF_ANY = 2048
+"""Taps from which on the kernel of any signal is folded."""
+MAX_SHORT_OUTPUTS = 1 << 18
+"""Outputs of a short signal: longer ones have enough tiles to fill vectors."""
+FOLDED_ROWS = {64: 1 << 12, 256: 1 << 16, 1024: 1 << 62}
+"""Taps in a row of a folded kernel, with the most taps of a kernel that has such rows.  A transform
+along a row is 1.5 times as long: the two halves of a row of outputs share it."""
 TILE_OPERATIONS = 200
 """Operations, of a column, that a tile of any length takes on top: the calls around it."""
 STRIP_BYTES = 1 << 20
@@ -89,8 +92,8 @@ class Fft(Algorithm):
         rank = len(problem.axes)
         if problem.exact:
             return "integers are summed without rounding, which a transform cannot do"
-        if rank not in USUAL:
-            return f"its tiles have at most {max(USUAL)} axes"
+        if rank not in CACHED_TILE:
+            return f"its tiles have at most {max(CACHED_TILE)} axes"
         if any(axis.stride > 1 for axis in problem.axes):
             return "it would compute the outputs that a stride skips"
         if any(axis.dilation > 1 for axis in problem.axes):
@@ -152,7 +155,7 @@ class Fft(Algorithm):
         walk: Walk,
     ) -> None:
         """Filter one tile; thin strips directly, and so rows of tiles that are not finite or whose
-        samples differ too much in magnitude: under long kernels, too much for double precision.
+        samples differ too much in magnitude.  Under long kernels, double precision comes first.
 
         A transform spreads NaN, infinities and overflows over all of its tile, and rounds relative
         to its largest sample.
@@ -163,18 +166,19 @@ class Fft(Algorithm):
         if any(MAX_THIN * n < step for n, step in zip(out.shape[-rank:], fresh, strict=False)):
             program.correlate(out, x, plain, bias, walk.stride, walk.dilation, relu)
             return
+        long = _is_long(problem)
         for lead in np.ndindex(out.shape[: -rank - 1]):
-            one = slice(lead[-1], lead[-1] + 1)
-            wider = _is_long(problem)
-            _sum(program, problem, out[lead], x[lead], spectra[lead[-1]])
+            group = lead[-1]
+            one = slice(group, group + 1)
+            _sum(program, problem, out[lead], x[lead], spectra[group])
             for to, source in _tile_rows(out[lead], x[lead], taps, fresh):
                 _check(program, problem, source, LIMIT)
-                program.epilogue(_planes(to), bias[one.start], relu)
+                program.epilogue(_planes(to), bias[group], relu)
                 with program.redo():
-                    if wider:
-                        _sum_wider(program, problem, to, source, plain[lead[-1]])
-                        program.epilogue(_planes(to), bias[one.start], relu)
-                    with program.redo() if wider else nullcontext():
+                    if long:
+                        _sum_wider(program, problem, to, source, plain[group])
+                        program.epilogue(_planes(to), bias[group], relu)
+                    with program.redo() if long else nullcontext():
                         program.correlate(
                             to[None], source[None], plain[one], bias[one], *_ones(rank), relu
                         )
@@ -233,7 +237,8 @@ def _is_long(problem: Problem) -> bool:
 def _folds(problem: Problem) -> bool:
     """Whether it is a signal that is folded into an image."""
     axis, *others = problem.axes
-    least = MIN_FOLDED_TAPS if axis.out <= MAX_FOLDED_OUTPUTS else ALWAYS_FOLDED_TAPS
+    short = axis.out <= MAX_SHORT_OUTPUTS
+    least = MIN_FOLDED_TAPS if short else MIN_FOLDED_TAPS_OF_ANY
     return not others and axis.taps >= least
 
 
@@ -243,7 +248,7 @@ def _folded(problem: Problem) -> Problem:
     if not _folds(problem):
         return problem
     axis = problem.axes[0]
-    row = next(row for row, most in ROWS.items() if axis.taps <= most)
+    row = next(row for row, most in FOLDED_ROWS.items() if axis.taps <= most)
     taps, outs = ceil(axis.taps / row), ceil(axis.out / row)
     down = axis._replace(size=outs + taps - 1, taps=taps, before=0, out=outs)
     along = axis._replace(size=2 * row - 1, taps=row, before=0, out=row)
@@ -251,14 +256,13 @@ def _folded(problem: Problem) -> Problem:
 
 
 def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tuple[NDArray, NDArray]:
-    """Room for outputs in rows, and samples in rows twice as long, of which each has half of its
-    samples in common with the next: ``(channels, rows, row)``.
+    """Workspace for outputs, ``(channels, rows, row)``, and samples in rows twice as long, which
+    overlap by half.
     """
     down, row = taps
-    rows, n = ceil(out.shape[-1] / row), x.shape[-1]
-    length = (rows + down) * row
-    copy = program.empty((len(x), length), x.dtype)
-    program.pad(copy, x, (_followed_by_zeros(n, length),), 0)
+    rows = ceil(out.shape[-1] / row)
+    copy = program.empty((len(x), (rows + down) * row), x.dtype)
+    filled_up(program, copy, x)
     channel, item = copy.strides
     shape, strides = (len(x), rows + down - 1, 2 * row - 1), (channel, row * item, item)
     sums: NDArray = program.empty((len(out), rows, row), out.dtype)
@@ -284,14 +288,14 @@ def _tile(problem: Problem) -> tuple[int, ...]:
         folded = _folded(problem)
         down, _ = _tile(folded)
         return down, folded.taps[1] * 3 // 2
-    usual = USUAL[len(problem.axes)]
+    cached = CACHED_TILE[len(problem.axes)]
 
     def work(n: int) -> float:
         return ceil(axis.out / (n - axis.taps + 1)) * (n * log2(n) + TILE_OPERATIONS)
 
     chosen = []
     for axis in problem.axes:
-        longest = max(usual, TIMES_TAPS * axis.taps)
+        longest = max(cached, MAX_TILE_TAPS * axis.taps)
         able = (n for n in LENGTHS if 2 * axis.taps <= n <= longest)
         chosen.append(min(able, key=work, default=LENGTHS[0]))
     return tuple(chosen)
@@ -319,7 +323,7 @@ def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDAr
     if _folds(problem):
         taps = _folded(problem).taps
         whole = program.empty((prod(taps),), dtype)
-        program.pad(whole, kernel, (_followed_by_zeros(len(w), prod(taps)),), 0)
+        filled_up(program, whole, kernel)
         kernel = whole.reshape(taps)
     scaled = program.empty(kernel.shape, dtype)
     scale, none = np.full((1,) * (3 + rank), 1 / prod(tile), dtype), np.zeros((1, 1), dtype)
@@ -338,11 +342,6 @@ def _turned(taps: int, n: int) -> NDArray[np.int64]:
     """The runs of an axis that begins with the first tap and ends with the second."""
     runs = [[0, 1, 0, 1], [1, n - taps, OUTSIDE, 1], [n - taps + 1, taps - 1, taps - 1, -1]]
     return np.array([run for run in runs if run[1]])
-
-
-def _followed_by_zeros(items: int, n: int) -> NDArray[np.int64]:
-    """The runs of an axis with zeros behind its items."""
-    return np.array([[0, items, 0, 1], [items, n - items, OUTSIDE, 1]])
 
 
 Views = Iterator[tuple[NDArray, NDArray]]

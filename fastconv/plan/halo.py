@@ -61,15 +61,16 @@ class Halo:
         outer = (*lead, *parts)
         axes = [*range(len(outer) + len(lengths))]
         channels = axes[len(lead) - 2 : len(outer)]
-        real = last if last is None or last < len(lead) else last + len(parts)
-        end = channels if real is None else [real]
+        row_axis: int | None
+        if last is None:
+            end, row_axis = channels, len(lead) - 1
+        else:
+            filtered = last >= len(lead)
+            end = [last + len(parts) if filtered else last]
+            ends_x = last == len(lead) + len(lengths) - 1
+            row_axis = last if ends_x or not filtered else None
         order = [axis for axis in axes if axis not in end] + end
         whole = (*outer, *lengths)
-        if last is None:
-            row_axis: int | None = len(lead) - 1
-        else:
-            rows = last < len(lead) or last == len(lead) + len(lengths) - 1
-            row_axis = last if rows else None
         return cls(
             problem,
             tuple(whole[axis] for axis in order),

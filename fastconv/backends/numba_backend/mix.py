@@ -18,11 +18,12 @@ __all__ = ["code", "mix"]
 
 def mix(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
     *batch, _, _, _ = out.shape
+    run = code(out.dtype)
     for index in np.ndindex(*batch[:-1]):
         to, source = out[index][..., 0, :, :], x[index][..., 0, :, :]
         if not batch:
             to, source = to[None], source[None]
-        code(out.dtype)(to, source, w[0], bias[0], relu)
+        run(to, source, w[0], bias[0], relu)
 
 
 def mix_rows(out, x, w, bias, relu):
