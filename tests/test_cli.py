@@ -78,7 +78,7 @@ def test_apply_filters_tiff_of_32_bits(dtype, folder):
     np.testing.assert_allclose(opened("out.tif"), filtered(samples, weights), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kernel", ["box_blur", "sepia", "grayscale"])
+@pytest.mark.parametrize("kernel", ["sharpen", "sepia", "grayscale"])
 @pytest.mark.parametrize("channels", [2, 4])
 def test_apply_leaves_alpha_alone(channels, kernel, folder):
     samples = drawn((6, 7, channels))
@@ -121,9 +121,9 @@ def test_apply_scale_and_offset(folder):
     samples = drawn((6, 7))
     save("in.png", samples)
     words = ("apply", "in.png", "-k", SOBEL, "-o", "out.png")
-    assert run(*words, "--scale", "-.5", "--offset", "128")[0] == 0
+    assert run(*words, "--scale", "-.5", "--offset", "0.5")[0] == 0
     weights = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
-    assert_array_equal(opened("out.png"), filtered(samples, weights, scale=-0.5, offset=128))
+    assert_array_equal(opened("out.png"), filtered(samples, weights, scale=-0.5, offset=127.5))
     assert run("apply", "in.png", "-k", "invert", "-o", "out.png", "--scale", "0.5")[0] == 0
     assert_array_equal(opened("out.png"), stored_as((255 - np.int64(samples)) / 2, np.dtype("u1")))
 
@@ -188,7 +188,7 @@ def test_apply_kernel_of_fractions_and_of_one_number(folder):
     save("in.png", samples)
     assert run("apply", "in.png", "-k", ".25 .5 .25", "-o", "out.png")[0] == 0
     assert_array_equal(opened("out.png"), filtered(samples, [[0.25, 0.5, 0.25]]))
-    assert run("apply", "in.png", "-k", "-1", "-o", "out.png", "--offset", "255")[0] == 0
+    assert run("apply", "in.png", "-k", "-1", "-o", "out.png", "--offset", "1")[0] == 0
     assert_array_equal(opened("out.png"), 255 - samples)
 
 
@@ -317,6 +317,7 @@ def test_files_that_cannot_be_written(folder):
     assert line("none/deep", "other.png").startswith("cannot make directory none/deep: ")
     assert line("in.png") == "in.png is both the image and the output; choose another output"
     assert line(".") == "in.png is both the image and the output; choose another output"
+    assert line("out.png", "b.png") == "2 images need a directory as output, not out.png"
     assert line("out", "deep/in.png") == "two of the images would have the same name in out"
     assert sorted(os.listdir()) == ["file", "in.png"]
 
@@ -356,7 +357,7 @@ def test_an_image_too_large_for_memory(folder, monkeypatch):
     def refuse(*arguments, **keywords):
         raise MemoryError
 
-    monkeypatch.setattr(apply, "_filtered", refuse)
+    monkeypatch.setattr(apply, "_applied", refuse)
     assert fails("apply", "in.png", "-k", "sharpen", "-o", "out.png") == "MemoryError"
     assert os.listdir() == ["in.png"]
 

@@ -4,13 +4,13 @@
 - Palettes, single bits and other colour spaces become greyscale or RGB.
 - The camera's orientation is applied.  A colour profile is kept if it still fits; other metadata
   is dropped.
-- Only the first frame of an animation is read.
+- All frames of an animation and all pages of a TIFF are read and written, with their durations.
 - A file is written completely or not at all.
 - Every failure is an :class:`ImageFileError` of one line.
 
-Pillow reduces 16-bit colour to 8 bits.  Here, 16-bit colour is read from PNG and TIFF and written
-to PNG, and refused elsewhere.  (JPEG 2000 and AVIF are read in 8 bits, as in Pillow.)  Pillow's
-protection against decompression bombs stays on.
+16-bit colour (:mod:`.deepcolor`) is read from PNG and TIFF and written to them, and refused
+elsewhere.  (JPEG 2000 and AVIF are read in 8 bits, as in Pillow.)  Pillow's protection against
+decompression bombs stays on, and counts the pixels of all frames.
 """
 
 from __future__ import annotations
@@ -18,46 +18,53 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import struct
 import sys
 import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import deepcolor
+
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 __all__ = [
+    "Film",
     "ImageFileError",
     "Picture",
     "check_target",
     "make_directory",
     "pillow",
     "read",
+    "read_frames",
     "replacing",
+    "suffixes",
     "write",
+    "write_frames",
 ]
 
 HOLDS: dict[str, dict[str, tuple[int, ...]]] = {
     "PNG": {"uint8": (1, 2, 3, 4), "uint16": (1, 2, 3, 4)},
-    "TIFF": {"uint8": (1, 2, 3, 4), "uint16": (1,), "int32": (1,), "float32": (1,)},
+    "TIFF": {"uint8": (1, 2, 3, 4), "uint16": (1, 2, 3, 4), "int32": (1,), "float32": (1,)},
     "JPEG": {"uint8": (1, 3)},
     "WEBP": {"uint8": (1, 2, 3, 4)},
     "JPEG2000": {"uint8": (1, 2, 3, 4), "uint16": (1,)},
     "AVIF": {"uint8": (1, 2, 3, 4)},
-    "GIF": {"uint8": (1, 3)},
+    "GIF": {"uint8": (1, 3, 4)},
     "BMP": {"uint8": (1, 3)},
     "PPM": {"uint8": (1, 3), "uint16": (1,)},
 }
 """The formats that are written, and the numbers of channels that they hold of each dtype."""
+FILMS = ("TIFF", "GIF", "WEBP", "PNG")
+"""The formats that hold several frames or pages."""
+CLEAR = 255
+"""The palette index of transparent pixels in GIF files that have some."""
 CHANNELS = {1: "greyscale", 2: "greyscale with alpha", 3: "RGB", 4: "RGB with alpha"}
 
 
@@ -81,7 +88,18 @@ class Picture:
     icc_profile: bytes | None = None
 
 
-def pillow() -> ModuleType:
+@dataclass(frozen=True)
+class Film:
+    """The frames of an animation, the pages of a TIFF, or one picture."""
+
+    frames: Sequence[Picture]
+    timing: dict[str, Any] = field(default_factory=dict)
+    """What Pillow calls ``duration`` (a list, in milliseconds), ``loop`` and ``default_image``."""
+    lossless: bool = False
+    """Whether a format that is usually lossy kept all samples."""
+
+
+def pillow() -> Any:
     """``PIL.Image``, or an ImportError that says how to install it."""
     try:
         import PIL.Image
@@ -97,20 +115,60 @@ def pillow() -> ModuleType:
 
 def read(path: Path) -> Picture:
     """The first frame of an image file."""
+    return _read(path, 1, None).frames[0]
+
+
+def read_frames(path: Path, max_pixels: int | None = None) -> Film:
+    """All frames of an image file, which may have ``max_pixels`` in all (default: Pillow's)."""
+    return _read(path, None, max_pixels)
+
+
+def _read(path: Path, most_frames: int | None, max_pixels: int | None) -> Film:
     images = pillow()
+    usual = images.MAX_IMAGE_PIXELS  # from which on Pillow warns; it refuses twice as many
+    limit = max_pixels or 2 * (usual or sys.maxsize)
+    images.MAX_IMAGE_PIXELS = -(-limit // 2)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about unusual metadata
             with images.open(path) as image:
-                samples = _samples(path, image)
-                foreign = image.mode in ("CMYK", "HSV", "LAB", "YCbCr")
-                profile = None if foreign else image.info.get("icc_profile")
+                count = getattr(image, "n_frames", 1) if image.format in FILMS else 1
+                return _film(path, image, min(count, most_frames or count), limit)
     except images.UnidentifiedImageError:
         raise ImageFileError(
             "read", path, "not an image in a format that Pillow can read"
         ) from None
+    except images.DecompressionBombError:
+        reason = f"more than {limit} pixels could be a decompression bomb; --max-pixels allows more"
+        raise ImageFileError("read", path, reason) from None
     except Exception as error:  # for broken files, decoders raise anything
         raise ImageFileError("read", path, error) from error
+    finally:
+        images.MAX_IMAGE_PIXELS = usual
+
+
+def _film(path: Path, image: ImageFile, count: int, limit: int) -> Film:
+    frames, durations, pixels = [], [], 0
+    for number in range(count):
+        image.seek(number)
+        pixels += image.width * image.height
+        if pixels > limit:
+            raise pillow().DecompressionBombError
+        samples = _samples(path, number, image)
+        frames.append(_picture(samples, _profile(image)))
+        durations.append(image.info.get("duration", 0))
+    timing = {} if not any(durations) else {"duration": durations}
+    timing |= {key: image.info[key] for key in ("loop", "default_image") if key in image.info}
+    lossless = image.format == "WEBP" and _is_lossless(path)
+    return Film(frames, timing if count > 1 else {}, lossless)
+
+
+def _profile(image: ImageFile) -> bytes | None:
+    foreign = image.mode in ("CMYK", "HSV", "LAB", "YCbCr")
+    return None if foreign else image.info.get("icc_profile")
+
+
+def _picture(samples: NDArray[Any], profile: bytes | None) -> Picture:
     if samples.ndim == 2:
         return Picture(samples[..., None], None, profile)
     colors = 1 if samples.shape[2] == 2 else 3
@@ -118,16 +176,16 @@ def read(path: Path) -> Picture:
     return Picture(samples[..., :colors], alpha, profile)
 
 
-def _samples(path: Path, image: ImageFile) -> NDArray[Any]:
+def _samples(path: Path, number: int, image: ImageFile) -> NDArray[Any]:
     from PIL.ImageOps import exif_transpose
 
     mode = image.mode
-    packing = _packing_of_deep_color(image)
+    packing = deepcolor.packing_of(image)
     deep_grey = mode.startswith("I;16") or (mode == "I" and image.format == "PPM")
     if (packing or deep_grey) and "transparency" in image.info:
         raise ValueError("16-bit samples with one transparent colour are not supported")
     if packing:
-        return _deep_color(path, packing)
+        return deepcolor.read(path, number, packing)
     if deep_grey:
         return np.asarray(exif_transpose(image)).astype(np.uint16)
     if image.has_transparency_data:
@@ -143,47 +201,17 @@ def _samples(path: Path, image: ImageFile) -> NDArray[Any]:
     return samples
 
 
-def _packing_of_deep_color(image: ImageFile) -> str | None:
-    """Pillow's name for how the file packs its 16-bit colour, or None."""
-    if image.mode in ("L", "I", "F") or image.mode.startswith("I;16") or not image.tile:
-        return None
-    details = image.tile[0].args
-    packing = str(details[0] if isinstance(details, tuple) else details)
-    in_planes = False
-    if image.format == "PPM":
-        deep = isinstance(details, tuple) and details[1] > 255
-    elif image.format == "TIFF":
-        bits_per_sample, planar = (image.getexif().get(tag, (1,)) for tag in (258, 284))
-        deep, in_planes = max(np.atleast_1d(bits_per_sample)) > 8, planar == 2
-    else:
-        deep = ";16" in packing
-    if not deep:
-        return None
-    if in_planes or packing[:-1] not in ("RGB;16", "RGBA;16"):
-        raise ValueError("16-bit colour is read only from PNG and interleaved TIFF, as RGB or RGBA")
-    return packing
-
-
-def _deep_color(path: Path, packing: str) -> NDArray[np.uint16]:
-    """Both bytes of each sample.
-
-    Pillow keeps the high byte, so the file is read once in each byte order.
-    """
-    first, second = (_half(path, packing[:-1] + order) for order in "BL")
-    little = packing[-1] == "L" or (packing[-1] == "N" and sys.byteorder == "little")
-    high, low = (second, first) if little else (first, second)
-    return high * np.uint16(256) + low
-
-
-def _half(path: Path, packing: str) -> NDArray[np.uint16]:
-    from PIL.ImageOps import exif_transpose
-
-    def repacked(args: Any) -> Any:
-        return (packing, *args[1:]) if isinstance(args, tuple) else packing
-
-    with pillow().open(path) as image:
-        image.tile = [tile._replace(args=repacked(tile.args)) for tile in image.tile]
-        return np.asarray(exif_transpose(image)).astype(np.uint16)
+def _is_lossless(path: Path) -> bool:
+    """Whether the frames of a WebP file are lossless, which its chunks say."""
+    kinds = set()
+    with open(path, "rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], "little")
+            kinds.add(head[:4])
+            # a frame is a header of 16 bytes and chunks of its own
+            file.seek(16 if head[:4] == b"ANMF" else size + size % 2, os.SEEK_CUR)
+    return b"VP8L" in kinds and b"VP8 " not in kinds
 
 
 # -- writing ------------------------------------------------------------------------------------
@@ -211,6 +239,11 @@ def _format(path: Path) -> str:
     return extensions.get(path.suffix.lower(), "")
 
 
+def suffixes() -> set[str]:
+    """The suffixes of the formats that can be written."""
+    return {suffix for suffix, name in pillow().registered_extensions().items() if name in HOLDS}
+
+
 def make_directory(path: Path) -> None:
     """Make a directory for images, unless it exists."""
     try:
@@ -223,38 +256,75 @@ def make_directory(path: Path) -> None:
 
 def write(path: Path, picture: Picture) -> None:
     """Write an image file in the format of its suffix; see :func:`check_target`."""
-    samples, profile, name = picture.color, picture.icc_profile, _format(path)
-    if picture.alpha is not None:
-        samples = np.concatenate([samples, picture.alpha], axis=2)
-    dtype, channels = str(samples.dtype), samples.shape[2]
-    able = [other for other, holds in HOLDS.items() if channels in holds.get(dtype, ())]
-    if name not in able:
-        what = f"{CHANNELS[channels]} of {dtype} samples"
-        raise ImageFileError("write", path, f"{name} does not hold {what}; {', '.join(able)} can")
+    write_frames(path, Film([picture]))
+
+
+def write_frames(path: Path, film: Film, quality: int | None = None) -> None:
+    """Write all frames into one file; ``quality`` (1 to 100) is for lossy formats."""
+    name, profile = _format(path), film.frames[0].icc_profile
+    pages = _pages(film.frames, alike=name != "TIFF")
+    _check_holds(path, name, pages)
+    deep = pages[0].dtype == np.uint16 and pages[0].shape[2] > 1
     with replacing(path) as file:
-        if dtype == "uint16" and channels > 1:
-            _write_deep_png(file, samples, profile)
+        if deep and name == "PNG":
+            deepcolor.write_png(file, pages[0], profile)
+        elif deep:
+            deepcolor.write_tiff(file, pages, profile)
         else:
-            image = pillow().fromarray(samples[..., 0] if channels == 1 else samples)
-            # quality: for lossy formats
-            image.save(file, format=name, icc_profile=profile, quality=95)
+            clear = name == "GIF" and pages[0].shape[2] == 4
+            first, *rest = map(_gif_frame if clear else _frame, pages)
+            several = {"save_all": True, "append_images": rest, **film.timing} if rest else {}
+            if clear:  # with 2, what is clear does not show an earlier frame
+                several |= {"transparency": CLEAR, "disposal": 2, "optimize": False}
+            several |= {"lossless": True} if film.lossless and quality is None else {}
+            first.save(file, format=name, icc_profile=profile, quality=quality or 95, **several)
 
 
-def _write_deep_png(file: BinaryIO, samples: NDArray[np.uint16], profile: bytes | None) -> None:
-    def chunk(kind: bytes, data: bytes) -> None:
-        file.write(struct.pack(">I", len(data)) + kind + data)
-        file.write(struct.pack(">I", zlib.crc32(kind + data)))
+def _pages(frames: Sequence[Picture], alike: bool) -> list[NDArray[Any]]:
+    """Colours and alpha of each frame; if they have to be alike, as many channels in each."""
+    clear = any(frame.alpha is not None for frame in frames)
+    most = max(frame.color.shape[2] for frame in frames)
+    pages = []
+    for frame in frames:
+        color, alpha = frame.color, frame.alpha
+        if alike and color.shape[2] < most:
+            color = np.repeat(color, most, axis=2)
+        if alike and clear and alpha is None:
+            alpha = np.full((*color.shape[:2], 1), np.iinfo(color.dtype).max, color.dtype)
+        pages.append(color if alpha is None else np.concatenate([color, alpha], axis=2))
+    return pages
 
-    height, width, channels = samples.shape
-    color_type = {2: 4, 3: 2, 4: 6}[channels]
-    rows = np.ascontiguousarray(samples, ">u2").view(np.uint8).reshape(height, -1)
-    less_row_above = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # filter type 2
-    file.write(b"\x89PNG\r\n\x1a\n")
-    chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0))
-    if profile:
-        chunk(b"iCCP", b"icc\0\0" + zlib.compress(profile))
-    chunk(b"IDAT", zlib.compress(np.insert(less_row_above, 0, 2, axis=1).tobytes()))
-    chunk(b"IEND", b"")
+
+def _check_holds(path: Path, name: str, pages: Sequence[NDArray[Any]]) -> None:
+    for page in pages:
+        dtype, channels = str(page.dtype), page.shape[2]
+        able = [other for other, holds in HOLDS.items() if channels in holds.get(dtype, ())]
+        if name not in able:
+            what = f"{CHANNELS[channels]} of {dtype} samples"
+            raise ImageFileError(
+                "write", path, f"{name} does not hold {what}; {', '.join(able)} can"
+            )
+    if len(pages) == 1 or name == "TIFF":
+        return
+    if name not in FILMS or pages[0].dtype != np.uint8:
+        able = ["TIFF"] if pages[0].dtype != np.uint8 else list(FILMS)
+        what = f"{len(pages)} frames of {pages[0].dtype} samples"
+        raise ImageFileError("write", path, f"{name} does not hold {what}; {', '.join(able)} can")
+    if len({page.shape for page in pages}) > 1:
+        raise ImageFileError("write", path, f"{name} needs frames of one size; TIFF does not")
+
+
+def _frame(page: NDArray[Any]) -> Any:
+    return pillow().fromarray(page[..., 0] if page.shape[2] == 1 else page)
+
+
+def _gif_frame(page: NDArray[np.uint8]) -> Any:
+    """A Pillow image of 255 colours, the last index being what is more clear than opaque."""
+    image = pillow().fromarray(page[..., :3]).quantize(CLEAR)
+    indices = np.where(page[..., 3] < 128, np.uint8(CLEAR), np.asarray(image))
+    indexed = pillow().fromarray(indices, "P")
+    indexed.putpalette(image.getpalette())
+    return indexed
 
 
 @contextmanager
@@ -266,7 +336,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".fastconv-{os.urandom(8).hex()}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "x+b") as file:  # TIFF looks back
             yield file
         if target.exists():
             shutil.copymode(target, temporary)

@@ -20,8 +20,9 @@ from itertools import zip_longest
 
 import fastconv as fc
 
-from .. import kernels
+from .. import filters, kernels
 from . import imageio
+from .operation import FILTERS, option
 from .parser import parser
 from .progress import complain, show_status
 
@@ -122,8 +123,12 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _kernels(arguments: argparse.Namespace) -> int:
-    if arguments.name is not None:
-        _show(kernels.info(arguments.name))
+    name = arguments.name
+    if name in FILTERS and name not in kernels.names():
+        print("\n".join(_described(name)))
+        return 0
+    if name is not None:
+        _show(kernels.info(name))
         return 0
     for name in kernels.names():
         row = kernels.info(name)
@@ -132,7 +137,21 @@ def _kernels(arguments: argparse.Namespace) -> int:
         for left, right in zip_longest(drawing, text, fillvalue=""):
             print(f"{left:<{max(14, len(drawing[0]))}}   {right}".rstrip())
         print()
+    print("Filters, which have parameters or are more than one kernel:\n")
+    for name, parameters in FILTERS.items():
+        if parameters or name not in kernels.names():
+            print("\n    ".join(_described(name)) + "\n")
     return 0
+
+
+def _described(name: str) -> list[str]:
+    """A filter and its options, and what it does."""
+    words = [
+        f"{option(key)} X" if parameter.default is parameter.empty else f"[{option(key)} X]"
+        for key, parameter in FILTERS[name].items()
+    ]
+    summary = (getattr(filters, name).__doc__ or "").split("\n\n")[0]
+    return [" ".join([name, *words]), " ".join(summary.split())]
 
 
 def _show(row: kernels.Kernel) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import fastconv as fc
 
 from ..backends import ORDER as BACKENDS
 from ..problem.boundary import TABLE as BORDERS
+from .operation import FILTERS, option
 
 __all__ = ["parser"]
 
@@ -20,6 +23,10 @@ BENCH_KERNELS = "3,5,7,9,11,15,21,31"
 
 class _Parser(argparse.ArgumentParser):
     """Reports an error in one line, without the usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As its base class does, with kernels that begin with a minus."""
+        return super().parse_known_args(_joined(sys.argv[1:] if args is None else args), namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -47,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
         "apply",
         help="filter image files",
         description="Filter image files. The result has the bit depth of the image: values are "
-        "rounded and saturate. The alpha channel is not filtered.",
+        "rounded and saturate. All frames of TIFF, GIF, WebP and animated PNG are filtered. Blurs "
+        "weight colours by the alpha channel and blur it, too; other filters leave it alone.",
     )
     apply.add_argument("images", metavar="IMAGE", type=Path, nargs="+")
     apply.add_argument(
@@ -55,15 +63,15 @@ def parser() -> argparse.ArgumentParser:
         "--kernel",
         required=True,
         metavar="KERNEL",
-        help='a name (see: fastconv kernels), rows of weights ("0 1 0; 1 -4 1; 0 1 0"), or a file '
-        "with such rows, as .npy or text",
+        help="a kernel or a filter by its name (see: fastconv kernels), rows of weights "
+        '("0 1 0; 1 -4 1; 0 1 0"), or a file with such rows, as .npy or text',
     )
     apply.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="OUT",
-        help="a file or a directory; several images need a directory, which is created",
+        help="a file, or a directory, which several images need; it is created",
     )
     apply.add_argument(
         "--stride",
@@ -86,13 +94,37 @@ def parser() -> argparse.ArgumentParser:
         "--offset",
         type=_number,
         default=0.0,
-        help="then add this, for example 128 to show negative results in 8 bits (default: 0)",
+        help="then add this fraction of white: 0.5 shows negative results below middle grey "
+        "(default: 0)",
     )
+    apply.add_argument(
+        "--quality",
+        type=_quality,
+        metavar="1-100",
+        help="of JPEG, WebP and AVIF (default: 95, or lossless for WebP from a lossless WebP)",
+    )
+    apply.add_argument(
+        "--max-pixels",
+        type=_count,
+        metavar="N",
+        help="read files with up to so many pixels in all their frames; more could be a "
+        "decompression bomb (default: about 179 million)",
+    )
+    parameters = apply.add_argument_group("parameters of filters")
+    for name, filters in _filters_by_parameter().items():
+        parameters.add_argument(
+            option(name),
+            type=_parameter,
+            metavar="X[,X]",
+            help="of " + ", ".join(filters),
+        )
 
     named = commands.add_parser(
-        "kernels", help="list the named kernels", description="List the named kernels."
+        "kernels",
+        help="list the named kernels and the filters",
+        description="List the named kernels and the filters.",
     )
-    named.add_argument("name", metavar="NAME", nargs="?", help="show the weights of this one")
+    named.add_argument("name", metavar="NAME", nargs="?", help="show only this one")
 
     bench = commands.add_parser(
         "bench",
@@ -140,6 +172,26 @@ def _add_backend(command: argparse.ArgumentParser, default: str) -> None:
     command.add_argument("--backend", help=f"{', '.join(BACKENDS)} (default: {default})")
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """The words, with ``-k -1,0,1`` as one: argparse would take the numbers for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in ("-k", "--kernel") and re.match(r"-\.?\d", word):
+            joined[-1] = f"--kernel={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _filters_by_parameter() -> dict[str, list[str]]:
+    """The filters that take each parameter."""
+    found: dict[str, list[str]] = {}
+    for filter_name, parameters in FILTERS.items():
+        for name in parameters:
+            found.setdefault(name, []).append(filter_name)
+    return found
+
+
 def _stride(text: str) -> tuple[int, int]:
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)?", text):
         raise argparse.ArgumentTypeError(f"got {text!r}, not whole numbers of at least 1")
@@ -155,6 +207,26 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"got {text!r}, not a finite number")
     return number
+
+
+def _parameter(text: str) -> float | tuple[float, ...]:
+    """A number, or one for each axis."""
+    numbers = tuple([_number(word) for word in text.split(",")])
+    numbers = tuple([int(number) if number.is_integer() else number for number in numbers])
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _quality(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d?|100", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not a whole number from 1 to 100")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    number = _number(text)
+    if number < 1 or not number.is_integer():
+        raise argparse.ArgumentTypeError(f"got {text!r}, not a whole number of at least 1")
+    return int(number)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
