@@ -50,7 +50,7 @@ def test_every_name_of_the_package_has_a_page():
 
 def test_no_page_lists_what_does_not_exist():
     known = {f"{module}.{name}" for module, found in MODULES.items() for name in found.__all__}
-    assert PUBLISHED <= known | {f"fastconv.{name}" for name in fc.__all__}
+    assert known | {f"fastconv.{name}" for name in fc.__all__} >= PUBLISHED
 
 
 def test_names_are_found():

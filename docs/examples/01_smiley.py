@@ -1,8 +1,8 @@
 """
 A detector on a smiley
 ======================
-Ink times ink is one, and every other product is zero: the feature map counts the cells in which both
-the detector and the face have ink.
+Ink times ink is one, and every other product is zero: the feature map counts the cells in which
+both the detector and the face have ink.
 """
 
 # %%
