@@ -210,7 +210,9 @@ class Machine:
         way = str(rng.choice(["argument", "block", "process"]))
         planned = question.plan_function is not None and arrays["x"][0].dtype.isnative
         if planned and rng.random() < 0.5:
-            way, plan, w, bias = self.plan(rng, question, arrays, answer, backend, threads, number)
+            way, plan, w, bias = self.plan(
+                rng, question, arrays, kind, answer, backend, threads, number
+            )
             answer = question.ask(x, w, bias, kind, algorithm)
             self.scribble(rng, parts)
         out, layout = self.receiver(rng, drawn, parts, answer)
@@ -319,13 +321,14 @@ class Machine:
         rng: np.random.Generator,
         question: Question,
         arrays: dict[str, list[np.ndarray]],
+        kind: str,
         answer: Answer,
         backend: str,
         threads: int,
         number: int,
     ) -> tuple[str, Any, list[np.ndarray], list[np.ndarray]]:
         """A plan, new or known, with the weights and the bias that it was made with."""
-        key = (question.name, answer.dtype, arrays["x"][0].dtype, answer.algorithm, backend)
+        key = (question.name, kind, arrays["x"][0].dtype, answer.algorithm, backend)
         if key not in self.plans or rng.random() < 0.3:
             plan = question.plan(arrays, answer.algorithm, backend, threads, answer.dtype)
             w, bias = (list(map(native, arrays[name])) for name in ("w", "bias"))
