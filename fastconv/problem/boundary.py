@@ -23,25 +23,28 @@ OUTSIDE = -2
 MANY = 8
 """Runs beyond an edge, or along an axis, that are dear to look at one by one."""
 
-
-def _constant(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    return np.where((i >= 0) & (i < n), i, OUTSIDE)
-
-
-def _nearest(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    return np.clip(i, 0, n - 1)
+Run = tuple[int, int, int, int]
+"""A row of `runs`."""
 
 
-def _symmetric(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    return np.minimum(i % (2 * n), -(i + 1) % (2 * n))
+def _constant(i: int, n: int) -> int:
+    return i if 0 <= i < n else OUTSIDE
 
 
-def _mirror(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
+def _nearest(i: int, n: int) -> int:
+    return min(max(i, 0), n - 1)
+
+
+def _symmetric(i: int, n: int) -> int:
+    return min(i % (2 * n), -(i + 1) % (2 * n))
+
+
+def _mirror(i: int, n: int) -> int:
     period = max(2 * n - 2, 1)
-    return np.minimum(i % period, -i % period)
+    return min(i % period, -i % period)
 
 
-def _wrap(i: NDArray[np.intp], n: int) -> NDArray[np.intp]:
+def _wrap(i: int, n: int) -> int:
     return i % n
 
 
@@ -53,7 +56,7 @@ class Border:
     """The array ``a b c d`` with what lies on either side of it."""
     elsewhere: str
     """The names that other libraries give to it."""
-    index_map: Callable[[NDArray[np.intp], int], NDArray[np.intp]]
+    index_map: Callable[[int, int], int]
     """From any coordinate to one inside an axis of ``n`` samples, or to ``OUTSIDE``."""
 
 
@@ -88,7 +91,8 @@ TABLE = {
 
 def index_map(name: str, start: int, stop: int, n: int) -> NDArray[np.intp]:
     """Where each coordinate of ``start … stop-1`` reads on an axis of ``n`` samples."""
-    return TABLE[name].index_map(np.arange(start, stop, dtype=np.intp), n)
+    border = TABLE[name].index_map
+    return np.array([border(i, n) for i in range(start, stop)], np.intp)
 
 
 @lru_cache(maxsize=4096)
@@ -99,35 +103,49 @@ def runs(name: str, starts: tuple[int, ...], length: int, n: int) -> NDArray[np.
     stretches, its length, the first sample (``OUTSIDE`` for the constant) and the step.  Index maps
     climb, fall or rest, so a few runs say a whole border.
     """
-    found = []
+    found: list[Run] = []
     for at, start in zip(count(0, length), starts, strict=False):
-        stop = start + length
+        stop, origin = start + length, start - at
         low, high = max(start, 0), min(stop, n)
+        if start < 0:
+            found += _beyond(name, start, min(stop, 0), n, origin)
         if low < high:
-            found.append(np.array([[at + low - start, high - low, low, 1]]))
-        for low, high in ((start, min(stop, 0)), (max(start, n), stop)):
-            if low < high:
-                beyond = _runs(index_map(name, low, high, n))
-                beyond[:, 0] += at + low - start
-                found.append(beyond)
-    table = np.concatenate(found).astype(np.int64)
-    table = np.ascontiguousarray(table[np.argsort(table[:, 0])])
+            found.append((low - origin, high - low, low, 1))
+        if stop > n:
+            found += _beyond(name, max(start, n), stop, n, origin)
+    table = np.array(found, np.int64)
     table.flags.writeable = False
     return table
 
 
-def _runs(index: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The runs of an index map; where they are many, every coordinate is one."""
-    steps = np.diff(index, append=2 * OUTSIDE)
-    turns = np.flatnonzero(np.diff(steps)) + 1
-    if turns.size > MANY:
-        places, ones = np.arange(index.size), np.ones_like(index)
-        return np.stack([places, ones, index, ones], axis=-1)
-    found = []
-    first = 0
-    while first < index.size:
-        step = int(steps[first])
-        stop = 1 + (int(turns[turns > first][0]) if abs(step) <= 1 else first)
-        found.append((first, stop - first, int(index[first]), step if stop - first > 1 else 1))
-        first = stop
-    return np.array(found)
+def _beyond(name: str, start: int, stop: int, n: int, origin: int) -> list[Run]:
+    """The runs of coordinates beyond an edge; where they are many, every coordinate is one."""
+    border = TABLE[name].index_map
+    found: list[Run] = []
+    i = start
+    while i < stop:
+        if len(found) > MANY:
+            return [(i - origin, 1, border(i, n), 1) for i in range(start, stop)]
+        first, step = border(i, n), 1
+        end = i + 1
+        if end < stop and abs(border(end, n) - first) <= 1:
+            step = border(end, n) - first
+            end = _end(border, i, stop, n, step)
+        found.append((i - origin, end - i, first, step))
+        i = end
+    return found
+
+
+def _end(border: Callable[[int, int], int], start: int, stop: int, n: int, step: int) -> int:
+    """Where the run of a step that begins at a coordinate ends: looked for in ever longer strides,
+    for once a map has left a line it does not come back to it.
+    """
+    first, inside, stride = border(start, n), start + 1, 1
+    while stride:
+        if inside + stride < stop and (
+            border(inside + stride, n) == first + (inside + stride - start) * step
+        ):
+            inside, stride = inside + stride, 2 * stride
+        else:
+            stride //= 2
+    return inside + 1
