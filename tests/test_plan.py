@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import numpy as np
 import oracle
@@ -121,11 +121,11 @@ def test_a_plan_cannot_be_changed(name):
 
 def test_a_problem_cannot_be_changed():
     problem = fc.plan_correlate((5,), float, [1.0])._recipe.problem
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         problem.relu = True
     with pytest.raises(AttributeError):
         problem.axes[0].taps = 2
-    assert hash(problem) == hash(replace(problem))
+    assert hash(problem) == hash(problem._replace())
 
 
 def test_what_ran_is_noticed(ran):

@@ -62,7 +62,7 @@ class Box(Algorithm):
         passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED_AXES)
         itemsize = self.storage(problem).itemsize
         share = itemsize / problem.compute.itemsize
-        rows = sum(k.bit_length() for k in problem.taps) * prod(problem.canonical_out)
+        rows = sum(k.bit_length() for k in problem.taps) * problem.outputs
         additions = rows * itemsize / 4 * rates.of(backend).addition
         return costs.seconds(problem, backend, 0, passes * share) + additions
 

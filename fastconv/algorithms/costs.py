@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-
 from ..backends.protocol import Rates
 from ..problem.problem import Problem
 from . import rates
@@ -43,7 +41,6 @@ def _seconds(
     problem: Problem, rate: Rates, product: float, products: float, passes: float
 ) -> float:
     wide = problem.compute.itemsize / 4
-    products *= prod(problem.canonical_out)
-    samples = prod(problem.canonical_x) + prod(problem.canonical_out)
+    samples = problem.samples + problem.outputs
     bytes_moved = samples * problem.parts * problem.compute.itemsize * passes
-    return rate.call + products * wide * product + bytes_moved * rate.byte
+    return rate.call + problem.outputs * products * wide * product + bytes_moved * rate.byte

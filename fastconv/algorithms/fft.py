@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, inf, log2, prod
@@ -252,7 +251,7 @@ def _folded(problem: Problem) -> Problem:
     taps, outs = ceil(axis.taps / row), ceil(axis.out / row)
     down = axis._replace(size=outs + taps - 1, taps=taps, before=0, out=outs)
     along = axis._replace(size=2 * row - 1, taps=row, before=0, out=row)
-    return replace(problem, axes=(down, along))
+    return problem._replace(axes=(down, along))
 
 
 def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tuple[NDArray, NDArray]:

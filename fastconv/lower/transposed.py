@@ -226,7 +226,7 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
         )
         phases.append(Phase(tuple(out), Question(problem, kernels, bias)))
     out_shape = shape(tuple(axis.size for axis in axes))
-    made = sum(prod(phase.question.problem.out_shape) for phase in phases)
+    made = sum(phase.question.problem.outputs for phase in phases)
     result = Result(
         name=fields["name"],
         source="x",

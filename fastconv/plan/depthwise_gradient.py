@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .. import backends
 from ..problem.problem import Problem
 from ..run.program import OUT, X2, X, operand
-from .halo import Halo, halo_dilation
+from .halo import Halo
 from .job import Job
 from .memo import Memo
 from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like
@@ -153,8 +153,7 @@ class DepthwiseGradient:
         ends = tuple((span.start, span.stop) for span in region)
         halo = _halo(problem, (images.stop - images.start, problem.groups, 1), ends, None)
         samples = halo.padded(program, x[images], problem.compute)
-        gaps = (halo_dilation(axis, b - a) for axis, (a, b) in zip(axes, ends, strict=True))
-        return samples, tuple(gaps)
+        return samples, halo.dilation
 
 
 def _last(shape: tuple[int, ...]) -> tuple[int, ...]:

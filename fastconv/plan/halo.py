@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +11,16 @@ from numpy.typing import NDArray
 from ..problem.boundary import runs
 from ..problem.problem import Axis, Problem
 
-__all__ = ["Halo", "halo_dilation", "halo_length"]
-
-
-def halo_dilation(axis: Axis, outputs: int) -> int:
-    """The distance of taps in a halo: not beyond what adjacent outputs of a tap read."""
-    return min(axis.dilation, (outputs - 1) * axis.stride + 1)
+__all__ = ["Halo", "halo_length"]
 
 
 def halo_length(axis: Axis, outputs: int) -> int:
     """Samples of an axis in a halo."""
-    return (outputs - 1) * axis.stride + 1 + (axis.taps - 1) * halo_dilation(axis, outputs)
+    of_a_tap = (outputs - 1) * axis.stride + 1
+    return of_a_tap + (axis.taps - 1) * min(axis.dilation, of_a_tap)
 
 
-@dataclass(frozen=True, slots=True)
-class Halo:
+class Halo(NamedTuple):
     """What some outputs read, in the order in which it is laid out."""
 
     problem: Problem
@@ -37,7 +32,8 @@ class Halo:
     """The axis of contiguous items: the last one, that of channels, or a batch axis."""
     runs: tuple[NDArray[np.int64], ...]
     """Where each filtered axis reads."""
-    shape: tuple[int, ...]
+    dilation: tuple[int, ...]
+    """The distances of taps in the copy: gaps that no output looks into are left out."""
 
     @classmethod
     def of(
@@ -54,35 +50,38 @@ class Halo:
         ``lead`` counts batches, groups and channels; ``origins`` are the first samples of what it
         will be made of, where that is a part of the array.
         """
-        spans = zip(problem.axes, region, strict=True)
-        stretches = [_stretches(axis, *span) for axis, span in spans]
-        lengths = [len(starts) * each for starts, each in stretches]
-        parts = () if problem.parts == 1 else (problem.parts,)
-        outer = (*lead, *parts)
-        axes = [*range(len(outer) + len(lengths))]
-        channels = axes[len(lead) - 2 : len(outer)]
+        lengths, tables, gaps = [], [], []
+        for axis, (start, stop), origin in zip(
+            problem.axes, region, origins or repeat(0), strict=False
+        ):
+            first, end = axis.reads(start, stop)
+            gap = min(axis.dilation, (stop - start - 1) * axis.stride + 1)
+            starts, length = [first], end - first
+            if gap < axis.dilation:  # what adjacent outputs of each tap read
+                starts = [first + tap * axis.dilation for tap in range(axis.taps)]
+                length = gap
+            lengths.append(len(starts) * length)
+            tables.append(_moved(runs(axis.boundary, tuple(starts), length, axis.size), origin))
+            gaps.append(gap)
+        parts = (problem.parts,) if problem.complex else ()
+        whole = (*lead, *parts, *lengths)
         row_axis: int | None
         if last is None:
-            end, row_axis = channels, len(lead) - 1
+            end_axes, row_axis = range(len(lead) - 2, len(lead) + len(parts)), len(lead) - 1
         else:
             filtered = last >= len(lead)
-            end = [last + len(parts) if filtered else last]
-            ends_x = last == len(lead) + len(lengths) - 1
-            row_axis = last if ends_x or not filtered else None
-        order = [axis for axis in axes if axis not in end] + end
-        whole = (*outer, *lengths)
+            at = last + len(parts) if filtered else last
+            end_axes, row_axis = range(at, at + 1), last
+            if filtered and at < len(whole) - 1:
+                row_axis = None
+        order = [*range(end_axes.start), *range(end_axes.stop, len(whole)), *end_axes]
         return cls(
             problem,
-            tuple(whole[axis] for axis in order),
-            tuple(order.index(axis) for axis in axes),
+            tuple([whole[axis] for axis in order]),
+            tuple([order.index(axis) for axis in range(len(whole))]),
             row_axis,
-            tuple(
-                _moved(runs(axis.boundary, *stretch, axis.size), origin)
-                for axis, stretch, origin in zip(
-                    problem.axes, stretches, origins or (0,) * len(lengths), strict=True
-                )
-            ),
-            (*lead[:-1], lead[-1] * problem.parts, *lengths),
+            tuple(tables),
+            tuple(gaps),
         )
 
     def padded(self, program: Any, x: NDArray, dtype: np.dtype) -> NDArray:
@@ -98,18 +97,10 @@ class Halo:
         real, imaginary = np.moveaxis(copy, -1 - len(self.runs), 0)
         program.pad(real, x.real, self.runs, problem.cval.real)
         program.pad(imaginary, x.imag, self.runs, problem.cval.imag)
-        return copy.reshape(self.shape)
+        *lead, channels, parts = copy.shape[: -len(self.runs)]
+        return copy.reshape(*lead, channels * parts, *copy.shape[-len(self.runs) :])
 
 
 def _moved(table: NDArray[np.int64], origin: int) -> NDArray[np.int64]:
     """Runs that lie inside an array, as seen from one of its samples."""
     return table - (0, 0, origin, 0) if origin else table
-
-
-def _stretches(axis: Axis, start: int, stop: int) -> tuple[tuple[int, ...], int]:
-    """Starts and length of what is copied along an axis: all at once, or what each tap reads."""
-    first, end = axis.reads(start, stop)
-    step = halo_dilation(axis, stop - start)
-    if step == axis.dilation:
-        return (first,), end - first
-    return tuple(first + tap * axis.dilation for tap in range(axis.taps)), step

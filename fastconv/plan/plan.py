@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -193,7 +192,7 @@ def _lines(recipe: Recipe, threads: int | None) -> list[str]:
     count = thread_count(tiles.total, recipe.seconds / backend.hand_over_seconds, threads)
     lines.append(f"  tiles      {tiles.total}, of which {tiles.halos} read a halo")
     lines.append(f"  threads    {count}")
-    if max(map(prod, (problem.x_shape, problem.out_shape))) < MAX_SHOWN:
+    if max(problem.samples, problem.outputs) < MAX_SHOWN:
         lines.append(f"  workspace  {count * recipe.usual_job.program.workspace_bytes} bytes")
     return lines
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from itertools import repeat
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +91,7 @@ class Recipe:
         """Large results begin on a cache line where panels of contiguous channels fill lines in
         turns: a line that two of them reach would come from memory twice.
         """
-        nbytes = prod(self.problem.out_shape) * self.problem.dtype.itemsize
+        nbytes = self.problem.outputs * self.problem.dtype.itemsize
         by_panel = self.algorithm.layout == "channels"
         return workspace.aligned if by_panel and nbytes >= FAR_BYTES else np.empty
 

@@ -20,7 +20,7 @@ from ..backends.geometry.gemm import MOST_OUTSIDE
 from ..backends.geometry.nest import LONG
 from ..backends.protocol import Backend
 from ..problem.problem import Axis, Problem, Walk
-from .halo import Halo, halo_dilation, halo_length
+from .halo import Halo, halo_length
 
 __all__ = ["MIN_TASK_MACS", "Tile", "Tiling", "evened", "tiling"]
 
@@ -56,8 +56,7 @@ STEP = 8
 Box = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(NamedTuple):
     """A box of the canonical output and the box of samples that it reads."""
 
     out: tuple[slice, ...]
@@ -97,19 +96,20 @@ class Cut(NamedTuple):
     parts: int
     step: int
 
-    def spans(self) -> Iterator[Span]:
+    def spans(self) -> list[Span]:
         """All parts: the longer ones, the others, and a last one that may be shorter."""
         if self.parts == 1:
-            yield Span(self.start, self.stop)
-            return
+            return [Span(self.start, self.stop)]
         _, longer = divmod(self._steps, self.parts)
-        edges = sorted({0, longer, self.parts})
-        last, before = self._edge(self.parts - 1), self._edge(max(self.parts - 2, 0))
+        edges = {0, longer, self.parts}
+        last, before = self._edge(self.parts - 1), self._edge(self.parts - 2)
         if self.stop - last != last - before:
-            edges = sorted({*edges, self.parts - 1})
-        for first, last in pairwise(edges):
+            edges.add(self.parts - 1)
+        found = []
+        for first, last in pairwise(sorted(edges)):
             start, stop = self._edge(first), self._edge(first + 1)
-            yield Span(start, stop, last - first, stop - start)
+            found.append(Span(start, stop, last - first, stop - start))
+        return found
 
     def _edge(self, number: int) -> int:
         short, longer = divmod(self._steps, self.parts)
@@ -125,12 +125,12 @@ class Cut(NamedTuple):
         return min(-(-self._steps // self.parts) * self.step, self.stop - self.start)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Region:
     """A box of the output, cut along its axes."""
 
     problem: Problem
-    cuts: tuple[Cut, ...]
+    cuts: list[Cut]
     """Of batch axes, groups, filtered axes and channels."""
     in_place: bool
     """It reads samples of the array only, and perhaps zeros beyond them, without a copy."""
@@ -138,64 +138,52 @@ class Region:
     """The axis of ``canonical_x`` that is laid out last in halos, or None where channels are."""
 
     def __len__(self) -> int:
-        return prod(axis.parts for axis in self.cuts)
+        return prod([cut.parts for cut in self.cuts])
 
     def tiles(self, apart: bool) -> Iterator[Tile]:
         """One tile for each grid of them or, where they are wanted apart, all tiles."""
         axes = self.problem.axes
-        spans = [[*cut.spans()] for cut in self.cuts]
-        for position, axis in enumerate(axes, len(spans) - 1 - len(axes)):
-            spans[position] = [part for span in spans[position] for part in self._alike(axis, span)]
+        spans = [cut.spans() for cut in self.cuts]
+        for position, axis in enumerate(axes, -1 - len(axes)):
+            if self.cuts[position].parts > 1:
+                spans[position] = [part for span in spans[position] for part in _alike(axis, span)]
         if apart:
             spans = [[part for span in several for part in _each(span)] for several in spans]
         for combination in product(*spans):
             yield self._tile(combination)
 
-    def _alike(self, axis: Axis, span: Span) -> Iterator[Span]:
-        """Parts that read alike: those that reach beyond the array stand alone."""
-        start, stop, count, step = span
-        ends = axis.reads(start, stop)[0], axis.reads(start, stop + (count - 1) * step)[1]
-        if ends[0] >= 0 and ends[1] <= axis.size:
-            yield span
-            return
-        inside = []
-        for number in range(count):
-            first, last = axis.reads(start + number * step, stop + number * step)
-            if first >= 0 and last <= axis.size:
-                inside.append(number)
-            else:
-                yield Span(start + number * step, stop + number * step)
-        if inside:
-            at = inside[0] * step
-            yield Span(start + at, stop + at, len(inside), step)
-
     def _tile(self, spans: tuple[Span, ...]) -> Tile:
         problem, axes = self.problem, self.problem.axes
-        *lead, channels = spans
-        lead, walked = lead[: -len(axes)], lead[-len(axes) :]
-        region = [(span.start, span.stop) for span in walked]
-        box = [slice(span.start, span.stop) for span in lead]
-        before = [0] * len(axes)
+        rank = len(axes)
+        lead, walked, channels = spans[: -1 - rank], spans[-1 - rank : -1], spans[-1]
+        box = [slice(start, stop) for start, stop, _, _ in lead]
+        region = tuple([(start, stop) for start, stop, _, _ in walked])
+        reads, before = [], []
         if self.in_place:
-            halo = None
-            reads, before = zip(*map(_samples, axes, region), strict=True)
-            gaps = [axis.dilation for axis in axes]
+            halo, gaps = None, tuple([axis.dilation for axis in axes])
+            for axis, (start, stop) in zip(axes, region, strict=True):
+                first, end = axis.reads(start, stop)
+                reads.append(slice(max(first, 0), min(end, axis.size)))
+                before.append(max(-first, 0))
         else:
-            counts = [span.stop - span.start for span in lead]
-            reads = [_reads(axis, span) for axis, span in zip(axes, walked, strict=True)]
-            origins = tuple([of.start for of in reads])
-            channels_in = (*counts, problem.in_channels)
-            halo = Halo.of(problem, channels_in, tuple(region), self.across, origins)
-            gaps = [halo_dilation(axis, b - a) for axis, (a, b) in zip(axes, region, strict=True)]
-        outs = [slice(channels.start, channels.stop), *(slice(*ends) for ends in region)]
+            for axis, (start, stop, count, _) in zip(axes, walked, strict=True):
+                # All samples or, where tiles follow each other, those that move on with them.
+                ends = axis.reads(start, stop) if count > 1 else (0, axis.size)
+                reads.append(slice(*ends))
+                before.append(0)
+            counts = [stop - start for start, stop, _, _ in lead]
+            origins = tuple([samples.start for samples in reads])
+            halo = Halo.of(problem, (*counts, problem.in_channels), region, self.across, origins)
+            gaps = halo.dilation
+        parts = problem.parts
         return Tile(
-            out=(*box, *outs),
+            out=(*box, slice(channels.start, channels.stop), *[slice(*ends) for ends in region]),
             groups=box[-1],
-            channels=(channels.start * problem.parts, channels.stop * problem.parts),
+            channels=(channels.start * parts, channels.stop * parts),
             reads=(*box, slice(0, problem.in_channels), *reads),
             halo=halo,
-            walk=Walk(tuple([axis.stride for axis in axes]), tuple(gaps), tuple(before)),
-            grid=tuple([(span.number, span.step) for span in spans]),
+            walk=Walk(tuple([axis.stride for axis in axes]), gaps, tuple(before)),
+            grid=tuple([(count, step) for _, _, count, step in spans]),
         )
 
     @property
@@ -208,7 +196,25 @@ class Region:
         return _bytes(self.problem, longest[:-rank], longest[-rank:])
 
 
+def _alike(axis: Axis, span: Span) -> Iterator[Span]:
+    """Parts that read alike: those that reach beyond the array stand alone."""
+    start, stop, count, step = span
+    if count == 1:
+        yield span
+        return
+    first, last = axis.interior
+    low = min(max(-((start - first) // step), 0), count)
+    high = max(min((last - stop) // step + 1, count), low)
+    for number in range(low):
+        yield Span(start + number * step, stop + number * step)
+    if low < high:
+        yield Span(start + low * step, stop + low * step, high - low, step)
+    for number in range(high, count):
+        yield Span(start + number * step, stop + number * step)
+
+
 def _each(span: Span) -> Iterator[Span]:
+    """Parts, each for itself."""
     for number in range(span.number):
         moved = number * span.step
         yield Span(span.start + moved, span.stop + moved)
@@ -217,7 +223,7 @@ def _each(span: Span) -> Iterator[Span]:
 class Tiling(NamedTuple):
     """All tiles of a problem."""
 
-    regions: tuple[Region, ...]
+    regions: list[Region]
 
     def tiles(self, apart: bool = False) -> Iterator[Tile]:
         """One tile for each grid of them or, where they are wanted apart, all tiles."""
@@ -242,17 +248,15 @@ class Tiling(NamedTuple):
 
 def tiling(problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool) -> Tiling:
     """The tiles of a problem for an algorithm; ``in_place`` says whether kernels can read ``x``."""
-    if not prod(problem.canonical_out):
-        return Tiling(())
+    if not problem.outputs:
+        return Tiling([])
     reads = algorithm.in_place if in_place else "nothing"
     macs, grain = algorithm.macs(problem), algorithm.min_tile(problem)
     if algorithm.layout == "rows":
         boxes = _boxes(problem, backend.min_interior_bytes, reads)
         finest = backend.min_tile_macs
-        return Tiling(
-            tuple([_split(problem, box, macs, grain, finest, inside) for box, inside in boxes])
-        )
-    return Tiling(tuple(_layers(problem, algorithm, backend, reads)))
+        return Tiling([_split(problem, box, macs, grain, finest, inside) for box, inside in boxes])
+    return Tiling([*_layers(problem, algorithm, backend, reads)])
 
 
 def _layers(
@@ -264,11 +268,12 @@ def _layers(
     are left for a matrix product, and groups and channels, between panels: what is copied or laid
     out of samples serves all output channels of a tile.
     """
-    whole = tuple((0, axis.out) for axis in problem.axes)
-    inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
-    boxes = [(whole, reads != "nothing" and inside)]
     if problem.out_channels * prod(problem.taps) < MAX_COPIED_MACS:
-        boxes = [*_boxes(problem, backend.min_interior_bytes, reads)]
+        boxes = _boxes(problem, backend.min_interior_bytes, reads)
+    else:
+        whole = tuple([(0, axis.out) for axis in problem.axes])
+        inside = tuple([axis.interior for axis in problem.axes]) == whole
+        boxes = [(whole, reads != "nothing" and inside)]
     by_channels = algorithm.layout == "channels"
     panel = backend.panel(problem.compute) if by_channels else 1
     across = None if by_channels else len(problem.canonical_x) - 1
@@ -302,6 +307,8 @@ def _layer(
     if across is None:
         parts = max(parts, ceil(most / MAX_ROWS))
         most = max(most // BUSY_ROWS, caches, 1)
+    if parts == 1:
+        return _uncut(problem, box, inside, across)
     parts = evened(parts)
     step = max(panel // problem.parts, 1)
     serving = problem.out_channels // MIN_CHANNELS
@@ -320,7 +327,7 @@ def _layer(
     spans.append(Cut(0, problem.groups, group_cuts[0], 1))
     spans += [Cut(*ends, count, n) for ends, count, n in zip(box, region, grain, strict=True)]
     spans.append(Cut(0, problem.out_channels, channel_cuts[0], step))
-    return Region(problem, tuple(spans), inside, across)
+    return Region(problem, spans, inside, across)
 
 
 def _row_parts(outputs: int, channels: int, parts: int, most: int, serving: int) -> int:
@@ -344,28 +351,30 @@ def evened(parts: int) -> int:
     return 1 << (parts - 1).bit_length() if parts < FEW else parts
 
 
-def _boxes(problem: Problem, strips: int, reads: InPlace) -> Iterator[tuple[Box, bool]]:
+def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, bool]]:
     """The interior and the strips around it, or one box of everything, and whether it is read in
     place.
     """
-    whole = tuple((0, axis.out) for axis in problem.axes)
-    interior = tuple(axis.interior for axis in problem.axes)
-    inside = interior == whole or (reads == "edges" and _zeros_around(problem))
-    if inside and reads != "nothing":
-        yield whole, True
-        return
-    empty = any(start == stop for start, stop in interior)
+    whole = tuple([(0, axis.out) for axis in problem.axes])
+    if reads == "nothing":
+        return [(whole, False)]
+    interior = tuple([axis.interior for axis in problem.axes])
+    if interior == whole or (reads == "edges" and _zeros_around(problem)):
+        return [(whole, True)]
+    nbytes = _box_bytes(problem, whole)
+    if nbytes <= strips or not _outputs(interior):
+        return [(whole, False)]
     lead = prod(problem.canonical_out[: -len(whole)])
     edges = lead * (_outputs(whole) - _outputs(interior)) * problem.compute.itemsize
-    if reads == "nothing" or empty or _box_bytes(problem, whole) <= max(strips, EDGE_COST * edges):
-        yield whole, False
-        return
-    yield interior, True
+    if nbytes <= EDGE_COST * edges:
+        return [(whole, False)]
+    boxes = [(interior, True)]
     for position, axis in enumerate(problem.axes):
         start, stop = interior[position]
         for strip in ((0, start), (stop, axis.out)):
             if strip[0] < strip[1]:
-                yield (*interior[:position], strip, *whole[position + 1 :]), False
+                boxes.append(((*interior[:position], strip, *whole[position + 1 :]), False))
+    return boxes
 
 
 def _zeros_around(problem: Problem) -> bool:
@@ -381,24 +390,13 @@ def _zeros_around(problem: Problem) -> bool:
     return True
 
 
-def _reads(axis: Axis, span: Span) -> slice:
-    """The samples that a halo is made of: all, or those that move on from tile to tile."""
-    return slice(*axis.reads(*span[:2])) if span.number > 1 else slice(0, axis.size)
-
-
-def _samples(axis: Axis, outputs: tuple[int, int]) -> tuple[slice, int]:
-    """The samples that some outputs read, and how many zeros in front of them."""
-    start, stop = axis.reads(*outputs)
-    return slice(max(start, 0), min(stop, axis.size)), max(-start, 0)
-
-
 def _outputs(box: Box) -> int:
-    return prod(stop - start for start, stop in box)
+    return prod([stop - start for start, stop in box])
 
 
 def _bytes(problem: Problem, lead: list[int], outs: list[int]) -> int:
     """Bytes of a copy for so many batches and groups, and outputs along each filtered axis."""
-    samples = prod(halo_length(axis, n) for axis, n in zip(problem.axes, outs, strict=True))
+    samples = prod(map(halo_length, problem.axes, outs))
     channels = problem.in_channels * problem.parts
     return prod(lead) * channels * samples * problem.compute.itemsize
 
@@ -407,6 +405,13 @@ def _box_bytes(problem: Problem, box: Box) -> int:
     """Bytes of the copy that a box over all batches and channels reads."""
     lead = [*problem.batch, problem.groups]
     return _bytes(problem, lead, [stop - start for start, stop in box])
+
+
+def _uncut(problem: Problem, box: Box, inside: bool, across: int | None) -> Region:
+    """A box that is one tile."""
+    lead = [(0, n) for n in (*problem.batch, problem.groups)]
+    ends = [*lead, *box, (0, problem.out_channels)]
+    return Region(problem, [Cut(start, stop, 1, 1) for start, stop in ends], inside, across)
 
 
 def _split(
@@ -429,10 +434,8 @@ def _split(
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
     across = _row_axis(problem, lengths)
-    whole_lead = (*problem.batch, problem.groups)
     if max(parts, copies) <= 1:
-        ends = [*((0, n) for n in whole_lead), *box, (0, problem.out_channels)]
-        return Region(problem, tuple([Cut(*span, 1, 1) for span in ends]), inside, across)
+        return _uncut(problem, box, inside, across)
     last = max(problem.order[-len(lengths) :])
     outer = sum(axis < last for axis in problem.order[: len(problem.batch)])
     rows = [
@@ -466,9 +469,10 @@ def _split(
         i = order.index(axis)
         fine = min(cuts[i] * finer[i], stop - start)
         region.append(Cut(start, stop, fine, coarse[i] if finer[i] == 1 else 1))
+    whole_lead = (*problem.batch, problem.groups)
     spans = [Cut(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
     channels = Cut(0, problem.out_channels, channel_cuts[0], 1)
-    return Region(problem, (*spans, *region, channels), inside, across)
+    return Region(problem, [*spans, *region, channels], inside, across)
 
 
 def _row_axis(problem: Problem, lengths: list[int]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -367,11 +366,9 @@ def _contiguous_channels(asked: lower.Transposition, backend: Backend) -> int | 
     sizes = problem.x_shape[result.channel + 1 :], result.shape[result.channel + 1 :]
     each = sum(map(prod, sizes)) * problem.compute.itemsize
     n, images = problem.groups, prod(problem.batch)
-    products = sum(
-        prod(phase.question.problem.out_shape) * prod(phase.question.problem.taps)
-        for phase in phases
-    )
-    most = max(products // backend.min_tile_macs, 2) / max(images, 1)
+    problems = [phase.question.problem for phase in phases]
+    macs = sum(each.outputs * prod(each.taps) for each in problems)
+    most = max(macs // backend.min_tile_macs, 2) / max(images, 1)
     able = [m for m in range(VECTOR, n, VECTOR) if n % m == 0] or [n]
     near = max((m for m in able if m * each <= BLOCK_BYTES), default=able[0])
     block = next((m for m in able if m >= near and n / m <= most), able[-1])
@@ -382,8 +379,7 @@ def _of_block(problem: Problem, block: int) -> Problem:
     """A phase for so many channels of an image, which come last."""
     channel = len(problem.batch)
     rank = len(problem.axes)
-    return replace(
-        problem,
+    return problem._replace(
         x_shape=(*problem.x_shape[channel + 1 :], block),
         out_shape=(*problem.out_shape[channel + 1 :], block),
         order=(rank, *range(rank)),

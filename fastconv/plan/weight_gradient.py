@@ -12,7 +12,7 @@ the bits are the same for any number of threads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
 from math import ceil, prod
@@ -25,7 +25,7 @@ from .. import backends
 from ..backends.protocol import Backend
 from ..problem.problem import Axis, Problem
 from ..run.program import OUT, X2, X, operand
-from .halo import Halo, halo_dilation
+from .halo import Halo
 from .job import Job
 from .memo import Memo
 from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like
@@ -128,8 +128,7 @@ def make(problem: Problem, backend: str) -> WeightGradient:
     swapped = inside and prod(problem.taps) == 1 and problem.in_channels < problem.out_channels
     summed = problem
     if swapped:
-        summed = replace(
-            problem,
+        summed = problem._replace(
             in_channels=problem.out_channels,
             out_channels=problem.in_channels,
             axes=tuple(Axis(a.out, 1, 1, 1, 0, a.out, "constant") for a in problem.axes),
@@ -306,8 +305,7 @@ class Sums:
             ends = tuple((span.start, span.stop) for span in region)
             halo = _halo(problem, samples.shape[:3], ends, 2 + len(region))
             samples = halo.padded(program, samples, problem.compute)
-            lengths = (span.stop - span.start for span in region)
-            gaps = tuple(map(halo_dilation, problem.axes, lengths))
+            gaps = halo.dilation
         program.weight_gradient(sums, samples, gradients, stride, gaps)
 
     @cached_property

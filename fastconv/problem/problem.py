@@ -14,8 +14,8 @@ shapes and dtypes, never arrays: it is a key, under which the recipe for it is r
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -44,17 +44,17 @@ class Axis(NamedTuple):
 
     def reads(self, start: int, stop: int) -> tuple[int, int]:
         """The range of coordinates that the outputs ``start … stop-1`` read."""
-        return (
-            start * self.stride - self.before,
-            (stop - 1) * self.stride - self.before + self.extent,
-        )
+        _, taps, stride, dilation, before, _, _ = self
+        first = start * stride - before
+        return first, first + (stop - start - 1) * stride + (taps - 1) * dilation + 1
 
     @property
     def interior(self) -> tuple[int, int]:
         """The range of outputs whose taps all lie inside the array."""
-        start = min(max(-(-self.before // self.stride), 0), self.out)
-        stop = (self.size - self.extent + self.before) // self.stride + 1
-        return start, max(min(stop, self.out), start)
+        size, taps, stride, dilation, before, out, _ = self
+        start = min(max(-(-before // stride), 0), out)
+        stop = (size - (taps - 1) * dilation - 1 + before) // stride + 1
+        return start, max(min(stop, out), start)
 
 
 class Walk(NamedTuple):
@@ -83,9 +83,8 @@ class Form(NamedTuple):
     group; None with more channels, or if more than half of the taps are not zero."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One convolution, checked: shapes, dtypes, borders and the form of the kernel."""
+class Fields(NamedTuple):
+    """What tells problems apart."""
 
     name: str
     """The call, for messages."""
@@ -118,6 +117,10 @@ class Problem:
     """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,
     None where no sum exceeds 64 bits."""
 
+
+class Problem(Fields):
+    """One convolution, checked: shapes, dtypes, borders and the form of the kernel."""
+
     @cached_property
     def parts(self) -> int:
         """Real numbers in a sample."""
@@ -126,12 +129,14 @@ class Problem:
     @cached_property
     def canonical_x(self) -> tuple[int, ...]:
         """The shape ``(*batch, groups, channels, *samples)``."""
-        return (*self.batch, self.groups, self.in_channels, *(axis.size for axis in self.axes))
+        sizes = [axis.size for axis in self.axes]
+        return (*self.batch, self.groups, self.in_channels, *sizes)
 
     @cached_property
     def canonical_out(self) -> tuple[int, ...]:
         """The shape ``(*batch, groups, channels, *outputs)``."""
-        return (*self.batch, self.groups, self.out_channels, *(axis.out for axis in self.axes))
+        lengths = [axis.out for axis in self.axes]
+        return (*self.batch, self.groups, self.out_channels, *lengths)
 
     def view_x(self, x: NDArray) -> NDArray:
         """The user's ``x`` as batch, group, channel and filtered axes, without a copy."""
@@ -141,7 +146,17 @@ class Problem:
         """The user's ``out`` as batch, group, channel and filtered axes, without a copy."""
         return out.transpose(self.order).reshape(self.canonical_out)
 
-    @property
+    @cached_property
+    def samples(self) -> int:
+        """Samples of all channels of ``x``."""
+        return prod(self.canonical_x)
+
+    @cached_property
+    def outputs(self) -> int:
+        """Samples of all channels of the result."""
+        return prod(self.canonical_out)
+
+    @cached_property
     def taps(self) -> tuple[int, ...]:
         """The shape of the kernel along the filtered axes."""
-        return tuple(axis.taps for axis in self.axes)
+        return tuple([axis.taps for axis in self.axes])
