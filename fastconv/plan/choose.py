@@ -83,7 +83,7 @@ def make_plan(
         else:
             w = tuple([factor.copy() for factor in w])
             bias = None if bias is None else bias.copy()
-        return Plan(recipe, recipe.pack(w, bias, threads, lasting), threads, w, bias)
+        return Plan(recipe, recipe.pack(w, bias, threads), threads, w, bias)
 
     said = algorithm, backend, threads
     return _remembered(make, lowered, checked, given, options, said, once)

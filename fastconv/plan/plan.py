@@ -162,7 +162,7 @@ def _unpickled(
     bias: NDArray | None,
 ) -> Plan:
     recipe = recipe_of(problem, algorithm, backend)
-    return Plan(recipe, recipe.pack(w, bias, threads, lasting=True), threads, w, bias)
+    return Plan(recipe, recipe.pack(w, bias, threads), threads, w, bias)
 
 
 def _lines(recipe: Recipe, threads: int | None) -> list[str]:

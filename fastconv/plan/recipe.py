@@ -7,9 +7,7 @@ form that the programs read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +64,8 @@ class Recipe:
         self.algorithm = algorithms.load(algorithm)
         self.backend_name = backend
         self.backend = backends.load(backend)
+        self.weights = self.algorithm.weights(problem, self.backend)
+        """The arrays of weights that programs read, after which comes the bias."""
 
     @cached_property
     def _jobs(self) -> Memo[Job]:
@@ -77,23 +77,20 @@ class Recipe:
         """What packs weights, by how these lie."""
         return Memo(MAX_PROGRAMS)
 
-    @cached_property
-    def weights(self) -> tuple[Weights, ...]:
-        """The arrays of weights that programs read, after which comes the bias."""
-        return self.algorithm.weights(self.problem, self.backend)
-
     def new_result(self) -> NDArray:
-        """An array for a result."""
-        return self._empty(self.problem.out_shape, self.problem.dtype)
+        """An array for a result.
+
+        Large ones begin on a cache line where panels of contiguous channels fill lines in turns: a
+        line that two of them reach would come from memory twice.
+        """
+        problem = self.problem
+        if self.algorithm.layout == "channels" and self._is_far:
+            return workspace.aligned(problem.out_shape, problem.dtype)
+        return np.empty(problem.out_shape, problem.dtype)
 
     @cached_property
-    def _empty(self) -> Callable[[tuple[int, ...], np.dtype], NDArray]:
-        """Large results begin on a cache line where panels of contiguous channels fill lines in
-        turns: a line that two of them reach would come from memory twice.
-        """
-        nbytes = self.problem.outputs * self.problem.dtype.itemsize
-        by_panel = self.algorithm.layout == "channels"
-        return workspace.aligned if by_panel and nbytes >= FAR_BYTES else np.empty
+    def _is_far(self) -> bool:
+        return self.problem.outputs * self.problem.dtype.itemsize >= FAR_BYTES
 
     def job(self, x: NDArray, out: NDArray) -> Job:
         """The job for arrays that lie as these."""
@@ -240,15 +237,9 @@ class Recipe:
         program.store(np.moveaxis(target.imag, channels, 0), parts[1::2])
 
     @np.errstate(all="ignore")
-    def pack(
-        self,
-        w: tuple[NDArray, ...],
-        bias: NDArray | None,
-        threads: int | None,
-        lasting: bool,
-    ) -> Packed:
-        """Weights and bias in real numbers of the compute dtype; in memory of their own, if they
-        are to last.
+    def pack(self, w: tuple[NDArray, ...], bias: NDArray | None, threads: int | None) -> Packed:
+        """Weights and bias in real numbers of the compute dtype, in memory of the caller's where
+        that holds them already.
         """
         problem, algorithm = self.problem, self.algorithm
         dtype = problem.compute
@@ -259,8 +250,6 @@ class Recipe:
         if bias is not None:
             offset[...] = bias
         weights = self._packed(algorithm.prepare(problem, kernel), kernel, threads)
-        if lasting:
-            weights = tuple(map(_owned, weights, repeat(w)))
         return Packed(weights, offset.view(problem.compute))
 
     def _packed(
@@ -307,11 +296,6 @@ def operand_like(buffer: int, array: NDArray) -> Operand:
 def layouts(*arrays: NDArray) -> Layouts:
     """How arrays lie."""
     return tuple([None if a.flags.c_contiguous else a.strides for a in arrays])
-
-
-def _owned(array: NDArray, given: tuple[NDArray, ...]) -> NDArray:
-    """The array, or a copy of it where that is the caller's."""
-    return array.copy("K") if any(np.may_share_memory(array, each) for each in given) else array
 
 
 def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.dtype) -> int | None:

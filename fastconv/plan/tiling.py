@@ -85,44 +85,27 @@ class Span(NamedTuple):
     step: int = 0
 
 
-class Cut(NamedTuple):
-    """An axis of a box, in about equal parts that end at multiples of ``step``.
+def _cut(start: int, stop: int, parts: int, step: int) -> list[Span]:
+    """An axis of a box in about equal parts that end at multiples of a step.
 
-    Longer parts come first, so that threads end together.
+    Longer parts come first, so that threads end together, and one that is shorter may come last.
     """
+    if parts == 1:
+        return [Span(start, stop)]
+    steps = ceil((stop - start) / step)
+    short, longer = divmod(steps, parts)
 
-    start: int
-    stop: int
-    parts: int
-    step: int
+    def edge(number: int) -> int:
+        return min(start + (short * number + min(number, longer)) * step, stop)
 
-    def spans(self) -> list[Span]:
-        """All parts: the longer ones, the others, and a last one that may be shorter."""
-        if self.parts == 1:
-            return [Span(self.start, self.stop)]
-        _, longer = divmod(self._steps, self.parts)
-        edges = {0, longer, self.parts}
-        last, before = self._edge(self.parts - 1), self._edge(self.parts - 2)
-        if self.stop - last != last - before:
-            edges.add(self.parts - 1)
-        found = []
-        for first, last in pairwise(sorted(edges)):
-            start, stop = self._edge(first), self._edge(first + 1)
-            found.append(Span(start, stop, last - first, stop - start))
-        return found
-
-    def _edge(self, number: int) -> int:
-        short, longer = divmod(self._steps, self.parts)
-        return min(self.start + (short * number + min(number, longer)) * self.step, self.stop)
-
-    @property
-    def _steps(self) -> int:
-        return -(-(self.stop - self.start) // self.step)
-
-    @property
-    def longest(self) -> int:
-        """The most items of a part."""
-        return min(-(-self._steps // self.parts) * self.step, self.stop - self.start)
+    edges = {0, longer, parts}
+    if stop - edge(parts - 1) != edge(parts - 1) - edge(parts - 2):
+        edges.add(parts - 1)
+    found = []
+    for first, last in pairwise(sorted(edges)):
+        begin, end = edge(first), edge(first + 1)
+        found.append(Span(begin, end, last - first, end - begin))
+    return found
 
 
 @dataclass(slots=True)
@@ -130,7 +113,7 @@ class Region:
     """A box of the output, cut along its axes."""
 
     problem: Problem
-    cuts: list[Cut]
+    spans: list[list[Span]]
     """Of batch axes, groups, filtered axes and channels."""
     in_place: bool
     """It reads samples of the array only, and perhaps zeros beyond them, without a copy."""
@@ -138,18 +121,18 @@ class Region:
     """The axis of ``canonical_x`` that is laid out last in halos, or None where channels are."""
 
     def __len__(self) -> int:
-        return prod([cut.parts for cut in self.cuts])
+        return prod([sum([span.number for span in spans]) for spans in self.spans])
 
     def tiles(self, apart: bool) -> Iterator[Tile]:
         """One tile for each grid of them or, where they are wanted apart, all tiles."""
-        axes = self.problem.axes
-        spans = [cut.spans() for cut in self.cuts]
+        axes, all_spans = self.problem.axes, [*self.spans]
         for position, axis in enumerate(axes, -1 - len(axes)):
-            if self.cuts[position].parts > 1:
-                spans[position] = [part for span in spans[position] for part in _alike(axis, span)]
+            spans = all_spans[position]
+            if spans[0].number > 1 or len(spans) > 1:
+                all_spans[position] = [part for span in spans for part in _alike(axis, span)]
         if apart:
-            spans = [[part for span in several for part in _each(span)] for several in spans]
-        for combination in product(*spans):
+            all_spans = [[part for span in spans for part in _each(span)] for spans in all_spans]
+        for combination in product(*all_spans):
             yield self._tile(combination)
 
     def _tile(self, spans: tuple[Span, ...]) -> Tile:
@@ -192,7 +175,7 @@ class Region:
         if self.in_place:
             return 0
         rank = len(self.problem.axes)
-        longest = [axis.longest for axis in self.cuts[:-1]]
+        longest = [spans[0].stop - spans[0].start for spans in self.spans[:-1]]
         return _bytes(self.problem, longest[:-rank], longest[-rank:])
 
 
@@ -323,10 +306,10 @@ def _layer(
     channel_cuts, _ = _cuts([ceil(problem.out_channels / step)], min(needed, serving))
 
     lead, region = cuts[: len(problem.batch)], cuts[len(problem.batch) :]
-    spans = [Cut(0, n, count, 1) for n, count in zip(problem.batch, lead, strict=True)]
-    spans.append(Cut(0, problem.groups, group_cuts[0], 1))
-    spans += [Cut(*ends, count, n) for ends, count, n in zip(box, region, grain, strict=True)]
-    spans.append(Cut(0, problem.out_channels, channel_cuts[0], step))
+    spans = [_cut(0, n, count, 1) for n, count in zip(problem.batch, lead, strict=True)]
+    spans.append(_cut(0, problem.groups, group_cuts[0], 1))
+    spans += [_cut(*ends, count, n) for ends, count, n in zip(box, region, grain, strict=True)]
+    spans.append(_cut(0, problem.out_channels, channel_cuts[0], step))
     return Region(problem, spans, inside, across)
 
 
@@ -409,9 +392,9 @@ def _box_bytes(problem: Problem, box: Box) -> int:
 
 def _uncut(problem: Problem, box: Box, inside: bool, across: int | None) -> Region:
     """A box that is one tile."""
-    lead = [(0, n) for n in (*problem.batch, problem.groups)]
-    ends = [*lead, *box, (0, problem.out_channels)]
-    return Region(problem, [Cut(start, stop, 1, 1) for start, stop in ends], inside, across)
+    lead = [[Span(0, n)] for n in (*problem.batch, problem.groups)]
+    region = [[Span(*ends)] for ends in box]
+    return Region(problem, [*lead, *region, [Span(0, problem.out_channels)]], inside, across)
 
 
 def _split(
@@ -468,10 +451,10 @@ def _split(
     for axis, (start, stop) in enumerate(box):
         i = order.index(axis)
         fine = min(cuts[i] * finer[i], stop - start)
-        region.append(Cut(start, stop, fine, coarse[i] if finer[i] == 1 else 1))
+        region.append(_cut(start, stop, fine, coarse[i] if finer[i] == 1 else 1))
     whole_lead = (*problem.batch, problem.groups)
-    spans = [Cut(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
-    channels = Cut(0, problem.out_channels, channel_cuts[0], 1)
+    spans = [_cut(0, n, pieces, 1) for n, pieces in zip(whole_lead, lead_cuts, strict=True)]
+    channels = _cut(0, problem.out_channels, channel_cuts[0], 1)
     return Region(problem, [*spans, *region, channels], inside, across)
 
 

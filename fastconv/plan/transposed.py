@@ -89,13 +89,11 @@ class TransposedRecipe:
         strips = [cls.of(strip.transposition, backend, algorithm) for strip in asked.strips]
         return cls(asked.result, backend, tuple(phases), tuple(strips), block)
 
-    def pack(
-        self, asked: lower.Transposition, threads: int | None, lasting: bool
-    ) -> tuple[Packed, ...]:
+    def pack(self, asked: lower.Transposition, threads: int | None) -> tuple[Packed, ...]:
         """The weights of all phases."""
         return tuple(
             [
-                recipe.pack(phase.question.w, phase.question.bias, threads, lasting)
+                recipe.pack(phase.question.w, phase.question.bias, threads)
                 for (_, recipe), phase in zip(self.phases, asked.phases, strict=True)
             ]
         )
@@ -224,7 +222,7 @@ class TransposedPlan:
             (cls.of(of_strip, strip.transposition, threads, lasting), strip.runs)
             for of_strip, strip in zip(recipe.strips, asked.strips, strict=True)
         )
-        return cls(recipe, asked, recipe.pack(asked, threads, lasting), strips, threads)
+        return cls(recipe, asked, recipe.pack(asked, threads), strips, threads)
 
     @property
     def out_shape(self) -> tuple[int, ...]:

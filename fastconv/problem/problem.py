@@ -121,7 +121,7 @@ class Fields(NamedTuple):
 class Problem(Fields):
     """One convolution, checked: shapes, dtypes, borders and the form of the kernel."""
 
-    @cached_property
+    @property
     def parts(self) -> int:
         """Real numbers in a sample."""
         return 2 if self.complex else 1

@@ -10,9 +10,7 @@ last axis alone may go in another order), and so do the bits of a result depend 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -42,11 +40,11 @@ class _Loop(NamedTuple):
     extent: int
     out: int = 0
     x: int = 0
-    w: int = 0
-    bias: int = 0
     taps: int = 1
     tap_x: int = 0
     tap_w: int = 0
+    w: int = 0
+    bias: int = 0
     last: bool = False
 
 
@@ -101,26 +99,25 @@ def make_nest(
     For ``windows``, which are summed in any order, columns keep their taps, and rows of outputs are
     as far apart as rows of taps.
     """
-
-    def items(strides: Sequence[int]) -> list[int]:
-        return [step // itemsize for step in strides]
-
-    out, x, w, bias = items(out_strides), items(x_strides), items(w_strides), items(bias_strides)
-    rank = len(stride)
-    batch = len(out_shape) - rank - 2
+    out, x, w, bias = [
+        [step // itemsize for step in strides]
+        for strides in (out_strides, x_strides, w_strides, bias_strides)
+    ]
+    batch = len(out_shape) - len(stride) - 2
     channels, *taps = reduced
-
-    loops = [_Loop(out_shape[i], out[i], x[i]) for i in range(batch)]
-    loops.append(_Loop(out_shape[batch], out[batch], x[batch], w[0], bias[0]))
-    loops.append(_Loop(out_shape[batch + 1], out[batch + 1], 0, w[1], bias[1]))
-    for i in range(rank):
-        at = batch + 2 + i
-        step, tap = x[at] * stride[i], x[at] * dilation[i]
-        last = i == rank - 1
-        loops.append(
-            _Loop(out_shape[at], out[at], step, 0, 0, taps[i], tap, tap_w=w[3 + i], last=last)
-        )
-    loops = _merge([loop for loop in loops if loop.extent > 1 or loop.taps > 1], windows)
+    loops = [_Loop(out_shape[i], out[i], x[i]) for i in range(batch) if out_shape[i] > 1]
+    if out_shape[batch] > 1:
+        loops.append(_Loop(out_shape[batch], out[batch], x[batch], w=w[0], bias=bias[0]))
+    if out_shape[batch + 1] > 1:
+        loops.append(_Loop(out_shape[batch + 1], out[batch + 1], w=w[1], bias=bias[1]))
+    for axis, k in enumerate(taps):
+        at = batch + 2 + axis
+        if out_shape[at] > 1 or k > 1:
+            step, gap = x[at] * stride[axis], x[at] * dilation[axis]
+            last = axis == len(taps) - 1
+            loops.append(_Loop(out_shape[at], out[at], step, k, gap, w[3 + axis], last=last))
+    if len(loops) > 1:
+        loops = _merge(loops, windows)
 
     columns, rows = _tile(loops)
     tapped = [loop for loop in loops if loop.taps > 1]
@@ -131,10 +128,6 @@ def make_nest(
         tapped = [loop for loop in tapped if loop is not columns]
     reductions = [(channels, x[batch + 1], w[2])]
     reductions += [(loop.taps, loop.tap_x, loop.tap_w) for loop in tapped if loop is not rows]
-    tile = [
-        (loop.extent, loop.out, loop.x, loop.taps, loop.tap_x, loop.tap_w)
-        for loop in (rows, columns_in_tile)
-    ]
     around = [
         (loop.extent, loop.out, loop.x, loop.w, loop.bias)
         for loop in loops
@@ -143,7 +136,7 @@ def make_nest(
     return LoopNest(
         np.array(around, np.int64).reshape(-1, 5),
         _planes(reductions),
-        np.array([*chain(*tile), columns.last], np.int64),
+        np.array([*rows[:6], *columns_in_tile[:6], columns.last], np.int64),
     )
 
 
