@@ -234,7 +234,7 @@ def test_weights_are_laid_out_on_threads(algorithm, groups, backend, monkeypatch
         assert {threads for _, threads in shares} == {1}
         several = fc.plan_conv2d(shape, "float32", kernel, threads=3, **how)
         assert max(shares) >= (2, 3)
-        for mine, theirs in zip(one._packed.weights, several._packed.weights, strict=True):
+        for mine, theirs in zip(one._packed.arrays, several._packed.arrays, strict=True):
             if algorithm == "winograd" and mine.ndim == 4:  # behind each row nothing is filled
                 mine, theirs = (packed[..., : -winograd.PAD] for packed in (mine, theirs))
             np.testing.assert_array_equal(mine, theirs)

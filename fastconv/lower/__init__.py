@@ -26,7 +26,7 @@ from .arrays import (
     planned_array,
     shape,
 )
-from .fields import Question
+from .fields import Kernel, Question
 from .filters import (
     UNSPECIFIED,
     ChannelAxis,
@@ -65,6 +65,7 @@ __all__ = [
     "UNSPECIFIED",
     "ChannelAxis",
     "Image",
+    "Kernel",
     "Question",
     "Result",
     "Transposition",

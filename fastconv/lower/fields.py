@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from ..problem.problem import Axis, Problem
 from .arguments import brief, refuse
 from .arrays import result_dtype
 
-__all__ = ["MAX_SAMPLES", "Question", "axis_of", "check_reach", "number_fields"]
+__all__ = ["MAX_SAMPLES", "Kernel", "Question", "axis_of", "check_reach", "number_fields"]
 
 MAX_SAMPLES = int(np.iinfo(np.intp).max)
 """Samples that an axis of a result can have."""
@@ -32,6 +33,16 @@ class Question(NamedTuple):
     """One array ``(groups, channels out, channels in, *taps)``, or one of them for each factor."""
     bias: NDArray | None
     """``(groups, channels out)``."""
+
+
+class Kernel(NamedTuple):
+    """A kernel and all that is asked of it, checked, for arrays of any shape."""
+
+    w: tuple[NDArray, ...]
+    """As in a `Question`."""
+    bias: NDArray | None
+    problem: Callable[[tuple[int, ...]], Problem]
+    """The problem for samples of a shape, with as many axes as those that it was checked for."""
 
 
 def axis_of(

@@ -38,9 +38,8 @@ def input_gradient(
     check_dtype(y_dtype, f"{name}: grad_output")
     called = ("input_size", "weight")
     how |= {"activation": None, "precision": precision}
-    forward, (w_forward,), _ = convolution(
-        name, rank, input_size, y_dtype, w, None, called=called, **how
-    )
+    kernel = convolution(name, rank, input_size, y_dtype, w, None, called=called, **how)
+    forward, (w_forward,) = kernel.problem(input_size), kernel.w
     _check_gradient(forward, y_shape, y_dtype, w_forward.dtype)
     lead, channel, *filtered = len(forward.batch), *forward.order[len(forward.batch) :]
     boxes = list(_strips(forward.axes))
@@ -72,7 +71,8 @@ def weight_gradient(
     weights = np.broadcast_to(np.zeros((), y_dtype), weight_size)
     called = ("input", "weight_size")
     how |= {"activation": None, "precision": "strict"}
-    forward, _, _ = convolution(name, rank, x_shape, x_dtype, weights, None, called=called, **how)
+    kernel = convolution(name, rank, x_shape, x_dtype, weights, None, called=called, **how)
+    forward = kernel.problem(x_shape)
     _check_gradient(forward, y_shape, x_dtype, y_dtype)
     return forward
 

@@ -22,7 +22,7 @@ from .arguments import (
     refuse,
 )
 from .arrays import array, check_dtype
-from .fields import Question, axis_of, number_fields
+from .fields import Kernel, axis_of, number_fields
 
 __all__ = ["correlation"]
 
@@ -45,8 +45,8 @@ def correlation(
     dilation: object,
     out_dtype: np.dtype | None,
     dtype: DTypeLike | None,
-) -> Question:
-    """The problem of ``correlate`` or, with ``flip``, of ``convolve``."""
+) -> Kernel:
+    """The kernel of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
     factors = _are_factors(w)
     kernels = _factors(name, w) if factors else (_kernel(name, w),)
@@ -63,31 +63,10 @@ def correlation(
     if mode != "same" and any(origins):
         refuse(ValueError, f"{name}: origin", brief(origin), f"0 where mode is {mode!r}")
 
-    geometry = []
-    out_shape = list(x_shape)
-    for i, axis in enumerate(filtered):
-        n, extent = x_shape[axis], (taps[i] - 1) * dilations[i] + 1
-        if origins[i]:
-            _check_origin(name, origin, origins[i], extent, flip)
-        if mode == "same":
-            before, length = extent // 2 + (-origins[i] if flip else origins[i]), n
-        elif mode == "full":
-            before, length = extent - 1, n + extent - 1
-        else:
-            before, length = 0, n - extent + 1
-        if mode == "valid" and length < 1:
-            raise ValueError(
-                f"{name}: x has {n} samples along axis {axis}, mode='valid' needs at least "
-                f"{brief(extent)}, the extent of w"
-            )
-        if length:
-            check_not_empty(name, axis, n, names[i])
-        outputs = -(-length // strides[i])
-        geometry.append(
-            axis_of(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i])
-        )
-        out_shape[axis] = outputs
-
+    extents = [(k - 1) * gap + 1 for k, gap in zip(taps, dilations, strict=True)]
+    if any(origins):
+        for along, extent in zip(origins, extents, strict=True):
+            _check_origin(name, origin, along, extent, flip)
     values = number_fields(
         name,
         x_dtype,
@@ -99,33 +78,53 @@ def correlation(
         out_dtype,
     )
     moved = [i for i in range(rank) if not _keeps(i, taps, strides, kernels, factors)]
-    if len(moved) < rank:  # an axis that the kernel does not reach along is a batch axis
-        moved = moved or [rank - 1]
-        taps, geometry = tuple([taps[i] for i in moved]), [geometry[i] for i in moved]
-        filtered, rank = tuple([filtered[i] for i in moved]), len(moved)
-        kernels = tuple([kernels[i] for i in moved]) if factors else kernels
+    moved = moved or [rank - 1]  # an axis that the kernel does not reach along is a batch axis
     if factors:
-        kernels = tuple([_along(i, rank, factor) for i, factor in enumerate(kernels)])
+        kernels = tuple([_along(i, len(moved), kernels[axis]) for i, axis in enumerate(moved)])
     else:
-        kernels = (kernels[0].reshape(1, 1, 1, *taps),)
-    batch_axes = () if rank == x_rank else [a for a in range(x_rank) if a not in filtered]
-    problem = Problem(
-        name=name,
-        x_shape=x_shape,
-        out_shape=tuple(out_shape),
-        order=(*batch_axes, *filtered),
-        batch=tuple([x_shape[axis] for axis in batch_axes]),
-        groups=1,
-        in_channels=1,
-        out_channels=1,
-        axes=tuple(geometry),
-        x_dtype=x_dtype,
-        relu=False,
-        strict=True,
-        form=form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST),
-        **values,
-    )
-    return Question(problem, kernels, None)
+        kernels = (kernels[0].reshape(1, 1, 1, *[taps[i] for i in moved]),)
+    order = [filtered[i] for i in moved]
+    batch_axes = [axis for axis in range(x_rank) if axis not in order]
+    values["form"] = form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST)
+
+    def problem(x_shape: tuple[int, ...]) -> Problem:
+        axes, out_shape = [], [*x_shape]
+        for i, axis in enumerate(filtered):
+            n, extent = x_shape[axis], extents[i]
+            if mode == "same":
+                before, length = extent // 2 + (-origins[i] if flip else origins[i]), n
+            elif mode == "full":
+                before, length = extent - 1, n + extent - 1
+            else:
+                before, length = 0, n - extent + 1
+                if length < 1:
+                    raise ValueError(
+                        f"{name}: x has {n} samples along axis {axis}, mode='valid' needs at "
+                        f"least {brief(extent)}, the extent of w"
+                    )
+            if length and not n:
+                check_not_empty(name, axis, n, names[i])
+            out_shape[axis] = outputs = -(-length // strides[i])
+            along = axis_of(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i])
+            if i in moved:
+                axes.append(along)
+        return Problem(
+            name=name,
+            x_shape=x_shape,
+            out_shape=tuple(out_shape),
+            order=(*batch_axes, *order),
+            batch=tuple([x_shape[axis] for axis in batch_axes]),
+            groups=1,
+            in_channels=1,
+            out_channels=1,
+            axes=tuple(axes),
+            x_dtype=x_dtype,
+            relu=False,
+            strict=True,
+            **values,
+        )
+
+    return Kernel(kernels, None, problem)
 
 
 def _are_factors(w: object) -> bool:

@@ -20,7 +20,7 @@ from .arguments import (
     refuse,
 )
 from .arrays import array, check_dtype
-from .fields import Question, axis_of, number_fields
+from .fields import Kernel, axis_of, number_fields
 
 __all__ = ["ACTIVATIONS", "PRECISIONS", "bias_of", "convolution", "padding_of", "places"]
 
@@ -53,8 +53,8 @@ def convolution(
     precision: object,
     out_dtype: np.dtype | None,
     called: tuple[str, str] = ("x", "w"),
-) -> Question:
-    """The problem of a convolution layer; ``called``: the user's words for ``x`` and ``w``."""
+) -> Kernel:
+    """The kernel of a convolution layer; ``called``: the user's words for ``x`` and ``w``."""
     its_x, its_w = called
     check_dtype(x_dtype, f"{name}: {its_x}")
     weights = array(w, f"{name}: {its_w}")
@@ -64,57 +64,66 @@ def convolution(
     one_of(activation, f"{name}: activation", ACTIVATIONS)
     one_of(precision, f"{name}: precision", PRECISIONS)
 
-    in_channels, out_channels = x_shape[channel], weights.shape[0]
-    group_count = _groups(name, groups, in_channels, weights, called)
+    count = integer(groups, f"{name}: groups", least=1)
+    _check_groups(name, count, x_shape[channel], weights.shape, called)
+    out_channels, _, *taps = weights.shape
     offset = None if bias is None else bias_of(name, bias, out_channels)
 
     names = borders(boundary, rank, f"{name}: boundary")
     strides = per_axis(stride, rank, f"{name}: stride", least=1)
     dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
-    sizes, taps = [x_shape[axis] for axis in filtered], weights.shape[2:]
     extents = [(k - 1) * d + 1 for k, d in zip(taps, dilations, strict=True)]
-    follows = isinstance(padding, str) and padding != "valid"  # the output is as long as x
+    sizes = [x_shape[axis] for axis in filtered]
     pads = padding_of(f"{name}: padding", padding, sizes, extents, strides)
-    geometry = []
-    out_shape = list(x_shape)
-    out_shape[channel] = out_channels
-    for i, (n, extent, (before, after)) in enumerate(zip(sizes, extents, pads, strict=True)):
-        if n + before + after < extent and not (n == 0 and follows):
-            raise ValueError(
-                f"{name}: {its_x} has {n} samples along axis {filtered[i]} and padding adds "
-                f"{before + after}, {its_w} reaches over {brief(extent)}"
-            )
-        outputs = (n + before + after - extent) // strides[i] + 1
-        if outputs:
-            check_not_empty(name, filtered[i], n, names[i])
-        geometry.append(
-            axis_of(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i])
-        )
-        out_shape[filtered[i]] = outputs
+    follows = padding if isinstance(padding, str) and padding != "valid" else None
 
     rows = [weights.reshape(out_channels, -1)] if weights.dtype.kind in "biu" else [weights]
     values = number_fields(name, x_dtype, rows, offset, 0, False, None, out_dtype)
     if values["complex"] and activation is not None:
         refuse(TypeError, f"{name}: activation", brief(activation), "None for complex numbers")
-    per_group = (group_count, out_channels // group_count)
+    per_group = (count, out_channels // count)
     kernels = (weights.reshape(*per_group, *weights.shape[1:]),)
-    problem = Problem(
-        name=name,
-        x_shape=x_shape,
-        out_shape=tuple(out_shape),
-        order=(*range(lead), channel, *filtered),
-        batch=x_shape[:lead],
-        groups=group_count,
-        in_channels=in_channels // group_count,
-        out_channels=per_group[1],
-        axes=tuple(geometry),
-        x_dtype=x_dtype,
-        relu=activation == "relu",
-        strict=precision == "strict",
-        form=form(kernels, x_dtype, values["compute"], factors=False, most=1),
-        **values,
-    )
-    return Question(problem, kernels, None if offset is None else offset.reshape(per_group))
+    values["form"] = form(kernels, x_dtype, values["compute"], factors=False, most=1)
+    w_shape, relu, strict = weights.shape, activation == "relu", precision == "strict"
+
+    def problem(x_shape: tuple[int, ...]) -> Problem:
+        _check_groups(name, count, x_shape[channel], w_shape, called)
+        sizes = [x_shape[axis] for axis in filtered]
+        around = pads
+        if follows:  # the output is as long as x
+            around = padding_of(name, follows, sizes, extents, strides)
+        axes, out_shape = [], [*x_shape]
+        out_shape[channel] = out_channels
+        for i, (n, extent, (before, after)) in enumerate(zip(sizes, extents, around, strict=True)):
+            if n + before + after < extent and not (n == 0 and follows):
+                raise ValueError(
+                    f"{name}: {its_x} has {n} samples along axis {filtered[i]} and padding adds "
+                    f"{before + after}, {its_w} reaches over {brief(extent)}"
+                )
+            outputs = (n + before + after - extent) // strides[i] + 1
+            if outputs and not n:
+                check_not_empty(name, filtered[i], n, names[i])
+            axes.append(
+                axis_of(name, n, taps[i], strides[i], dilations[i], before, outputs, names[i])
+            )
+            out_shape[filtered[i]] = outputs
+        return Problem(
+            name=name,
+            x_shape=x_shape,
+            out_shape=tuple(out_shape),
+            order=(*range(lead), channel, *filtered),
+            batch=x_shape[:lead],
+            groups=count,
+            in_channels=w_shape[1],
+            out_channels=per_group[1],
+            axes=tuple(axes),
+            x_dtype=x_dtype,
+            relu=relu,
+            strict=strict,
+            **values,
+        )
+
+    return Kernel(kernels, None if offset is None else offset.reshape(per_group), problem)
 
 
 def places(
@@ -131,22 +140,21 @@ def places(
     return lead, len(shape) - 1, tuple(range(lead, len(shape) - 1))
 
 
-def _groups(
-    name: str, groups: object, in_channels: int, w: NDArray, called: tuple[str, str]
-) -> int:
-    count = integer(groups, f"{name}: groups", least=1)
+def _check_groups(
+    name: str, count: int, in_channels: int, w: tuple[int, ...], called: tuple[str, str]
+) -> None:
+    """Groups divide all channels, and weights have as many for each group as ``x``."""
     its_x, its_w = called
-    if in_channels % count or w.shape[0] % count:
+    if in_channels % count or w[0] % count:
         raise ValueError(
             f"{name}: groups={count} must divide the {in_channels} channels of {its_x} "
-            f"and the {w.shape[0]} of {its_w}"
+            f"and the {w[0]} of {its_w}"
         )
-    if w.shape[1] != in_channels // count:
+    if w[1] != in_channels // count:
         raise ValueError(
-            f"{name}: {its_w} has {w.shape[1]} input channels per group, "
+            f"{name}: {its_w} has {w[1]} input channels per group, "
             f"{its_x} has {in_channels} channels and groups={count} need {in_channels // count}"
         )
-    return count
 
 
 def bias_of(name: str, bias: ArrayLike, out_channels: int) -> NDArray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from . import candidates, depthwise_gradient, weight_gradient
 from .candidates import recipe_of
 from .memo import Memo
 from .plan import Plan
-from .recipe import Recipe
+from .recipe import Packed, Recipe
 from .transposed import TransposedPlan, recipe_of_phases
 
 __all__ = [
@@ -50,17 +51,38 @@ WHOLE = frozenset((int,))
 NUMBERS = frozenset((bool, float, complex))
 
 Gradient = weight_gradient.WeightGradient | depthwise_gradient.DepthwiseGradient
+Asked = TypeVar("Asked")
 Kept = TypeVar("Kept", Plan, TransposedPlan)
-Checked = tuple[str | int | tuple[int, ...] | np.dtype, ...]
+Checked = tuple[Any, ...]
 """Of arguments: names, ranks, shapes and dtypes, which are keys themselves."""
 
 _plans: Memo[Any] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
+_weights: Memo[_Weights] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
+"""What plans of different shapes share."""
 _seen: Memo[bool] = Memo(MAX_PLANS)
 """Hashes of calls with large kernels that are not remembered yet."""
 
 
+class _Weights:
+    """A kernel that was lowered, and what is packed of it for plans of any shape."""
+
+    def __init__(self, kernel: lower.Kernel, lasting: bool) -> None:
+        w, bias, self.problem = kernel
+        self.w = tuple([factor.copy() for factor in w]) if lasting else w
+        self.bias = bias.copy() if lasting and bias is not None else bias
+        self._packed: WeakValueDictionary[Hashable, Packed] = WeakValueDictionary()
+
+    def packed(self, recipe: Recipe, threads: int | None) -> Packed:
+        """As the programs of a recipe read them."""
+        form = recipe.algorithm.name, recipe.backend_name, recipe.weights
+        packed = self._packed.get(form)
+        if packed is None:
+            packed = self._packed[form] = recipe.pack(self.w, self.bias, threads)
+        return packed
+
+
 def make_plan(
-    lowered: Callable[..., lower.Question],
+    lowered: Callable[..., lower.Kernel],
     checked: Checked,
     given: tuple[Any, ...],
     options: dict[str, Any],
@@ -70,23 +92,31 @@ def make_plan(
     *,
     once: bool,
 ) -> Plan:
-    """The plan for ``lowered(*checked, *given, **options)``.
+    """The plan for ``lowered(*checked, *given, **options)``, of which the last but one argument is
+    the shape of the samples: what follows from the others is remembered for all shapes.
 
     Where it is called once, before weights can change, it may use those of the caller.
     """
+    *words, x_shape, x_dtype = checked
 
-    def make(asked: lower.Question, chosen: str, lasting: bool) -> Plan:
-        problem, w, bias = asked
+    def ask(said: Hashable, lasting: bool) -> tuple[Problem, _Weights]:
+        key = said, *words, len(x_shape), x_dtype
+        weights = None if said is None else _weights.get(key)
+        if weights is None:
+            weights = _Weights(lowered(*checked, *given, **options), lasting)
+            if said is not None:
+                _weights.put(key, weights, sum([factor.nbytes for factor in weights.w]))
+        return weights.problem(x_shape), weights
+
+    def make(asked: tuple[Problem, _Weights], chosen: str, lasting: bool) -> Plan:
+        problem, weights = asked
         recipe = recipe_of(problem, algorithm, chosen)
         if not lasting:
-            recipe = _recipe_for_once(recipe, w)
-        else:
-            w = tuple([factor.copy() for factor in w])
-            bias = None if bias is None else bias.copy()
-        return Plan(recipe, recipe.pack(w, bias, threads), threads, w, bias)
+            recipe = _recipe_for_once(recipe, weights.w)
+        return Plan(recipe, weights.packed(recipe, threads), threads, weights.w, weights.bias)
 
     said = algorithm, backend, threads
-    return _remembered(make, lowered, checked, given, options, said, once)
+    return _remembered(ask, make, lowered.__name__, checked, given, options, said, once)
 
 
 def make_transposed(
@@ -102,12 +132,15 @@ def make_transposed(
 ) -> TransposedPlan:
     """The plan for a transposed convolution: see `make_plan`."""
 
+    def ask(said: Hashable, lasting: bool) -> lower.Transposition:
+        return lowered(*checked, *given, **options)
+
     def make(asked: lower.Transposition, chosen: str, lasting: bool) -> TransposedPlan:
         recipe = recipe_of_phases(asked, algorithm, chosen)
         return TransposedPlan.of(recipe, asked, threads, lasting)
 
     said = algorithm, backend, threads
-    return _remembered(make, lowered, checked, given, options, said, once)
+    return _remembered(ask, make, lowered.__name__, checked, given, options, said, once)
 
 
 def make_weight_gradient(
@@ -134,46 +167,45 @@ def make_weight_gradient(
 
 
 def _remembered(
-    make: Callable[[Any, str, bool], Kept],
-    lowered: Callable[..., Any],
+    ask: Callable[[Hashable, bool], Asked],
+    make: Callable[[Asked, str, bool], Kept],
+    call: str,
     checked: Checked,
     given: tuple[Any, ...],
     options: dict[str, Any],
     said: tuple[str, str | None, int | None],
     once: bool,
 ) -> Kept:
-    """The plan of an equal call before, or else one made now."""
+    """The plan of an equal call before, or else one that is asked for and made now, to last or for
+    once.
+    """
     algorithm, backend, threads = said
-    chosen = config.resolve_backend(backend, str(checked[0]))
+    name = str(checked[0])
+    chosen = config.resolve_backend(backend, name)
     key: tuple[Any, ...] | None
     try:
-        key = (
-            lowered.__name__,
-            checked,
-            _key(tuple(options.values())),
-            algorithm,
-            chosen,
-            threads,
-            *map(_key, given),
-        )
+        values = (call, _key(tuple(options.values())), *map(_key, given))
+        key = values, checked, algorithm, chosen, threads
     except TypeError:
         key = None
     if key is not None:
         known: Kept | None = _plans.get(key)
         if known is not None:
             return known
-    asked = lowered(*checked, *given, **options)
-    name = checked[0]
+    nbytes = sum(map(_bytes, given))
+    if key is not None and nbytes > LARGE_BYTES and not _seen_before(hash(key)):
+        key = None
+    if key is not None and nbytes > HASHED_BYTES:
+        key = _lasting(key)
+    lasting = key is not None or not once
+    asked = ask(None if key is None else key[0], lasting)
     lower.algorithm_name(algorithm, f"{name}: algorithm")
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
     config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
-    nbytes = sum(map(_bytes, given))
-    remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
-    plan = make(asked, chosen, remember or not once)
-    if remember:
-        kept: Any = _lasting(key) if nbytes > HASHED_BYTES else key
-        _plans.put(kept, plan, nbytes + plan._nbytes)
+    plan = make(asked, chosen, lasting)
+    if key is not None:
+        _plans.put(key, plan, nbytes + plan._nbytes)
     return plan
 
 
@@ -195,7 +227,7 @@ def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
 
 def forget() -> None:
     """Forget all plans and recipes."""
-    for memo in (_plans, candidates.recipes, _seen):
+    for memo in (_plans, _weights, candidates.recipes, _seen):
         memo.clear()
 
 
@@ -265,7 +297,7 @@ class _Bits:
         )
 
 
-def _lasting(key: Any) -> Hashable:
+def _lasting(key: Any) -> Any:
     """A key that does not change with the arrays of the call."""
     if type(key) is tuple:
         return tuple([_lasting(part) for part in key])

@@ -8,14 +8,14 @@ form that the programs read.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import algorithms, backends
 from ..algorithms import rates
-from ..algorithms.base import Layout, Weights, as_real, dense
+from ..algorithms.base import Layout, as_real, dense
 from ..backends.geometry.nest import LONG
 from ..problem.boundary import OUTSIDE
 from ..problem.problem import Problem
@@ -36,22 +36,16 @@ Layouts = tuple[tuple[int, ...] | None, ...]
 """The strides of arrays, or None for C order; and perhaps the dtype of the result."""
 
 
-class Packed(NamedTuple):
+class Packed:
     """Weights as the programs of a recipe read them."""
 
-    weights: tuple[NDArray, ...]
-    bias: NDArray
-    """``(groups, channels out)``, in real numbers."""
+    __slots__ = ("__weakref__", "arrays", "nbytes")
 
-    @property
-    def arrays(self) -> tuple[NDArray, ...]:
-        """All of them, in the order of their buffers."""
-        return *self.weights, self.bias
-
-    @property
-    def nbytes(self) -> int:
+    def __init__(self, weights: tuple[NDArray, ...], bias: NDArray) -> None:
+        self.arrays = (*weights, bias)
+        """In the order of their buffers; the bias is ``(groups, channels out)`` real numbers."""
+        self.nbytes = sum([array.nbytes for array in weights])
         """Bytes of all weights."""
-        return sum([w.nbytes for w in self.weights])
 
 
 class Recipe:

@@ -139,28 +139,35 @@ class Region:
         problem, axes = self.problem, self.problem.axes
         rank = len(axes)
         lead, walked, channels = spans[: -1 - rank], spans[-1 - rank : -1], spans[-1]
-        box = [slice(start, stop) for start, stop, _, _ in lead]
+        box, counts = [], []
+        for start, stop, _, _ in lead:
+            box.append(slice(start, stop))
+            counts.append(stop - start)
         region = tuple([(start, stop) for start, stop, _, _ in walked])
-        reads, before = [], []
+        outs, reads, before = [], [], []
+        halo = None
         if self.in_place:
-            halo, gaps = None, tuple([axis.dilation for axis in axes])
             for axis, (start, stop) in zip(axes, region, strict=True):
                 first, end = axis.reads(start, stop)
+                outs.append(slice(start, stop))
                 reads.append(slice(max(first, 0), min(end, axis.size)))
                 before.append(max(-first, 0))
+            gaps = tuple([axis.dilation for axis in axes])
         else:
+            origins = []
             for axis, (start, stop, count, _) in zip(axes, walked, strict=True):
                 # All samples or, where tiles follow each other, those that move on with them.
-                ends = axis.reads(start, stop) if count > 1 else (0, axis.size)
-                reads.append(slice(*ends))
+                first, end = axis.reads(start, stop) if count > 1 else (0, axis.size)
+                outs.append(slice(start, stop))
+                reads.append(slice(first, end))
+                origins.append(first)
                 before.append(0)
-            counts = [stop - start for start, stop, _, _ in lead]
-            origins = tuple([samples.start for samples in reads])
-            halo = Halo.of(problem, (*counts, problem.in_channels), region, self.across, origins)
+            counts.append(problem.in_channels)
+            halo = Halo.of(problem, tuple(counts), region, self.across, tuple(origins))
             gaps = halo.dilation
         parts = problem.parts
         return Tile(
-            out=(*box, slice(channels.start, channels.stop), *[slice(*ends) for ends in region]),
+            out=(*box, slice(channels.start, channels.stop), *outs),
             groups=box[-1],
             channels=(channels.start * parts, channels.stop * parts),
             reads=(*box, slice(0, problem.in_channels), *reads),
@@ -234,12 +241,35 @@ def tiling(problem: Problem, algorithm: Algorithm, backend: Backend, in_place: b
     if not problem.outputs:
         return Tiling([])
     reads = algorithm.in_place if in_place else "nothing"
+    small = _small(problem, algorithm, backend, reads)
+    if small is not None:
+        return Tiling([small])
+    if algorithm.layout != "rows":
+        return Tiling([*_layers(problem, algorithm, backend, reads)])
     macs, grain = algorithm.macs(problem), algorithm.min_tile(problem)
-    if algorithm.layout == "rows":
-        boxes = _boxes(problem, backend.min_interior_bytes, reads)
-        finest = backend.min_tile_macs
-        return Tiling([_split(problem, box, macs, grain, finest, inside) for box, inside in boxes])
-    return Tiling([*_layers(problem, algorithm, backend, reads)])
+    boxes = _boxes(problem, backend.min_interior_bytes, reads)
+    finest = backend.min_tile_macs
+    return Tiling([_split(problem, box, macs, grain, finest, inside) for box, inside in boxes])
+
+
+def _small(
+    problem: Problem, algorithm: Algorithm, backend: Backend, reads: InPlace
+) -> Region | None:
+    """The one tile of a problem that would not be cut, which is seen at once, or None."""
+    macs = problem.outputs * max(algorithm.macs(problem), MIN_OUTPUT_MACS)
+    if macs >= min(2 * backend.min_tile_macs, MIN_TASK_MACS):
+        return None
+    whole = tuple([(0, axis.out) for axis in problem.axes])
+    inside = reads != "nothing" and _is_read_in_place(problem, whole, reads)
+    most = min(backend.min_interior_bytes, HALO_BYTES)
+    if not inside and _box_bytes(problem, whole) > most:
+        return None
+    if algorithm.layout != "channels":
+        last = len(problem.canonical_x) - 1
+        across = _row_axis(problem, whole) if algorithm.layout == "rows" else last
+        return _uncut(problem, whole, inside, across)
+    positions = problem.outputs // (problem.groups * problem.out_channels)
+    return _uncut(problem, whole, inside, None) if positions <= MAX_ROWS else None
 
 
 def _layers(
@@ -260,13 +290,9 @@ def _layers(
     by_channels = algorithm.layout == "channels"
     panel = backend.panel(problem.compute) if by_channels else 1
     across = None if by_channels else len(problem.canonical_x) - 1
-    macs, grain, finest = (
-        algorithm.macs(problem),
-        algorithm.min_tile(problem),
-        backend.min_tile_macs,
-    )
+    macs, grain = algorithm.macs(problem), algorithm.min_tile(problem)
     for box, inside in boxes:
-        yield _layer(problem, box, macs, grain, panel, finest, across, inside)
+        yield _layer(problem, box, macs, grain, panel, backend.min_tile_macs, across, inside)
 
 
 def _layer(
@@ -290,8 +316,6 @@ def _layer(
     if across is None:
         parts = max(parts, ceil(most / MAX_ROWS))
         most = max(most // BUSY_ROWS, caches, 1)
-    if parts == 1:
-        return _uncut(problem, box, inside, across)
     parts = evened(parts)
     step = max(panel // problem.parts, 1)
     serving = problem.out_channels // MIN_CHANNELS
@@ -341,9 +365,9 @@ def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, boo
     whole = tuple([(0, axis.out) for axis in problem.axes])
     if reads == "nothing":
         return [(whole, False)]
-    interior = tuple([axis.interior for axis in problem.axes])
-    if interior == whole or (reads == "edges" and _zeros_around(problem)):
+    if _is_read_in_place(problem, whole, reads):
         return [(whole, True)]
+    interior = tuple([axis.interior for axis in problem.axes])
     nbytes = _box_bytes(problem, whole)
     if nbytes <= strips or not _outputs(interior):
         return [(whole, False)]
@@ -358,6 +382,14 @@ def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, boo
             if strip[0] < strip[1]:
                 boxes.append(((*interior[:position], strip, *whole[position + 1 :]), False))
     return boxes
+
+
+def _is_read_in_place(problem: Problem, whole: Box, reads: InPlace) -> bool:
+    """Whether outputs read samples of the array only or, where kernels do it, zeros around them."""
+    for axis, outputs in zip(problem.axes, whole, strict=True):
+        if axis.interior != outputs:
+            return reads == "edges" and _zeros_around(problem)
+    return True
 
 
 def _zeros_around(problem: Problem) -> bool:
@@ -416,7 +448,7 @@ def _split(
     if max(grain) > 1:
         parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
     copies = 1 if inside else caches
-    across = _row_axis(problem, lengths)
+    across = _row_axis(problem, box)
     if max(parts, copies) <= 1:
         return _uncut(problem, box, inside, across)
     last = max(problem.order[-len(lengths) :])
@@ -458,7 +490,7 @@ def _split(
     return Region(problem, [*spans, *region, channels], inside, across)
 
 
-def _row_axis(problem: Problem, lengths: list[int]) -> int:
+def _row_axis(problem: Problem, box: Box) -> int:
     """The axis of ``canonical_x`` whose samples halos have side by side: that of the colours of a
     pixel, as in the image, or else the last one, or the longest where that one is thin.
     """
@@ -468,6 +500,7 @@ def _row_axis(problem: Problem, lengths: list[int]) -> int:
         problem.axes[-1].stride == 1 or problem.batch[innermost] >= LONG
     ):
         return innermost
+    lengths = [stop - start for start, stop in box]
     if lengths[-1] >= VECTOR:
         return lead + len(lengths) - 1
     return lead + max(range(len(lengths)), key=lambda axis: (lengths[axis], axis))
