@@ -37,14 +37,14 @@ class Direct(Algorithm):
         """A stride leaves vectors empty, every row begins with all taps, and the channels of a
         pixel have to be parted.
         """
-        rate, each = rates.of(backend), self.macs(problem)
-        stride = problem.axes[-1].stride
-        starts = prod(problem.canonical_out[:-1]) * prod(problem.taps) * min(stride, 2)
-        apart: float = 1 if stride == 1 else APART if stride == 2 else ONE_BY_ONE
-        if any(axis.taps > 1 and axis.dilation > axis.stride for axis in problem.axes[:-1]):
+        each, last = self.macs(problem), problem.axes[-1]
+        rows = problem.outputs // max(last.out, 1)
+        starts = rows * prod(problem.taps) * min(last.stride, 2)
+        apart: float = 1 if last.stride == 1 else APART if last.stride == 2 else ONE_BY_ONE
+        if [axis for axis in problem.axes[:-1] if axis.taps > 1 and axis.dilation > axis.stride]:
             apart *= ALONE
             starts *= BEGUN_ALONE
-        begun = starts * START * rate.product
+        begun = starts * START * rates.of(backend).product
         return costs.seconds(problem, backend, each * apart, costs.row_passes(problem)) + begun
 
     def run(

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from ..backends.geometry.fourier import LENGTHS
 from ..backends.protocol import Backend
 from ..problem.boundary import OUTSIDE
-from ..problem.problem import Problem, Walk
+from ..problem.problem import Axis, Problem, Walk
 from ..run.program import WEIGHTS, X
 from . import costs, rates
 from .base import Algorithm, InPlace, Weights, as_real, dense, real_shape
@@ -288,16 +288,24 @@ def _tile(problem: Problem) -> tuple[int, ...]:
         down, _ = _tile(folded)
         return down, folded.taps[1] * 3 // 2
     cached = CACHED_TILE[len(problem.axes)]
+    return tuple(
+        [_tile_along(axis, max(cached, MAX_TILE_TAPS * axis.taps)) for axis in problem.axes]
+    )
 
-    def work(n: int) -> float:
-        return ceil(axis.out / (n - axis.taps + 1)) * (n * log2(n) + TILE_OPERATIONS)
 
-    chosen = []
-    for axis in problem.axes:
-        longest = max(cached, MAX_TILE_TAPS * axis.taps)
-        able = (n for n in LENGTHS if 2 * axis.taps <= n <= longest)
-        chosen.append(min(able, key=work, default=LENGTHS[0]))
-    return tuple(chosen)
+def _tile_along(axis: Axis, longest: int) -> int:
+    """Samples of a tile along an axis."""
+    chosen: int = LENGTHS[0]
+    least = inf
+    for n in LENGTHS:
+        if 2 * axis.taps <= n <= longest:
+            fresh = n - axis.taps + 1
+            operations = ceil(axis.out / fresh) * (n * log2(n) + TILE_OPERATIONS)
+            if operations < least:
+                chosen, least = n, operations
+            if fresh >= axis.out:
+                break
+    return chosen
 
 
 def _fresh(problem: Problem) -> list[int]:

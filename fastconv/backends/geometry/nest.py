@@ -99,10 +99,8 @@ def make_nest(
     For ``windows``, which are summed in any order, columns keep their taps, and rows of outputs are
     as far apart as rows of taps.
     """
-    out, x, w, bias = [
-        [step // itemsize for step in strides]
-        for strides in (out_strides, x_strides, w_strides, bias_strides)
-    ]
+    out, x = [n // itemsize for n in out_strides], [n // itemsize for n in x_strides]
+    w, bias = [n // itemsize for n in w_strides], [n // itemsize for n in bias_strides]
     batch = len(out_shape) - len(stride) - 2
     channels, *taps = reduced
     loops = [_Loop(out_shape[i], out[i], x[i]) for i in range(batch) if out_shape[i] > 1]
@@ -120,23 +118,24 @@ def make_nest(
         loops = _merge(loops, windows)
 
     columns, rows = _tile(loops)
-    tapped = [loop for loop in loops if loop.taps > 1]
-    if columns.taps > 1 and columns is not tapped[-1] and not windows:
-        columns_in_tile = columns._replace(taps=1)
-    else:
-        columns_in_tile = columns
-        tapped = [loop for loop in tapped if loop is not columns]
-    reductions = [(channels, x[batch + 1], w[2])]
-    reductions += [(loop.taps, loop.tap_x, loop.tap_w) for loop in tapped if loop is not rows]
-    around = [
-        (loop.extent, loop.out, loop.x, loop.w, loop.bias)
-        for loop in loops
-        if loop is not columns and loop is not rows
-    ]
+    innermost = rows
+    for loop in loops:
+        if loop.taps > 1:
+            innermost = loop
+    in_order = windows or columns is innermost  # taps of columns may be summed in the tile
+    reductions = [] if channels == 1 else [(channels, x[batch + 1], w[2])]
+    around = []
+    for loop in loops:
+        if loop.taps > 1 and loop is not rows and not (in_order and loop is columns):
+            reductions.append((loop.taps, loop.tap_x, loop.tap_w))
+        if loop is not columns and loop is not rows:
+            around.append((loop.extent, loop.out, loop.x, loop.w, loop.bias))
+    if columns.taps > 1 and not in_order:
+        columns = columns._replace(taps=1)
     return LoopNest(
         np.array(around, np.int64).reshape(-1, 5),
         _planes(reductions),
-        np.array([*rows[:6], *columns_in_tile[:6], columns.last], np.int64),
+        np.array([*rows[:6], *columns[:6], columns.last], np.int64),
     )
 
 
@@ -170,25 +169,22 @@ def _tile(loops: list[_Loop]) -> tuple[_Loop, _Loop]:
     Columns are neighbours in memory where any loop has them.  Rows are the innermost taps that are
     left, so that the order of the sum is that of the axes however the arrays lie.
     """
-    able = [loop for loop in loops if not (loop.w or loop.bias)]
-    columns = max(able, key=_neighbours, default=_Loop(1))
-    others = [loop for loop in able if loop is not columns]
-    tapped = [loop for loop in others if loop.taps > 1]
-    rows = tapped[-1] if tapped else max(others, key=_extent, default=_Loop(1))
+    columns = rows = _Loop(1)
+    best: tuple[bool, bool, int] = (False, False, 0)
+    for loop in loops:
+        rank = loop.out == 1 and loop.x == 1, loop.out == 1, loop.extent
+        if rank > best and not (loop.w or loop.bias):
+            columns, best = loop, rank
+    for loop in loops:
+        if loop is columns or loop.w or loop.bias:
+            continue
+        if loop.taps > 1 or (rows.taps == 1 and loop.extent > rows.extent):
+            rows = loop
     return columns, rows
-
-
-def _neighbours(loop: _Loop) -> tuple[bool, bool, int]:
-    return loop.out == 1 and loop.x == 1, loop.out == 1, loop.extent
-
-
-def _extent(loop: _Loop) -> int:
-    return loop.extent
 
 
 def _planes(reductions: list[tuple[int, int, int]]) -> NDArray[np.int64]:
     """Pairs of offsets, into x and into w."""
-    reductions = [reduction for reduction in reductions if reduction[0] != 1]
     if not reductions:
         return np.zeros((1, 2), np.int64)
     return np.stack([_offsets(reductions, 1), _offsets(reductions, 2)], axis=-1)
