@@ -176,15 +176,6 @@ class Region:
             grid=tuple([(count, step) for _, _, count, step in spans]),
         )
 
-    @property
-    def halo_bytes(self) -> int:
-        """Bytes that the halo of a tile has at most."""
-        if self.in_place:
-            return 0
-        rank = len(self.problem.axes)
-        longest = [spans[0].stop - spans[0].start for spans in self.spans[:-1]]
-        return _bytes(self.problem, longest[:-rank], longest[-rank:])
-
 
 def _alike(axis: Axis, span: Span) -> Iterator[Span]:
     """Parts that read alike: those that reach beyond the array stand alone."""
@@ -229,11 +220,6 @@ class Tiling(NamedTuple):
     def halos(self) -> int:
         """How many of them read a halo."""
         return sum(len(region) for region in self.regions if not region.in_place)
-
-    @property
-    def halo_bytes(self) -> int:
-        """Bytes that a halo has at most."""
-        return max((region.halo_bytes for region in self.regions), default=0)
 
 
 def tiling(problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool) -> Tiling:
@@ -409,17 +395,12 @@ def _outputs(box: Box) -> int:
     return prod([stop - start for start, stop in box])
 
 
-def _bytes(problem: Problem, lead: list[int], outs: list[int]) -> int:
-    """Bytes of a copy for so many batches and groups, and outputs along each filtered axis."""
-    samples = prod(map(halo_length, problem.axes, outs))
-    channels = problem.in_channels * problem.parts
-    return prod(lead) * channels * samples * problem.compute.itemsize
-
-
 def _box_bytes(problem: Problem, box: Box) -> int:
     """Bytes of the copy that a box over all batches and channels reads."""
-    lead = [*problem.batch, problem.groups]
-    return _bytes(problem, lead, [stop - start for start, stop in box])
+    samples = prod(problem.canonical_x[: -len(box)])
+    for axis, (start, stop) in zip(problem.axes, box, strict=True):
+        samples *= halo_length(axis, stop - start)
+    return samples * problem.parts * problem.compute.itemsize
 
 
 def _uncut(problem: Problem, box: Box, inside: bool, across: int | None) -> Region:

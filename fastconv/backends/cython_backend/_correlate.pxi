@@ -44,22 +44,16 @@ cdef enum:
 
 cdef class Nest:
     """The loops of arrays with some shapes and strides."""
-    cdef const int64_t[:, ::1] loops, planes
+    cdef Operands tables
     cdef nest_t tile
 
-    def __cinit__(self, loops, planes, const int64_t[::1] tile):
-        self.loops = loops
-        self.planes = planes
-        self.tile = extents(tile, self.planes.shape[0], False)
-
-
-cdef nest_t extents(const int64_t[::1] tile, Py_ssize_t planes, bint relu) noexcept:
-    """Return the extents and steps of a tile as the C code reads them."""
-    return nest_t(
-        tile[0], tile[1], tile[2], tile[3], tile[4], tile[5],
-        tile[6], tile[7], tile[8], tile[9], tile[10], tile[11], tile[12],
-        planes, relu,
-    )
+    def __cinit__(self, loops, planes, tile):
+        self.tables = Operands(loops, planes, tile)
+        cdef const int64_t *n = self.tables.numbers(2)
+        self.tile = nest_t(
+            n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12],
+            self.tables.rows(1), False,
+        )
 
 
 cdef dict nests = {}

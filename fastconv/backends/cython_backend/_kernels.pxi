@@ -3,11 +3,11 @@
 from libc.stdint cimport int64_t
 
 include "_operands.pxi"
-include "_rows.pxi"
+include "_copy.pxi"
 include "_magnitude.pxi"
 include "_correlate.pxi"
 include "_box.pxi"
-include "_contract.pxi"
+include "_gemm.pxi"
 include "_mix.pxi"
 include "_winograd.pxi"
 include "_fourier.pxi"

@@ -30,6 +30,14 @@ cdef class Operands:
             self.count -= 1
             PyBuffer_Release(&self.arrays[self.count])
 
+    cdef const int64_t *numbers(self, int which) noexcept:
+        """Return the items of an array of int64 in C order."""
+        return <const int64_t *> self.arrays[which].buf
+
+    cdef Py_ssize_t rows(self, int which) noexcept:
+        """Return the length of the first axis of an array."""
+        return self.arrays[which].shape[0]
+
     cdef bytes geometry(self):
         """Return all ranks, shapes and strides, in one row."""
         cdef Py_ssize_t numbers[MOST_OPERANDS * (1 + 2 * MOST_AXES)]

@@ -19,7 +19,6 @@ cdef enum:  # of `run/program.py`
 cdef enum:
     LINE = 64
     SMALL_BYTES = 32768  # that the system has at hand faster
-    ENTRY_NUMBERS = 6
 
 ctypedef struct placed_t:
     step_t step
@@ -77,35 +76,26 @@ cdef void run_tile(const void *context, int64_t number, void *room) noexcept nog
 
 cdef class Program(Kernels):
     """Steps and entries; `run/program.py` has the rest of what builds one."""
-    cdef bytearray placed
-    cdef list kept, entries, grids, names
-    cdef const unsigned char[::1] compiled
-    cdef const int64_t[::1] entry_table, grid_table
+    cdef bytearray placed, entries, grids
+    cdef list kept, names
     cdef readonly int64_t tiles
     cdef int buffers
-    cdef bint complete
 
     def __cinit__(self, int weights):
-        self.placed, self.kept, self.entries, self.grids = bytearray(), [], [], []
-        self.names = []
+        self.placed, self.entries, self.grids = bytearray(), bytearray(), bytearray()
+        self.kept, self.names = [], []
         self.buffers = 3 + weights
 
     def begin_tiles(self, tuple grid):
         """Begin an entry; one tile for an empty grid."""
-        cdef int64_t tiles = 1
-        self.end_entry()
-        first = len(self.grids)
+        cdef int64_t steps = len(self.placed) // sizeof(placed_t)
+        cdef int64_t first = len(self.grids) // sizeof(int64_t)
+        cdef entry_t entry = entry_t(self.tiles, 1, steps, steps, len(grid), first)
         for count, moved in grid:
-            tiles *= count
-            self.grids += (count, *moved)
-        steps = len(self.placed) // sizeof(placed_t)
-        self.entries += (self.tiles, tiles, steps, steps, len(grid), first)
-        self.tiles += tiles
-
-    cdef int end_entry(self) except -1:
-        if self.entries:
-            self.entries[len(self.entries) - 3] = len(self.placed) // sizeof(placed_t)
-        return 0
+            entry.tiles *= count
+            self.grids += array((count, *moved), int64).tobytes()
+        self.entries += (<const char *> &entry)[:sizeof(entry)]
+        self.tiles += entry.tiles
 
     @property
     def steps(self):
@@ -124,6 +114,7 @@ cdef class Program(Kernels):
 
     cdef int add(self, Operands operands, const step_t *step, kept) except -1:
         cdef placed_t placed
+        cdef entry_t *entry
         cdef const walk_t *copied
         cdef uintptr_t address
         cdef bytes axes
@@ -151,6 +142,8 @@ cdef class Program(Kernels):
                 placed.offsets[i] = <Py_ssize_t> address
                 self.kept.append(<object> operands.arrays[i].obj)
         self.placed += (<const char *> &placed)[:sizeof(placed)]
+        entry = <entry_t *> (<char *> self.entries + len(self.entries) - sizeof(entry_t))
+        entry.last_step += 1
         return True
 
     def run(self, arrays, int64_t threads, double seconds):
@@ -162,11 +155,9 @@ cdef class Program(Kernels):
         cdef unsigned char[::1] block
         cdef void *room
         cdef int held = 0, buffer, flags = PyBUF_STRIDES | PyBUF_WRITABLE
-        if not self.complete:
-            self.lay_out()
-        program.steps = <const placed_t *> &self.compiled[0]
-        program.entries = <const entry_t *> &self.entry_table[0]
-        program.grid = &self.grid_table[0]
+        program.steps = <const placed_t *> <char *> self.placed
+        program.entries = <const entry_t *> <char *> self.entries
+        program.grid = <const int64_t *> <char *> self.grids
         program.buffers = self.buffers
         program.workspace_bytes = self.workspace_bytes
         views = <Py_buffer *> PyMem_Malloc(
@@ -211,15 +202,6 @@ cdef class Program(Kernels):
                 held -= 1
                 PyBuffer_Release(&views[held])
             PyMem_Free(views)
-
-    cdef int lay_out(self) except -1:
-        """Lay steps and entries out in memory that does not move any more."""
-        self.end_entry()
-        self.entry_table = array(self.entries, int64)
-        self.grid_table = array(self.grids or [0], int64)
-        self.compiled = bytes(self.placed)
-        self.complete = True
-        return 0
 
 
 NAMES = (

@@ -191,9 +191,8 @@ cdef class Kernels:
         cdef step_t step
         step.kernel = NEST
         step.kind = letter(operands.arrays)
-        step.loops = &nest.loops[0, 0]
-        step.n_loops = nest.loops.shape[0]
-        step.planes = &nest.planes[0, 0]
+        step.loops, step.n_loops = nest.tables.numbers(0), nest.tables.rows(0)
+        step.planes = nest.tables.numbers(1)
         step.extents.tile = nest.tile
         step.extents.tile.relu = relu
         return self.add(operands, &step, nest)
@@ -208,9 +207,8 @@ cdef class Kernels:
         operands = Operands(out, x, w, bias, self.room(found.room * out.dtype.itemsize))
         step.kernel = WINDOWS
         step.kind = letter(operands.arrays)
-        step.loops = &nest.loops[0, 0]
-        step.n_loops = nest.loops.shape[0]
-        step.planes = &nest.planes[0, 0]
+        step.loops, step.n_loops = nest.tables.numbers(0), nest.tables.rows(0)
+        step.planes = nest.tables.numbers(1)
         step.extents.windows.tile = nest.tile
         step.extents.windows.tile.relu = relu
         step.extents.windows.strip = found.strip
@@ -267,8 +265,7 @@ cdef class Kernels:
         cdef step_t step
         step.kernel = PRODUCT
         step.kind = letter(operands.arrays)
-        step.loops = &found.loops[0, 0]
-        step.n_loops = found.loops.shape[0]
+        step.loops, step.n_loops = found.tables.numbers(0), found.tables.rows(0)
         step.extents.product = found.product
         step.extents.product.relu = relu
         return self.add(operands, &step, found)

@@ -30,20 +30,17 @@ VECTOR = VECTOR_BYTES
 
 cdef class Contraction:
     """The product of arrays with some shapes and strides."""
-    cdef const int64_t[:, ::1] loops, rows, runs
-    cdef const int64_t[::1] blocks
+    cdef Operands tables
     cdef contract_t product
 
-    def __cinit__(self, loops, rows, runs, blocks, const int64_t[::1] numbers):
-        self.loops = loops
-        self.rows = rows
-        self.runs = runs
-        self.blocks = blocks
-        self.product.rows = self.rows.shape[0]
-        self.product.blocks = self.blocks.shape[0] - 1
-        self.product.first_run = &self.blocks[0]
-        self.product.row = <const gemm_row_t *> &self.rows[0, 0]
-        self.product.run = <const run_t *> &self.runs[0, 0]
+    def __cinit__(self, loops, rows, runs, blocks, numbers_of_it):
+        self.tables = Operands(loops, rows, runs, blocks, numbers_of_it)
+        cdef const int64_t *numbers = self.tables.numbers(4)
+        self.product.rows = self.tables.rows(1)
+        self.product.blocks = self.tables.rows(3) - 1
+        self.product.first_run = self.tables.numbers(3)
+        self.product.row = <const gemm_row_t *> self.tables.numbers(1)
+        self.product.run = <const run_t *> self.tables.numbers(2)
         self.product.cols = numbers[0]
         self.product.step_a = numbers[1]
         self.product.step_b = numbers[2]
