@@ -10,7 +10,7 @@ import oracle
 import pytest
 
 import fastconv as fc
-from fastconv.plan import candidates, choose, depthwise_gradient, weight_gradient
+from fastconv.plan import candidates, choose, depthwise_gradient, slabs, weight_gradient
 
 CUTS = {
     "one task": {},
@@ -165,7 +165,7 @@ def test_what_is_not_finite_reaches_the_taps_that_met_it(layer, bad, backend):
 @pytest.mark.parametrize("parts", [1, 2, 3, 40])
 @pytest.mark.parametrize("step", [1, 4, 32])
 def test_spans_are_everything_once(length, parts, step):
-    spans = weight_gradient.spans(length, parts, step)
+    spans = slabs.spans(length, parts, step)
     assert [i for span in spans for i in range(length)[span]] == list(range(length))
     assert len(spans) <= parts
     assert all(span.start < span.stop and span.start % step == 0 for span in spans)

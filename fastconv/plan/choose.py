@@ -159,7 +159,7 @@ def make_weight_gradient(
         if depthwise_gradient.takes(problem):
             gradient = depthwise_gradient.DepthwiseGradient(problem, chosen)
         else:
-            gradient = weight_gradient.make(problem, chosen)
+            gradient = weight_gradient.WeightGradient(problem, chosen)
         candidates.recipes.put(key, gradient)
     if threads is not None:
         lower.thread_count(threads, f"{gradient.problem.name}: threads")

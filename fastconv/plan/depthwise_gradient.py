@@ -3,45 +3,40 @@
 Each group has one channel in and one out.  The gradients of the outputs are a kernel that filters
 the samples, and weights are what comes out, with groups as neighbours.  Outputs come in slabs, each
 of which has sums of its own; these are added in the order of the slabs.
-
-How outputs are cut depends on the problem alone: the bits are the same for any number of threads.
 """
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import ceil, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import backends
 from ..problem.problem import Problem
-from ..run.program import OUT, X2, X, operand
-from .halo import Halo
-from .job import Job
-from .memo import Memo
-from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like
+from .slabs import (
+    MAX_TASKS,
+    PARTIAL_BYTES,
+    SLAB,
+    SLAB_ITEMS,
+    Box,
+    Gradient,
+    boxes,
+    gradients_of,
+    samples_of,
+    spans,
+)
 from .tiling import evened
-from .weight_gradient import MAX_TASKS, SLAB, boxes, spans
 
 __all__ = ["DepthwiseGradient", "takes"]
 
 MIN_GROUPS = 8
 """Groups that fill a vector."""
-SLAB_ITEMS = 1 << 18
-"""Items that are copied for a slab."""
 MIN_SLAB_MACS = 1 << 19
 """Products of a slab at least."""
-PARTIAL_BYTES = 1 << 21
-"""Bytes of sums that are kept apart at a time."""
-
 SLOWER = 3
 """Times that a product takes as long as in a matrix product."""
-
-Box = tuple[slice, ...]
-_halo = lru_cache(maxsize=1024)(Halo.of)
 
 
 def takes(problem: Problem) -> bool:
@@ -50,13 +45,8 @@ def takes(problem: Problem) -> bool:
     return channels == (1, 1, 1) and problem.groups >= MIN_GROUPS
 
 
-class DepthwiseGradient:
+class DepthwiseGradient(Gradient):
     """The gradient of a depthwise convolution's weights: call it on samples and gradients."""
-
-    def __init__(self, problem: Problem, backend: str) -> None:
-        self.problem = problem
-        self._backend = backends.load(backend)
-        self._jobs: Memo[Job] = Memo(MAX_PROGRAMS)
 
     def __call__(self, x: NDArray, gy: NDArray, threads: int | None) -> NDArray:
         """For each weight, the sum over outputs of ``gy`` times the sample, ``(K, 1, *taps)``."""
@@ -64,47 +54,31 @@ class DepthwiseGradient:
         weights = np.zeros((problem.groups, 1, *problem.taps), problem.compute)
         if gy.size and weights.size:
             partial = np.empty((len(self._parts), *problem.taps, problem.groups), problem.compute)
-            self._job(x, gy, partial).run((partial, x, gy), threads)
+            self._fill(partial, x, gy, threads)
             total = np.zeros(partial.shape[1:], problem.compute)
             total += partial.sum(0)
-            self._backend.store(weights[:, 0], np.moveaxis(total, -1, 0))
+            self.backend.store(weights[:, 0], np.moveaxis(total, -1, 0))
         return weights
 
-    def _job(self, x: NDArray, gy: NDArray, partial: NDArray) -> Job:
-        key = layouts(x, gy)
-        job = self._jobs.get(key)
-        if job is None:
-            program = self._backend.program(0)
-            sums = operand(OUT, partial.shape, partial.dtype)
-            self._add_tiles(program, sums, operand_like(X, x), operand_like(X2, gy))
-            job = Job.of(program, self._seconds, self._backend.hand_over_seconds)
-            self._jobs.put(key, job)
-        return job
-
-    def _add_tiles(self, program: Any, sums: NDArray, x: NDArray, gy: NDArray) -> None:
+    def add_tiles(self, program: Any, out: NDArray, x: NDArray, gy: NDArray) -> None:
         """Some slabs are a tile, with sums of its own."""
-        problem = self.problem
-        batch, images, last = len(problem.batch), prod(problem.batch), len(problem.taps)
-        samples = problem.view_x(x).reshape(images, *problem.canonical_x[batch:])
-        gradients = problem.view_out(gy).reshape(images, *problem.canonical_out[batch:])
-        rows = sums.transpose(0, last + 1, *range(1, last + 1))[:, :, None, None]
+        rank = len(self.problem.taps)
+        rows = out.transpose(0, rank + 1, *range(1, rank + 1))[:, :, None, None]
         for row, part in zip(rows, self._parts, strict=True):
             program.begin_tiles(())
             for number, slab in enumerate(self._slabs[part]):
                 mark = program.mark()
                 more = program.empty_like(row, row.shape) if number else row
-                self._add_slab(program, more, slab, samples, gradients)
+                self._add_slab(program, more, slab, x, gy)
                 if number:
                     program.accumulate(row, more)
                 program.release(mark)
 
     @property
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
         """Predicted for one thread."""
-        problem = self.problem
-        outputs = prod(problem.batch) * prod(axis.out for axis in problem.axes)
-        macs = outputs * problem.groups * prod(problem.taps)
-        return macs * SLOWER * self._backend.rates.contracted
+        macs = self.problem.outputs * prod(self.problem.taps)
+        return macs * SLOWER * self.backend.rates.contracted
 
     @cached_property
     def _parts(self) -> list[slice]:
@@ -127,35 +101,12 @@ class DepthwiseGradient:
     def _add_slab(self, program: Any, sums: NDArray, slab: Box, x: NDArray, gy: NDArray) -> None:
         """Fill ``sums``, ``(G, 1, 1, *taps)``, from the outputs of a slab."""
         problem, (images, *region) = self.problem, slab
-        whole: Any = (images, slice(None), 0, *region)
-        gradients = gy[whole]
-        if contiguous_axis(problem, gy, "channels", problem.compute) is None:
-            copy = program.empty(_last(gradients.shape), problem.compute)
-            program.store(np.moveaxis(copy, -1, 1), gradients)
-            gradients = np.moveaxis(copy, -1, 1)
-        samples, gaps = self._samples(program, slab, x)
+        place: Any = (images, ..., *region)
+        gradients = gradients_of(program, problem, gy[place])[:, :, 0]
+        samples, gaps = samples_of(program, problem, x[images], tuple(region), "channels")
         bias = np.zeros((problem.groups, 1), problem.compute)
-        stride = tuple(axis.stride for axis in problem.axes)
+        stride = tuple([axis.stride for axis in problem.axes])
         # Images are one more axis, along which the kernel reaches over all of them.
         across, kernel = np.moveaxis(samples, 0, 2), np.moveaxis(gradients, 0, 1)
         none = (0,) * (1 + len(gaps))
         program.depthwise(sums, across, kernel, bias, (1, *gaps), (1, *stride), none, False)
-
-    def _samples(self, program: Any, slab: Box, x: NDArray) -> tuple[NDArray, tuple[int, ...]]:
-        """What a slab reads, with contiguous groups, and the distances of its taps."""
-        problem, (images, *region) = self.problem, slab
-        axes = problem.axes
-        inside = all(axis.interior == (0, axis.out) for axis in axes)
-        if inside and contiguous_axis(problem, x, "channels", problem.compute) is not None:
-            reads = (a.reads(s.start, s.stop) for a, s in zip(axes, region, strict=True))
-            place: Any = (images, ..., *(slice(*ends) for ends in reads))
-            return x[place], tuple(axis.dilation for axis in axes)
-        ends = tuple((span.start, span.stop) for span in region)
-        halo = _halo(problem, (images.stop - images.start, problem.groups, 1), ends, None)
-        samples = halo.padded(program, x[images], problem.compute)
-        return samples, halo.dilation
-
-
-def _last(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """With groups as the last axis."""
-    return (shape[0], *shape[2:], shape[1])

@@ -3,17 +3,14 @@
 They are a matrix product: a row for each channel in and tap, with the samples that the outputs
 read there, times the gradients of the outputs, a column for each channel out.  The gradients are
 copied with their channels as neighbours, and the samples with their border, a slab of outputs at a
-time, so that neither memory nor errors grow with the image.
-
-How the work is cut depends on the problem alone, and what slabs add up to is added in their order:
-the bits are the same for any number of threads.
+time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import product
 from math import ceil, prod
 from typing import Any, NamedTuple
@@ -21,23 +18,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import backends
 from ..backends.protocol import Backend
 from ..problem.problem import Axis, Problem
-from ..run.program import OUT, X2, X, operand
-from .halo import Halo
-from .job import Job
-from .memo import Memo
-from .recipe import MAX_PROGRAMS, contiguous_axis, layouts, operand_like
+from .slabs import (
+    MAX_TASKS,
+    PARTIAL_BYTES,
+    SLAB,
+    SLAB_ITEMS,
+    Box,
+    Gradient,
+    boxes,
+    gradients_of,
+    samples_of,
+    spans,
+)
 
-__all__ = ["MAX_TASKS", "SLAB", "WeightGradient", "boxes", "make", "spans"]
+__all__ = ["WeightGradient"]
 
-SLAB = 1 << 12
-"""Outputs of a slab at most: so many products are summed one after the other."""
-SLAB_ITEMS = 1 << 18
-"""Items that are copied for a slab."""
-PARTIAL_BYTES = 1 << 21
-"""Bytes of sums that are kept apart at a time."""
 MIN_PART = 256
 """Outputs of a part at least: its sums must be worth that they are added to others."""
 BLOCK_BYTES = 1 << 21
@@ -46,15 +43,10 @@ MIN_TASK_MACS = 1 << 24
 """Products of a task at least."""
 FEW_TASKS = 8
 """Tasks that are enough for the threads of small machines."""
-MAX_TASKS = 64
-"""Tasks that are enough for any number of threads."""
 CHANNELS = 8
 """Blocks hold multiples of so many channels in."""
 FILTERS = 32
 """Blocks hold multiples of so many channels out."""
-
-Box = tuple[slice, ...]
-_halo = lru_cache(maxsize=1024)(Halo.of)
 
 
 class Block(NamedTuple):
@@ -65,16 +57,24 @@ class Block(NamedTuple):
     filters: slice
 
 
-class WeightGradient:
-    """The gradient of a convolution's weights, decided: call it on samples and gradients."""
+class WeightGradient(Gradient):
+    """The gradient of a convolution's weights: call it on samples and gradients."""
 
-    def __init__(self, problem: Problem, sums: Sums, swapped: bool) -> None:
-        self.problem = problem
-        """The convolution."""
-        self._sums = sums
-        self._swapped = swapped
-        """Samples and gradients take each other's place: the matrix product is transposed."""
-        self._jobs: Memo[Job] = Memo(MAX_PROGRAMS)
+    def __init__(self, problem: Problem, backend: str) -> None:
+        super().__init__(problem, backend)
+        inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
+        few = inside and prod(problem.taps) == 1 and problem.in_channels < problem.out_channels
+        self._swapped = few
+        """Samples and gradients take each other's place: with one tap, whichever has fewer channels
+        is copied, and the matrix product is transposed."""
+        summed = problem
+        if few:
+            summed = problem._replace(
+                in_channels=problem.out_channels,
+                out_channels=problem.in_channels,
+                axes=tuple([Axis(a.out, 1, 1, 1, 0, a.out, "constant") for a in problem.axes]),
+            )
+        self._sums = Sums(summed, self.backend)
 
     def __call__(self, x: NDArray, gy: NDArray, threads: int | None) -> NDArray:
         """For each weight, the sum over all outputs of ``gy`` times the conjugate of the sample.
@@ -87,53 +87,31 @@ class WeightGradient:
         weights = np.zeros(shape, dtype) if not gy.size else np.empty(shape, dtype)
         if gy.size and weights.size:
             partial = None if sums.partial is None else np.empty(sums.partial, problem.compute)
-            target = weights if partial is None else partial
-            self._job(x, gy, target).run((target, x, gy), threads)
+            self._fill(weights if partial is None else partial, x, gy, threads)
             if partial is not None:
                 sums.store(self._as_sums(weights), partial)
             if self._swapped and problem.complex:
                 np.conjugate(weights, out=weights)
         return weights.reshape(-1, problem.in_channels, *problem.taps)
 
+    @property
+    def seconds(self) -> float:
+        """Predicted for one thread."""
+        return self._sums.seconds
+
+    def add_tiles(self, program: Any, out: NDArray, x: NDArray, gy: NDArray) -> None:
+        """In the places that the sums have."""
+        if self._sums.partial is None:
+            out = self._as_sums(out)
+        if self._swapped:
+            reads = [slice(*axis.reads(0, axis.out), axis.stride) for axis in self.problem.axes]
+            place: Any = (..., *reads)
+            x, gy = gy, x[place]
+        self._sums.add_tiles(program, out, x, gy)
+
     def _as_sums(self, weights: NDArray) -> NDArray:
         """The weights as the sums have them."""
         return weights.swapaxes(1, 2) if self._swapped else weights
-
-    def _job(self, x: NDArray, gy: NDArray, target: NDArray) -> Job:
-        key = layouts(x, gy)
-        job = self._jobs.get(key)
-        if job is None:
-            problem, sums = self.problem, self._sums
-            program = sums.backend.program(0)
-            out: NDArray = operand(OUT, target.shape, target.dtype)
-            if sums.partial is None:
-                out = self._as_sums(out)
-            batch, images = len(problem.batch), prod(problem.batch)
-            samples: NDArray = problem.view_x(operand_like(X, x))
-            samples = samples.reshape(images, *problem.canonical_x[batch:])
-            gradients: NDArray = problem.view_out(operand_like(X2, gy))
-            gradients = gradients.reshape(images, *problem.canonical_out[batch:])
-            if self._swapped:
-                read: Any = (..., *(slice(*a.reads(0, a.out), a.stride) for a in problem.axes))
-                samples, gradients = gradients, samples[read]
-            sums.add_tiles(program, out, samples, gradients)
-            job = Job.of(program, sums.seconds, sums.backend.hand_over_seconds)
-            self._jobs.put(key, job)
-        return job
-
-
-def make(problem: Problem, backend: str) -> WeightGradient:
-    """The sums for a problem; with one tap, whichever has fewer channels is copied."""
-    inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
-    swapped = inside and prod(problem.taps) == 1 and problem.in_channels < problem.out_channels
-    summed = problem
-    if swapped:
-        summed = problem._replace(
-            in_channels=problem.out_channels,
-            out_channels=problem.in_channels,
-            axes=tuple(Axis(a.out, 1, 1, 1, 0, a.out, "constant") for a in problem.axes),
-        )
-    return WeightGradient(problem, Sums(summed, backends.load(backend)), swapped)
 
 
 class Terms(NamedTuple):
@@ -288,43 +266,12 @@ class Sums:
 
     def _sum_slab(self, program: Any, sums: NDArray, terms: Terms, slab: Box) -> None:
         (groups, channels, filters), _, x, gy = terms
-        problem = self.problem
-        images, *region = slab
-        gradients = gy[(images, groups, filters, *region)]
-        samples = x[images, groups, channels]
-        if contiguous_axis(problem, gy, "channels", problem.compute) is None:
-            gradients = self._channels_last(program, gradients)
-        stride = tuple(axis.stride for axis in problem.axes)
-        in_rows = contiguous_axis(problem, x, "planes", problem.compute) is not None
-        if self._inside and in_rows:
-            reads = (a.reads(s.start, s.stop) for a, s in zip(problem.axes, region, strict=True))
-            inside: Any = (..., *(slice(*ends) for ends in reads))
-            samples = samples[inside]
-            gaps = tuple(axis.dilation for axis in problem.axes)
-        else:
-            ends = tuple((span.start, span.stop) for span in region)
-            halo = _halo(problem, samples.shape[:3], ends, 2 + len(region))
-            samples = halo.padded(program, samples, problem.compute)
-            gaps = halo.dilation
+        problem, (images, *region) = self.problem, slab
+        gradients = gradients_of(program, problem, gy[(images, groups, filters, *region)])
+        some = x[images, groups, channels]
+        samples, gaps = samples_of(program, problem, some, tuple(region), "planes")
+        stride = tuple([axis.stride for axis in problem.axes])
         program.weight_gradient(sums, samples, gradients, stride, gaps)
-
-    @cached_property
-    def _inside(self) -> bool:
-        """All samples that are read lie in the array."""
-        return all(axis.interior == (0, axis.out) for axis in self.problem.axes)
-
-    def _channels_last(self, program: Any, values: NDArray) -> NDArray:
-        """A copy with contiguous channels, or groups of one channel."""
-        problem = self.problem
-        images, groups, channels, *lengths = values.shape
-        last = len(lengths) + 1
-        shape = (images, *lengths, groups, channels, problem.parts)
-        copy: NDArray = program.empty(shape, problem.compute)
-        copy = copy.transpose(0, last, last + 1, last + 2, *range(1, last))
-        program.store(copy[:, :, :, 0], values.real if problem.complex else values)
-        if problem.complex:
-            program.store(copy[:, :, :, 1], values.imag)
-        return copy.reshape(images, groups, channels * problem.parts, *lengths)
 
     def _store_complex(self, out: NDArray, sums: NDArray) -> None:
         """Store pairs of sums in their place, ``(groups, filters, channels * taps)``."""
@@ -334,25 +281,3 @@ class Sums:
         real, imaginary = apart[:, :, 0], apart[:, :, 1]
         out.real[...] = (real[:, :, :, 0] + imaginary[:, :, :, 1]).reshape(out.shape)
         out.imag[...] = (imaginary[:, :, :, 0] - real[:, :, :, 1]).reshape(out.shape)
-
-
-def spans(length: int, parts: int, step: int) -> list[slice]:
-    """About equal parts that end at multiples of a step."""
-    steps = ceil(length / step)
-    parts = max(min(parts, steps), 1)
-    edges = [min(steps * part // parts * step, length) for part in range(parts + 1)]
-    return [slice(*edges[part : part + 2]) for part in range(parts)]
-
-
-def boxes(lengths: tuple[int, ...], most: int) -> list[Box]:
-    """Boxes of about equally many items, at most so many, that are everything, in order."""
-    steps = []
-    for n in reversed(lengths):
-        step = max(min(n, most), 1)
-        steps.append(ceil(n / ceil(n / step)))
-        most //= step
-    spans = [
-        [slice(start, min(start + step, n)) for start in range(0, n, step)]
-        for n, step in zip(lengths, reversed(steps), strict=True)
-    ]
-    return list(product(*spans))
