@@ -119,14 +119,12 @@ def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
     return x
 
 
-def check_output(problem: Problem, x: NDArray, out: NDArray) -> None:
+def check_output(problem: Problem, out: NDArray) -> None:
     """Refuse an ``out`` that a plan cannot write the result into."""
-    check_receiver(f"{problem.name}: out", "x", x, out, problem.out_shape, problem.complex)
+    check_receiver(f"{problem.name}: out", out, problem.out_shape, problem.complex)
 
 
-def check_receiver(
-    argument: str, source: str, x: NDArray, out: NDArray, shape: tuple[int, ...], is_complex: bool
-) -> None:
+def check_receiver(argument: str, out: NDArray, shape: tuple[int, ...], is_complex: bool) -> None:
     """Refuse an ``out`` of the wrong dtype or shape, or that cannot be written."""
     output_dtype(out, argument)
     result_dtype(out.dtype, argument, is_complex)

@@ -112,7 +112,7 @@ def derived_axis(name: str, value: object, walked: Image) -> int:
 def receiver(name: str, samples: NDArray, out: NDArray, shape: tuple[int, ...]) -> None:
     """Refuse an ``out`` that cannot take the result."""
     is_complex = samples.dtype.kind == "c"
-    check_receiver(f"{name}: out", "image", samples, out, shape, is_complex)
+    check_receiver(f"{name}: out", out, shape, is_complex)
 
 
 def _axis(value: object, argument: str, rank: int) -> int:

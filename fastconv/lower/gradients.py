@@ -52,7 +52,7 @@ def input_gradient(
     strips = tuple(Strip(transposed(shared, axes), tables) for axes, tables in boxes)
     inside = tuple(axis._replace(boundary="constant") for axis in forward.axes)
     result, phases, _ = transposed(shared, inside)
-    result = result._replace(source="grad_output", dtype=forward.dtype)
+    result = result._replace(dtype=forward.dtype)
     return Transposition(result, phases, strips)
 
 
@@ -84,7 +84,7 @@ def bias_gradient(name: str, rank: int, gy: NDArray, layout: object, out: NDArra
     _check_floating(argument, gy.dtype)
     if out is not None:
         shape = (gy.shape[channel],)
-        check_receiver(f"{name}: out", "grad_output", gy, out, shape, gy.dtype.kind == "c")
+        check_receiver(f"{name}: out", out, shape, gy.dtype.kind == "c")
     return channel
 
 

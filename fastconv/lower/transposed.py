@@ -46,8 +46,6 @@ class Result(NamedTuple):
 
     name: str
     """The call, for messages."""
-    source: str
-    """What it calls ``x``."""
     x_shape: tuple[int, ...]
     x_dtype: np.dtype
     shape: tuple[int, ...]
@@ -229,7 +227,6 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
     made = sum(phase.question.problem.outputs for phase in phases)
     result = Result(
         name=fields["name"],
-        source="x",
         x_shape=fields["x_shape"],
         x_dtype=fields["x_dtype"],
         shape=out_shape,

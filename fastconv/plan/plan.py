@@ -122,7 +122,7 @@ class Plan:
         if out is None:
             result = recipe.new_result()
         else:
-            lower.check_output(problem, x, out)
+            lower.check_output(problem, out)
             result, whole = overlap.target(out, (x, *self._w, self._bias))
         if problem.safe is not None and dtypes.largest_value(x) > problem.safe:
             wide.correlate(problem, result, x, self._w, self._bias)

@@ -8,10 +8,10 @@ adding one row to :data:`TABLE`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
+from itertools import count, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +91,9 @@ TABLE = {
 
 def index_map(name: str, start: int, stop: int, n: int) -> NDArray[np.intp]:
     """Where each coordinate of ``start … stop-1`` reads on an axis of ``n`` samples."""
-    border = TABLE[name].index_map
-    return np.array([border(i, n) for i in range(start, stop)], np.intp)
+    at, counts, firsts, steps = runs(name, (start,), stop - start, n).T
+    places = np.arange(stop - start, dtype=np.intp)
+    return np.repeat(firsts - steps * at, counts) + np.repeat(steps, counts) * places
 
 
 @lru_cache(maxsize=4096)
@@ -103,29 +104,35 @@ def runs(name: str, starts: tuple[int, ...], length: int, n: int) -> NDArray[np.
     stretches, its length, the first sample (``OUTSIDE`` for the constant) and the step.  Index maps
     climb, fall or rest, so a few runs say a whole border.
     """
-    found: list[Run] = []
+    found: list[Sequence[Run] | NDArray[np.int64]] = []
     for at, start in zip(count(0, length), starts, strict=False):
         stop, origin = start + length, start - at
         low, high = max(start, 0), min(stop, n)
         if start < 0:
-            found += _beyond(name, start, min(stop, 0), n, origin)
+            found.append(_beyond(name, start, min(stop, 0), n, origin))
         if low < high:
-            found.append((low - origin, high - low, low, 1))
+            found.append([(low - origin, high - low, low, 1)])
         if stop > n:
-            found += _beyond(name, max(start, n), stop, n, origin)
-    table = np.array(found, np.int64)
+            found.append(_beyond(name, max(start, n), stop, n, origin))
+    table = np.concatenate(found or [np.empty((0, 4), np.int64)])
     table.flags.writeable = False
     return table
 
 
-def _beyond(name: str, start: int, stop: int, n: int, origin: int) -> list[Run]:
+def _beyond(
+    name: str, start: int, stop: int, n: int, origin: int
+) -> Sequence[Run] | NDArray[np.int64]:
     """The runs of coordinates beyond an edge; where they are many, every coordinate is one."""
     border = TABLE[name].index_map
     found: list[Run] = []
     i = start
     while i < stop:
         if len(found) > MANY:
-            return [(i - origin, 1, border(i, n), 1) for i in range(start, stop)]
+            samples = map(border, range(start, stop), repeat(n))
+            every = np.ones((stop - start, 4), np.int64)
+            every[:, 0] = np.arange(start - origin, stop - origin)
+            every[:, 2] = np.fromiter(samples, np.int64, stop - start)
+            return every
         first, step = border(i, n), 1
         end = i + 1
         if end < stop and abs(border(end, n) - first) <= 1:

@@ -316,5 +316,5 @@ def _weight(
     )
     problem = gradient.problem
     if out is not None:
-        lower.check_receiver(f"{name}: out", "input", samples, out, shape, problem.complex)
+        lower.check_receiver(f"{name}: out", out, shape, problem.complex)
     return dtypes.stored(gradient(samples, gy, threads), problem.dtype, out)
