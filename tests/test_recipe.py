@@ -111,6 +111,56 @@ def test_new_weights_build_no_program(name, backend, monkeypatch):
     np.testing.assert_array_equal(function(x, *third, **how), expected)
 
 
+FOR_ALL_SHAPES = ["gemm", "direct", "winograd", "pointwise", "groups", "depthwise", "last"]
+
+
+@pytest.mark.parametrize("name", FOR_ALL_SHAPES)
+def test_weights_are_packed_once_for_all_shapes(name, monkeypatch):
+    function, shape, _, how = CALLS[name]
+    how = {"algorithm": "direct", **how}
+    longer = tuple(n + 5 if n in (9, 11) else n for n in shape)
+    x, other = (oracle.samples(lengths, np.float32) for lengths in (shape, longer))
+    w, bias = weights(name, 1)
+    expected = function(other, w, bias, **how)
+    forget()
+    function(x, w, bias, **how)
+    monkeypatch.setattr(Recipe, "pack", never("pack"))
+    np.testing.assert_array_equal(function(other, w, bias, **how), expected)
+    with pytest.raises(AssertionError, match="pack was asked"):
+        function(other, w + 1, bias, **how)
+
+
+def test_what_was_asked_does_not_change_with_the_lists_of_a_caller():
+    w, dtype = oracle.samples((3, 3), np.float32), np.float32
+    layer = oracle.samples((4, 2, 3, 3), dtype)
+    one, two = [2, 1], ["wrap", "mirror"]
+    said = {"stride": one, "dilation": [1, 2], "origin": [0, 1], "boundary": two, "axes": [0, 1]}
+    asked = {"padding": [2, 0], "stride": one, "boundary": two}
+    fc.correlate(oracle.samples((9, 9), dtype), w, **said)
+    fc.conv2d(oracle.samples((1, 2, 9, 9), dtype), layer, **asked)
+    again, more = ({k: list(v) for k, v in how.items()} for how in (said, asked))
+    for values in (*said.values(), *asked.values()):
+        values[:] = [values[1], values[1]]
+    got = fc.correlate(oracle.samples((8, 7), dtype), w, **again)
+    layered = fc.conv2d(oracle.samples((1, 2, 8, 7), dtype), layer, **more)
+    forget()
+    np.testing.assert_array_equal(got, fc.correlate(oracle.samples((8, 7), dtype), w, **again))
+    x = oracle.samples((1, 2, 8, 7), dtype)
+    np.testing.assert_array_equal(layered, fc.conv2d(x, layer, **more))
+
+
+def test_a_known_kernel_refuses_what_a_new_one_does():
+    w, layer = np.ones((3, 3), "f4"), np.ones((4, 2, 3, 3), "f4")
+    fc.correlate(np.ones((5, 5), "f4"), w, mode="valid")
+    fc.conv2d(np.ones((1, 2, 5, 5), "f4"), layer)
+    with pytest.raises(ValueError, match="correlate: x has 2 samples along axis 1"):
+        fc.correlate(np.ones((5, 2), "f4"), w, mode="valid")
+    with pytest.raises(ValueError, match="conv2d: w has 2 input channels per group, x has 3"):
+        fc.conv2d(np.ones((1, 3, 5, 5), "f4"), layer)
+    with pytest.raises(ValueError, match="conv2d: x has 2 samples along axis 2"):
+        fc.conv2d(np.ones((1, 2, 2, 5), "f4"), layer)
+
+
 @pytest.mark.parametrize("call", [conv])
 def test_weights_that_come_once_are_read_as_they_lie(call, backend, ran):
     x = oracle.samples((1, 160, 7, 7), np.float32)

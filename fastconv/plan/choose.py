@@ -60,7 +60,7 @@ _plans: Memo[Any] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
 _weights: Memo[_Weights] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
 """What plans of different shapes share."""
 _seen: Memo[bool] = Memo(MAX_PLANS)
-"""Hashes of calls with large kernels that are not remembered yet."""
+"""Hashes of large kernels, and of what was asked of them, that came at least once."""
 
 
 class _Weights:
@@ -193,7 +193,7 @@ def _remembered(
         if known is not None:
             return known
     nbytes = sum(map(_bytes, given))
-    if key is not None and nbytes > LARGE_BYTES and not _seen_before(hash(key)):
+    if key is not None and nbytes > LARGE_BYTES and not _seen_before(hash(key[0])):
         key = None
     if key is not None and nbytes > HASHED_BYTES:
         key = _lasting(key)
@@ -232,7 +232,7 @@ def forget() -> None:
 
 
 def _seen_before(call: int) -> bool:
-    """Whether a call was made lately, by its hash."""
+    """Whether a kernel came lately in such a call, by its hash."""
     seen = _seen.get(call) is not None
     _seen.put(call, True)
     return seen

@@ -256,7 +256,7 @@ class Recipe:
         present = tuple([array for array in given if array is not None])
         if len(present) == len(given):
             return present
-        w = as_real(dense(kernel))
+        w = as_real(dense(kernel)) if given[0] is None else given[0]
         if any(stride % w.itemsize for stride in w.strides) or not w.flags.aligned:
             w = np.ascontiguousarray(w)
         arrays = tuple(
