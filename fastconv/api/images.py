@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import lower
 from ..config import BackendName
+from ..plan import missing
 from ..plan.choose import make_plan
-from .options import AlgorithmName, Boundary, PerAxis
+from .options import AlgorithmName, Border, Nan, PerAxis
 
 __all__ = ["convolve", "correlate"]
 
@@ -21,13 +22,17 @@ def correlate(
     *,
     axes: PerAxis | None = None,
     mode: Literal["same", "valid", "full"] = "same",
-    boundary: Boundary | Sequence[Boundary] = "constant",
+    boundary: Border | Sequence[Border] = "constant",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     out: NDArray | None = None,
     dtype: DTypeLike | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -137,23 +142,29 @@ def correlate(
     >>> fc.correlate(photo, np.ones((3, 3), np.uint8), axes=(0, 1)).shape
     (5, 6, 3)
     """
-    samples = lower.array(x, "correlate: x")
+    said = lower.missing("correlate", x, nan, mask, min_weight, fill_value, boundary)
+    samples = lower.array(x if said is None else said.plain(x), "correlate: x")
+    options = {
+        "flip": False,
+        "axes": axes,
+        "mode": mode,
+        "boundary": boundary,
+        "cval": cval,
+        "origin": origin,
+        "stride": stride,
+        "dilation": dilation,
+        "out_dtype": lower.output_dtype(out, "correlate: out"),
+        "dtype": dtype,
+    }
+    if said is not None:
+        return missing.correlate(
+            "correlate", samples, w, options, said, algorithm, backend, threads, out
+        )
     plan = make_plan(
         lower.correlation,
         ("correlate", samples.shape, samples.dtype),
         (w,),
-        {
-            "flip": False,
-            "axes": axes,
-            "mode": mode,
-            "boundary": boundary,
-            "cval": cval,
-            "origin": origin,
-            "stride": stride,
-            "dilation": dilation,
-            "out_dtype": lower.output_dtype(out, "correlate: out"),
-            "dtype": dtype,
-        },
+        options,
         algorithm,
         backend,
         threads,
@@ -168,13 +179,17 @@ def convolve(
     *,
     axes: PerAxis | None = None,
     mode: Literal["same", "valid", "full"] = "same",
-    boundary: Boundary | Sequence[Boundary] = "constant",
+    boundary: Border | Sequence[Border] = "constant",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     out: NDArray | None = None,
     dtype: DTypeLike | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -271,23 +286,29 @@ def convolve(
     >>> fc.convolve([0, 0, 1, 0, 0], [1, 2, 3])
     array([0, 1, 2, 3, 0])
     """
-    samples = lower.array(x, "convolve: x")
+    said = lower.missing("convolve", x, nan, mask, min_weight, fill_value, boundary)
+    samples = lower.array(x if said is None else said.plain(x), "convolve: x")
+    options = {
+        "flip": True,
+        "axes": axes,
+        "mode": mode,
+        "boundary": boundary,
+        "cval": cval,
+        "origin": origin,
+        "stride": stride,
+        "dilation": dilation,
+        "out_dtype": lower.output_dtype(out, "convolve: out"),
+        "dtype": dtype,
+    }
+    if said is not None:
+        return missing.correlate(
+            "convolve", samples, w, options, said, algorithm, backend, threads, out
+        )
     plan = make_plan(
         lower.correlation,
         ("convolve", samples.shape, samples.dtype),
         (w,),
-        {
-            "flip": True,
-            "axes": axes,
-            "mode": mode,
-            "boundary": boundary,
-            "cval": cval,
-            "origin": origin,
-            "stride": stride,
-            "dilation": dilation,
-            "out_dtype": lower.output_dtype(out, "convolve: out"),
-            "dtype": dtype,
-        },
+        options,
         algorithm,
         backend,
         threads,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import lower
-from ..api.options import AlgorithmName, Boundary, PerAxis
+from ..api.options import AlgorithmName, Border, Nan, PerAxis
 from ..config import BackendName
 from ..lower import UNSPECIFIED, ChannelAxis
 from . import factors
@@ -24,10 +24,14 @@ def gaussian(
     order: PerAxis = 0,
     truncate: float = 4.0,
     radius: PerAxis | None = None,
-    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    boundary: Border | Sequence[Border] = "symmetric",
     cval: complex = 0.0,
     channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -107,7 +111,10 @@ def gaussian(
            [ 1, 11, 30, 11,  1],
            [ 0,  1,  1,  1,  0]], dtype=uint8)
     """
-    call = Call("gaussian", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
+    said = lower.missing("gaussian", image, nan, mask, min_weight, fill_value, boundary)
+    call = Call(
+        "gaussian", image, boundary, cval, channel_axis, out, algorithm, backend, threads, said=said
+    )
     weights, axes, derives = gaussian_factors(call, "sigma", sigma, order, truncate, radius)
     return call.correlate(weights, call.derived, axes, out) if derives else call.mean(weights, axes)
 
@@ -149,10 +156,14 @@ def box(
     image: ArrayLike,
     size: PerAxis,
     *,
-    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    boundary: Border | Sequence[Border] = "symmetric",
     cval: complex = 0.0,
     channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -213,7 +224,10 @@ def box(
     >>> fc.filters.box([0.0, 0.0, 9.0, 0.0, 0.0], 3)
     array([0., 3., 3., 3., 0.])
     """
-    call = Call("box", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
+    said = lower.missing("box", image, nan, mask, min_weight, fill_value, boundary)
+    call = Call(
+        "box", image, boundary, cval, channel_axis, out, algorithm, backend, threads, said=said
+    )
     sizes = lower.per_axis(size, len(call.axes), "box: size", least=1)
     weights = [factors.uniform(lower.taps(n, "box: size"), call.precision) for n in sizes]
     return call.mean(tuple(weights))
@@ -224,10 +238,14 @@ def motion_blur(
     length: int,
     angle: float = 0.0,
     *,
-    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    boundary: Border | Sequence[Border] = "symmetric",
     cval: complex = 0.0,
     channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -298,9 +316,9 @@ def motion_blur(
            [0., 2., 2., 2., 0.],
            [0., 0., 0., 0., 0.]])
     """
-    call = Call(
-        "motion_blur", image, boundary, cval, channel_axis, out, algorithm, backend, threads, rank=2
-    )
+    said = lower.missing("motion_blur", image, nan, mask, min_weight, fill_value, boundary)
+    shared = boundary, cval, channel_axis, out, algorithm, backend, threads
+    call = Call("motion_blur", image, *shared, rank=2, said=said)
     points = lower.integer(length, "motion_blur: length", least=1)
     direction = lower.real(angle, "motion_blur: angle")
     points = lower.taps(points, "motion_blur: length")

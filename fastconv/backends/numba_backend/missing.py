@@ -1,0 +1,68 @@
+"""Samples without those that are missing, and sums over the shares of weight that are left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from numba import from_dtype, types
+from numpy.typing import NDArray
+
+from .. import load
+from .compile import array, compiled
+
+__all__ = ["code", "divide", "select"]
+
+# mypy: disable-error-code="no-untyped-def"
+
+BYTE = np.dtype(np.uint8)
+
+
+def select(out: NDArray, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> bool:
+    arrays = out, x, valid
+    if not all(a.flags.c_contiguous and a.flags.aligned for a in arrays):
+        return load("numpy").select(out, x, valid, nan)
+    whole = f"u{x.itemsize}"
+    flat = [a.reshape(-1) for a in arrays]
+    kernel = code("select", x.dtype)
+    return bool(kernel(flat[0].view(whole), flat[1].view(whole), flat[1], flat[2], nan))
+
+
+def divide(out: NDArray, shares: NDArray, full: float, least: float) -> None:
+    if not all(a.flags.c_contiguous and a.flags.aligned for a in (out, shares)):
+        load("numpy").divide(out, shares, full, least)
+        return
+    code("divide", out.dtype)(out.reshape(-1), shares.reshape(-1), full, least)
+
+
+def select_bits(out, bits, x, valid, nan):
+    """Fill ``out``, the bits of the result; return whether all samples are valid."""
+    every = np.uint8(1)
+    for i in range(len(out)):
+        kept = np.uint8(valid[i] & ((x[i] == x[i]) | (not nan)))
+        valid[i] = kept
+        out[i] = bits[i] * kept
+        every &= kept
+    return every != 0
+
+
+def divide_sums(out, shares, full, least):
+    """Divide sums in place."""
+    for i in range(len(out)):
+        share = shares[i]
+        part = np.nan if share < least else out[i] / share
+        out[i] = out[i] if share >= full else part
+
+
+@cache
+def code(kernel: str, dtype: np.dtype) -> Callable[..., object]:
+    """The machine code for a dtype."""
+    item = from_dtype(dtype)
+    if kernel == "divide":
+        number = array(item, readonly=False), array(item), item, item
+        return compiled(divide_sums, types.void(*number))
+    whole = from_dtype(np.dtype(f"u{dtype.itemsize}"))
+    flags = array(from_dtype(BYTE), readonly=False)
+    operands = array(whole, readonly=False), array(whole), array(item), flags, types.boolean
+    return compiled(select_bits, types.boolean(*operands))
