@@ -64,7 +64,7 @@ def expected(
 
 
 def _quotient(a: Any, b: Any) -> Any:
-    """The whole number nearest to a fraction of whole numbers, halves to even; else the fraction."""
+    """A fraction; of whole numbers, the whole number nearest to it, halves to even."""
     if isinstance(a, int) and isinstance(b, int):
         a, b = (a, b) if b > 0 else (-a, -b)
         low, rest = divmod(a, b)

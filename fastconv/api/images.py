@@ -47,7 +47,7 @@ def correlate(
     Parameters
     ----------
     x : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     w : array_like or tuple of 1-D ndarray
         The kernel, with one axis for each axis of `x` that it spans.  Or its factors, one for each
         of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
@@ -64,7 +64,8 @@ def correlate(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -79,6 +80,19 @@ def correlate(
         temporary array is used then.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x, w)``, with bool counting as uint8.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `x`.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
+        missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
+        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and infinity
+        included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
         `fastconv.plan_correlate` shows which one that is, and why the others are not.
@@ -92,7 +106,7 @@ def correlate(
     -------
     ndarray
         `out`, or a new array: the shape of `x`, but for the axes that are filtered, which are as
-        long as `mode` and `stride` make them.
+        long as `mode` and `stride` make them.  A masked array if `x` is one.
 
     Raises
     ------
@@ -107,6 +121,12 @@ def correlate(
     to even (NaN to 0) and saturate; nothing wraps. float16 is summed in float32.  Results are the
     same bits for any number of threads.  NaN and infinity affect only outputs whose window contains
     them.
+
+    With missing samples, an output is the sum over the valid ones, divided by the share of the
+    kernel's weight that lies on them.  A window without missing samples gives the bits of a call
+    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of missing
+    samples: a transform rounds with what lies nearby.)  Integer results are exact before they are
+    rounded.  Kernels whose weights sum to zero are refused.
 
     For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
     each factor, for kernels that were given as factors, or are found to be a product or a sum of up
@@ -135,6 +155,11 @@ def correlate(
     >>> fc.correlate(np.eye(4), (smooth, slope), mode="valid")
     array([[ 0., -2.],
            [ 2.,  0.]])
+
+    Missing samples:
+
+    >>> fc.correlate([1.0, np.nan, 4.0, 5.0], [1.0, 1.0, 1.0], nan="ignore", boundary="ignore")
+    array([ 3. ,  7.5, 13.5, 13.5])
 
     An image with colours:
 
@@ -202,7 +227,7 @@ def convolve(
     Parameters
     ----------
     x : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     w : array_like or tuple of 1-D ndarray
         The kernel, with one axis for each axis of `x` that it spans.  Or its factors, one for each
         of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
@@ -219,7 +244,8 @@ def convolve(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -234,6 +260,19 @@ def convolve(
         temporary array is used then.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x, w)``, with bool counting as uint8.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `x`.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
+        missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
+        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and infinity
+        included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
         `fastconv.plan_correlate` shows which one that is, and why the others are not.
@@ -247,7 +286,7 @@ def convolve(
     -------
     ndarray
         `out`, or a new array: the shape of `x`, but for the axes that are filtered, which are as
-        long as `mode` and `stride` make them.
+        long as `mode` and `stride` make them.  A masked array if `x` is one.
 
     Raises
     ------
@@ -265,6 +304,12 @@ def convolve(
     to even (NaN to 0) and saturate; nothing wraps. float16 is summed in float32.  Results are the
     same bits for any number of threads.  NaN and infinity affect only outputs whose window contains
     them.
+
+    With missing samples, an output is the sum over the valid ones, divided by the share of the
+    kernel's weight that lies on them.  A window without missing samples gives the bits of a call
+    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of missing
+    samples: a transform rounds with what lies nearby.)  Integer results are exact before they are
+    rounded.  Kernels whose weights sum to zero are refused.
 
     For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
     each factor, for kernels that were given as factors, or are found to be a product or a sum of up

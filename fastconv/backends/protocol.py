@@ -299,8 +299,8 @@ class Backend:
         raise NotImplementedError
 
     def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
-        """Divide ``out`` by ``shares``, in place, except where these are at least ``full``; NaN where
-        they are less than ``least``.
+        """Divide ``out`` by ``shares``, in place, except where these are at least ``full``; the
+        result is NaN where they are less than ``least``.
         """
         raise NotImplementedError
 

@@ -41,7 +41,8 @@ def gaussian(
     Parameters
     ----------
     image : array_like
-        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
+        masked array of `numpy.ma` has missing samples.
     sigma : float or sequence of float
         The standard deviation in pixels, for all axes or one for each.  0 leaves an axis alone.
     order : int or sequence of int, optional
@@ -54,7 +55,8 @@ def gaussian(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
@@ -64,6 +66,19 @@ def gaussian(
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
+        missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1 for
+        any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN and infinity
+        included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -75,7 +90,8 @@ def gaussian(
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (uint8 for bool).  Derivatives of
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  A masked array if
+        `image` is one.  Derivatives of
         integer images are float32.
 
     Raises
@@ -90,7 +106,13 @@ def gaussian(
     The weights are a sampled Gaussian whose sum is one, times Hermite polynomials for derivatives,
     as in `scipy.ndimage.gaussian_filter`.  They are float64 for images of float64 and of 32-bit and
     64-bit integers, else float32.  Integers are within one of the exact mean, rounded; 64-bit
-    integers that double precision cannot hold take several times as long.
+    integers that double precision cannot hold take several times as long, and are rounded to it if
+    samples are missing.
+
+    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
+    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    used.
+    Derivatives have weights whose sum is zero, and are refused then.
 
     A pixel costs ``2 * radius + 1`` multiply-adds for each axis.
 
@@ -173,7 +195,8 @@ def box(
     Parameters
     ----------
     image : array_like
-        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
+        masked array of `numpy.ma` has missing samples.
     size : int or sequence of int
         The pixels of the box, along all axes or one number for each.  A box of even size reaches
         one pixel further to the front: ``size // 2`` before the pixel, as in
@@ -181,7 +204,8 @@ def box(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
@@ -191,6 +215,19 @@ def box(
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
+        missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1 for
+        any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN and infinity
+        included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -202,7 +239,8 @@ def box(
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (uint8 for bool).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  A masked array if
+        `image` is one.
 
     Raises
     ------
@@ -214,7 +252,11 @@ def box(
     Notes
     -----
     Integers are within one of the exact mean, rounded; 64-bit integers that double precision cannot
-    hold take several times as long.
+    hold take several times as long, and are rounded to it if samples are missing.
+
+    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
+    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    used.
 
     A pixel costs about ``2 * log2(size)`` additions for each axis.
 
@@ -255,7 +297,7 @@ def motion_blur(
     Parameters
     ----------
     image : array_like
-        ``(H, W)``, or with channels.
+        ``(H, W)``, or with channels.  A masked array of `numpy.ma` has missing samples.
     length : int
         The points of the line, one pixel apart.
     angle : float, optional
@@ -264,7 +306,8 @@ def motion_blur(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
@@ -272,6 +315,19 @@ def motion_blur(
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
+        missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1 for
+        any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN and infinity
+        included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -283,7 +339,8 @@ def motion_blur(
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (uint8 for bool).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  A masked array if
+        `image` is one.
 
     Raises
     ------
@@ -297,6 +354,10 @@ def motion_blur(
     The line is centred on the pixel.  A point between pixels is shared among the four around it by
     how near they are, so that lines of even length reach over one pixel more.  Integers are within
     one of the exact mean, rounded.
+
+    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
+    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    used.
 
     A pixel costs ``length`` multiply-adds along rows or columns, and up to four times as many for
     long slanted lines.

@@ -1,4 +1,4 @@
-"""The arguments about missing data: which samples are missing, and what becomes of windows of them."""
+"""The arguments about missing data: which samples are missing, and what becomes of windows."""
 
 from __future__ import annotations
 
@@ -85,9 +85,8 @@ def invalid_samples(
     ``axes`` are those that the kernel spans.
     """
     own, mask = said.own_mask, aligned(name, shape, said, axes).mask
-    if own is None or mask is None:
-        invalid = own if mask is None else mask
-    else:
+    invalid = own if mask is None else mask
+    if own is not None and mask is not None:
         invalid = own | mask
     if invalid is None or not invalid.any():
         return None
@@ -105,16 +104,17 @@ def aligned(name: str, shape: tuple[int, ...], said: Missing, axes: tuple[int, .
     mask = said.mask
     if mask is None:
         return said
+    given = mask.shape
     if mask.ndim != len(shape) and mask.ndim == len(axes):
         mask = np.expand_dims(mask, [axis for axis in range(len(shape)) if axis not in axes])
     if mask.ndim != len(shape) or not all(
-        [m in (1, n) for m, n in zip(mask.shape, shape, strict=True)]
+        m in (1, n) for m, n in zip(mask.shape, shape, strict=True)
     ):
         filtered = tuple([shape[axis] for axis in sorted(axes)])
         allowed = f"{shape}, with 1 for any of these" + (
             "" if len(filtered) == len(shape) else f", or {filtered}"
         )
-        refuse(ValueError, f"{name}: mask", f"shape {said.mask.shape}", allowed)
+        refuse(ValueError, f"{name}: mask", f"shape {given}", allowed)
     return said._replace(mask=mask)
 
 
@@ -140,8 +140,8 @@ def check_has_weight(name: str, total: complex, magnitude: float, slack: float) 
         return
     raise ValueError(
         f"{name}: the weights of the kernel sum to {brief(total)}, and the sum of a window with "
-        "missing samples is divided by their share of that; use nan='propagate' without a mask, or put local "
-        "means in the place of missing samples first, as in x = np.where(missing, "
+        "missing samples is divided by their share of that; use nan='propagate' without a mask, or "
+        "put local means in the place of missing samples first, as in x = np.where(missing, "
         "fastconv.filters.gaussian(x, 2, mask=missing), x)"
     )
 

@@ -62,12 +62,12 @@ def in_blocks(
     """
     if not arrays[0].size:
         return
-    same = all([a.flags.c_contiguous and a.shape == arrays[0].shape for a in arrays])
+    same = all(a.flags.c_contiguous and a.shape == arrays[0].shape for a in arrays)
     if same:
         arrays = tuple([a.reshape(-1) for a in arrays])
     length = arrays[0].shape[0]
     step = max(BLOCK_ITEMS * length // arrays[0].size, 1)
-    if not same and arrays[0].ndim > 1 and any([len(a) != length for a in arrays]):
+    if not same and arrays[0].ndim > 1 and any(len(a) != length for a in arrays):
         step = 1
 
     def block(number: int) -> None:

@@ -43,27 +43,30 @@ class Kernel:
         parts = [part.ravel() for part in w] if len(w) > 1 else [w[0].reshape(problem.taps)]
         self.given = _kernel(parts)
         self.exact = problem.exact
+        is_complex = any(part.dtype.kind == "c" for part in parts)
+        number = object if self.exact else np.complex128 if is_complex else np.float64
+        self._parts = [part.astype(number) for part in parts]
         terms = sum([part.size for part in parts])
-        if self.exact:
-            parts = [part.astype(object) for part in parts]
-            eps, self.dtype = 0.0, FLOAT64
-        else:
-            parts = [part.astype(np.result_type(part, FLOAT64)) for part in parts]
-            eps, self.dtype = float(np.finfo(problem.compute).eps), problem.compute
-            if any([part.dtype.kind == "c" for part in parts]):
-                self.dtype = np.result_type(problem.compute, np.complex64)
-        self.total = prod([part.sum() for part in parts])
-        magnitude = prod([abs(part).sum() for part in parts])
+        eps = 0.0 if self.exact else float(np.finfo(problem.compute).eps)
+        magnitude = prod([abs(part).sum() for part in self._parts])
+        self.total = prod([part.sum() for part in self._parts])
         lower.check_has_weight(problem.name, self.total, magnitude, eps * terms)
-        self.signed = self.dtype.kind == "c" or any([(part < 0).any() for part in parts])
+        self.signed = is_complex or any((part < 0).any() for part in self._parts)
         self.tolerance = eps * (8 + 2 * sqrt(terms)) * float(magnitude / abs(self.total))
         """Of the share of a window without missing samples."""
+        self.dtype: np.dtype = problem.compute
+        """Of shares."""
         if self.exact:
             self.dtype = FLOAT64 if magnitude < EXACT_PRODUCT else INT64
-            self.weights = _kernel([part.astype(np.int64) for part in parts])
-        else:
-            self.weights = _kernel([(part / part.sum()).astype(self.dtype) for part in parts])
-        self._parts = parts
+        elif is_complex:
+            self.dtype = np.result_type(problem.compute, np.complex64)
+
+    @property
+    def weights(self) -> Any:
+        """The weights, integers or with a sum of one."""
+        if self.exact:
+            return _kernel([part.astype(INT64) for part in self._parts])
+        return _kernel([(part / part.sum()).astype(self.dtype) for part in self._parts])
 
     @property
     def magnitudes(self) -> Any:
@@ -106,8 +109,13 @@ class Shares:
         outside = 1 if values.dtype.kind == "b" else self._problem.cval
         beyond = [0 if edge else outside for edge in self._edges]
         order = sorted(range(len(box)), key=self._edges.__getitem__)
-        rows = self._filtered, self._problem.axes, box, beyond
-        return padded(values, *[[row[i] for i in order] for row in rows])
+        return padded(
+            values,
+            [self._filtered[i] for i in order],
+            [self._problem.axes[i] for i in order],
+            tuple([box[i] for i in order]),
+            [beyond[i] for i in order],
+        )
 
     @property
     def sums_dtype(self) -> np.dtype:
@@ -244,12 +252,9 @@ def _divide(
     magnitudes: NDArray | None,
     lost: NDArray | None,
 ) -> None:
-    """Sums over shares; NaN, and marked as lost, where there is no share, or less than the least."""
+    """Sums over shares; NaN, and marked as lost, where a share is none or less than the least."""
     near = abs(shares - 1) <= kernel.tolerance
-    if kernel.signed:
-        none = abs(shares) <= kernel.tolerance
-    else:
-        none = shares <= 0
+    none = abs(shares) <= kernel.tolerance if kernel.signed else shares <= 0
     if min_share:
         none |= (shares if magnitudes is None else magnitudes) < min_share - kernel.tolerance
     np.copyto(shares, 1, where=near)

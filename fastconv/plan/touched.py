@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -105,13 +106,14 @@ def boxes(
 def _holes(valid: NDArray, filtered: Sequence[int], axes: Sequence[Axis], inner: Box) -> list[Box]:
     """Boxes of outputs, among those of a box, that read a missing sample."""
     batch = tuple([axis for axis in range(valid.ndim) if axis not in filtered])
-    valid = valid.all(axis=batch, keepdims=True) if batch else valid
+    if batch:
+        valid = np.logical_and.reduce(valid, axis=batch, keepdims=True)
     for along in filtered:
         valid = _all_in_blocks(valid, along)
     cuts = [[*range(p.start, p.stop, TILE), p.stop] for p in inner]
     for along, axis, cut in zip(filtered, axes, cuts, strict=True):
         bounds: list[int] = []
-        for start, stop in zip(cut, cut[1:], strict=False):
+        for start, stop in pairwise(cut):
             low, high = axis.reads(start, stop)
             if low < 0 or high > axis.size:
                 index = index_map(axis.boundary, low, high, axis.size)
@@ -132,7 +134,7 @@ def _all_in_blocks(values: NDArray, along: int) -> NDArray:
     """Whether all of `BLOCK` values that follow each other are true."""
     lead, count = (slice(None),) * along, values.shape[along] // BLOCK
     shape = *values.shape[:along], count, BLOCK, *values.shape[along + 1 :]
-    full = values[(*lead, slice(0, count * BLOCK))].reshape(shape).all(axis=along + 1)
+    full: NDArray = values[(*lead, slice(0, count * BLOCK))].reshape(shape).all(axis=along + 1)
     rest = values[(*lead, slice(count * BLOCK, None))]
     if not rest.shape[along]:
         return full
