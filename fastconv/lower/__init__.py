@@ -26,6 +26,7 @@ from .arrays import (
     planned_array,
     shape,
 )
+from .banks import bank, kernels_of, one_shape
 from .fields import Question
 from .filters import (
     UNSPECIFIED,
@@ -82,6 +83,7 @@ __all__ = [
     "aligned",
     "array",
     "backend_name",
+    "bank",
     "batch",
     "bias_gradient",
     "borders",
@@ -109,10 +111,12 @@ __all__ = [
     "instances",
     "integer",
     "invalid_samples",
+    "kernels_of",
     "missing",
     "native",
     "no_form",
     "not_refused",
+    "one_shape",
     "output_dtype",
     "per_axis",
     "planned_array",

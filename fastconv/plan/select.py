@@ -25,7 +25,7 @@ def selected(
     Missing are those that are ``invalid`` and, with ``nan``, NaN.  Like ``invalid``, what is
     returned may have length 1 along batch axes.
     """
-    nan = nan and samples.dtype.kind in "fc"
+    nan = nan and samples.size > 0 and samples.dtype.kind in "fc" and bool(np.isnan(samples.max()))
     if invalid is None and not nan:
         return samples, None
     known = np.ones(samples.shape, bool) if invalid is None else np.logical_not(invalid)
@@ -72,14 +72,7 @@ def in_blocks(
 
     def block(number: int) -> None:
         rows = slice(number * step, (number + 1) * step)
-        blocks = [a if len(a) < length else a[rows] for a in arrays]
-        function(
-            *[
-                np.broadcast_to(b, blocks[0].shape, subok=False)
-                if b.shape != blocks[0].shape
-                else b
-                for b in blocks
-            ]
-        )
+        first, *others = [a if len(a) < length else a[rows] for a in arrays]
+        function(first, *[a if same else np.broadcast_to(a, first.shape) for a in others])
 
     parallel.run(block, -(-length // step), config.resolve_threads(threads))

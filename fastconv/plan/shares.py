@@ -161,7 +161,10 @@ class Shares:
 
             if lost is not None:
                 np.less(shares, least, out=lost)
-            in_blocks(divide, (part, shares), self._threads)
+            items = np.ascontiguousarray(part)
+            in_blocks(divide, (items, shares), self._threads)
+            if items is not part:
+                part[...] = items
             return
         with np.errstate(all="ignore"):
             how = _divide_exactly if kernel.exact else _divide
