@@ -39,6 +39,12 @@ class Missing(NamedTuple):
     min_weight: float
     fill: complex | None
 
+    def of(self, x: ArrayLike) -> Missing:
+        """The same with the mask of a masked array, or with none."""
+        masked = "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
+        own: Any = x.mask if masked else None  # type: ignore[union-attr]
+        return self._replace(own_mask=None if own is np.ma.nomask else own, masked=masked)
+
     def plain(self, x: ArrayLike) -> ArrayLike:
         """The samples of a masked array, or anything else as it is."""
         return np.ma.getdata(x) if self.masked else x
@@ -68,26 +74,20 @@ def missing(
         mask = array(mask, f"{name}: mask")
         if mask.dtype.kind != "b":
             refuse(TypeError, f"{name}: mask", f"dtype {mask.dtype}", "bool, True if invalid")
-    own_mask: Any = x.mask if masked else None  # type: ignore[union-attr]
-    if own_mask is np.ma.nomask:
-        own_mask = None
     if plain and nan == "propagate":
         return None
-    return Missing(str(nan), mask, own_mask, masked, float(min_weight), fill)
+    return Missing(str(nan), mask, None, False, float(min_weight), fill).of(x)
 
 
 def invalid_samples(
     name: str, shape: tuple[int, ...], said: Missing, axes: tuple[int, ...]
 ) -> NDArray | None:
-    """True where masks say that a sample is missing, of length 1 along batch axes on which that
+    """True where ``mask`` says that a sample is missing, of length 1 along batch axes on which that
     does not depend; None if no sample is.
 
     ``axes`` are those that the kernel spans.
     """
-    own, mask = said.own_mask, aligned(name, shape, said, axes).mask
-    invalid = own if mask is None else mask
-    if own is not None and mask is not None:
-        invalid = own | mask
+    invalid = aligned(name, shape, said, axes).mask
     if invalid is None or not invalid.any():
         return None
     lengths = list(invalid.shape)

@@ -7,6 +7,7 @@ missing sample need that share (`shares`).
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,201 @@ from numpy.typing import ArrayLike, NDArray
 from .. import lower
 from ..problem import dtypes
 from ..problem.boundary import index_map
-from ..problem.problem import Problem
 from ..run import overlap, wide
 from .choose import make_plan
 from .plan import Plan
 from .select import selected
-from .shares import Shares
+from .shares import Kernel, Shares
 
-__all__ = ["correlate"]
+__all__ = ["MissingPlan", "correlate"]
+
+
+class MissingPlan:
+    """A filter of arrays with missing samples, decided: call it on an array, keep it.
+
+    Made by `plan_correlate` and `plan_convolve`.  A plan never changes and may be called from many
+    threads at once.  It can be copied and pickled.  Where only `mask` tells what is missing, the
+    shares of weight that lie on valid samples are summed at the first call.
+
+    Attributes
+    ----------
+    out_shape : tuple of int
+        The shape of the result.
+    dtype : dtype
+        The dtype of the result.
+    algorithm : str
+        The algorithm that was chosen for the sums.
+    backend : str
+        The backend that runs it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv as fc
+    >>> plan = fc.plan_correlate((4,), "float64", [1.0, 1.0, 1.0], mask=[False, True, False, False])
+    >>> plan([1.0, 7.0, 4.0, 5.0])
+    array([ 1.5,  7.5, 13.5,  9. ])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_arguments",
+        "_fill",
+        "_ignored",
+        "_invalid",
+        "_kernel",
+        "_plan",
+        "_said",
+        "_shares",
+        "_spanned",
+        "_sums_plan",
+    )
+
+    def __init__(
+        self,
+        call: tuple[str, tuple[int, ...], np.dtype],
+        w: ArrayLike | tuple[NDArray, ...],
+        options: dict[str, Any],
+        said: lower.Missing,
+        choices: tuple[str, str | None, int | None],
+        *,
+        once: bool = False,
+    ) -> None:
+        name, shape, _ = call
+        self._arguments = call, w if once else copy.deepcopy(w), options, said, choices
+        self._spanned = lower.spanned(name, options["axes"], w, len(shape))
+        self._ignored, options = lower.ignored_borders(name, options, self._spanned)
+        plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+        problem = plan._recipe.problem
+        self._plan = self._sums_plan = plan
+        self._fill = lower.fill_value(name, said.fill, problem.dtype)
+        self._kernel = Kernel(problem, plan._w)
+        sums = self._kernel.sums_dtype(problem)
+        if sums != problem.dtype:
+            options = {**options, "dtype": sums, "out_dtype": None}
+            self._sums_plan = make_plan(
+                lower.correlation, call, (w,), options, *choices, once=once
+            )
+        self._said = said
+        self._invalid = lower.invalid_samples(name, shape, said, self._spanned)
+        self._shares: Shares | None = None
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        return self._plan.out_shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the result."""
+        return self._plan.dtype
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the algorithm that was chosen for the sums."""
+        return self._plan.algorithm
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend that runs it."""
+        return self._plan.backend
+
+    def __repr__(self) -> str:
+        said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
+        return f"{self._plan!r}\n  missing    {said}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MissingPlan, self._arguments
+
+    def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
+        """Run the plan.
+
+        Parameters
+        ----------
+        x : array_like
+            Of the shape and dtype that the plan was made for.
+        out : ndarray, optional
+            Receives the result: of the result's shape, and of any dtype that it can be rounded to.
+            It may share memory with `x`: the result then goes through a temporary array.
+
+        Returns
+        -------
+        ndarray
+            `out`, or a new array; a masked array if `x` is one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An `x` or `out` that the plan was not made for.  `out` is untouched.
+        """
+        said = self._said.of(x)
+        samples = lower.planned_array(self._plan._recipe.problem, said.plain(x))
+        return self._run(samples, out, said)
+
+    def _run(self, samples: NDArray, out: NDArray | None, said: lower.Missing) -> NDArray:
+        """Run it on samples of the planned shape and dtype, whose own mask is in ``said``."""
+        plan, problem = self._plan, self._plan._recipe.problem
+        if out is not None:
+            lower.check_output(problem, samples, out)
+        invalid = self._invalid
+        if said.own_mask is not None:
+            own = np.broadcast_to(said.own_mask, problem.x_shape)
+            invalid = own if invalid is None else invalid | own
+        filled, valid = selected(samples, invalid, said.nan != "propagate", plan)
+        shares = self._shares_of(valid, fixed=said.nan == "propagate" and said.own_mask is None)
+        restored = None
+        if valid is not None and said.nan == "fill":
+            restored = self._centres(~valid)
+        if not shares.boxes and restored is None:
+            result = plan._run(samples, out)
+            return np.ma.MaskedArray(result, np.zeros(result.shape, bool)) if said.masked else result
+
+        in_place = None
+        if out is None:
+            target, whole = None, True
+        else:
+            target, whole = overlap.target(out, (samples, invalid, *plan._w))
+            if target.dtype == self._sums_plan.dtype:
+                in_place = target
+        sums = _sums(self._sums_plan, filled, in_place)
+        told = said.masked or sums.dtype.kind not in "fc" or self._fill == self._fill
+        told = told or problem.dtype.kind in "iu" or restored is not None
+        gone = np.zeros(problem.out_shape, bool) if told else None
+        for box in shares.boxes:
+            shares.divide(sums, filled, box, gone)
+        result = dtypes.stored(sums, problem.dtype, target)
+        if gone is not None:
+            if restored is not None:
+                gone |= restored
+            np.copyto(result, self._fill, where=gone, casting="unsafe")
+        if out is not None:
+            if not whole:
+                np.copyto(out, result)
+            result = out
+        return np.ma.MaskedArray(result, gone) if said.masked else result
+
+    def _shares_of(self, valid: NDArray | None, fixed: bool) -> Shares:
+        """The shares of weight; they are remembered where no sample of an array tells more."""
+        shares = self._shares if fixed else None
+        if shares is None:
+            least = self._said.min_weight
+            shares = Shares(self._sums_plan, self._kernel, valid, self._ignored, least)
+            if fixed:
+                self._shares = shares
+        return shares
+
+    def _centres(self, invalid: NDArray) -> NDArray:
+        """Whether the sample under the centre of the kernel is missing, for all outputs."""
+        problem = self._plan._recipe.problem
+        same = self._arguments[2]["mode"] == "same"
+        for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
+            start = 0 if same else axis.extent // 2 - axis.before
+            stop = start + (axis.out - 1) * axis.stride + 1
+            index = index_map(axis.boundary, start, stop, axis.size)[:: axis.stride]
+            beyond = index < 0
+            invalid = invalid.take(np.where(beyond, 0, index), along)
+            np.moveaxis(invalid, along, -1)[..., beyond] = along in self._ignored
+        return invalid
 
 
 def correlate(
@@ -41,53 +229,8 @@ def correlate(
     ``options["boundary"]`` may be "ignore", for all axes or some.  The result is a masked array
     where the samples came as one.
     """
-    spanned = lower.spanned(name, options["axes"], w, samples.ndim)
-    ignored, options = lower.ignored_borders(name, options, spanned)
-
-    def planned(**changed: Any) -> Plan:
-        call = name, samples.shape, samples.dtype
-        asked = {**options, **changed}
-        return make_plan(
-            lower.correlation, call, (w,), asked, algorithm, backend, threads, once=True
-        )
-
-    plan = planned()
-    problem = plan._recipe.problem
-    fill = lower.fill_value(name, said.fill, problem.dtype)
-    if out is not None:
-        lower.check_output(problem, samples, out)
-    invalid = lower.invalid_samples(name, samples.shape, said, spanned)
-    filled, valid = selected(samples, invalid, said.nan != "propagate", plan)
-    shares = Shares(plan, valid, ignored, algorithm)
-    restored = None
-    if valid is not None and said.nan == "fill":
-        restored = _centres(problem, ~valid, ignored, options["mode"])
-    if not shares.boxes and restored is None:
-        result = plan._run(samples, out)
-        return np.ma.MaskedArray(result, np.zeros(result.shape, bool)) if said.masked else result
-
-    reads = (samples, said.mask, said.own_mask, *plan._w)
-    in_sums = shares.sums_dtype == problem.dtype
-    plan = plan if in_sums else planned(dtype=shares.sums_dtype, out_dtype=None)
-    if out is None:
-        target, whole = None, True
-    else:
-        target, whole = overlap.target(out, reads)
-    sums = _sums(plan, filled, target if in_sums else None)
-    told = said.masked or problem.dtype.kind in "iu" or fill == fill or restored is not None
-    gone = np.zeros(problem.out_shape, bool) if told else None
-    for box in shares.boxes:
-        shares.divide(sums, plan, filled, box, said.min_weight, gone)
-    if restored is not None:
-        gone |= restored
-    result = dtypes.stored(sums, problem.dtype, target)
-    if gone is not None:
-        np.copyto(result, fill, where=gone, casting="unsafe")
-    if out is not None:
-        if not whole:
-            np.copyto(out, result)
-        result = out
-    return np.ma.MaskedArray(result, gone) if said.masked else result
+    call, choices = (name, samples.shape, samples.dtype), (algorithm, backend, threads)
+    return MissingPlan(call, w, options, said, choices, once=True)._run(samples, out, said)
 
 
 def _sums(plan: Plan, samples: NDArray, out: NDArray | None) -> NDArray:
@@ -98,15 +241,3 @@ def _sums(plan: Plan, samples: NDArray, out: NDArray | None) -> NDArray:
     sums = np.empty(problem.out_shape, object)
     wide.correlate(problem, sums, samples, plan._w, None)
     return sums
-
-
-def _centres(problem: Problem, invalid: NDArray, ignored: frozenset[int], mode: str) -> NDArray:
-    """Whether the sample under the centre of the kernel is missing, for all outputs."""
-    for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
-        start = 0 if mode == "same" else axis.extent // 2 - axis.before
-        stop = start + (axis.out - 1) * axis.stride + 1
-        index = index_map(axis.boundary, start, stop, axis.size)[:: axis.stride]
-        beyond = index < 0
-        invalid = invalid.take(np.where(beyond, 0, index), along)
-        np.moveaxis(invalid, along, -1)[..., beyond] = along in ignored
-    return invalid

@@ -73,6 +73,7 @@ def in_blocks(
     def block(number: int) -> None:
         rows = slice(number * step, (number + 1) * step)
         first, *others = [a if len(a) < length else a[rows] for a in arrays]
-        function(first, *[a if same else np.broadcast_to(a, first.shape) for a in others])
+        shape = first.shape
+        function(first, *[a if a.shape == shape else np.broadcast_to(a, shape) for a in others])
 
     parallel.run(block, -(-length // step), config.resolve_threads(threads))

@@ -6,10 +6,10 @@ where these are what the kernel has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import prod, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from .plan import Plan
 from .select import in_blocks
 from .touched import Box, any_in_window, boxes, padded
 
-__all__ = ["Shares"]
+__all__ = ["Kernel", "Shares"]
 
 SMALL_SHARE = 1 / 64
 """Of weight, below which sums that are rounded relative to samples nearby are made again."""
@@ -61,6 +61,14 @@ class Kernel:
         elif is_complex:
             self.dtype = np.result_type(problem.compute, np.complex64)
 
+    def sums_dtype(self, problem: Problem) -> np.dtype:
+        """Of sums that are to be divided."""
+        if self.exact:
+            return INT64 if self.signed else problem.compute
+        if problem.dtype.kind in "fc" and problem.dtype.itemsize >= 4:
+            return problem.dtype
+        return np.dtype(np.result_type(problem.compute, np.complex64 if problem.complex else 0.0))
+
     @property
     def weights(self) -> Any:
         """The weights, integers or with a sum of one."""
@@ -80,29 +88,119 @@ def _kernel(parts: list[NDArray]) -> Any:
     return tuple(parts) if len(parts) > 1 else parts[0]
 
 
+class Known(NamedTuple):
+    """What is known of the windows of a box of outputs."""
+
+    shares: NDArray
+    magnitudes: NDArray | None
+    """Shares of the magnitudes of weights, where these have signs and it matters."""
+    some: NDArray | None
+    """Whether any sample is valid, where sums are rough."""
+    small: NDArray | None
+    """Whether the share is so small that the sum has to be made again."""
+
+
 class Shares:
-    """The shares of the outputs of one call."""
+    """The shares of the outputs of one call, or of all calls with the same valid samples."""
 
     def __init__(
-        self, plan: Plan, valid: NDArray | None, ignored: frozenset[int], algorithm: str
+        self,
+        plan: Plan,
+        kernel: Kernel,
+        valid: NDArray | None,
+        ignored: frozenset[int],
+        min_share: float,
     ) -> None:
-        problem = plan._recipe.problem
-        self._problem, self._kernel = problem, Kernel(problem, plan._w)
-        self._algorithm = "direct" if algorithm == "direct" else "auto"
-        self._backend, self._threads = plan.backend, plan._threads
-        self._filtered = problem.order[len(problem.batch) :]
-        edges = self._edges = [along in ignored for along in self._filtered]
+        self._plan, self._problem, self._kernel = plan, plan._recipe.problem, kernel
+        self._min_share = min_share
+        self._filtered = self._problem.order[len(self._problem.batch) :]
+        self._edges = [along in ignored for along in self._filtered]
+        self._known: dict[tuple[tuple[int, int], ...], Known] = {}
         self.boxes: list[Box] = []
         """Of outputs whose windows may have a missing sample."""
-        if 0 in problem.out_shape or (valid is None and not any(edges)):
+        if 0 in self._problem.out_shape or (valid is None and not any(self._edges)):
             return
-        self.boxes = boxes(valid, self._filtered, problem.axes, edges)
+        self.boxes = boxes(valid, self._filtered, self._problem.axes, self._edges)
         if valid is None:
-            lengths = [1] * len(problem.x_shape)
-            for along, axis in zip(self._filtered, problem.axes, strict=True):
+            lengths = [1] * len(self._problem.x_shape)
+            for along, axis in zip(self._filtered, self._problem.axes, strict=True):
                 lengths[along] = axis.size
             valid = np.ones(lengths, bool)
         self._valid = valid
+
+    def divide(self, sums: NDArray, samples: NDArray, box: Box, gone: NDArray | None) -> None:
+        """Divide the sums of a box, in place, and tell where nothing is left.
+
+        They are of ``samples``, which have zeros in the place of missing ones.
+        """
+        kernel, least = self._kernel, self._min_share
+        where = _along(self._filtered, box, sums.ndim)
+        key = tuple([(part.start, part.stop) for part in box])
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._find(box)
+        part, shares = sums[where], known.shares
+        lost = None if gone is None else gone[where]
+        if known.some is not None:
+            np.copyto(part, 0, where=~known.some)
+        for tile, outs, small in self._tiles(box, known.small):
+            again = self._sums(self._read(samples, outs), kernel.given, part.dtype, "direct")
+            np.copyto(part[tile], again, where=small)
+        floor = max(least - kernel.tolerance, SMALLEST) if least else SMALLEST
+        plain = part.dtype == shares.dtype and part.dtype.kind == "f"
+        if kernel.exact or kernel.signed or not plain:
+            with np.errstate(all="ignore"):
+                how = _divide_exactly if kernel.exact else _divide
+                how(kernel, least, part, shares, known.magnitudes, lost)
+            return
+        backend, full = backends.load(self._plan.backend), 1 - kernel.tolerance
+
+        def divide(out: NDArray, of: NDArray) -> None:
+            backend.divide(out, of, full, floor)
+
+        if lost is not None:
+            np.less(shares, floor, out=lost)
+        items = np.ascontiguousarray(part)
+        in_blocks(divide, (items, shares), self._plan._threads)
+        if items is not part:
+            part[...] = items
+
+    def _find(self, box: Box) -> Known:
+        kernel = self._kernel
+        valid = self._read(self._valid, box)
+        plan = self._planned(valid.shape, np.dtype(np.uint8), kernel.weights, kernel.dtype)
+        shares = plan._run(valid.view(np.uint8), None)
+        magnitudes = some = small = None
+        if kernel.signed and self._min_share:
+            magnitudes = self._sums(valid, kernel.magnitudes, FLOAT64)
+        rough = not kernel.exact and (_is_rough(self._plan) or _is_rough(plan))
+        if rough and (shares.dtype.kind == "c" or shares.min() < SMALL_SHARE):
+            lengths = [part.stop - part.start for part in box]
+            some = any_in_window(valid, self._filtered, self._problem.axes, lengths)
+            np.copyto(shares, 0, where=~some)
+            small = some & (abs(shares) < SMALL_SHARE)
+            for tile, outs, part in self._tiles(box, small):
+                read = self._read(self._valid, outs)
+                again = self._sums(read, kernel.weights, kernel.dtype, "direct")
+                np.copyto(shares[tile], again, where=part)
+        return Known(shares, magnitudes, some, small)
+
+    def _tiles(self, box: Box, small: NDArray | None) -> Iterator[tuple[Box, Box, NDArray]]:
+        """Tiles of a box in which some outputs have to be made again, as an index of the box and as
+        a box of outputs, and which of their outputs that are.
+        """
+        if small is None:
+            return
+        lengths = [part.stop - part.start for part in box]
+        for corner in product(*[range(0, n, REDO_TILE) for n in lengths]):
+            stops = [min(c + REDO_TILE, n) for c, n in zip(corner, lengths, strict=True)]
+            tile = _along(self._filtered, tuple(map(slice, corner, stops)), small.ndim)
+            if small[tile].any():
+                first = [part.start for part in box]
+                outs = [
+                    slice(a + b, a + c) for a, b, c in zip(first, corner, stops, strict=True)
+                ]
+                yield tile, tuple(outs), small[tile]
 
     def _read(self, values: NDArray, box: Box) -> NDArray:
         """What a box of outputs reads; where axes meet beyond the array, missing ones prevail."""
@@ -117,64 +215,21 @@ class Shares:
             [beyond[i] for i in order],
         )
 
-    @property
-    def sums_dtype(self) -> np.dtype:
-        """Of sums that are to be divided."""
-        problem = self._problem
-        if problem.exact:
-            return INT64 if self._kernel.signed else problem.compute
-        if problem.dtype.kind in "fc" and problem.dtype.itemsize >= 4:
-            return problem.dtype
-        return np.dtype(np.result_type(problem.compute, np.complex64 if problem.complex else 0.0))
-
-    def divide(
-        self,
-        sums: NDArray,
-        plan: Plan,
-        samples: NDArray,
-        box: Box,
-        min_share: float,
-        gone: NDArray | None,
-    ) -> None:
-        """Divide the sums of a box, in place, and tell where nothing is left.
-
-        ``plan`` made them of ``samples``, which have zeros in the place of missing ones.
-        """
-        kernel = self._kernel
-        where = _along(self._filtered, box, sums.ndim)
-        valid = self._read(self._valid, box)
-        shares = self._of(valid, kernel.weights, kernel.dtype)
-        magnitudes = None
-        if kernel.signed and min_share:
-            magnitudes = self._of(valid, kernel.magnitudes, FLOAT64)
-        part = sums[where]
-        lost = None if gone is None else gone[where]
-        if not kernel.exact and (_is_rough(plan) or _is_rough(self._last)):
-            self._redo(part, shares, valid, samples, box, plan)
-        least = max(min_share - kernel.tolerance, SMALLEST) if min_share else SMALLEST
-        plain = not kernel.signed and part.dtype == shares.dtype and part.dtype.kind == "f"
-        if plain and not kernel.exact:
-            backend, full = backends.load(plan.backend), 1 - kernel.tolerance
-
-            def divide(out: NDArray, of: NDArray) -> None:
-                backend.divide(out, of, full, least)
-
-            if lost is not None:
-                np.less(shares, least, out=lost)
-            items = np.ascontiguousarray(part)
-            in_blocks(divide, (items, shares), self._threads)
-            if items is not part:
-                part[...] = items
-            return
-        with np.errstate(all="ignore"):
-            how = _divide_exactly if kernel.exact else _divide
-            how(kernel, min_share, part, shares, magnitudes, lost)
-
-    def _of(self, values: NDArray, w: Any, dtype: np.dtype, algorithm: str = "") -> NDArray:
+    def _sums(self, values: NDArray, w: Any, dtype: np.dtype, algorithm: str = "auto") -> NDArray:
         """The sums of all windows that lie on an array."""
-        problem = self._problem
         if values.dtype.kind == "b":
             values = values.view(np.uint8)
+        return self._planned(values.shape, values.dtype, w, dtype, algorithm)._run(values, None)
+
+    def _planned(
+        self,
+        shape: tuple[int, ...],
+        of: np.dtype,
+        w: Any,
+        dtype: np.dtype,
+        algorithm: str = "auto",
+    ) -> Plan:
+        axes, plan = self._problem.axes, self._plan
         options = {
             "flip": False,
             "axes": self._filtered,
@@ -182,55 +237,14 @@ class Shares:
             "boundary": "constant",
             "cval": 0,
             "origin": 0,
-            "stride": tuple([axis.stride for axis in problem.axes]),
-            "dilation": tuple([axis.dilation for axis in problem.axes]),
+            "stride": tuple([axis.stride for axis in axes]),
+            "dilation": tuple([axis.dilation for axis in axes]),
             "out_dtype": None,
             "dtype": dtype,
         }
-        self._last = make_plan(
-            lower.correlation,
-            (problem.name, values.shape, values.dtype),
-            (w,),
-            options,
-            algorithm or self._algorithm,
-            self._backend,
-            self._threads,
-            once=True,
-        )
-        return self._last._run(values, None)
-
-    def _redo(
-        self,
-        part: NDArray,
-        shares: NDArray,
-        valid: NDArray,
-        samples: NDArray,
-        box: Box,
-        plan: Plan,
-    ) -> None:
-        """Sum directly what is small against the samples nearby that it was rounded with."""
-        kernel, axes = self._kernel, self._problem.axes
-        lengths = [p.stop - p.start for p in box]
-        if shares.dtype.kind == "f" and shares.min() >= SMALL_SHARE:
-            return
-        some = any_in_window(valid, self._filtered, axes, lengths)
-        np.copyto(shares, 0, where=~some)
-        np.copyto(part, 0, where=~some)
-        small = some & (abs(shares) < SMALL_SHARE)
-        for corner in product(*[range(0, n, REDO_TILE) for n in lengths]):
-            tile = tuple(
-                [slice(c, min(c + REDO_TILE, n)) for c, n in zip(corner, lengths, strict=True)]
-            )
-            where = _along(self._filtered, tile, part.ndim)
-            if not small[where].any():
-                continue
-            outs = tuple(
-                [slice(a.start + p.start, a.stop + p.start) for a, p in zip(tile, box, strict=True)]
-            )
-            again = self._of(self._read(self._valid, outs), kernel.weights, kernel.dtype, "direct")
-            np.copyto(shares[where], again, where=small[where])
-            again = self._of(self._read(samples, outs), kernel.given, part.dtype, "direct")
-            np.copyto(part[where], again, where=small[where])
+        call = self._problem.name, shape, of
+        how = algorithm, plan.backend, plan._threads
+        return make_plan(lower.correlation, call, (w,), options, *how, once=True)
 
 
 def _along(filtered: Sequence[int], box: Box, rank: int) -> Box:
