@@ -119,5 +119,7 @@ def test_wrong_calls(how, kind, words):
     with pytest.raises(kind) as caught:
         filters.local_moments(np.zeros((4, 5)), **how)
     assert all(word in str(caught.value) for word in words), caught.value
+    with pytest.raises(ValueError, match="channel_axis"):
+        filters.local_moments(np.zeros((4, 5, 3)), 3)
     with pytest.raises(TypeError, match="local_moments: image"):
         filters.local_moments(np.zeros((4, 5), complex), 3)

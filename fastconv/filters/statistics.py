@@ -63,10 +63,10 @@ def local_moments(
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
         masked array of `numpy.ma` has missing samples.
     size : int or sequence of int, optional
-        The pixels of a box, along all axes or one number for each, as in `fastconv.filters.box`.
+        The pixels of a box, along all axes or one number for each; see `fastconv.filters.box`.
     sigma : float or sequence of float, optional
         Instead of `size`, the standard deviation of a Gaussian in pixels, whose weights the pixels
-        then have, as in `fastconv.filters.gaussian`.
+        then have; see `fastconv.filters.gaussian`.
     truncate : float, optional
         The Gaussian ends at so many standard deviations.
     boundary : str or sequence of str, optional

@@ -77,7 +77,9 @@ class MissingPlan:
         once: bool = False,
     ) -> None:
         name, shape, _ = call
-        self._arguments = call, w if once else copy.deepcopy(w), options, said, choices
+        if not once:  # arrays may change
+            w, said = copy.deepcopy((w, said))
+        self._arguments = call, w, options, said, choices
         self._spanned = lower.spanned(name, options["axes"], w, len(shape))
         self._ignored, options = lower.ignored_borders(name, options, self._spanned)
         plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
