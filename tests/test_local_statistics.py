@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import doctest
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import oracle
 import pytest
 
+import fastconv
 from fastconv import filters
 
 
@@ -102,6 +105,23 @@ def test_missing_samples_take_no_part(backend):
     masked = filters.local_moments(counts, 3, boundary="ignore", backend=backend)
     np.testing.assert_array_equal(masked.mean.mask, np.isnan(found.mean))
     assert np.abs(masked.mean - found.mean).max() <= 0.5
+
+
+def test_the_guide_computes_structural_similarity():
+    metrics = pytest.importorskip("skimage.metrics")
+    guide = Path(__file__).parents[1] / "docs" / "guide" / "local-statistics.md"
+    if not guide.exists():
+        pytest.skip("only an installed package, without its documentation")
+    examples = doctest.DocTestParser().get_examples(guide.read_text(encoding="utf-8"))
+    source = next(e.source for e in examples if e.source.startswith("def structural_similarity"))
+    known: dict[str, Any] = {"fc": fastconv, "np": np}
+    exec(source, known)
+    image = oracle.samples((40, 50), "uint8")
+    other = image // 2 + oracle.samples((40, 50), "uint8", 3) // 2
+    similarity = known["structural_similarity"](image, other, 255)
+    mean, wanted = metrics.structural_similarity(image, other, full=True, data_range=255)
+    np.testing.assert_allclose(similarity, wanted, rtol=1e-10, atol=1e-12)
+    assert similarity[3:-3, 3:-3].mean() == pytest.approx(mean, rel=1e-12)
 
 
 @pytest.mark.parametrize(
