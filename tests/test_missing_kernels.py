@@ -74,4 +74,6 @@ def test_divide(shape, dtype, kernels):
         with np.errstate(all="ignore"):
             wanted = np.where(of >= 0.9995, sums, np.where(of < least, np.nan, sums / of))
         np.testing.assert_array_equal(out.array, wanted.astype(dtype))
-        np.testing.assert_array_equal(np.signbit(out.array), np.signbit(wanted) & (wanted == wanted))
+        np.testing.assert_array_equal(
+            np.signbit(out.array), np.signbit(wanted) & (wanted == wanted)
+        )

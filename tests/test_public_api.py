@@ -58,7 +58,9 @@ def test_axes_are_not_guessed(call, w):
     np.testing.assert_array_equal(call(x, [1.0, 2.0]), call(x, [1.0, 2.0], axes=-1))
 
 
-@pytest.mark.parametrize("name", sorted(set(filters.__all__) - {"sepia", "grayscale", "local_moments"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(filters.__all__) - {"sepia", "grayscale", "local_moments"})
+)
 @pytest.mark.parametrize("colours", [3, 4])
 def test_photographs_are_not_taken_for_volumes(name, colours):
     filtered = getattr(filters, name)

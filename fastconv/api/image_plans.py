@@ -37,7 +37,7 @@ def plan_correlate(
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
-) -> Plan | MissingPlan:
+) -> Plan:
     """Check, choose and prepare once what `fastconv.correlate` does on each call.
 
     Parameters
@@ -77,13 +77,13 @@ def plan_correlate(
         The dtype of the result.  By default, ``np.result_type(x_dtype, w)``, with bool counting as
         uint8.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window contains
-        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
-        missing are `fill_value`.
+        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with 1 for
-        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and infinity
-        included, is never read.
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with
+        1 for any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN
+        and infinity included, is never read.
     min_weight : float, optional
         The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
         output with less is `fill_value`.  The weights count by their magnitude.
@@ -100,7 +100,7 @@ def plan_correlate(
 
     Returns
     -------
-    Plan or MissingPlan
+    Plan
         ``plan(x)`` is ``correlate(x, w, ...)``, to the bit.  ``print(plan)`` explains its choices.
 
     Raises
@@ -170,7 +170,7 @@ def plan_convolve(
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
-) -> Plan | MissingPlan:
+) -> Plan:
     """Check, choose and prepare once what `fastconv.convolve` does on each call.
 
     Parameters
@@ -210,13 +210,13 @@ def plan_convolve(
         The dtype of the result.  By default, ``np.result_type(x_dtype, w)``, with bool counting as
         uint8.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window contains
-        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
-        missing are `fill_value`.
+        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with 1 for
-        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and infinity
-        included, is never read.
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with
+        1 for any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN
+        and infinity included, is never read.
     min_weight : float, optional
         The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
         output with less is `fill_value`.  The weights count by their magnitude.
@@ -233,7 +233,7 @@ def plan_convolve(
 
     Returns
     -------
-    Plan or MissingPlan
+    Plan
         ``plan(x)`` is ``convolve(x, w, ...)``, to the bit.  ``print(plan)`` explains its choices.
 
     Raises
@@ -285,17 +285,18 @@ def _plan(
     of: tuple[str, Sequence[int], DTypeLike],
     w: ArrayLike | tuple[NDArray, ...],
     options: dict[str, Any],
-    missing: tuple[Any, ...],
+    missing: tuple[object, ArrayLike | None, object, object],
     algorithm: AlgorithmName,
     backend: BackendName | None,
     threads: int | None,
-) -> Plan | MissingPlan:
+) -> Plan:
     """The plan of a call, on arrays of a shape and dtype, that is called by a name of its own."""
     call, x_shape, x_dtype = of
     shape = lower.shape(x_shape, f"{name}: x_shape")
     dtype = lower.dtype_named(x_dtype, f"{name}: x_dtype")
     checked = (call, shape, dtype)
-    said = lower.missing(call, None, *missing, options["boundary"])
+    nan, mask, min_weight, fill_value = missing
+    said = lower.missing(call, (), nan, mask, min_weight, fill_value, options["boundary"])
     if said is not None:
         return MissingPlan(checked, w, options, said, (algorithm, backend, threads))
     return make_plan(

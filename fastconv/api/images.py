@@ -86,8 +86,8 @@ def correlate(
         missing are `fill_value`.
     mask : array_like of bool, optional
         True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
-        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and infinity
-        included, is never read.
+        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and
+        infinity included, is never read.
     min_weight : float, optional
         The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
         output with less is `fill_value`.  The weights count by their magnitude.
@@ -124,9 +124,9 @@ def correlate(
 
     With missing samples, an output is the sum over the valid ones, divided by the share of the
     kernel's weight that lies on them.  A window without missing samples gives the bits of a call
-    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of missing
-    samples: a transform rounds with what lies nearby.)  Integer results are exact before they are
-    rounded.  Kernels whose weights sum to zero are refused.
+    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of
+    missing samples: a transform rounds with what lies nearby.)  Integer results are exact before
+    they are rounded.  Kernels whose weights sum to zero are refused.
 
     For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
     each factor, for kernels that were given as factors, or are found to be a product or a sum of up
@@ -266,8 +266,8 @@ def convolve(
         missing are `fill_value`.
     mask : array_like of bool, optional
         True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
-        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and infinity
-        included, is never read.
+        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and
+        infinity included, is never read.
     min_weight : float, optional
         The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
         output with less is `fill_value`.  The weights count by their magnitude.
@@ -307,9 +307,9 @@ def convolve(
 
     With missing samples, an output is the sum over the valid ones, divided by the share of the
     kernel's weight that lies on them.  A window without missing samples gives the bits of a call
-    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of missing
-    samples: a transform rounds with what lies nearby.)  Integer results are exact before they are
-    rounded.  Kernels whose weights sum to zero are refused.
+    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of
+    missing samples: a transform rounds with what lies nearby.)  Integer results are exact before
+    they are rounded.  Kernels whose weights sum to zero are refused.
 
     For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
     each factor, for kernels that were given as factors, or are found to be a product or a sum of up

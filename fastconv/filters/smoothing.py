@@ -67,13 +67,13 @@ def gaussian(
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window contains
-        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
-        missing are `fill_value`.
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1 for
-        any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN and infinity
-        included, is never read.
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
+        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
+        and infinity included, is never read.
     min_weight : float, optional
         The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
         output with less is `fill_value`.  The weights count by their magnitude.
@@ -216,13 +216,13 @@ def box(
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window contains
-        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
-        missing are `fill_value`.
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1 for
-        any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN and infinity
-        included, is never read.
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
+        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
+        and infinity included, is never read.
     min_weight : float, optional
         The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
         output with less is `fill_value`.  The weights count by their magnitude.
@@ -316,13 +316,13 @@ def motion_blur(
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window contains
-        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
-        missing are `fill_value`.
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1 for
-        any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN and infinity
-        included, is never read.
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
+        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
+        and infinity included, is never read.
     min_weight : float, optional
         The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
         output with less is `fill_value`.  The weights count by their magnitude.

@@ -18,7 +18,7 @@ __all__ = ["bank", "kernels_of", "one_shape"]
 
 
 def kernels_of(name: str, value: Any) -> NDArray | list[tuple[NDArray, ...]]:
-    """The kernels of a bank: an array, one kernel for each index, or a tuple of factors for each."""
+    """The kernels of a bank: an array with one for each index, or a tuple of factors for each."""
     if isinstance(value, (list, tuple)) and any(_is_factors(kernel) for kernel in value):
         if not all(_is_factors(kernel) for kernel in value):
             refuse(TypeError, f"{name}: bank", "factors and kernels", "all of one kind")

@@ -25,7 +25,7 @@ from .shares import Kernel, Shares
 __all__ = ["MissingPlan", "correlate"]
 
 
-class MissingPlan:
+class MissingPlan(Plan):
     """A filter of arrays with missing samples, decided: call it on an array, keep it.
 
     Made by `plan_correlate` and `plan_convolve`.  A plan never changes and may be called from many
@@ -45,7 +45,6 @@ class MissingPlan:
 
     Examples
     --------
-    >>> import numpy as np
     >>> import fastconv as fc
     >>> plan = fc.plan_correlate((4,), "float64", [1.0, 1.0, 1.0], mask=[False, True, False, False])
     >>> plan([1.0, 7.0, 4.0, 5.0])
@@ -53,13 +52,11 @@ class MissingPlan:
     """
 
     __slots__ = (
-        "__weakref__",
         "_arguments",
         "_fill",
         "_ignored",
         "_invalid",
         "_kernel",
-        "_plan",
         "_said",
         "_shares",
         "_spanned",
@@ -83,43 +80,22 @@ class MissingPlan:
         self._spanned = lower.spanned(name, options["axes"], w, len(shape))
         self._ignored, options = lower.ignored_borders(name, options, self._spanned)
         plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+        super().__init__(plan._recipe, plan._packed, plan._threads, plan._w, plan._bias)
         problem = plan._recipe.problem
-        self._plan = self._sums_plan = plan
         self._fill = lower.fill_value(name, said.fill, problem.dtype)
         self._kernel = Kernel(problem, plan._w)
+        self._sums_plan = plan
         sums = self._kernel.sums_dtype(problem)
         if sums != problem.dtype:
             options = {**options, "dtype": sums, "out_dtype": None}
-            self._sums_plan = make_plan(
-                lower.correlation, call, (w,), options, *choices, once=once
-            )
+            self._sums_plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
         self._said = said
         self._invalid = lower.invalid_samples(name, shape, said, self._spanned)
         self._shares: Shares | None = None
 
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        """The shape of the result."""
-        return self._plan.out_shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the result."""
-        return self._plan.dtype
-
-    @property
-    def algorithm(self) -> str:
-        """The name of the algorithm that was chosen for the sums."""
-        return self._plan.algorithm
-
-    @property
-    def backend(self) -> str:
-        """The name of the backend that runs it."""
-        return self._plan.backend
-
     def __repr__(self) -> str:
         said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
-        return f"{self._plan!r}\n  missing    {said}"
+        return f"{super().__repr__()}\n  missing    {said}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MissingPlan, self._arguments
@@ -146,32 +122,32 @@ class MissingPlan:
             An `x` or `out` that the plan was not made for.  `out` is untouched.
         """
         said = self._said.of(x)
-        samples = lower.planned_array(self._plan._recipe.problem, said.plain(x))
-        return self._run(samples, out, said)
+        samples = lower.planned_array(self._recipe.problem, said.plain(x))
+        return self._filter(samples, out, said)
 
-    def _run(self, samples: NDArray, out: NDArray | None, said: lower.Missing) -> NDArray:
+    def _filter(self, samples: NDArray, out: NDArray | None, said: lower.Missing) -> NDArray:
         """Run it on samples of the planned shape and dtype, whose own mask is in ``said``."""
-        plan, problem = self._plan, self._plan._recipe.problem
+        problem = self._recipe.problem
         if out is not None:
             lower.check_output(problem, samples, out)
         invalid = self._invalid
         if said.own_mask is not None:
             own = np.broadcast_to(said.own_mask, problem.x_shape)
             invalid = own if invalid is None else invalid | own
-        filled, valid = selected(samples, invalid, said.nan != "propagate", plan)
+        filled, valid = selected(samples, invalid, said.nan != "propagate", self)
         shares = self._shares_of(valid, fixed=said.nan == "propagate" and said.own_mask is None)
         restored = None
         if valid is not None and said.nan == "fill":
             restored = self._centres(~valid)
         if not shares.boxes and restored is None:
-            result = plan._run(samples, out)
-            return np.ma.MaskedArray(result, np.zeros(result.shape, bool)) if said.masked else result
+            result = self._run(samples, out)
+            return _masked(result, np.zeros(result.shape, bool)) if said.masked else result
 
         in_place = None
         if out is None:
             target, whole = None, True
         else:
-            target, whole = overlap.target(out, (samples, invalid, *plan._w))
+            target, whole = overlap.target(out, (samples, invalid, *self._w))
             if target.dtype == self._sums_plan.dtype:
                 in_place = target
         sums = _sums(self._sums_plan, filled, in_place)
@@ -189,7 +165,7 @@ class MissingPlan:
             if not whole:
                 np.copyto(out, result)
             result = out
-        return np.ma.MaskedArray(result, gone) if said.masked else result
+        return result if gone is None or not said.masked else _masked(result, gone)
 
     def _shares_of(self, valid: NDArray | None, fixed: bool) -> Shares:
         """The shares of weight; they are remembered where no sample of an array tells more."""
@@ -203,7 +179,7 @@ class MissingPlan:
 
     def _centres(self, invalid: NDArray) -> NDArray:
         """Whether the sample under the centre of the kernel is missing, for all outputs."""
-        problem = self._plan._recipe.problem
+        problem = self._recipe.problem
         same = self._arguments[2]["mode"] == "same"
         for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
             start = 0 if same else axis.extent // 2 - axis.before
@@ -232,7 +208,12 @@ def correlate(
     where the samples came as one.
     """
     call, choices = (name, samples.shape, samples.dtype), (algorithm, backend, threads)
-    return MissingPlan(call, w, options, said, choices, once=True)._run(samples, out, said)
+    return MissingPlan(call, w, options, said, choices, once=True)._filter(samples, out, said)
+
+
+def _masked(result: NDArray, gone: NDArray) -> NDArray:
+    masked: NDArray = np.ma.MaskedArray(result, gone)
+    return masked
 
 
 def _sums(plan: Plan, samples: NDArray, out: NDArray | None) -> NDArray:

@@ -197,9 +197,7 @@ class Shares:
             tile = _along(self._filtered, tuple(map(slice, corner, stops)), small.ndim)
             if small[tile].any():
                 first = [part.start for part in box]
-                outs = [
-                    slice(a + b, a + c) for a, b, c in zip(first, corner, stops, strict=True)
-                ]
+                outs = [slice(a + b, a + c) for a, b, c in zip(first, corner, stops, strict=True)]
                 yield tile, tuple(outs), small[tile]
 
     def _read(self, values: NDArray, box: Box) -> NDArray:
@@ -287,7 +285,7 @@ def _divide_exactly(
     part: NDArray,
     shares: NDArray,
     magnitudes: NDArray | None,
-    lost: NDArray,
+    lost: NDArray | None,
 ) -> None:
     """Integers over integers, rounded half to even."""
     none = shares == 0
@@ -295,7 +293,8 @@ def _divide_exactly(
         none |= magnitudes < min_share * (1 - 1e-12)
     elif min_share:
         none |= shares < min_share * kernel.total * (1 - 1e-12)
-    lost[...] = none
+    if lost is not None:
+        lost[...] = none
     total = kernel.total
     bound = dtypes.largest_value(part) * abs(total)
     if bound < EXACT_PRODUCT and shares.dtype.kind == "f":

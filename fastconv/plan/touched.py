@@ -134,11 +134,12 @@ def _all_in_blocks(values: NDArray, along: int) -> NDArray:
     """Whether all of `BLOCK` values that follow each other are true."""
     lead, count = (slice(None),) * along, values.shape[along] // BLOCK
     shape = *values.shape[:along], count, BLOCK, *values.shape[along + 1 :]
-    full: NDArray = values[(*lead, slice(0, count * BLOCK))].reshape(shape).all(axis=along + 1)
+    blocks = values[(*lead, slice(0, count * BLOCK))].reshape(shape)
+    full: NDArray = np.logical_and.reduce(blocks, axis=along + 1)
     rest = values[(*lead, slice(count * BLOCK, None))]
     if not rest.shape[along]:
         return full
-    return np.concatenate([full, rest.all(axis=along, keepdims=True)], along)
+    return np.concatenate([full, np.logical_and.reduce(rest, axis=along, keepdims=True)], along)
 
 
 def _cover(tiles: NDArray, origin: tuple[int, ...]) -> Iterator[Box]:
