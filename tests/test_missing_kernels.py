@@ -33,27 +33,20 @@ def kernels(request):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("share", [0, 0.02, 0.4, 1])
-@pytest.mark.parametrize("nan", [False, True])
-def test_select(shape, dtype, share, nan, kernels):
+@pytest.mark.parametrize("share", [0, 0.05, 1])
+def test_select(shape, dtype, share, kernels):
     rng = np.random.default_rng(0)
     values = rng.normal(size=shape).astype(dtype)
-    values[rng.random(shape) < share] = np.nan
-    values[rng.random(shape) < share / 2] = -np.inf
+    values[rng.random(shape) < 0.2] = np.nan
+    values[rng.random(shape) < 0.2] = -np.inf
     for turned in (False, True):
         x = values[..., ::-1] if turned else values
-        x.flags.writeable = False
-        known = rng.random(shape) >= share / 3
-        valid = Framed(shape, np.uint8)
-        valid.array[...] = known
+        valid = (rng.random(shape) >= share).astype(np.uint8)
+        x.flags.writeable = valid.flags.writeable = False
         out = Framed(shape, dtype)
-        every = kernels.select(out.array, x, valid.array, nan)
-        kept = known & ~np.isnan(x) if nan else known
+        kernels.select(out.array, x, valid)
         out.assert_intact()
-        valid.assert_intact()
-        np.testing.assert_array_equal(valid.array, kept)
-        np.testing.assert_array_equal(out.array, np.where(kept, x, 0))
-        assert bool(every) == kept.all()
+        np.testing.assert_array_equal(out.array, np.where(valid, x, 0))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -292,9 +292,9 @@ class Backend:
 
     # Missing samples: float32 and float64, of any rank; ``valid`` are bytes, zero or one.
 
-    def select(self, out: NDArray, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> bool:
-        """Fill ``out`` with samples, and with zero where ``valid`` is; whether all are valid.  With
-        ``nan``, NaN is marked as not valid first.
+    def select(self, out: NDArray, x: NDArray, valid: NDArray[np.uint8]) -> None:
+        """Fill ``out`` with samples, and with zero where ``valid`` is: whatever lies there is not
+        calculated with.
         """
         raise NotImplementedError
 

@@ -19,8 +19,8 @@ from ..problem.boundary import index_map
 from ..run import overlap, wide
 from .choose import make_plan
 from .plan import Plan
-from .select import selected
-from .shares import Kernel, Shares
+from .select import valid_samples, without
+from .shares import Kernel, Shares, along
 
 __all__ = ["MissingPlan", "correlate"]
 
@@ -134,29 +134,19 @@ class MissingPlan(Plan):
         if said.own_mask is not None:
             own = np.broadcast_to(said.own_mask, problem.x_shape)
             invalid = own if invalid is None else invalid | own
-        filled, valid = selected(samples, invalid, said.nan != "propagate", self)
+        valid = valid_samples(samples, invalid, said.nan != "propagate", self._threads)
         shares = self._shares_of(valid, fixed=said.nan == "propagate" and said.own_mask is None)
         restored = None
         if valid is not None and said.nan == "fill":
             restored = self._centres(~valid)
-        if not shares.boxes and restored is None:
-            result = self._run(samples, out)
-            return _masked(result, np.zeros(result.shape, bool)) if said.masked else result
-
-        in_place = None
         if out is None:
             target, whole = None, True
         else:
             target, whole = overlap.target(out, (samples, invalid, *self._w))
-            if target.dtype == self._sums_plan.dtype:
-                in_place = target
-        sums = _sums(self._sums_plan, filled, in_place)
-        told = said.masked or sums.dtype.kind not in "fc" or self._fill == self._fill
-        told = told or problem.dtype.kind in "iu" or restored is not None
+        told = said.masked or problem.dtype.kind in "iu" or self._fill == self._fill
+        told = told or restored is not None
         gone = np.zeros(problem.out_shape, bool) if told else None
-        for box in shares.boxes:
-            shares.divide(sums, filled, box, gone)
-        result = dtypes.stored(sums, problem.dtype, target)
+        result = self._divided(samples, valid, shares, target, gone)
         if gone is not None:
             if restored is not None:
                 gone |= restored
@@ -166,6 +156,39 @@ class MissingPlan(Plan):
                 np.copyto(out, result)
             result = out
         return result if gone is None or not said.masked else _masked(result, gone)
+
+    def _divided(
+        self,
+        samples: NDArray,
+        valid: NDArray | None,
+        shares: Shares,
+        out: NDArray | None,
+        gone: NDArray | None,
+    ) -> NDArray:
+        """Sums over shares, and where there are none."""
+        problem, plan = self._recipe.problem, self._sums_plan
+        is_wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
+        at_once = shares.boxes and (shares.whole or is_wide)
+        if at_once:
+            filled = samples if valid is None else without(samples, valid, self)
+            sums = np.empty(problem.out_shape, object)
+            if is_wide:
+                wide.correlate(problem, sums, filled, self._w, None)
+            else:
+                in_place = out is not None and out.dtype == plan.dtype
+                sums = plan._run(filled, out if in_place else None)
+        else:
+            result = self._run(samples, out)
+        for box in shares.boxes:
+            where = along(shares.filtered, box, len(problem.out_shape))
+            part = sums[where] if at_once else shares.sums_of(samples, box)
+            items = part if part.dtype == object else np.ascontiguousarray(part)
+            shares.divide(items, samples, box, None if gone is None else gone[where])
+            if not at_once:
+                dtypes.store(result[where], items)
+            elif items is not part:
+                part[...] = items
+        return dtypes.stored(sums, problem.dtype, out) if at_once else result
 
     def _shares_of(self, valid: NDArray | None, fixed: bool) -> Shares:
         """The shares of weight; they are remembered where no sample of an array tells more."""
@@ -181,13 +204,13 @@ class MissingPlan(Plan):
         """Whether the sample under the centre of the kernel is missing, for all outputs."""
         problem = self._recipe.problem
         same = self._arguments[2]["mode"] == "same"
-        for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
+        for place, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
             start = 0 if same else axis.extent // 2 - axis.before
             stop = start + (axis.out - 1) * axis.stride + 1
             index = index_map(axis.boundary, start, stop, axis.size)[:: axis.stride]
             beyond = index < 0
-            invalid = invalid.take(np.where(beyond, 0, index), along)
-            np.moveaxis(invalid, along, -1)[..., beyond] = along in self._ignored
+            invalid = invalid.take(np.where(beyond, 0, index), place)
+            np.moveaxis(invalid, place, -1)[..., beyond] = place in self._ignored
         return invalid
 
 
@@ -214,13 +237,3 @@ def correlate(
 def _masked(result: NDArray, gone: NDArray) -> NDArray:
     masked: NDArray = np.ma.MaskedArray(result, gone)
     return masked
-
-
-def _sums(plan: Plan, samples: NDArray, out: NDArray | None) -> NDArray:
-    """What a plan makes of samples; Python's integers where sums may leave 64 bits."""
-    problem = plan._recipe.problem
-    if problem.safe is None or dtypes.largest_value(samples) <= problem.safe:
-        return plan._run(samples, out)
-    sums = np.empty(problem.out_shape, object)
-    wide.correlate(problem, sums, samples, plan._w, None)
-    return sums

@@ -1,4 +1,4 @@
-"""Samples without those that are missing."""
+"""Which samples are valid, and arrays without those that are not."""
 
 from __future__ import annotations
 
@@ -11,46 +11,43 @@ from .. import backends, config
 from ..run import threads as parallel
 from .plan import Plan
 
-__all__ = ["in_blocks", "selected"]
+__all__ = ["in_blocks", "valid_samples", "without"]
 
 BLOCK_ITEMS = 1 << 16
 """Items that are worked on at once: some arrays of them fit a core's cache."""
 
 
-def selected(
-    samples: NDArray, invalid: NDArray | None, nan: bool, plan: Plan
-) -> tuple[NDArray, NDArray[np.bool_] | None]:
-    """Samples with zeros in the place of missing ones, and which are valid; None if all are.
+def valid_samples(
+    samples: NDArray, invalid: NDArray | None, nan: bool, threads: int | None
+) -> NDArray[np.bool_] | None:
+    """Which samples are neither ``invalid`` nor, with ``nan``, NaN; None if all are valid.
 
-    Missing are those that are ``invalid`` and, with ``nan``, NaN.  Like ``invalid``, what is
-    returned may have length 1 along batch axes.
+    As of ``invalid``, batch axes may have length 1.
     """
-    nan = nan and samples.size > 0 and samples.dtype.kind in "fc" and bool(np.isnan(samples.max()))
-    if invalid is None and not nan:
-        return samples, None
-    known = np.ones(samples.shape, bool) if invalid is None else np.logical_not(invalid)
-    valid = known
-    if known.shape != samples.shape:
-        valid = np.broadcast_to(known, samples.shape).copy()
+    valid: NDArray[np.bool_] | None = None if invalid is None else np.logical_not(invalid)
+    if nan and samples.dtype.kind in "fc":
+        numbers = np.empty(samples.shape, bool)
+
+        def are_numbers(out: NDArray, x: NDArray) -> None:
+            np.equal(x, x, out=out)
+
+        in_blocks(are_numbers, (numbers, samples), threads)
+        if not numbers.all():
+            valid = numbers if valid is None else numbers & valid
+    return valid
+
+
+def without(samples: NDArray, valid: NDArray[np.bool_], plan: Plan) -> NDArray:
+    """The samples with zeros in the place of those that are not valid."""
     filled = np.empty(samples.shape, samples.dtype)
-    parts = [(samples, filled)]
+    parts = [(filled, samples)]
     if samples.dtype.kind == "c":
-        if nan:
-            valid &= ~np.isnan(samples)
-        nan = False
-        parts = [(samples.real, filled.real), (samples.imag, filled.imag)]
+        parts = [(filled.real, samples.real), (filled.imag, samples.imag)]
     in_floats = samples.dtype in (np.float32, np.float64)
     backend = backends.load(plan.backend if in_floats else "numpy")
-    every: list[bool] = []
-
-    def select(out: NDArray, x: NDArray, bytes_: NDArray) -> None:
-        every.append(backend.select(out, x, bytes_, nan))
-
-    for given, kept in parts:
-        in_blocks(select, (kept, given, valid.view(np.uint8)), plan._threads)
-    if all(every):
-        return samples, None
-    return filled, valid if nan else known
+    for part in parts:
+        in_blocks(backend.select, (*part, valid.view(np.uint8)), plan._threads)
+    return filled
 
 
 def in_blocks(

@@ -19,10 +19,10 @@ from ..problem import dtypes
 from ..problem.problem import Problem
 from .choose import make_plan
 from .plan import Plan
-from .select import in_blocks
+from .select import in_blocks, without
 from .touched import Box, any_in_window, boxes, padded
 
-__all__ = ["Kernel", "Shares"]
+__all__ = ["Kernel", "Shares", "along"]
 
 SMALL_SHARE = 1 / 64
 """Of weight, below which sums that are rounded relative to samples nearby are made again."""
@@ -113,45 +113,53 @@ class Shares:
     ) -> None:
         self._plan, self._problem, self._kernel = plan, plan._recipe.problem, kernel
         self._min_share = min_share
-        self._filtered = self._problem.order[len(self._problem.batch) :]
-        self._edges = [along in ignored for along in self._filtered]
+        self.filtered = self._problem.order[len(self._problem.batch) :]
+        self._edges = [along in ignored for along in self.filtered]
         self._known: dict[tuple[tuple[int, int], ...], Known] = {}
         self.boxes: list[Box] = []
         """Of outputs whose windows may have a missing sample."""
         if 0 in self._problem.out_shape or (valid is None and not any(self._edges)):
             return
-        self.boxes = boxes(valid, self._filtered, self._problem.axes, self._edges)
+        self.boxes = boxes(valid, self.filtered, self._problem.axes, self._edges)
         if valid is None:
             lengths = [1] * len(self._problem.x_shape)
-            for along, axis in zip(self._filtered, self._problem.axes, strict=True):
+            for along, axis in zip(self.filtered, self._problem.axes, strict=True):
                 lengths[along] = axis.size
             valid = np.ones(lengths, bool)
         self._valid = valid
 
-    def divide(self, sums: NDArray, samples: NDArray, box: Box, gone: NDArray | None) -> None:
-        """Divide the sums of a box, in place, and tell where nothing is left.
+    @property
+    def whole(self) -> bool:
+        """Whether all sums are better made without missing samples, not those of boxes again."""
+        return _is_rough(self._plan) or self.boxes == [_whole(self._problem)]
 
-        They are of ``samples``, which have zeros in the place of missing ones.
-        """
+    def sums_of(self, samples: NDArray, box: Box) -> NDArray:
+        """The sums of a box, by the plan's algorithm."""
+        return self._sums_of(samples, box, self._plan.algorithm)
+
+    def _sums_of(self, samples: NDArray, box: Box, algorithm: str) -> NDArray:
+        valid = self._read(self._valid, box, True)
+        filled = without(self._read(samples, box, self._problem.cval), valid, self._plan)
+        return self._sums(filled, self._kernel.given, self._plan.dtype, algorithm)
+
+    def divide(self, sums: NDArray, samples: NDArray, box: Box, lost: NDArray | None) -> None:
+        """Divide the sums of a box, in place, and tell where nothing is left."""
         kernel, least = self._kernel, self._min_share
-        where = _along(self._filtered, box, sums.ndim)
         key = tuple([(part.start, part.stop) for part in box])
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._find(box)
-        part, shares = sums[where], known.shares
-        lost = None if gone is None else gone[where]
+        shares = known.shares
         if known.some is not None:
-            np.copyto(part, 0, where=~known.some)
+            np.copyto(sums, 0, where=~known.some)
         for tile, outs, small in self._tiles(box, known.small):
-            again = self._sums(self._read(samples, outs), kernel.given, part.dtype, "direct")
-            np.copyto(part[tile], again, where=small)
+            np.copyto(sums[tile], self._sums_of(samples, outs, "direct"), where=small)
         floor = max(least - kernel.tolerance, SMALLEST) if least else SMALLEST
-        plain = part.dtype == shares.dtype and part.dtype.kind == "f"
+        plain = sums.dtype == shares.dtype and sums.dtype.kind == "f"
         if kernel.exact or kernel.signed or not plain:
             with np.errstate(all="ignore"):
                 how = _divide_exactly if kernel.exact else _divide
-                how(kernel, least, part, shares, known.magnitudes, lost)
+                how(kernel, least, sums, shares, known.magnitudes, lost)
             return
         backend, full = backends.load(self._plan.backend), 1 - kernel.tolerance
 
@@ -160,14 +168,11 @@ class Shares:
 
         if lost is not None:
             np.less(shares, floor, out=lost)
-        items = np.ascontiguousarray(part)
-        in_blocks(divide, (items, shares), self._plan._threads)
-        if items is not part:
-            part[...] = items
+        in_blocks(divide, (sums, shares), self._plan._threads)
 
     def _find(self, box: Box) -> Known:
         kernel = self._kernel
-        valid = self._read(self._valid, box)
+        valid = self._read(self._valid, box, True)
         plan = self._planned(valid.shape, np.dtype(np.uint8), kernel.weights, kernel.dtype)
         shares = plan._run(valid.view(np.uint8), None)
         magnitudes = some = small = None
@@ -176,11 +181,11 @@ class Shares:
         rough = not kernel.exact and (_is_rough(self._plan) or _is_rough(plan))
         if rough and (shares.dtype.kind == "c" or shares.min() < SMALL_SHARE):
             lengths = [part.stop - part.start for part in box]
-            some = any_in_window(valid, self._filtered, self._problem.axes, lengths)
+            some = any_in_window(valid, self.filtered, self._problem.axes, lengths)
             np.copyto(shares, 0, where=~some)
             small = some & (abs(shares) < SMALL_SHARE)
             for tile, outs, part in self._tiles(box, small):
-                read = self._read(self._valid, outs)
+                read = self._read(self._valid, outs, True)
                 again = self._sums(read, kernel.weights, kernel.dtype, "direct")
                 np.copyto(shares[tile], again, where=part)
         return Known(shares, magnitudes, some, small)
@@ -194,20 +199,19 @@ class Shares:
         lengths = [part.stop - part.start for part in box]
         for corner in product(*[range(0, n, REDO_TILE) for n in lengths]):
             stops = [min(c + REDO_TILE, n) for c, n in zip(corner, lengths, strict=True)]
-            tile = _along(self._filtered, tuple(map(slice, corner, stops)), small.ndim)
+            tile = along(self.filtered, tuple(map(slice, corner, stops)), small.ndim)
             if small[tile].any():
                 first = [part.start for part in box]
                 outs = [slice(a + b, a + c) for a, b, c in zip(first, corner, stops, strict=True)]
                 yield tile, tuple(outs), small[tile]
 
-    def _read(self, values: NDArray, box: Box) -> NDArray:
-        """What a box of outputs reads; where axes meet beyond the array, missing ones prevail."""
-        outside = 1 if values.dtype.kind == "b" else self._problem.cval
+    def _read(self, values: NDArray, box: Box, outside: complex) -> NDArray:
+        """What a box of outputs reads, with zeros beyond edges that are ignored."""
         beyond = [0 if edge else outside for edge in self._edges]
         order = sorted(range(len(box)), key=self._edges.__getitem__)
         return padded(
             values,
-            [self._filtered[i] for i in order],
+            [self.filtered[i] for i in order],
             [self._problem.axes[i] for i in order],
             tuple([box[i] for i in order]),
             [beyond[i] for i in order],
@@ -230,7 +234,7 @@ class Shares:
         axes, plan = self._problem.axes, self._plan
         options = {
             "flip": False,
-            "axes": self._filtered,
+            "axes": self.filtered,
             "mode": "valid",
             "boundary": "constant",
             "cval": 0,
@@ -245,7 +249,12 @@ class Shares:
         return make_plan(lower.correlation, call, (w,), options, *how, once=True)
 
 
-def _along(filtered: Sequence[int], box: Box, rank: int) -> Box:
+def _whole(problem: Problem) -> Box:
+    """All outputs."""
+    return tuple([slice(0, axis.out) for axis in problem.axes])
+
+
+def along(filtered: Sequence[int], box: Box, rank: int) -> Box:
     """A box as an index of an array."""
     where = [slice(None)] * rank
     for along, part in zip(filtered, box, strict=True):

@@ -107,17 +107,15 @@ class CythonBackend(Backend):
 
             magnitude(out, parts)
 
-    def select(self, out: NDArray, x: NDArray, valid: NDArray, nan: bool) -> bool:
-        every: bool
+    def select(self, out: NDArray, x: NDArray, valid: NDArray) -> None:
         if instruction_set() == GENERIC:
-            every = _kernels().select(out, x, valid, nan)
+            _kernels().select(out, x, valid)
         elif _are_flat(out, x, valid):
-            every = _kernels().select(*(array.reshape(-1) for array in (out, x, valid)), nan)
+            _kernels().select(*(array.reshape(-1) for array in (out, x, valid)))
         else:
             from ..numpy_backend.missing import select
 
-            every = select(out, x, valid, nan)
-        return every
+            select(out, x, valid)
 
     def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
         if instruction_set() == GENERIC:

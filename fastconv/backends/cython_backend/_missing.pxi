@@ -1,23 +1,21 @@
 """Samples without those that are missing, and sums over shares of weight."""
 
 cdef extern from "missing.h" nogil:
-    bint select_float(float *out, const float *x, uint8_t *valid, int64_t n, bint nan)
-    bint select_double(double *out, const double *x, uint8_t *valid, int64_t n, bint nan)
+    void select_float(float *out, const float *x, const uint8_t *valid, int64_t n)
+    void select_double(double *out, const double *x, const uint8_t *valid, int64_t n)
     void divide_float(float *out, const float *shares, float full, float least, int64_t n)
     void divide_double(double *out, const double *shares, double full, double least, int64_t n)
 
 
-def select(floating[::1] out, const floating[::1] x, uint8_t[::1] valid, bint nan):
-    """Fill `out`; return whether all samples are valid."""
+def select(floating[::1] out, const floating[::1] x, const uint8_t[::1] valid):
+    """Fill `out`."""
     cdef int64_t n = out.shape[0]
-    cdef bint every = True
     if n:
         with nogil:
             if floating is float:
-                every = select_float(&out[0], &x[0], &valid[0], n, nan)
+                select_float(&out[0], &x[0], &valid[0], n)
             else:
-                every = select_double(&out[0], &x[0], &valid[0], n, nan)
-    return every
+                select_double(&out[0], &x[0], &valid[0], n)
 
 
 def divide(floating[::1] out, const floating[::1] shares, floating full, floating least):

@@ -21,43 +21,20 @@ INLINE int all_ones(const uint8_t *bytes)
 }
 
 #define SELECT(T, V, B, K, LANES)                                                      \
-    /* Whether no sample is NaN. */                                                    \
-    INLINE int all_numbers_##T(const T *x)                                             \
+    static void select_##T(T *out, const T *x, const uint8_t *valid, int64_t n)        \
     {                                                                                  \
-        int all = 1;                                                                   \
-        B gone = {0};                                                                  \
-        UNROLL for (int i = 0; i < SELECT_BLOCK; i += LANES) {                         \
-            const V samples = *(const V *)(x + i);                                     \
-            gone |= BITS(B, samples != samples);                                       \
-        }                                                                              \
-        UNROLL for (int lane = 0; lane < LANES; lane++) all &= gone[lane] == 0;        \
-        return all;                                                                    \
-    }                                                                                  \
-                                                                                       \
-    static int select_##T(T *out, const T *x, uint8_t *valid, int64_t n, int nan)      \
-    {                                                                                  \
-        int all = 1;                                                                   \
         int64_t i = 0;                                                                 \
         for (; i + SELECT_BLOCK <= n; i += SELECT_BLOCK) {                             \
-            if (all_ones(valid + i) && (!nan || all_numbers_##T(x + i))) {             \
+            if (all_ones(valid + i)) {                                                 \
                 memcpy(out + i, x + i, SELECT_BLOCK * sizeof(T));                      \
                 continue;                                                              \
             }                                                                          \
-            all = 0;                                                                   \
             UNROLL for (int64_t at = i; at < i + SELECT_BLOCK; at += LANES) {          \
-                const V samples = *(const V *)(x + at);                                \
-                const B number = BITS(B, samples == samples) | (nan - 1);              \
-                const B kept = number & AS(B, *(const K *)(valid + at));               \
-                *(K *)(valid + at) = AS(K, kept);                                      \
-                *(V *)(out + at) = BITS(V, BITS(B, samples) & -kept);                  \
+                const B kept = -AS(B, *(const K *)(valid + at));                       \
+                *(V *)(out + at) = BITS(V, *(const B *)(x + at) & kept);               \
             }                                                                          \
         }                                                                              \
-        for (; i < n; i++) {                                                           \
-            valid[i] &= !nan | (x[i] == x[i]);                                         \
-            out[i] = valid[i] ? x[i] : 0;                                              \
-            all &= valid[i];                                                           \
-        }                                                                              \
-        return all;                                                                    \
+        for (; i < n; i++) out[i] = valid[i] ? x[i] : 0;                               \
     }
 SELECT(float, wf, wi, wB, W)
 SELECT(double, nd, nq, nB, N)

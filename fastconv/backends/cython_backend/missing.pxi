@@ -1,31 +1,21 @@
 """Samples without those that are missing, and sums over the shares of weight that are left."""
 
 
-def select(out, x, valid, nan):
-    every = True
+def select(out, x, valid):
     for to, samples, known in batches(2, out, x, valid):
-        every &= select_slab(to, samples, known, nan)
-    return every
+        select_slab(to, samples, known)
 
 
 def select_slab(
-    floating[:, :, :] out, const floating[:, :, :] x, uint8_t[:, :, :] valid, bint nan
+    floating[:, :, :] out, const floating[:, :, :] x, const uint8_t[:, :, :] valid
 ):
-    """Select samples; return whether all are valid."""
+    """Select samples."""
     cdef Py_ssize_t i, j, m
-    cdef bint every = True
     with nogil:
         for i in range(out.shape[0]):
             for j in range(out.shape[1]):
                 for m in range(out.shape[2]):
-                    if nan and x[i, j, m] != x[i, j, m]:
-                        valid[i, j, m] = 0
-                    if valid[i, j, m]:
-                        out[i, j, m] = x[i, j, m]
-                    else:
-                        out[i, j, m] = 0
-                        every = False
-    return every
+                    out[i, j, m] = x[i, j, m] if valid[i, j, m] else 0
 
 
 def divide(out, shares, full, least):

@@ -19,14 +19,14 @@ __all__ = ["code", "divide", "select"]
 BYTE = np.dtype(np.uint8)
 
 
-def select(out: NDArray, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> bool:
+def select(out: NDArray, x: NDArray, valid: NDArray[np.uint8]) -> None:
     arrays = out, x, valid
     if not all(a.flags.c_contiguous and a.flags.aligned for a in arrays):
-        return load("numpy").select(out, x, valid, nan)
+        load("numpy").select(out, x, valid)
+        return
     whole = f"u{x.itemsize}"
     flat = [a.reshape(-1) for a in arrays]
-    kernel = code("select", x.dtype)
-    return bool(kernel(flat[0].view(whole), flat[1].view(whole), flat[1], flat[2], nan))
+    code("select", x.dtype)(flat[0].view(whole), flat[1].view(whole), flat[2])
 
 
 def divide(out: NDArray, shares: NDArray, full: float, least: float) -> None:
@@ -36,15 +36,10 @@ def divide(out: NDArray, shares: NDArray, full: float, least: float) -> None:
     code("divide", out.dtype)(out.reshape(-1), shares.reshape(-1), full, least)
 
 
-def select_bits(out, bits, x, valid, nan):
-    """Fill ``out``, the bits of the result; return whether all samples are valid."""
-    every = np.uint8(1)
+def select_bits(out, bits, valid):
+    """Fill ``out``, the bits of the result."""
     for i in range(len(out)):
-        kept = np.uint8(valid[i] & ((x[i] == x[i]) | (not nan)))
-        valid[i] = kept
-        out[i] = bits[i] * kept
-        every &= kept
-    return every != 0
+        out[i] = bits[i] * valid[i]
 
 
 def divide_sums(out, shares, full, least):
@@ -63,6 +58,5 @@ def code(kernel: str, dtype: np.dtype) -> Callable[..., object]:
         number = array(item, readonly=False), array(item), item, item
         return compiled(divide_sums, types.void(*number))
     whole = from_dtype(np.dtype(f"u{dtype.itemsize}"))
-    flags = array(from_dtype(BYTE), readonly=False)
-    operands = array(whole, readonly=False), array(whole), array(item), flags, types.boolean
-    return compiled(select_bits, types.boolean(*operands))
+    operands = array(whole, readonly=False), array(whole), array(from_dtype(BYTE))
+    return compiled(select_bits, types.void(*operands))
