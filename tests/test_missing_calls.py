@@ -103,7 +103,7 @@ def test_threads_do_not_matter(backend):
 def test_plans_are_the_calls(backend, nan):
     x = oracle.samples((40, 45), "float32")
     mask = holes(x.shape, 0.05)
-    for kernel in (FACTORS, DENSE, LARGE * 1.0):
+    for kernel in (FACTORS, DENSE, LARGE, fc.kernels.get("sharpen")):
         w = kernel if isinstance(kernel, tuple) else kernel.copy()
         how = {"mask": mask.copy(), "boundary": "ignore", "backend": backend}
         plan = fc.plan_correlate(x.shape, x.dtype, w, nan=nan, **how)

@@ -168,7 +168,7 @@ class MissingPlan(Plan):
         """Sums over shares, and where there are none."""
         problem, plan = self._recipe.problem, self._sums_plan
         is_wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
-        at_once = shares.boxes and (shares.whole or is_wide)
+        at_once = bool(shares.boxes) and (shares.whole or is_wide)
         if at_once:
             filled = samples if valid is None else without(samples, valid, self)
             sums = np.empty(problem.out_shape, object)

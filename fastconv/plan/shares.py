@@ -281,9 +281,9 @@ def _divide(
     none = abs(shares) <= kernel.tolerance if kernel.signed else shares <= 0
     if min_share:
         none |= (shares if magnitudes is None else magnitudes) < min_share - kernel.tolerance
-    np.copyto(shares, 1, where=near)
-    np.copyto(shares, np.nan, where=none)
-    np.divide(part, shares, out=part, casting="unsafe")
+    divisors = np.where(near, 1, shares)
+    divisors[none] = np.nan
+    np.divide(part, divisors, out=part, casting="unsafe")
     if lost is not None:
         lost[...] = none
 
