@@ -21,7 +21,8 @@ WRONG_CALLS = [
     # filter, positional arguments, keywords, exception, words of the message
     ("gaussian", ("abc", 1), {}, TypeError, "image", "<U3", "float16"),
     ("gaussian", (None, 1), {}, TypeError, "image", "object", "float16"),
-    ("gaussian", (np.ma.array(X), 1), {}, TypeError, "image", "masked"),
+    ("sobel", (np.ma.array(X),), {}, TypeError, "image", "masked"),
+    ("local_moments", (X,), {}, ValueError, "size", "sigma=None"),
     ("gaussian", (1.0, 1), {}, ValueError, "image", "()", "at least one"),
     ("gaussian", (X[0], 1), {"channel_axis": 0}, ValueError, "image", "(5,)", "channel_axis=0"),
     ("gaussian", (1.0, 1), {"channel_axis": 0}, ValueError, "channel_axis", "0", "None"),

@@ -4,6 +4,7 @@ Two families share one engine: `correlate` and `convolve` for signals, images an
 `conv1d`, `conv2d` and `conv3d`, with their transposes, for layers of neural networks.
 """
 
+from .banks import correlate_bank
 from .image_plans import plan_convolve, plan_correlate
 from .images import convolve, correlate
 from .layer_plans import plan_conv1d, plan_conv2d, plan_conv3d
@@ -27,6 +28,7 @@ __all__ = [
     "conv_transpose3d",
     "convolve",
     "correlate",
+    "correlate_bank",
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .. import lower
 from ..config import BackendName
 from ..plan.choose import make_plan
+from ..plan.missing import MissingPlan
 from ..plan.plan import Plan
-from .options import AlgorithmName, Boundary, PerAxis
+from .options import AlgorithmName, Border, Nan, PerAxis
 
 __all__ = ["plan_convolve", "plan_correlate"]
 
@@ -23,12 +24,16 @@ def plan_correlate(
     *,
     axes: PerAxis | None = None,
     mode: Literal["same", "valid", "full"] = "same",
-    boundary: Boundary | Sequence[Boundary] = "constant",
+    boundary: Border | Sequence[Border] = "constant",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     dtype: DTypeLike | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -57,7 +62,8 @@ def plan_correlate(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -70,6 +76,19 @@ def plan_correlate(
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x_dtype, w)``, with bool counting as
         uint8.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with
+        1 for any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN
+        and infinity included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
         ``print(plan)`` shows which one that is, and why the others are not.
@@ -93,7 +112,9 @@ def plan_correlate(
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
+    The plan keeps a copy of the weights, prepared for its algorithm, and of the shares of weight
+    that a mask leaves, as long as `nan` is "propagate": for frames with the same missing pixels,
+    only the sums are made at each call.  It can be copied, pickled,
     and called from several threads at once.
 
     Examples
@@ -122,6 +143,7 @@ def plan_correlate(
             "out_dtype": None,
             "dtype": dtype,
         },
+        (nan, mask, min_weight, fill_value),
         algorithm,
         backend,
         threads,
@@ -135,12 +157,16 @@ def plan_convolve(
     *,
     axes: PerAxis | None = None,
     mode: Literal["same", "valid", "full"] = "same",
-    boundary: Boundary | Sequence[Boundary] = "constant",
+    boundary: Border | Sequence[Border] = "constant",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     dtype: DTypeLike | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -169,7 +195,8 @@ def plan_convolve(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -182,6 +209,19 @@ def plan_convolve(
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x_dtype, w)``, with bool counting as
         uint8.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with
+        1 for any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN
+        and infinity included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
         ``print(plan)`` shows which one that is, and why the others are not.
@@ -205,7 +245,9 @@ def plan_convolve(
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
+    The plan keeps a copy of the weights, prepared for its algorithm, and of the shares of weight
+    that a mask leaves, as long as `nan` is "propagate": for frames with the same missing pixels,
+    only the sums are made at each call.  It can be copied, pickled,
     and called from several threads at once.
 
     Examples
@@ -231,6 +273,7 @@ def plan_convolve(
             "out_dtype": None,
             "dtype": dtype,
         },
+        (nan, mask, min_weight, fill_value),
         algorithm,
         backend,
         threads,
@@ -242,6 +285,7 @@ def _plan(
     of: tuple[str, Sequence[int], DTypeLike],
     w: ArrayLike | tuple[NDArray, ...],
     options: dict[str, Any],
+    missing: tuple[object, ArrayLike | None, object, object],
     algorithm: AlgorithmName,
     backend: BackendName | None,
     threads: int | None,
@@ -251,6 +295,10 @@ def _plan(
     shape = lower.shape(x_shape, f"{name}: x_shape")
     dtype = lower.dtype_named(x_dtype, f"{name}: x_dtype")
     checked = (call, shape, dtype)
+    nan, mask, min_weight, fill_value = missing
+    said = lower.missing(call, (), nan, mask, min_weight, fill_value, options["boundary"])
+    if said is not None:
+        return MissingPlan(checked, w, options, said, (algorithm, backend, threads))
     return make_plan(
         lower.correlation, checked, (w,), options, algorithm, backend, threads, once=False
     )

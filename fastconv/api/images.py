@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import lower
 from ..config import BackendName
+from ..plan import missing
 from ..plan.choose import make_plan
-from .options import AlgorithmName, Boundary, PerAxis
+from .options import AlgorithmName, Border, Nan, PerAxis
 
 __all__ = ["convolve", "correlate"]
 
@@ -21,13 +22,17 @@ def correlate(
     *,
     axes: PerAxis | None = None,
     mode: Literal["same", "valid", "full"] = "same",
-    boundary: Boundary | Sequence[Boundary] = "constant",
+    boundary: Border | Sequence[Border] = "constant",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     out: NDArray | None = None,
     dtype: DTypeLike | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -42,7 +47,7 @@ def correlate(
     Parameters
     ----------
     x : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     w : array_like or tuple of 1-D ndarray
         The kernel, with one axis for each axis of `x` that it spans.  Or its factors, one for each
         of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
@@ -59,7 +64,8 @@ def correlate(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -74,6 +80,19 @@ def correlate(
         temporary array is used then.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x, w)``, with bool counting as uint8.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `x`.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
+        missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
+        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and
+        infinity included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
         `fastconv.plan_correlate` shows which one that is, and why the others are not.
@@ -87,7 +106,7 @@ def correlate(
     -------
     ndarray
         `out`, or a new array: the shape of `x`, but for the axes that are filtered, which are as
-        long as `mode` and `stride` make them.
+        long as `mode` and `stride` make them.  A masked array if `x` is one.
 
     Raises
     ------
@@ -102,6 +121,12 @@ def correlate(
     to even (NaN to 0) and saturate; nothing wraps. float16 is summed in float32.  Results are the
     same bits for any number of threads.  NaN and infinity affect only outputs whose window contains
     them.
+
+    With missing samples, an output is the sum over the valid ones, divided by the share of the
+    kernel's weight that lies on them.  A window without missing samples gives the bits of a call
+    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of
+    missing samples: a transform rounds with what lies nearby.)  Integer results are exact before
+    they are rounded.  Kernels whose weights sum to zero are refused.
 
     For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
     each factor, for kernels that were given as factors, or are found to be a product or a sum of up
@@ -131,29 +156,40 @@ def correlate(
     array([[ 0., -2.],
            [ 2.,  0.]])
 
+    Missing samples:
+
+    >>> fc.correlate([1.0, np.nan, 4.0, 5.0], [1.0, 1.0, 1.0], nan="ignore", boundary="ignore")
+    array([ 3. ,  7.5, 13.5, 13.5])
+
     An image with colours:
 
     >>> photo = np.ones((5, 6, 3), np.uint8)
     >>> fc.correlate(photo, np.ones((3, 3), np.uint8), axes=(0, 1)).shape
     (5, 6, 3)
     """
-    samples = lower.array(x, "correlate: x")
+    said = lower.missing("correlate", x, nan, mask, min_weight, fill_value, boundary)
+    samples = lower.array(x if said is None else said.plain(x), "correlate: x")
+    options = {
+        "flip": False,
+        "axes": axes,
+        "mode": mode,
+        "boundary": boundary,
+        "cval": cval,
+        "origin": origin,
+        "stride": stride,
+        "dilation": dilation,
+        "out_dtype": lower.output_dtype(out, "correlate: out"),
+        "dtype": dtype,
+    }
+    if said is not None:
+        return missing.correlate(
+            "correlate", samples, w, options, said, algorithm, backend, threads, out
+        )
     plan = make_plan(
         lower.correlation,
         ("correlate", samples.shape, samples.dtype),
         (w,),
-        {
-            "flip": False,
-            "axes": axes,
-            "mode": mode,
-            "boundary": boundary,
-            "cval": cval,
-            "origin": origin,
-            "stride": stride,
-            "dilation": dilation,
-            "out_dtype": lower.output_dtype(out, "correlate: out"),
-            "dtype": dtype,
-        },
+        options,
         algorithm,
         backend,
         threads,
@@ -168,13 +204,17 @@ def convolve(
     *,
     axes: PerAxis | None = None,
     mode: Literal["same", "valid", "full"] = "same",
-    boundary: Boundary | Sequence[Boundary] = "constant",
+    boundary: Border | Sequence[Border] = "constant",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     out: NDArray | None = None,
     dtype: DTypeLike | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -187,7 +227,7 @@ def convolve(
     Parameters
     ----------
     x : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     w : array_like or tuple of 1-D ndarray
         The kernel, with one axis for each axis of `x` that it spans.  Or its factors, one for each
         of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
@@ -204,7 +244,8 @@ def convolve(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -219,6 +260,19 @@ def convolve(
         temporary array is used then.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x, w)``, with bool counting as uint8.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `x`.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
+        missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
+        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and
+        infinity included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
         `fastconv.plan_correlate` shows which one that is, and why the others are not.
@@ -232,7 +286,7 @@ def convolve(
     -------
     ndarray
         `out`, or a new array: the shape of `x`, but for the axes that are filtered, which are as
-        long as `mode` and `stride` make them.
+        long as `mode` and `stride` make them.  A masked array if `x` is one.
 
     Raises
     ------
@@ -250,6 +304,12 @@ def convolve(
     to even (NaN to 0) and saturate; nothing wraps. float16 is summed in float32.  Results are the
     same bits for any number of threads.  NaN and infinity affect only outputs whose window contains
     them.
+
+    With missing samples, an output is the sum over the valid ones, divided by the share of the
+    kernel's weight that lies on them.  A window without missing samples gives the bits of a call
+    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of
+    missing samples: a transform rounds with what lies nearby.)  Integer results are exact before
+    they are rounded.  Kernels whose weights sum to zero are refused.
 
     For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
     each factor, for kernels that were given as factors, or are found to be a product or a sum of up
@@ -271,23 +331,29 @@ def convolve(
     >>> fc.convolve([0, 0, 1, 0, 0], [1, 2, 3])
     array([0, 1, 2, 3, 0])
     """
-    samples = lower.array(x, "convolve: x")
+    said = lower.missing("convolve", x, nan, mask, min_weight, fill_value, boundary)
+    samples = lower.array(x if said is None else said.plain(x), "convolve: x")
+    options = {
+        "flip": True,
+        "axes": axes,
+        "mode": mode,
+        "boundary": boundary,
+        "cval": cval,
+        "origin": origin,
+        "stride": stride,
+        "dilation": dilation,
+        "out_dtype": lower.output_dtype(out, "convolve: out"),
+        "dtype": dtype,
+    }
+    if said is not None:
+        return missing.correlate(
+            "convolve", samples, w, options, said, algorithm, backend, threads, out
+        )
     plan = make_plan(
         lower.correlation,
         ("convolve", samples.shape, samples.dtype),
         (w,),
-        {
-            "flip": True,
-            "axes": axes,
-            "mode": mode,
-            "boundary": boundary,
-            "cval": cval,
-            "origin": origin,
-            "stride": stride,
-            "dilation": dilation,
-            "out_dtype": lower.output_dtype(out, "convolve: out"),
-            "dtype": dtype,
-        },
+        options,
         algorithm,
         backend,
         threads,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["AlgorithmName", "Boundary", "Crop", "Padding", "PerAxis", "Precision"]
+__all__ = ["AlgorithmName", "Border", "Boundary", "Crop", "Nan", "Padding", "PerAxis", "Precision"]
 
 Boundary = Literal["constant", "nearest", "symmetric", "mirror", "wrap"]
+Border = Boundary | Literal["ignore"]
+Nan = Literal["propagate", "ignore", "fill"]
 AlgorithmName = Literal[
     "auto",
     "box",

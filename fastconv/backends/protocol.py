@@ -290,6 +290,20 @@ class Backend:
         """
         raise NotImplementedError
 
+    # Missing samples: float32 and float64, of any rank; ``valid`` are bytes, zero or one.
+
+    def select(self, out: NDArray, x: NDArray, valid: NDArray[np.uint8]) -> None:
+        """Fill ``out`` with samples, and with zero where ``valid`` is: whatever lies there is not
+        calculated with.
+        """
+        raise NotImplementedError
+
+    def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
+        """Divide ``out`` by ``shares``, in place, except where these are at least ``full``; the
+        result is NaN where they are less than ``least``.
+        """
+        raise NotImplementedError
+
     # Copy: arrays of any real dtypes, strides and alignment.
 
     def pad(

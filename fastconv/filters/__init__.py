@@ -15,6 +15,7 @@ from .edges import prewitt, roberts, scharr, sobel
 from .laplacians import difference_of_gaussians, edge_detect, gaussian_laplace, laplace
 from .sharpening import edge_enhance, emboss, sharpen, unsharp_mask
 from .smoothing import box, gaussian, motion_blur
+from .statistics import local_moments
 
 __all__ = [
     "box",
@@ -27,6 +28,7 @@ __all__ = [
     "grayscale",
     "invert",
     "laplace",
+    "local_moments",
     "motion_blur",
     "prewitt",
     "roberts",

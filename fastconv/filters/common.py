@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import config, lower
-from ..api.options import AlgorithmName, Boundary
+from ..api.options import AlgorithmName, Border
 from ..config import BackendName
 from ..lower import ChannelAxis
+from ..plan import missing
 from ..plan.choose import make_plan
 from ..problem import dtypes
 from ..run import overlap
@@ -33,7 +34,7 @@ class Call:
         self,
         name: str,
         image: ArrayLike,
-        boundary: Boundary | Sequence[Boundary],
+        boundary: Border | Sequence[Border],
         cval: complex,
         channel_axis: ChannelAxis,
         out: NDArray | None,
@@ -41,11 +42,15 @@ class Call:
         backend: BackendName | None,
         threads: int | None,
         rank: int | None = None,
+        said: lower.Missing | None = None,
     ) -> None:
         self.name = name
-        self.image = lower.image(name, image, channel_axis, rank)
+        plain = image if said is None else said.plain(image)
+        self.image = lower.image(name, plain, channel_axis, rank)
         self.samples, self.axes = self.image.samples, self.image.axes
-        self.borders = lower.borders(boundary, len(self.axes), f"{name}: boundary")
+        more = () if said is None else ("ignore",)
+        self.borders = lower.borders(boundary, len(self.axes), f"{name}: boundary", more)
+        self.said = said and lower.aligned(name, self.samples.shape, said, self.axes)
         if out is not None:
             lower.receiver(name, self.samples, out, self.samples.shape)
         self.out = out
@@ -90,7 +95,7 @@ class Call:
         dtype = self.samples.dtype
         taps = prod([part.size for part in w]) if isinstance(w, tuple) else w.size
         border = self.cval if "constant" in self.borders else 0
-        if not wide.is_wide(self.samples, border, taps):
+        if self.said is not None or not wide.is_wide(self.samples, border, taps):
             return self.correlate(w, dtype, axes, self.out)
         passes: Any = [(w, axes)]
         if isinstance(w, tuple):
@@ -108,22 +113,26 @@ class Call:
         out: NDArray | None = None,
     ) -> NDArray:
         """An array of the image's shape under a kernel, with the image's borders."""
+        options = {
+            "flip": False,
+            "axes": _one(axes),
+            "mode": "same",
+            "boundary": _one(tuple([self.borders[self.axes.index(axis)] for axis in axes])),
+            "cval": cval,
+            "origin": 0,
+            "stride": 1,
+            "dilation": 1,
+            "out_dtype": None if out is None else lower.output_dtype(out, f"{self.name}: out"),
+            "dtype": dtype if out is None else None,
+        }
+        if self.said is not None:
+            how = algorithm, self.backend, self.threads
+            return missing.correlate(self.name, samples, w, options, self.said, *how, out)
         plan = make_plan(
             lower.correlation,
             (self.name, samples.shape, samples.dtype),
             (w,),
-            {
-                "flip": False,
-                "axes": _one(axes),
-                "mode": "same",
-                "boundary": _one(tuple([self.borders[self.axes.index(axis)] for axis in axes])),
-                "cval": cval,
-                "origin": 0,
-                "stride": 1,
-                "dilation": 1,
-                "out_dtype": None if out is None else lower.output_dtype(out, f"{self.name}: out"),
-                "dtype": dtype if out is None else None,
-            },
+            options,
             algorithm,
             self.backend,
             self.threads,
@@ -193,7 +202,7 @@ def blockwise(
 
 
 @cache
-def _one(choice: tuple[int, ...] | tuple[Boundary, ...]) -> tuple[int, ...] | tuple[Boundary, ...]:
+def _one(choice: tuple[int, ...] | tuple[Border, ...]) -> tuple[int, ...] | tuple[Border, ...]:
     """One object for equal choices, which a remembered call is found by."""
     return choice
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import lower
-from ..api.options import AlgorithmName, Boundary, PerAxis
+from ..api.options import AlgorithmName, Border, Nan, PerAxis
 from ..config import BackendName
 from ..lower import UNSPECIFIED, ChannelAxis
 from . import factors
@@ -24,10 +24,14 @@ def gaussian(
     order: PerAxis = 0,
     truncate: float = 4.0,
     radius: PerAxis | None = None,
-    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    boundary: Border | Sequence[Border] = "symmetric",
     cval: complex = 0.0,
     channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -37,7 +41,8 @@ def gaussian(
     Parameters
     ----------
     image : array_like
-        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
+        masked array of `numpy.ma` has missing samples.
     sigma : float or sequence of float
         The standard deviation in pixels, for all axes or one for each.  0 leaves an axis alone.
     order : int or sequence of int, optional
@@ -50,7 +55,8 @@ def gaussian(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
@@ -60,6 +66,19 @@ def gaussian(
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
+        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
+        and infinity included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -71,7 +90,8 @@ def gaussian(
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (uint8 for bool).  Derivatives of
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  A masked array if
+        `image` is one.  Derivatives of
         integer images are float32.
 
     Raises
@@ -86,7 +106,13 @@ def gaussian(
     The weights are a sampled Gaussian whose sum is one, times Hermite polynomials for derivatives,
     as in `scipy.ndimage.gaussian_filter`.  They are float64 for images of float64 and of 32-bit and
     64-bit integers, else float32.  Integers are within one of the exact mean, rounded; 64-bit
-    integers that double precision cannot hold take several times as long.
+    integers that double precision cannot hold take several times as long, and are rounded to it if
+    samples are missing.
+
+    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
+    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    used.
+    Derivatives have weights whose sum is zero, and are refused then.
 
     A pixel costs ``2 * radius + 1`` multiply-adds for each axis.
 
@@ -107,7 +133,10 @@ def gaussian(
            [ 1, 11, 30, 11,  1],
            [ 0,  1,  1,  1,  0]], dtype=uint8)
     """
-    call = Call("gaussian", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
+    said = lower.missing("gaussian", image, nan, mask, min_weight, fill_value, boundary)
+    call = Call(
+        "gaussian", image, boundary, cval, channel_axis, out, algorithm, backend, threads, said=said
+    )
     weights, axes, derives = gaussian_factors(call, "sigma", sigma, order, truncate, radius)
     return call.correlate(weights, call.derived, axes, out) if derives else call.mean(weights, axes)
 
@@ -149,10 +178,14 @@ def box(
     image: ArrayLike,
     size: PerAxis,
     *,
-    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    boundary: Border | Sequence[Border] = "symmetric",
     cval: complex = 0.0,
     channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -162,7 +195,8 @@ def box(
     Parameters
     ----------
     image : array_like
-        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
+        masked array of `numpy.ma` has missing samples.
     size : int or sequence of int
         The pixels of the box, along all axes or one number for each.  A box of even size reaches
         one pixel further to the front: ``size // 2`` before the pixel, as in
@@ -170,7 +204,8 @@ def box(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
@@ -180,6 +215,19 @@ def box(
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
+        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
+        and infinity included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -191,7 +239,8 @@ def box(
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (uint8 for bool).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  A masked array if
+        `image` is one.
 
     Raises
     ------
@@ -203,7 +252,11 @@ def box(
     Notes
     -----
     Integers are within one of the exact mean, rounded; 64-bit integers that double precision cannot
-    hold take several times as long.
+    hold take several times as long, and are rounded to it if samples are missing.
+
+    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
+    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    used.
 
     A pixel costs about ``2 * log2(size)`` additions for each axis.
 
@@ -213,7 +266,10 @@ def box(
     >>> fc.filters.box([0.0, 0.0, 9.0, 0.0, 0.0], 3)
     array([0., 3., 3., 3., 0.])
     """
-    call = Call("box", image, boundary, cval, channel_axis, out, algorithm, backend, threads)
+    said = lower.missing("box", image, nan, mask, min_weight, fill_value, boundary)
+    call = Call(
+        "box", image, boundary, cval, channel_axis, out, algorithm, backend, threads, said=said
+    )
     sizes = lower.per_axis(size, len(call.axes), "box: size", least=1)
     weights = [factors.uniform(lower.taps(n, "box: size"), call.precision) for n in sizes]
     return call.mean(tuple(weights))
@@ -224,10 +280,14 @@ def motion_blur(
     length: int,
     angle: float = 0.0,
     *,
-    boundary: Boundary | Sequence[Boundary] = "symmetric",
+    boundary: Border | Sequence[Border] = "symmetric",
     cval: complex = 0.0,
     channel_axis: ChannelAxis = UNSPECIFIED,
     out: NDArray | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -237,7 +297,7 @@ def motion_blur(
     Parameters
     ----------
     image : array_like
-        ``(H, W)``, or with channels.
+        ``(H, W)``, or with channels.  A masked array of `numpy.ma` has missing samples.
     length : int
         The points of the line, one pixel apart.
     angle : float, optional
@@ -246,7 +306,8 @@ def motion_blur(
     boundary : str or sequence of str, optional
         What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
@@ -254,6 +315,19 @@ def motion_blur(
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
         array is used then.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
+        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
+        and infinity included, is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
+        output with less is `fill_value`.  The weights count by their magnitude.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -265,7 +339,8 @@ def motion_blur(
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (uint8 for bool).
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  A masked array if
+        `image` is one.
 
     Raises
     ------
@@ -279,6 +354,10 @@ def motion_blur(
     The line is centred on the pixel.  A point between pixels is shared among the four around it by
     how near they are, so that lines of even length reach over one pixel more.  Integers are within
     one of the exact mean, rounded.
+
+    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
+    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    used.
 
     A pixel costs ``length`` multiply-adds along rows or columns, and up to four times as many for
     long slanted lines.
@@ -298,9 +377,9 @@ def motion_blur(
            [0., 2., 2., 2., 0.],
            [0., 0., 0., 0., 0.]])
     """
-    call = Call(
-        "motion_blur", image, boundary, cval, channel_axis, out, algorithm, backend, threads, rank=2
-    )
+    said = lower.missing("motion_blur", image, nan, mask, min_weight, fill_value, boundary)
+    shared = boundary, cval, channel_axis, out, algorithm, backend, threads
+    call = Call("motion_blur", image, *shared, rank=2, said=said)
     points = lower.integer(length, "motion_blur: length", least=1)
     direction = lower.real(angle, "motion_blur: angle")
     points = lower.taps(points, "motion_blur: length")

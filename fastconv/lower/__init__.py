@@ -26,6 +26,7 @@ from .arrays import (
     planned_array,
     shape,
 )
+from .banks import bank, kernels_of, one_shape
 from .fields import Kernel, Question
 from .filters import (
     UNSPECIFIED,
@@ -33,6 +34,7 @@ from .filters import (
     Image,
     derived_axis,
     image,
+    one_window,
     real,
     real_samples,
     reals,
@@ -41,8 +43,17 @@ from .filters import (
     taps,
 )
 from .gradients import bias_gradient, input_gradient, weight_gradient
-from .images import correlation
+from .images import correlation, spanned
 from .layers import convolution
+from .missing import (
+    Missing,
+    aligned,
+    check_has_weight,
+    fill_value,
+    ignored_borders,
+    invalid_samples,
+    missing,
+)
 from .nn import (
     batch,
     called,
@@ -66,16 +77,20 @@ __all__ = [
     "ChannelAxis",
     "Image",
     "Kernel",
+    "Missing",
     "Question",
     "Result",
     "Transposition",
     "algorithm_name",
+    "aligned",
     "array",
     "backend_name",
+    "bank",
     "batch",
     "bias_gradient",
     "borders",
     "called",
+    "check_has_weight",
     "check_output",
     "check_receiver",
     "class_scores",
@@ -84,6 +99,7 @@ __all__ = [
     "derived_axis",
     "dtype_named",
     "features",
+    "fill_value",
     "flag",
     "float_dtype",
     "floats",
@@ -91,13 +107,19 @@ __all__ = [
     "gradient",
     "group_count",
     "has_no_form",
+    "ignored_borders",
     "image",
     "input_gradient",
     "instances",
     "integer",
+    "invalid_samples",
+    "kernels_of",
+    "missing",
     "native",
     "no_form",
     "not_refused",
+    "one_shape",
+    "one_window",
     "output_dtype",
     "per_axis",
     "planned_array",
@@ -110,6 +132,7 @@ __all__ = [
     "rgb",
     "scored_axis",
     "shape",
+    "spanned",
     "taps",
     "thread_count",
     "transposition",

@@ -139,17 +139,21 @@ def number(value: object, argument: str) -> complex:
 # -- borders ------------------------------------------------------------------------------------
 
 
-def borders(value: object, count: int, argument: str) -> tuple[str, ...]:
-    """The border of each filtered axis, from one for all or one for each."""
+def borders(
+    value: object, count: int, argument: str, more: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """The border of each filtered axis, from one for all or one for each; ``more`` are names that
+    are not in the table.
+    """
     if not isinstance(value, (tuple, list)):
-        return (_border(value, argument),) * count
+        return (_border(value, argument, more),) * count
     if len(value) != count:
         refuse(ValueError, argument, brief(value), f"one name or {count}, one for each axis")
-    return tuple([_border(name, argument) for name in value])
+    return tuple([_border(name, argument, more) for name in value])
 
 
-def _border(name: object, argument: str) -> str:
-    if type(name) is str and name in BORDERS:
+def _border(name: object, argument: str, more: tuple[str, ...]) -> str:
+    if type(name) is str and (name in BORDERS or name in more):
         return name
     if isinstance(name, str) and name == "reflect":
         raise ValueError(
@@ -157,7 +161,7 @@ def _border(name: object, argument: str) -> str:
             "(b a | a b c d | d c: scipy.ndimage, Dask) or 'mirror' where it is not "
             "(c b | a b c d | c b: NumPy, PyTorch, OpenCV)"
         )
-    one_of(name, argument, tuple(BORDERS))
+    one_of(name, argument, (*BORDERS, *more))
     return str(name)
 
 

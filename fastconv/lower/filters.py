@@ -19,6 +19,7 @@ __all__ = [
     "Image",
     "derived_axis",
     "image",
+    "one_window",
     "real",
     "real_samples",
     "reals",
@@ -146,6 +147,13 @@ def reals(value: object, count: int, argument: str, least: float) -> list[float]
     if len(value) != count:
         refuse(ValueError, argument, brief(value), f"one number or {count}, one for each axis")
     return [real(item, argument, least) for item in value]
+
+
+def one_window(name: str, size: object, sigma: object) -> None:
+    """Refuse a window that is a box and a Gaussian, or neither."""
+    if (size is None) == (sigma is None):
+        came = f"size={brief(size)} and sigma={brief(sigma)}"
+        refuse(ValueError, f"{name}: size", came, "one of them: a box, or a Gaussian")
 
 
 def taps(value: float, argument: str) -> int:

@@ -24,7 +24,7 @@ from .arguments import (
 from .arrays import array, check_dtype
 from .fields import Kernel, axis_of, number_fields
 
-__all__ = ["correlation"]
+__all__ = ["correlation", "spanned"]
 
 MODES = ("same", "valid", "full")
 
@@ -125,6 +125,14 @@ def correlation(
         )
 
     return Kernel(kernels, None, problem)
+
+
+def spanned(
+    name: str, axes: object, w: ArrayLike | tuple[NDArray, ...], rank: int
+) -> tuple[int, ...]:
+    """The axes of an array of ``rank`` axes that a kernel spans, in the order of its own."""
+    own = len(_factors(name, w)) if _are_factors(w) else _kernel(name, w).ndim
+    return _axes(name, axes, own, rank)
 
 
 def _are_factors(w: object) -> bool:

@@ -100,13 +100,32 @@ class CythonBackend(Backend):
         if instruction_set() == GENERIC:
             _kernels().magnitude(out, parts)
             return
-        plain = all(a.flags.c_contiguous and a.flags.aligned for a in (out, *parts))
-        if plain and len(parts) == 2:
+        if len(parts) == 2 and _are_flat(out, *parts):
             _kernels().magnitude(*(array.reshape(-1) for array in (out, *parts)))
         else:
             from ..numpy_backend.magnitude import magnitude
 
             magnitude(out, parts)
+
+    def select(self, out: NDArray, x: NDArray, valid: NDArray) -> None:
+        if instruction_set() == GENERIC:
+            _kernels().select(out, x, valid)
+        elif _are_flat(out, x, valid):
+            _kernels().select(*(array.reshape(-1) for array in (out, x, valid)))
+        else:
+            from ..numpy_backend.missing import select
+
+            select(out, x, valid)
+
+    def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
+        if instruction_set() == GENERIC:
+            _kernels().divide(out, shares, full, least)
+        elif _are_flat(out, shares):
+            _kernels().divide(out.reshape(-1), shares.reshape(-1), full, least)
+        else:
+            from ..numpy_backend.missing import divide
+
+            divide(out, shares, full, least)
 
     correlate = _Compiled()
     correlate_sparse = _Compiled()
@@ -125,6 +144,11 @@ class CythonBackend(Backend):
     accumulate = _Compiled()
     pad = _Compiled()
     store = _Compiled()
+
+
+def _are_flat(*arrays: NDArray) -> bool:
+    """Whether arrays can be taken for rows of items."""
+    return all(array.flags.c_contiguous and array.flags.aligned for array in arrays)
 
 
 @cache

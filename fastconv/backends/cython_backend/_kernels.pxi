@@ -1,10 +1,11 @@
 """The compiled kernels: one body, included by a module for each instruction set."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
 include "_operands.pxi"
 include "_copy.pxi"
 include "_magnitude.pxi"
+include "_missing.pxi"
 include "_correlate.pxi"
 include "_box.pxi"
 include "_gemm.pxi"

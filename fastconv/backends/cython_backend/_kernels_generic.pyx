@@ -7,7 +7,7 @@ a thin function that brings arrays of any rank to a fixed number of axes, withou
 that run without the GIL.
 """
 
-from libc.math cimport INFINITY, fabs, hypot, isfinite, rint
+from libc.math cimport INFINITY, NAN, fabs, hypot, isfinite, rint
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t
 
 import numpy as np
@@ -65,3 +65,4 @@ include "winograd.pxi"
 include "fourier.pxi"
 include "sums.pxi"
 include "magnitude.pxi"
+include "missing.pxi"

@@ -161,6 +161,8 @@ class NumbaBackend(Backend):
     in_range = _kernel("sums")
     accumulate = _kernel("sums")
     magnitude = _kernel("magnitude")
+    select = _kernel("missing")
+    divide = _kernel("missing")
     pad = _kernel("copy")
     store = _kernel("copy")
 

@@ -15,6 +15,7 @@ from .depthwise import depthwise
 from .fourier import filter_columns, transform
 from .gemm import PANEL, gemm, pointwise, weight_gradient
 from .magnitude import magnitude
+from .missing import divide, select
 from .sparse import correlate_sparse
 from .sums import accumulate, epilogue, in_range
 from .winograd import winograd_outputs, winograd_samples, winograd_weights
@@ -81,6 +82,8 @@ class NumpyBackend(Backend):
     in_range = staticmethod(in_range)
     accumulate = staticmethod(accumulate)
     magnitude = staticmethod(magnitude)
+    select = staticmethod(select)
+    divide = staticmethod(divide)
     pad = staticmethod(pad)
     store = staticmethod(store)
 

@@ -1,0 +1,229 @@
+"""Statistics of the neighbours of each pixel: mean, variance and standard deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import lower
+from ..api.options import AlgorithmName, Border, Nan, PerAxis
+from ..config import BackendName
+from ..lower import UNSPECIFIED, ChannelAxis
+from ..problem import dtypes
+from . import factors
+from .common import Call
+from .smoothing import gaussian_factors
+
+__all__ = ["Moments", "local_moments"]
+
+MAX_EXACT = 1 << 63
+"""Sums below this are whole numbers of 64 bits."""
+MOST_LOOKED_AT = 4096
+"""Samples whose median stands for the middle of an image."""
+FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
+
+
+class Moments(NamedTuple):
+    """The mean and the variance of the neighbours of each pixel."""
+
+    mean: NDArray
+    variance: NDArray
+
+    @property
+    def std(self) -> NDArray:
+        """The standard deviation: the square root of the variance."""
+        return np.sqrt(self.variance)  # type: ignore[no-any-return]
+
+
+def local_moments(
+    image: ArrayLike,
+    size: PerAxis | None = None,
+    *,
+    sigma: float | Sequence[float] | None = None,
+    truncate: float = 4.0,
+    boundary: Border | Sequence[Border] = "symmetric",
+    cval: complex = 0.0,
+    channel_axis: ChannelAxis = UNSPECIFIED,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> Moments:
+    """The mean and the variance of the neighbours of each pixel, in a box or under a Gaussian.
+
+    Parameters
+    ----------
+    image : array_like
+        An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
+        masked array of `numpy.ma` has missing samples.
+    size : int or sequence of int, optional
+        The pixels of a box, along all axes or one number for each; see `fastconv.filters.box`.
+    sigma : float or sequence of float, optional
+        Instead of `size`, the standard deviation of a Gaussian in pixels, whose weights the pixels
+        then have; see `fastconv.filters.gaussian`.
+    truncate : float, optional
+        The Gaussian ends at so many standard deviations.
+    boundary : str or sequence of str, optional
+        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
+        there counts as missing).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    channel_axis : int or None, optional
+        The axis of the colours; each channel is filtered on its own.  None, which is the default,
+        means that all axes are filtered.  It has to be given for an array with three axes whose
+        last has 3 or 4 entries, which may be a photograph or a volume.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and pixels that are
+        missing stay NaN.
+    mask : array_like of bool, optional
+        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
+        for any of its lengths, or with the axes that are filtered only.
+    min_weight : float, optional
+        The least share of the window's weight, from 0 to 1, that has to lie on valid samples; with
+        less, the results are NaN.
+    algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    Moments
+        A named tuple of two new arrays of the image's shape, ``mean`` and ``variance``; ``std`` is
+        the square root of the latter.  They are float32 for images of float16 and float32, and
+        float64 for all others.  Masked arrays if `image` is one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The variance is that of the window itself: its weights sum to one.  For a box of n pixels,
+    multiply it by ``n / (n - 1)`` to estimate the variance of a larger population.
+
+    Integers in a box are summed exactly, with their squares: mean and variance are the exact
+    fractions, rounded, as long as the square of n times the largest difference from ``m``, the
+    median of some samples, fits 64 bits.  Everything else is computed in double precision, of
+    differences from m.  The error of the variance is then at most some
+    ``eps * (x - m)**2``, where eps is 2e-16 and x the sample of the window that is farthest from m:
+    an offset of the whole image cancels nothing.
+
+    A pixel costs two passes of the filter.
+
+    References
+    ----------
+    Chan, Golub & LeVeque, Algorithms for computing the sample variance, on shifted data.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> moments = fc.filters.local_moments([1, 2, 3, 9], 3)
+    >>> moments.mean
+    array([1.33333333, 2.        , 4.66666667, 7.        ])
+    >>> moments.variance
+    array([0.22222222, 0.66666667, 9.55555556, 8.        ])
+    """
+    name = "local_moments"
+    said = lower.missing(name, image, nan, mask, min_weight, None, boundary)
+    outside = lower.real(cval, f"{name}: cval")
+    lower.one_window(name, size, sigma)
+
+    def called(samples: ArrayLike, beyond: float, channel: ChannelAxis) -> Call:
+        how = algorithm, backend, threads
+        return Call(name, samples, boundary, beyond, channel, None, *how, said=said)
+
+    call = called(image, outside, channel_axis)
+    samples = call.samples
+    lower.real_samples(name, samples)
+    single = samples.dtype.kind == "f" and samples.dtype.itemsize < 8
+    middle = _middle(samples)
+    differences = _differences(samples, middle)
+    if size is not None:
+        sizes = [lower.taps(n, f"{name}: size") for n in _sizes(name, size, len(call.axes))]
+        if samples.dtype.kind != "f" and said is None:
+            border = outside - middle if "constant" in call.borders else 0
+            found = _exact(call, differences, middle, border, sizes)
+            if found is not None:
+                return found
+    with np.errstate(all="ignore"):
+        shifted = called(differences.astype(FLOAT64), outside - middle, call.image.channel)
+        if size is None:
+            weights, axes, _ = gaussian_factors(shifted, "sigma", sigma, 0, truncate)
+        else:
+            weights, axes = tuple([factors.uniform(n, FLOAT64) for n in sizes]), call.axes
+
+        def mean_of(values: NDArray, beyond: float) -> NDArray:
+            return shifted.correlate_of(values, weights, FLOAT64, axes, beyond, algorithm)
+
+        mean = mean_of(shifted.samples, shifted.cval.real)
+        variance = mean_of(np.square(shifted.samples), shifted.cval.real**2)
+        variance -= mean * mean
+        np.maximum(variance, 0, out=variance)
+        mean += middle
+        if single:
+            return Moments(mean.astype(np.float32), variance.astype(np.float32))
+    return Moments(mean, variance)
+
+
+def _sizes(name: str, size: PerAxis, count: int) -> list[int]:
+    return lower.per_axis(size, count, f"{name}: size", least=1)
+
+
+def _middle(samples: NDArray) -> float:
+    """The median of some samples, a whole number for integers."""
+    step = samples.size // MOST_LOOKED_AT + 1
+    some = samples.ravel()[::step]
+    if samples.dtype.kind == "f":
+        some = some[np.isfinite(some)]
+    if not some.size:
+        return 0
+    middle: float = np.partition(some, some.size // 2)[some.size // 2].item()
+    return middle
+
+
+def _differences(samples: NDArray, middle: float) -> NDArray:
+    """Samples less a number: of integers, exactly; 64 bits that overflow wrap to the right ones."""
+    if samples.dtype.kind == "f":
+        return samples.astype(FLOAT64) - middle
+    if samples.dtype.itemsize < 8:
+        return samples.astype(INT64) - int(middle)
+    whole = samples.view(np.uint64) - np.uint64(int(middle) % (1 << 64))
+    return whole.view(INT64)
+
+
+def _exact(
+    call: Call, differences: NDArray, middle: float, border: float, sizes: list[int]
+) -> Moments | None:
+    """The moments by sums of whole numbers, or None where these may exceed 64 bits."""
+    count = prod(sizes)
+    largest = max(dtypes.largest_value(differences), abs(border))
+    if border != int(border) or (count * largest) ** 2 >= MAX_EXACT:
+        return None
+    if (abs(int(middle)) + largest) * count >= MAX_EXACT:
+        return None
+    box = tuple([np.ones(n, np.uint8) for n in sizes])
+
+    def sums(values: NDArray, most: float, beyond: float) -> NDArray:
+        values = values.astype(np.min_scalar_type(-int(most) - 1))
+        return call.correlate_of(values, box, INT64, call.axes, beyond, call.algorithm)
+
+    first = sums(differences, largest, border)
+    second = sums(differences * differences, largest**2, border**2)
+    variance = (second * count - first * first) / count**2
+    return Moments((first + int(middle) * count) / count, variance)

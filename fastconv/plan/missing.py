@@ -1,0 +1,239 @@
+"""Filters of arrays with missing samples: sums of what is there, brought back to the full weight.
+
+A missing sample counts as zero and so takes no part in a sum.  The sum is divided by the share of
+the kernel's weight that lies on valid samples.  Only boxes of outputs whose windows may have a
+missing sample need that share (`shares`).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import lower
+from ..problem import dtypes
+from ..problem.boundary import index_map
+from ..run import overlap, wide
+from .choose import make_plan
+from .plan import Plan
+from .select import valid_samples, without
+from .shares import Kernel, Shares, along
+
+__all__ = ["MissingPlan", "correlate"]
+
+
+class MissingPlan(Plan):
+    """A filter of arrays with missing samples, decided: call it on an array, keep it.
+
+    Made by `plan_correlate` and `plan_convolve`.  A plan never changes and may be called from many
+    threads at once.  It can be copied and pickled.  Where only `mask` tells what is missing, the
+    shares of weight that lie on valid samples are summed at the first call.
+
+    Attributes
+    ----------
+    out_shape : tuple of int
+        The shape of the result.
+    dtype : dtype
+        The dtype of the result.
+    algorithm : str
+        The algorithm that was chosen for the sums.
+    backend : str
+        The backend that runs it.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> plan = fc.plan_correlate((4,), "float64", [1.0, 1.0, 1.0], mask=[False, True, False, False])
+    >>> plan([1.0, 7.0, 4.0, 5.0])
+    array([ 1.5,  7.5, 13.5,  9. ])
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_fill",
+        "_ignored",
+        "_invalid",
+        "_kernel",
+        "_said",
+        "_shares",
+        "_spanned",
+        "_sums_plan",
+    )
+
+    def __init__(
+        self,
+        call: tuple[str, tuple[int, ...], np.dtype],
+        w: ArrayLike | tuple[NDArray, ...],
+        options: dict[str, Any],
+        said: lower.Missing,
+        choices: tuple[str, str | None, int | None],
+        *,
+        once: bool = False,
+    ) -> None:
+        name, shape, _ = call
+        if not once:  # arrays may change
+            w, said = copy.deepcopy((w, said))
+        self._arguments = call, w, options, said, choices
+        self._spanned = lower.spanned(name, options["axes"], w, len(shape))
+        self._ignored, options = lower.ignored_borders(name, options, self._spanned)
+        plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+        super().__init__(plan._recipe, plan._packed, plan._threads, plan._w, plan._bias)
+        problem = plan._recipe.problem
+        self._fill = lower.fill_value(name, said.fill, problem.dtype)
+        self._kernel = Kernel(problem, plan._w)
+        self._sums_plan = plan
+        sums = self._kernel.sums_dtype(problem)
+        if sums != problem.dtype:
+            options = {**options, "dtype": sums, "out_dtype": None}
+            self._sums_plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+        self._said = said
+        self._invalid = lower.invalid_samples(name, shape, said, self._spanned)
+        self._shares: Shares | None = None
+
+    def __repr__(self) -> str:
+        said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
+        return f"{super().__repr__()}\n  missing    {said}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MissingPlan, self._arguments
+
+    def __call__(self, x: ArrayLike, out: NDArray | None = None) -> NDArray:
+        """Run the plan.
+
+        Parameters
+        ----------
+        x : array_like
+            Of the shape and dtype that the plan was made for.
+        out : ndarray, optional
+            Receives the result: of the result's shape, and of any dtype that it can be rounded to.
+            It may share memory with `x`: the result then goes through a temporary array.
+
+        Returns
+        -------
+        ndarray
+            `out`, or a new array; a masked array if `x` is one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An `x` or `out` that the plan was not made for.  `out` is untouched.
+        """
+        said = self._said.of(x)
+        samples = lower.planned_array(self._recipe.problem, said.plain(x))
+        return self._filter(samples, out, said)
+
+    def _filter(self, samples: NDArray, out: NDArray | None, said: lower.Missing) -> NDArray:
+        """Run it on samples of the planned shape and dtype, whose own mask is in ``said``."""
+        problem = self._recipe.problem
+        if out is not None:
+            lower.check_output(problem, out)
+        invalid = self._invalid
+        if said.own_mask is not None:
+            own = np.broadcast_to(said.own_mask, problem.x_shape)
+            invalid = own if invalid is None else invalid | own
+        valid = valid_samples(samples, invalid, said.nan != "propagate", self._threads)
+        shares = self._shares_of(valid, fixed=said.nan == "propagate" and said.own_mask is None)
+        restored = None
+        if valid is not None and said.nan == "fill":
+            restored = self._centres(~valid)
+        if out is None:
+            target, whole = None, True
+        else:
+            target, whole = overlap.target(out, (samples, invalid, *self._w))
+        told = said.masked or problem.dtype.kind in "iu" or self._fill == self._fill
+        told = told or restored is not None
+        gone = np.zeros(problem.out_shape, bool) if told else None
+        result = self._divided(samples, valid, shares, target, gone)
+        if gone is not None:
+            if restored is not None:
+                gone |= restored
+            np.copyto(result, self._fill, where=gone, casting="unsafe")
+        if out is not None:
+            if not whole:
+                np.copyto(out, result)
+            result = out
+        return result if gone is None or not said.masked else _masked(result, gone)
+
+    def _divided(
+        self,
+        samples: NDArray,
+        valid: NDArray | None,
+        shares: Shares,
+        out: NDArray | None,
+        gone: NDArray | None,
+    ) -> NDArray:
+        """Sums over shares, and where there are none."""
+        problem, plan = self._recipe.problem, self._sums_plan
+        is_wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
+        at_once = bool(shares.boxes) and (shares.whole or is_wide)
+        if at_once:
+            filled = samples if valid is None else without(samples, valid, self)
+            sums = np.empty(problem.out_shape, object)
+            if is_wide:
+                wide.correlate(problem, sums, filled, self._w, None)
+            else:
+                in_place = out is not None and out.dtype == plan.dtype
+                sums = plan._run(filled, out if in_place else None)
+        else:
+            result = self._run(samples, out)
+        for box in shares.boxes:
+            where = along(shares.filtered, box, len(problem.out_shape))
+            part = sums[where] if at_once else shares.sums_of(samples, box)
+            items = part if part.dtype == object else np.ascontiguousarray(part)
+            shares.divide(items, samples, box, None if gone is None else gone[where])
+            if not at_once:
+                dtypes.store(result[where], items)
+            elif items is not part:
+                part[...] = items
+        return dtypes.stored(sums, problem.dtype, out) if at_once else result
+
+    def _shares_of(self, valid: NDArray | None, fixed: bool) -> Shares:
+        """The shares of weight; they are remembered where no sample of an array tells more."""
+        shares = self._shares if fixed else None
+        if shares is None:
+            least = self._said.min_weight
+            shares = Shares(self._sums_plan, self._kernel, valid, self._ignored, least)
+            if fixed:
+                self._shares = shares
+        return shares
+
+    def _centres(self, invalid: NDArray) -> NDArray:
+        """Whether the sample under the centre of the kernel is missing, for all outputs."""
+        problem = self._recipe.problem
+        same = self._arguments[2]["mode"] == "same"
+        for place, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
+            start = 0 if same else axis.extent // 2 - axis.before
+            stop = start + (axis.out - 1) * axis.stride + 1
+            index = index_map(axis.boundary, start, stop, axis.size)[:: axis.stride]
+            beyond = index < 0
+            invalid = invalid.take(np.where(beyond, 0, index), place)
+            np.moveaxis(invalid, place, -1)[..., beyond] = place in self._ignored
+        return invalid
+
+
+def correlate(
+    name: str,
+    samples: NDArray,
+    w: ArrayLike | tuple[NDArray, ...],
+    options: dict[str, Any],
+    said: lower.Missing,
+    algorithm: str,
+    backend: str | None,
+    threads: int | None,
+    out: NDArray | None,
+) -> NDArray:
+    """``lower.correlation(name, …, **options)`` of samples of which some are missing.
+
+    ``options["boundary"]`` may be "ignore", for all axes or some.  The result is a masked array
+    where the samples came as one.
+    """
+    call, choices = (name, samples.shape, samples.dtype), (algorithm, backend, threads)
+    return MissingPlan(call, w, options, said, choices, once=True)._filter(samples, out, said)
+
+
+def _masked(result: NDArray, gone: NDArray) -> NDArray:
+    masked: NDArray = np.ma.MaskedArray(result, gone)
+    return masked
