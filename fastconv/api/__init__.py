@@ -4,6 +4,7 @@ Two families share one engine: `correlate` and `convolve` for signals, images an
 `conv1d`, `conv2d` and `conv3d`, with their transposes, for layers of neural networks.
 """
 
+from .explanation import Explanation, explain
 from .image_plans import plan_convolve, plan_correlate
 from .images import convolve, correlate
 from .layer_plans import plan_conv1d, plan_conv2d, plan_conv3d
@@ -19,6 +20,7 @@ from .transposed_plans import (
 __all__ = [
     "AlgorithmName",
     "Boundary",
+    "Explanation",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -27,6 +29,7 @@ __all__ = [
     "conv_transpose3d",
     "convolve",
     "correlate",
+    "explain",
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",

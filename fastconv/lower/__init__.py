@@ -26,6 +26,7 @@ from .arrays import (
     planned_array,
     shape,
 )
+from .explanation import Explained, Reach, explained, position
 from .fields import Question
 from .filters import (
     UNSPECIFIED,
@@ -64,8 +65,10 @@ from .transposed import Result, Transposition, transposition
 __all__ = [
     "UNSPECIFIED",
     "ChannelAxis",
+    "Explained",
     "Image",
     "Question",
+    "Reach",
     "Result",
     "Transposition",
     "algorithm_name",
@@ -82,6 +85,7 @@ __all__ = [
     "correlation",
     "derived_axis",
     "dtype_named",
+    "explained",
     "features",
     "flag",
     "float_dtype",
@@ -101,6 +105,7 @@ __all__ = [
     "per_axis",
     "planned_array",
     "pooling",
+    "position",
     "real",
     "real_numbers",
     "real_samples",

@@ -24,7 +24,7 @@ from .arguments import (
 from .arrays import array, check_dtype
 from .fields import Question, axis_of, number_fields
 
-__all__ = ["correlation"]
+__all__ = ["are_factors", "correlation", "filtered_axes"]
 
 MODES = ("same", "valid", "full")
 
@@ -48,13 +48,13 @@ def correlation(
 ) -> Question:
     """The problem of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
-    factors = _are_factors(w)
+    factors = are_factors(w)
     kernels = _factors(name, w) if factors else (_kernel(name, w),)
     if flip:
         kernels = tuple([kernel[(slice(None, None, -1),) * kernel.ndim] for kernel in kernels])
     taps = tuple([kernel.size for kernel in kernels]) if factors else kernels[0].shape
     rank, x_rank = len(taps), len(x_shape)
-    filtered = _axes(name, axes, rank, x_rank)
+    filtered = filtered_axes(name, axes, rank, x_rank)
     one_of(mode, f"{name}: mode", MODES)
     names = borders(boundary, rank, f"{name}: boundary")
     strides = per_axis(stride, rank, f"{name}: stride", least=1)
@@ -128,7 +128,7 @@ def correlation(
     return Question(problem, kernels, None)
 
 
-def _are_factors(w: object) -> bool:
+def are_factors(w: object) -> bool:
     """Whether a kernel was given as its factors: arrays in a tuple.
 
     Numbers in a tuple are a kernel, and so are tuples of them, as NumPy has it.
@@ -176,7 +176,8 @@ def _keeps(
     return single and (not factors or kernels[axis][0] == 1)
 
 
-def _axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:
+def filtered_axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:
+    """The axes of ``x`` that the kernel spans, counted from 0."""
     if rank > x_rank:
         raise ValueError(f"{name}: w has {rank} axes, x has only {x_rank}")
     if axes is None:
