@@ -1,9 +1,10 @@
 """One output of a call, step by step: its window, its products, their sum and what becomes of it.
 
-The numbers (`model`) are found by `call`, and written as text and as HTML.
+`call` finds the numbers (`model`); `text` and `html` write what `layout` chooses of them.
 """
 
 from .call import explain
-from .model import Explanation, Tap, WindowAxis
+from .explanation import Explanation
+from .model import Tap, WindowAxis
 
 __all__ = ["Explanation", "Tap", "WindowAxis", "explain"]

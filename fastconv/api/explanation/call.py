@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ... import lower
 from ...problem import dtypes
 from ..options import PerAxis
-from .model import Explanation, Step, WindowAxis
+from .explanation import Explanation
+from .model import Step, WindowAxis
 
 __all__ = ["explain"]
 
@@ -89,8 +90,8 @@ def explain(
     >>> import numpy as np
     >>> x, w = np.ones((1, 2, 5, 5)), np.ones((3, 2, 3, 3))
     >>> e = fc.explain(x, w, [0.5, 0.0, 0.0], at=(0, 0, 1, 1), call="conv2d", stride=2)
-    >>> e.sum, e.bias, e.result
-    (18.0, 0.5, 18.5)
+    >>> print(e.sum, e.bias, e.result)
+    18.0 0.5 18.5
     >>> fc.explain(x, w, at=(0, 0, 2, 0), call="conv2d", stride=2).exists
     False
     """

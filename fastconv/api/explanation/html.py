@@ -8,7 +8,7 @@ from html import escape
 from numpy.typing import NDArray
 
 from .layout import Plane, border_note, geometry, heading, number, planes, rest, shown
-from .model import Explanation
+from .model import Arithmetic
 
 __all__ = ["html"]
 
@@ -35,7 +35,7 @@ STYLE = """
 """
 
 
-def html(e: Explanation) -> str:
+def html(e: Arithmetic) -> str:
     """All of it, as one element that brings its own style."""
     parts = [f"<p><b>{escape(heading(e))}</b></p>"]
     if e.exists:

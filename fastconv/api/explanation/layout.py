@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import Explanation, WindowAxis
+from .model import Arithmetic, WindowAxis
 
 __all__ = ["Plane", "border_note", "geometry", "heading", "number", "planes", "rest", "shown"]
 
@@ -38,14 +38,14 @@ class Plane(NamedTuple):
     columns: WindowAxis
 
 
-def heading(e: Explanation) -> str:
+def heading(e: Arithmetic) -> str:
     """The call, the position and the number there."""
     where = ", ".join(map(str, e.at))
     value = number(e.result) if e.exists else "does not exist"
     return f"{e.call}: out[{where}] {'= ' if e.exists else ''}{value}"
 
 
-def planes(e: Explanation) -> Iterator[Plane]:
+def planes(e: Arithmetic) -> Iterator[Plane]:
     """The channels and slices that are shown."""
     total, each = _plane_count(e)
     for place in list(np.ndindex(each))[: total if total <= MAX_PLANES else FIRST_PLANES]:
@@ -71,7 +71,7 @@ def planes(e: Explanation) -> Iterator[Plane]:
         )
 
 
-def rest(e: Explanation) -> str:
+def rest(e: Arithmetic) -> str:
     """What is not shown, and what it contributes."""
     total, each = _plane_count(e)
     if total <= MAX_PLANES:
@@ -81,7 +81,7 @@ def rest(e: Explanation) -> str:
     return f"and {total - FIRST_PLANES} more {what}, whose products sum to {number(sums)}"
 
 
-def _plane_count(e: Explanation) -> tuple[int, tuple[int, ...]]:
+def _plane_count(e: Arithmetic) -> tuple[int, tuple[int, ...]]:
     each = e.products.shape[:-2] if len(e.axes) > 1 else e.products.shape[:1]
     return int(np.prod(each)), each
 
@@ -106,12 +106,12 @@ def number(value: Any) -> str:
     return f"{value + 0.0:.6g}"  # no negative zero
 
 
-def border_note(e: Explanation) -> str:
+def border_note(e: Arithmetic) -> str:
     """What the marked samples are, where there are any."""
     return "beyond the edge" if any(_outside(axis).any() for axis in e.axes) else ""
 
 
-def geometry(e: Explanation) -> Iterator[tuple[str, list[str]]]:
+def geometry(e: Arithmetic) -> Iterator[tuple[str, list[str]]]:
     """Of each axis, how many outputs there are and why, and remarks about this one."""
     for axis in e.axes:
         words = [f"{axis.size} samples"]

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from numpy.typing import NDArray
 
 from .layout import Plane, border_note, geometry, heading, number, planes, rest, shown
-from .model import Explanation
+from .model import Arithmetic
 
 __all__ = ["text"]
 
@@ -16,7 +16,7 @@ GAP = "   "
 """Between tables side by side."""
 
 
-def text(e: Explanation) -> str:
+def text(e: Arithmetic) -> str:
     """All of it, in lines of plain text."""
     parts = [heading(e)]
     if e.exists:
