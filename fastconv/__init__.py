@@ -10,7 +10,7 @@ array([[5., 3., 4.],
 
 from contextlib import suppress
 
-from . import algorithms, backends, filters, kernels, nn
+from . import algorithms, backends, filters, kernels, nn, viz
 from .api import (
     AlgorithmName,
     Boundary,
@@ -84,6 +84,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "use_backend",
+    "viz",
     "warmup",
 ]
 

@@ -13,7 +13,7 @@ from ..options import PerAxis
 from .explanation import Explanation
 from .model import Step, WindowAxis
 
-__all__ = ["explain"]
+__all__ = ["explain", "window_of"]
 
 
 def explain(
@@ -127,7 +127,7 @@ def explain(
     window = products = kernel[:0]
     steps: tuple[Step, ...] = ()
     if exists:
-        window = _window(samples, place, axes, asked.channel, channels, problem.cval, asked.sums)
+        window = window_of(samples, place, axes, asked.channel, channels, problem.cval, asked.sums)
         with np.errstate(all="ignore"):
             products = window * kernel
             steps = _steps(asked, place, products, samples)
@@ -151,7 +151,7 @@ def explain(
     )
 
 
-def _window(
+def window_of(
     x: NDArray,
     at: tuple[int, ...],
     axes: tuple[WindowAxis, ...],
