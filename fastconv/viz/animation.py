@@ -36,6 +36,8 @@ MAX_CHANNELS = 4
 """Channels of a layer that fit next to each other."""
 LAST_FRAMES = 3
 """How many times longer the last frame stays than the others."""
+MAX_COLORS = 128
+"""Of a GIF, of 256 that there could be."""
 FORMATS = {".gif": "gif", ".png": "apng", ".apng": "apng"}
 
 
@@ -148,15 +150,19 @@ class Animation:
 
     @cached_property
     def _gif(self) -> bytes:
-        """All frames with the 256 colours that serve all of them best."""
-        images = [_pillow().fromarray(frame) for frame in self.frames()]
-        width, height = images[0].size
-        few = [images[0], images[len(images) // 2], images[-1]]
-        sheet = _pillow().new("RGB", (width, height * len(few)))
-        for i, image in enumerate(few):
-            sheet.paste(image, (0, i * height))
-        palette = sheet.quantize(64, dither=0)
-        return self._encoded([image.quantize(palette=palette, dither=0) for image in images], "GIF")
+        """All frames, in the most frequent colours of three of them."""
+        frames = [_packed(frame) for frame in self.frames()]
+        few = np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]])
+        colors, counts = np.unique(few, return_counts=True)
+        palette = _unpacked(colors[np.argsort(-counts, kind="stable")[:MAX_COLORS]])
+        images = []
+        for frame in frames:
+            colors, places = np.unique(frame, return_inverse=True)
+            away = np.abs(_unpacked(colors)[:, None].astype(int) - palette).sum(axis=2)
+            nearest = away.argmin(axis=1).astype(np.uint8)
+            images.append(_pillow().fromarray(nearest[places].reshape(frame.shape)))
+            images[-1].putpalette(palette.tobytes())
+        return self._encoded(images, "GIF")
 
     def _apng(self) -> bytes:
         return self._encoded([_pillow().fromarray(frame) for frame in self.frames()], "PNG")
@@ -302,6 +308,17 @@ def _inputs(asked: lower.Explained, x: NDArray, first: Explanation) -> NDArray:
     ]
     cval = asked.question.problem.cval
     return window_of(x, first.at, tuple(whole), asked.channel, first.channels, cval, asked.sums)
+
+
+def _packed(frame: NDArray) -> NDArray[np.uint32]:
+    """Each pixel as one number."""
+    red, green, blue = np.moveaxis(frame.astype(np.uint32), -1, 0)
+    return np.asarray(red << 16 | green << 8 | blue)
+
+
+def _unpacked(colors: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Red, green and blue of each."""
+    return np.stack([colors >> 16, colors >> 8, colors], axis=-1).astype(np.uint8)
 
 
 def _pillow() -> ModuleType:

@@ -158,7 +158,9 @@ def kernels(
         tall = max(kernel.shape[0] / kernel.shape[1] for kernel in pictures.values())
         most_taps = min(max(max(kernel.shape) for kernel in pictures.values()), MAX_NUMBERED)
         side = max(PANEL, CELL * most_taps)
-        drawn, panels = _panels(count, columns or across, "kernels: columns", 1 / tall, side)
+        drawn, panels = _panels(
+            count, across if columns is None else columns, "kernels: columns", 1 / tall, side
+        )
     else:
         drawn, panels = axes_of(ax, PANEL, PANEL)[0], [ax]
     size = min(_letter_size(kernel) for kernel in pictures.values())
