@@ -8,13 +8,11 @@ from typing import Any
 
 def texts(figure: Any) -> list[Any]:
     """All texts of a figure that can be seen."""
-    found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    from matplotlib.text import Text
+
     hidden = beyond_the_axes(figure)
-    return [
-        t
-        for t in dict.fromkeys(found)
-        if t.get_visible() and t.get_text().strip() and t not in hidden
-    ]
+    found = figure.findobj(Text)
+    return [t for t in found if t.get_visible() and t.get_text().strip() and t not in hidden]
 
 
 def beyond_the_axes(figure: Any) -> set[Any]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from io import BytesIO
 from math import prod
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -38,7 +36,7 @@ LAST_FRAMES = 3
 """How many times longer the last frame stays than the others."""
 MAX_COLORS = 128
 """Of a GIF, of 256 that there could be."""
-FORMATS = {".gif": "gif", ".png": "apng", ".apng": "apng"}
+FORMATS: dict[str, Literal["gif", "apng"]] = {".gif": "gif", ".png": "apng", ".apng": "apng"}
 
 
 class Animation:
@@ -137,16 +135,18 @@ class Animation:
         Equal animations give equal bytes, as long as Matplotlib and Pillow stay the same.
         """
         if format is None:
-            suffix = Path(getattr(file, "name", "") if hasattr(file, "write") else file).suffix  # type: ignore[arg-type]
-            if suffix.lower() not in FORMATS:
+            path = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", "")
+            suffix = os.path.splitext(os.fspath(path))[1].lower()
+            if suffix not in FORMATS:
                 refuse(ValueError, "Animation.save: file", brief(suffix), ", ".join(FORMATS))
-            format = FORMATS[suffix.lower()]  # type: ignore[assignment]  # noqa: A001
+            format = FORMATS[suffix]  # noqa: A001
         one_of(format, "Animation.save: format", ("gif", "apng"))
         data = self._gif if format == "gif" else self._apng()
-        if hasattr(file, "write"):
-            file.write(data)
+        if isinstance(file, (str, os.PathLike)):
+            with open(file, "wb") as opened:
+                opened.write(data)
         else:
-            Path(file).write_bytes(data)
+            file.write(data)
 
     @cached_property
     def _gif(self) -> bytes:
@@ -181,6 +181,8 @@ class Animation:
         return file.getvalue()
 
     def _repr_html_(self) -> str:
+        import base64
+
         data = base64.b64encode(self._gif).decode("ascii")
         return f'<img alt="sliding window" src="data:image/gif;base64,{data}">'
 
@@ -243,7 +245,7 @@ def animate(
     >>> import numpy as np
     >>> import fastconv as fc
     >>> image = np.arange(25).reshape(5, 5)
-    >>> animation = fc.viz.animate(image, fc.kernels.get("laplacian_4"), boundary="nearest")
+    >>> animation = fc.viz.animate(image, fc.kernels.get("laplace"), boundary="nearest")
     >>> len(animation)
     25
     >>> animation.save("laplacian.gif")  # doctest: +SKIP

@@ -183,9 +183,11 @@ def before_after(
 
     Parameters
     ----------
-    before, after : array_like
-        Images ``(H, W)`` or ``(H, W, 3)``.  Colours are uint8, or floats from 0 to 1, which are
+    before : array_like
+        An image ``(H, W)`` or ``(H, W, 3)``.  Colours are uint8, or floats from 0 to 1, which are
         clipped.  Grey images are drawn as `feature_maps` draws them.
+    after : array_like
+        Another one; it may have another size.
     kernel : array_like, optional
         The kernel ``(kh, kw)``.
     titles : tuple of str, optional

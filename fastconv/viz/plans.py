@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from ..lower.arguments import refuse
@@ -66,7 +65,9 @@ def plan(plan: Plan, *, ax: Axes | None = None) -> Figure:
     for row, candidate in enumerate(order):
         chosen = candidate.algorithm == plan.algorithm
         if candidate.seconds is None:
-            reason = shorten(f"refuses: {candidate.refusal}", MAX_REFUSAL, placeholder=" …")
+            reason = f"refuses: {candidate.refusal}"
+            if len(reason) > MAX_REFUSAL:
+                reason = f"{reason[: MAX_REFUSAL - 1]}…"
             ax.text(
                 low * 1.05,
                 row,
