@@ -17,6 +17,7 @@ from fastconv.cli import bench, chart, peers
 from fastconv.cli.bench import Limit
 
 Image = pytest.importorskip("PIL.Image")
+pytest.importorskip("matplotlib")
 COLUMNS = ["image", "kernel", "library", "algorithm", "ms", "GFLOP/s", "of", "limit"]
 
 

@@ -155,6 +155,15 @@ def test_factors_are_multiplied_exactly():
     ]
 
 
+def test_rectified_integers_of_any_size():
+    x = np.array([[[1 << 63, 1, 1 << 62]]], np.uint64)
+    w = np.array([[[1 << 40]], [[-(1 << 40)]]])
+    e = [fc.explain(x, w, at=(0, k, 0), call="conv1d", activation="relu") for k in (0, 1)]
+    assert [each.sum for each in e] == [1 << 103, -(1 << 103)]
+    wanted = fc.conv1d(x, w, activation="relu")[0, :, 0]
+    np.testing.assert_array_equal([each.result for each in e], wanted)
+
+
 def test_nan_and_infinity_arrive():
     x = np.array([1.0, np.nan, 2.0, np.inf, -np.inf])
     wanted = fc.correlate(x, [1.0, 1.0])
@@ -165,6 +174,15 @@ def test_nan_and_infinity_arrive():
 def test_an_axis_without_samples_holds_the_constant():
     e = fc.explain(np.ones((0, 2)), np.ones((3, 1)), at=(1, 0), mode="full", cval=4.0)
     assert (e.result, e.out_shape) == (12.0, (2, 2))
+
+
+def test_an_explanation_keeps_its_numbers():
+    x, w = np.arange(5.0), np.ones(3)
+    e = fc.explain(x, w, at=2)
+    before = str(e)
+    x[:], w[:] = 0, 7
+    assert str(e) == before
+    assert e.weights.tolist() == [[1, 1, 1]]
 
 
 # -- taps ----------------------------------------------------------------------------------------

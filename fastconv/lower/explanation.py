@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from ..problem.problem import Axis, Problem
 from .arguments import borders, brief, integer, listed, one_of, per_axis, refuse
 from .arrays import array
-from .fields import Question
 from .images import are_factors, correlation, filtered_axes
 from .layers import LAYOUTS, convolution, padding_of, places
 
@@ -61,11 +60,13 @@ class Reach(NamedTuple):
 class Explained(NamedTuple):
     """A call, checked."""
 
-    question: Question
+    problem: Problem
+    bias: NDArray | None
+    """One number for each output channel."""
     sums: np.dtype
     """What its sums are computed in: integers of any size (object) where they are exact."""
     weights: NDArray
-    """One dense kernel ``(K, C // groups, *taps)`` of that dtype, flipped where the call flips."""
+    """One dense kernel ``(K, C // groups, *taps)``, flipped where the call flips it."""
     w_shape: tuple[int, ...]
     channel: int | None
     """The axis of the channels."""
@@ -99,8 +100,8 @@ def explained(
 def _image(
     name: str, flip: bool, x: NDArray, w: ArrayLike | tuple[NDArray, ...], said: dict[str, Any]
 ) -> Explained:
-    question = correlation(name, x.shape, x.dtype, w, flip=flip, out_dtype=None, **said)
-    sums = _sums(question.problem)
+    problem = correlation(name, x.shape, x.dtype, w, flip=flip, out_dtype=None, **said).problem
+    sums = _sums(problem)
     factors = w if isinstance(w, tuple) and are_factors(w) else (array(w, f"{name}: w"),)
     kernel = reduce(np.multiply.outer, [factor.astype(sums) for factor in factors])
     weights = np.flip(kernel) if flip else kernel
@@ -114,8 +115,8 @@ def _image(
             return before, extent - 1 - before
         return (extent - 1,) * 2 if said["mode"] == "full" else (0, 0)
 
-    reaches = _reaches(name, x, question, axes, weights.shape, said, before_and_after)
-    return Explained(question, sums, weights[None, None], kernel.shape, None, reaches)
+    reaches = _reaches(name, x, problem, axes, weights.shape, said, before_and_after)
+    return Explained(problem, None, sums, weights[None, None], kernel.shape, None, reaches)
 
 
 def _layer(
@@ -128,9 +129,10 @@ def _layer(
 ) -> Explained:
     if said["layout"] is None:
         said["layout"] = LAYOUTS[rank][0]
-    question = convolution(
+    problem = convolution(
         name, rank, x.shape, x.dtype, w, bias, precision="strict", out_dtype=None, **said
-    )
+    ).problem
+    offsets = None if bias is None else array(bias, f"{name}: bias")
     weights = array(w, f"{name}: w")
     _, channel, axes = places(f"{name}: x", rank, x.shape, said["layout"], f"{name}: layout")
     strides = per_axis(said["stride"], rank, f"{name}: stride")
@@ -138,9 +140,8 @@ def _layer(
     extents = [(k - 1) * d + 1 for k, d in zip(weights.shape[2:], dilations, strict=True)]
     sizes = [x.shape[axis] for axis in axes]
     pads = padding_of(f"{name}: padding", said["padding"], sizes, extents, strides)
-    reaches = _reaches(name, x, question, axes, weights.shape[2:], said, lambda i, _: pads[i])
-    sums = _sums(question.problem)
-    return Explained(question, sums, weights.astype(sums), weights.shape, channel, reaches)
+    reaches = _reaches(name, x, problem, axes, weights.shape[2:], said, lambda i, _: pads[i])
+    return Explained(problem, offsets, _sums(problem), weights, weights.shape, channel, reaches)
 
 
 def _sums(problem: Problem) -> np.dtype:
@@ -152,7 +153,7 @@ def _sums(problem: Problem) -> np.dtype:
 def _reaches(
     name: str,
     x: NDArray,
-    question: Question,
+    problem: Problem,
     axes: tuple[int, ...],
     taps: tuple[int, ...],
     said: dict[str, Any],
@@ -165,7 +166,7 @@ def _reaches(
     found = []
     for i, axis in enumerate(axes):
         before, after = before_and_after(i, (taps[i] - 1) * dilations[i] + 1)
-        outputs = question.problem.out_shape[axis]
+        outputs = problem.out_shape[axis]
         walk = Axis(x.shape[axis], taps[i], strides[i], dilations[i], before, outputs, names[i])
         found.append(Reach(axis, walk, after))
     return tuple(found)

@@ -259,7 +259,7 @@ def animate(
     _check_size(asked, samples)
     lead: tuple[int, ...] = ()
     if asked.channel is not None:
-        filters = asked.question.problem.out_shape[asked.channel]
+        filters = asked.problem.out_shape[asked.channel]
         lead = lower.position("animate: channel", channel, (filters,), set())
     explanations = []
     for at in np.ndindex(*[reach.walk.out for reach in asked.reaches]):
@@ -308,7 +308,7 @@ def _inputs(asked: lower.Explained, x: NDArray, first: Explanation) -> NDArray:
         )
         for axis in first.axes
     ]
-    cval = asked.question.problem.cval
+    cval = asked.problem.cval
     return window_of(x, first.at, tuple(whole), asked.channel, first.channels, cval, asked.sums)
 
 

@@ -97,7 +97,7 @@ def explain(
     """
     samples = lower.array(x, "explain: x")
     asked = lower.explained("explain", call, samples, w, bias, options)
-    problem = asked.question.problem
+    problem = asked.problem
     place = lower.position(
         "explain: at", at, problem.out_shape, {reach.axis for reach in asked.reaches}
     )
@@ -118,11 +118,12 @@ def explain(
             for reach in asked.reaches
         ]
     )
-    kernel, channels = asked.weights[0], range(1)
+    k, channels = 0, range(1)
     if asked.channel is not None:
         k, count = place[asked.channel], problem.in_channels
         first = k // problem.out_channels * count
-        kernel, channels = asked.weights[k], range(first, first + count)
+        channels = range(first, first + count)
+    kernel = asked.weights[k].astype(asked.sums)
     exists = all(axis.exists for axis in axes)
     window = products = kernel[:0]
     steps: tuple[Step, ...] = ()
@@ -179,16 +180,16 @@ def _steps(
     asked: lower.Explained, at: tuple[int, ...], products: NDArray, x: NDArray
 ) -> tuple[Step, ...]:
     """The sum, and what becomes of it until it is stored."""
-    problem, bias = asked.question.problem, asked.question.bias
+    problem, bias = asked.problem, asked.bias
     total = products.sum()
     steps = [Step("sum of products", total)]
     if bias is not None:
         assert asked.channel is not None
-        offset = bias.reshape(-1).astype(asked.sums)[at[asked.channel]]
+        offset = bias.astype(asked.sums)[at[asked.channel]]
         total = total + offset
         steps += [Step("bias", offset), Step("sum of products + bias", total)]
     if problem.relu:
-        total = np.maximum(total, asked.sums.type(0))
+        total = np.maximum(np.array([total], asked.sums), 0)[0]
         steps.append(Step("relu: max(0, sum)", total))
     # Stored from the dtype that the engine stores from: it decides how sums are rounded.
     wide = problem.safe is not None and dtypes.largest_value(x) > problem.safe

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...problem.boundary import TABLE
+from ...problem.boundary import index_map
 
 __all__ = ["Arithmetic", "Step", "Tap", "WindowAxis"]
 
@@ -121,7 +121,12 @@ class WindowAxis:
                 yield np.arange(first, first + self.extent, self.dilation)
 
     def _source(self, coordinates: NDArray[np.intp]) -> NDArray[np.intp]:
-        return TABLE[self.boundary].index_map(coordinates, self.size)
+        """The samples that coordinates get, negative where it is the constant."""
+        source = coordinates.copy()
+        for i in np.flatnonzero((coordinates < 0) | (coordinates >= self.size)):
+            beyond = int(coordinates[i])
+            source[i] = index_map(self.boundary, beyond, beyond + 1, self.size)[0]
+        return source
 
 
 @dataclass(frozen=True, eq=False, repr=False)
