@@ -69,7 +69,12 @@ class Scene(ABC):
         self.ax = blank_axes(self.figure, full, height + HEAD + FOOT)
         self.write(full / 2, 0.65, title, color=INK, fontsize=11)
         self.caption = self.write(full / 2, height + HEAD + 0.9, "", color=INK, fontsize=11)
+        self.samples: list[Grid] = []
+        self.weights: list[Grid] = []
+        self.products: list[Grid] = []
+        """Of each channel."""
         self.window: list[Any] = []
+        """Its outline on each channel."""
         self.build((full - width) / 2, HEAD, height)
 
     @abstractmethod
@@ -113,9 +118,20 @@ class Scene(ABC):
         outline.set_zorder(4)
         self.window.append(self.ax.add_patch(outline))
 
-    def products(self) -> NDArray:
-        """Those of all outputs."""
-        return np.stack([e.products for e in self.explanations])
+    def rows(self) -> tuple[tuple[str, list[Grid], NDArray], ...]:
+        """The grids of a channel: their names, where to keep them, and all that they will hold."""
+        first = self.explanations[0]
+        kernel = "kernel, flipped" if first.call == "convolve" else "kernel"
+        products = np.stack([e.products for e in self.explanations])
+        return (
+            ("input", self.samples, self.inputs),
+            (kernel, self.weights, first.weights),
+            ("products", self.products, products),
+        )
+
+    def number(self, channel: int) -> str:
+        """The number of a channel, where there are several."""
+        return "" if len(self.inputs) == 1 else f" {self.explanations[0].channels[channel]}"
 
     def input_cells(self, grid: Grid, channel: int, e: Explanation) -> None:
         """The samples of a channel, those under the kernel in yellow."""
@@ -143,66 +159,49 @@ class Image(Scene):
     """Grids side by side; those of the channels of a layer below each other."""
 
     def size(self) -> tuple[float, float]:
-        self.rows, self.columns = self.inputs.shape[1:]
+        rows, columns = self.inputs.shape[1:]
         self.taps = [axis.taps for axis in self.axes]
-        kernel_rows, kernel_columns = self.taps
-        single = len(self.inputs) == 1
-        self.stacked = single and 2 * kernel_rows + 2 * NAME + 0.6 <= max(self.rows, 7)
-        middle = kernel_columns if self.stacked else 2 * kernel_columns + GAP
-        self.middle = max(middle, 2.0)
-        inside = 2 * kernel_rows + NAME + 0.6 if self.stacked else kernel_rows
-        self.block = max(self.rows, inside) + NAME + (0 if single else 0.4)
-        width = self.columns + self.middle + 2 * GAP + max(self.outputs[1], 2)
+        self.widths = [max(n, 2) for n in (columns, self.taps[1], self.taps[1], self.outputs[1])]
+        self.block = max(rows, self.taps[0]) + NAME + 0.4
+        width = sum(self.widths) + GAP * (len(self.widths) - 1)
         return width, max(len(self.inputs) * self.block, self.outputs[0] + NAME)
 
     def build(self, left: float, top: float, height: float) -> None:
-        kernel_rows, kernel_columns = self.taps
-        first = top + (height - len(self.inputs) * self.block) / 2
-        self.samples: list[Grid] = []
-        self.weights: list[Grid] = []
-        self.cells: list[Grid] = []
-        products = self.products()
-        for channel, values in enumerate(self.inputs):
-            name = "" if len(self.inputs) == 1 else f" {self.explanations[0].channels[channel]}"
-            y = first + channel * self.block + NAME
-            room = self.block - NAME - (0 if len(self.inputs) == 1 else 0.4)
-            x = left
-            samples_top = y + (room - self.rows) / 2
-            self.samples.append(
-                self.grid(f"input{name}", x, samples_top, values.shape, self.inputs)
-            )
-            self.write(x + self.columns / 2, samples_top - 0.45, f"input{name}")
-            self.frame(x, samples_top, self.axes[1].extent, self.axes[0].extent)
-            x += self.columns
-            self.write(x + GAP / 2, samples_top + self.rows / 2, "×", fontsize=16)
-            x += GAP
-            if self.stacked:
-                middle = x + (self.middle - kernel_columns) / 2
-                stack = 2 * kernel_rows + NAME + 0.6
-                tops = [y + (room - stack) / 2, y + (room + stack) / 2 - kernel_rows]
-                lefts = [middle, middle]
-            else:
-                tops = [y + (room - kernel_rows) / 2] * 2
-                lefts = [x, x + self.middle - kernel_columns]
-                self.write(x + self.middle / 2, tops[0] + kernel_rows / 2, "=", fontsize=16)
-            weights = self.explanations[0].weights
-            names = ("kernel, flipped" if self._flipped() else "kernel", "products")
-            for word, where_x, where_y in zip(names, lefts, tops, strict=True):
-                shown = weights if word != "products" else products
-                grid = self.grid(f"{word}{name}", where_x, where_y, self.taps, shown)
-                (self.weights if word != "products" else self.cells).append(grid)
-                self.write(where_x + kernel_columns / 2, where_y - 0.45, word)
-        x = left + self.columns + self.middle + 2 * GAP
-        arrow = x - GAP / 2
-        results_top = top + (height - NAME - self.outputs[0]) / 2 + NAME
-        self.write(arrow, results_top + self.outputs[0] / 2 - 0.45, "sum", fontsize=10)
-        self.write(arrow, results_top + self.outputs[0] / 2 + 0.1, "→", fontsize=16)
+        lefts = [left + sum(self.widths[:i]) + i * GAP for i in range(len(self.widths))]
+        columns = list(zip(lefts, self.widths, strict=True))
+        center = top + (height + NAME) / 2
+        for channel in range(len(self.inputs)):
+            middle = center + (channel - (len(self.inputs) - 1) / 2) * self.block
+            number = self.number(channel)
+            for (word, grids, values), column in zip(self.rows(), columns, strict=False):
+                shape = values.shape[-2:]
+                name = f"{word}{number}"
+                title = name if word == "input" else word
+                grids.append(self.centered(name, title, column, middle, shape, values))
+            for sign, x in zip("×=", lefts[1:], strict=False):
+                self.write(x - GAP / 2, middle, sign, fontsize=16)
+            samples = self.samples[channel]
+            self.frame(samples.left, samples.top, self.axes[1].extent, self.axes[0].extent)
         results = [e.result for e in self.explanations]
-        self.results = self.grid("output", x, results_top, self.outputs, results)
-        self.write(x + max(self.outputs[1], 1) / 2, results_top - 0.45, "output")
+        self.results = self.centered("output", "output", columns[-1], center, self.outputs, results)
+        self.write(lefts[-1] - GAP / 2, center - 0.45, "sum")
+        self.write(lefts[-1] - GAP / 2, center + 0.1, "→", fontsize=16)
 
-    def _flipped(self) -> bool:
-        return self.explanations[0].call == "convolve"
+    def centered(
+        self,
+        name: str,
+        title: str,
+        column: tuple[float, float],
+        middle: float,
+        shape: Sequence[int],
+        values: Any,
+    ) -> Grid:
+        """A grid in the middle of a column, with a title above."""
+        left, width = column
+        rows, columns = shape
+        top = middle - rows / 2
+        self.write(left + width / 2, top - 0.45, title)
+        return self.grid(name, left + (width - columns) / 2, top, shape, values)
 
     def show_window(self, e: Explanation) -> None:
         rows, columns = self.places(e)
@@ -212,7 +211,7 @@ class Image(Scene):
             for at in np.ndindex(*self.taps):
                 weight, product = e.weights[channel][at], e.products[channel][at]
                 self.weights[channel].show(at, short(weight), sign_color(weight))
-                self.cells[channel].show(at, short(product), sign_color(product))
+                self.products[channel].show(at, short(product), sign_color(product))
 
     def show_outputs(self, number: int) -> None:
         for i, (e, at) in enumerate(zip(self.explanations, np.ndindex(*self.outputs), strict=True)):
@@ -240,24 +239,13 @@ class Signal(Scene):
     def build(self, left: float, top: float, height: float) -> None:
         x = left + LABELS - self.start
         (axis,) = self.axes
-        self.samples: list[Grid] = []
-        self.weights: list[Grid] = []
-        self.cells: list[Grid] = []
-        products = self.products()
-        kernel = "kernel, flipped" if self.explanations[0].call == "convolve" else "kernel"
         for channel in range(len(self.inputs)):
-            name = "" if len(self.inputs) == 1 else f" {self.explanations[0].channels[channel]}"
             y = top + channel * self.block
-            for row, (word, grids, values) in enumerate(
-                (
-                    (f"input{name}", self.samples, self.inputs),
-                    (kernel, self.weights, self.explanations[0].weights),
-                    ("products", self.cells, products),
-                )
-            ):
-                gid = word if row == 0 else f"{word}{name}"
-                grids.append(self.grid(gid, x, y + row, (1, self.count), values))
-                self.write(left + LABELS - 0.35, y + row + 0.5, word, ha="right")
+            number = self.number(channel)
+            for row, (word, grids, values) in enumerate(self.rows()):
+                grids.append(self.grid(f"{word}{number}", x, y + row, (1, self.count), values))
+                title = f"{word}{number}" if word == "input" else word
+                self.write(left + LABELS - 0.35, y + row + 0.5, title, ha="right")
             self.frame(x, y, axis.extent, 3)
         y = top + len(self.inputs) * self.block
         results = [e.result for e in self.explanations]
@@ -277,7 +265,7 @@ class Signal(Scene):
                 tap = columns.index(column) if shown else 0
                 for cells, value in (
                     (self.weights[channel], e.weights[channel][tap]),
-                    (self.cells[channel], e.products[channel][tap]),
+                    (self.products[channel], e.products[channel][tap]),
                 ):
                     cells.show((0, column), short(value), sign_color(value), visible=shown)
 
