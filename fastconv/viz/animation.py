@@ -238,7 +238,7 @@ def animate(
     orange frame is the window.  Weights and products are orange where they are positive and blue
     where they are negative.  Outputs turn green as they are computed.
 
-    Drawing takes about a tenth of a second for each frame.
+    Drawing takes about a fifth of a second for each frame.
 
     Examples
     --------

@@ -25,7 +25,23 @@ COLORS = ("#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#0072b2", "#f0
 
 
 class StackedLayer(NamedTuple):
-    """A convolution or a pooling, as far as it matters for receptive fields."""
+    """A convolution or a pooling, as far as it matters for receptive fields.
+
+    Attributes
+    ----------
+    kernel : int
+        Taps of the kernel, or samples that are pooled, along one axis.
+    stride : int
+        Samples between outputs; 1 by default.
+    padding : int
+        Samples added on both sides; 0 by default.
+    dilation : int
+        Samples between taps; 1 by default.
+    name : str
+        Its name in pictures.
+    extent : int
+        Samples from the first tap to the last.
+    """
 
     kernel: int
     stride: int = 1
@@ -40,15 +56,24 @@ class StackedLayer(NamedTuple):
 
 
 class ReceptiveField(NamedTuple):
-    """The samples of the input that an output of a layer depends on, along one axis."""
+    """The samples of the input that an output of a layer depends on, along one axis.
+
+    Attributes
+    ----------
+    layer : StackedLayer
+        The layer.
+    size : int
+        Samples from the first to the last.
+    jump : int
+        Samples between the fields of neighbouring outputs.
+    start : int
+        The first sample of the field of output 0; negative, if it lies in the padding.
+    """
 
     layer: StackedLayer
     size: int
-    """Samples from the first to the last."""
     jump: int
-    """Samples between the fields of neighbouring outputs."""
     start: int
-    """The first sample of the field of output 0; negative, if it lies in the padding."""
 
     def span(self, output: int) -> tuple[int, int]:
         """The first and the last sample that an output depends on; they may lie in the padding."""

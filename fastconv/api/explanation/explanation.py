@@ -30,11 +30,17 @@ class Explanation(Arithmetic):
         and `sum`, `bias` and `result` are None.
     x_shape, w_shape, out_shape : tuple of int
         The shapes of the input, of the kernel and of the result.
-    dtype : dtype
-        The dtype of the result.
+    x_dtype, dtype : dtype
+        The dtypes of the input and of the result.
     axes : tuple of WindowAxis
         The axes that the kernel spans, in the order of the axes of the kernel: positions that the
         window covers, the samples that the border supplies, and what the stride leaves out.
+    channels : range
+        The channels of `x` that the output depends on; ``range(1)`` for "correlate" and "convolve".
+    channel_axis : int or None
+        The axis of the channels of a layer.
+    cval : scalar
+        The value beyond the edges where the boundary is "constant".
     samples, weights, products : ndarray
         ``(channels, *taps)``: what the taps read, the kernel as it lies on the window (flipped, for
         "convolve"), and their products.

@@ -142,7 +142,6 @@ class Arithmetic:
     dtype: np.dtype
     axes: tuple[WindowAxis, ...]
     channels: range
-    """The channels of `x` that the output depends on."""
     channel_axis: int | None
     cval: complex
     samples: NDArray
