@@ -10,10 +10,11 @@ array([[5., 3., 4.],
 
 from contextlib import suppress
 
-from . import algorithms, backends, filters, kernels, nn
+from . import algorithms, backends, filters, kernels, nn, viz
 from .api import (
     AlgorithmName,
     Boundary,
+    Explanation,
     conv1d,
     conv2d,
     conv3d,
@@ -23,6 +24,7 @@ from .api import (
     convolve,
     correlate,
     correlate_bank,
+    explain,
     plan_conv1d,
     plan_conv2d,
     plan_conv3d,
@@ -53,6 +55,7 @@ __all__ = [
     "BackendName",
     "BackendUnavailableError",
     "Boundary",
+    "Explanation",
     "Plan",
     "__version__",
     "available_backends",
@@ -65,6 +68,7 @@ __all__ = [
     "convolve",
     "correlate",
     "correlate_bank",
+    "explain",
     "filters",
     "get_backend",
     "get_num_threads",
@@ -82,6 +86,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "use_backend",
+    "viz",
     "warmup",
 ]
 

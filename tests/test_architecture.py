@@ -29,6 +29,7 @@ ROWS = [
     {"plan"},
     {"api"},
     {"filters", "nn"},
+    {"viz"},
     {"fastconv"},
     {"cli"},
     {"__main__"},

@@ -17,6 +17,7 @@ from fastconv.cli import bench, chart, peers
 from fastconv.cli.bench import Limit
 
 Image = pytest.importorskip("PIL.Image")
+pytest.importorskip("matplotlib")
 COLUMNS = ["image", "kernel", "library", "algorithm", "ms", "GFLOP/s", "of", "limit"]
 
 
@@ -65,8 +66,8 @@ def test_bench_times_every_backend_and_library(folder):
         assert milliseconds < 6e-4 or gflops < 1e3 * gflop / (milliseconds - 6e-4) + 0.06
     assert os.listdir("there") == ["fastconv-bench.png"]
     with Image.open("there/fastconv-bench.png") as picture:
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (1200, 1600))
-        colors = {color for _, color in picture.getcolors(1 << 20)}
+        assert (picture.format, picture.size) == ("PNG", (1200, 1600))
+        colors = {color for _, color in picture.convert("RGB").getcolors(1 << 20)}
     drawn = [bench.LIMIT_COLOR, *(bench.COLORS[name] for name in who)]
     assert {tuple(bytes.fromhex(color[1:])) for color in drawn} <= colors
 
@@ -146,9 +147,17 @@ def test_sizes_that_cannot_be_parsed(sizes):
     assert line.startswith(f"argument --kernels: got {sizes!r}, not whole numbers")
 
 
-def test_bench_without_pillow(folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    assert fails("bench").endswith("Pillow is not installed: pip install 'fastconv[image]'")
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("missing", ["matplotlib.figure", "PIL"])
+def test_without_matplotlib_there_is_a_table_and_no_picture(missing, folder, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    status, out, err = run("bench", "--sizes", "20", "--kernels", "3", "--backend", "numpy")
+    assert (status, err, len(table(out))) == (0, "", 2)
+    hint = "# no picture: Matplotlib is not installed: pip install 'fastconv[plot]'"
+    assert out.splitlines()[-1] == hint
+    assert os.listdir() == []
 
 
 def test_the_limit_is_the_longer_of_copying_and_multiplying():
@@ -246,11 +255,29 @@ def test_a_name_with_room_stays_at_its_line():
     assert chart._spread([10, 50, 55], 10, 100) == [10, 50, 60]
 
 
-def test_an_axis_is_logarithmic():
-    axis = chart._Axis(1, 100, 0, 200)
-    assert [axis(value) / chart.FINE for value in (1, 10, 100)] == [0, 100, 200]
-    assert [*chart._round_numbers(0.9, 25)] == [1, 2, 5, 10, 20]
-    assert [*chart._round_numbers(0.05, 5000)] == [0.1, 1, 10, 100, 1000]
+def test_a_chart_shows_its_lines_and_their_names():
+    lines = [
+        chart.Line("ours", "#ff0000", [(3, 100.0), (5, 60.0), (7, 59.0)]),
+        chart.Line("theirs", "#00ff00", [(3, 90.0), (5, 61.0), (7, 59.5)], "square"),
+    ]
+    limit = chart.Line("limit", "#ffffff", [(2.9, 200.0), (7.1, 150.0)])
+    one = chart.Chart("heading", ["a remark"], "size", "speed", lines, limit)
+    page = chart.draw([one, one])
+    assert tuple(page.get_size_inches() * page.dpi) == (1200, 1600)
+    assert [text.get_text() for text in page.texts] == ["heading", "a remark"] * 2
+    for ax in page.axes:
+        assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+        assert (ax.get_xlabel(), ax.get_title(loc="left")) == ("size", "speed")
+        drawn = {line.get_color(): list(line.get_xydata()[:, 1]) for line in ax.lines}
+        assert drawn == {
+            "#ffffff": [200.0, 150.0],
+            "#ff0000": [100.0, 60.0, 59.0],
+            "#00ff00": [90.0, 61.0, 59.5],
+        }
+        names = {text.get_text(): text.xyann[1] for text in ax.texts}
+        assert names["limit"] > names["theirs"] > names["ours"]
+        assert names["theirs"] - names["ours"] >= chart.MIN_SPACING
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["3", "5", "7"]
 
 
 # -- how good the choice is ---------------------------------------------------------------------

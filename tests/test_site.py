@@ -15,6 +15,7 @@ MODULES = {
     "fastconv.kernels": fc.kernels,
     "fastconv.nn": fc.nn,
     "fastconv.nn.grad": fc.nn.grad,
+    "fastconv.viz": fc.viz,
 }
 
 

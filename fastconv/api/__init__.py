@@ -5,6 +5,7 @@ Two families share one engine: `correlate` and `convolve` for signals, images an
 """
 
 from .banks import correlate_bank
+from .explanation import Explanation, explain
 from .image_plans import plan_convolve, plan_correlate
 from .images import convolve, correlate
 from .layer_plans import plan_conv1d, plan_conv2d, plan_conv3d
@@ -20,6 +21,7 @@ from .transposed_plans import (
 __all__ = [
     "AlgorithmName",
     "Boundary",
+    "Explanation",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -29,6 +31,7 @@ __all__ = [
     "convolve",
     "correlate",
     "correlate_bank",
+    "explain",
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",

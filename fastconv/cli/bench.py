@@ -17,7 +17,7 @@ import platform
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,9 @@ import fastconv as fc
 from .. import backends
 from ..algorithms import rates
 from ..run import threads as parallel
+from ..viz.canvas import figure
 from . import chart, imageio, peers
 from .demo import ready_backends
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 __all__ = ["Limit", "circumstances", "copy_seconds", "product_rate", "run"]
 
@@ -94,7 +92,9 @@ def run(
     directory: Path,
     show_status: Callable[[str], None],
 ) -> int:
-    """Print the table, write ``directory/fastconv-bench.png``, and return 1 if results disagree.
+    """Print the table, draw ``directory/fastconv-bench.png``, and return 1 if results disagree.
+
+    The picture is left out, with a remark, where Matplotlib is not installed.
 
     ``show_status`` shows what is being done, until the next text or an empty one.
 
@@ -102,8 +102,6 @@ def run(
     ------
     ValueError
         A kernel is larger than an image.
-    ImportError
-        Pillow is not installed.
     ImageFileError
         The picture cannot be written.
     BackendUnavailableError
@@ -113,8 +111,10 @@ def run(
     if max(kernels) > min(sizes):
         raise ValueError(f"a kernel of {max(kernels)} is larger than an image of {min(sizes)}")
     file = directory / "fastconv-bench.png"
-    imageio.make_directory(directory)
-    imageio.check_target(file)
+    why_no_picture = _why_no_picture()
+    if why_no_picture is None:
+        imageio.make_directory(directory)
+        imageio.check_target(file)
     ours = [fc.config.resolve_backend(backend)] if backend else ready_backends(show_status)
     threads = fc.config.resolve_threads(threads)
     show_status("starting other libraries")
@@ -151,9 +151,21 @@ def run(
         "vs: speed-up.\n# GFLOP/s count 2*k*k operations per pixel; algorithms with fewer may pass "
         "the limit."
     )
-    _save(pages, file)
+    if why_no_picture is not None:
+        print(f"# no picture: {why_no_picture}")
+        return 0
+    with imageio.replacing(file) as opened:
+        chart.draw(pages).savefig(opened, format="png")
     print(f"# picture: {file}")
     return 0
+
+
+def _why_no_picture() -> str | None:
+    try:
+        figure(1, 1)
+    except ImportError as error:
+        return str(error)
+    return None
 
 
 def circumstances(threads: int) -> tuple[str, str]:
@@ -284,7 +296,7 @@ def _print_limit(limit: Limit, size: int, dtype: str) -> None:
     )
 
 
-def _page(rows: Sequence[Row], limit: Limit, dtype: str, remarks: Sequence[str]) -> Image:
+def _page(rows: Sequence[Row], limit: Limit, dtype: str, remarks: Sequence[str]) -> chart.Chart:
     """A chart of speed against kernel size, for images of one size."""
     size, pixels = rows[0].size, rows[0].pixels
     lines = [
@@ -298,7 +310,7 @@ def _page(rows: Sequence[Row], limit: Limit, dtype: str, remarks: Sequence[str])
     ]
     taps = np.geomspace(rows[0].taps / 1.08, rows[-1].taps * 1.08, 200)
     roof = [(float(k), 1e-6 * pixels / limit.seconds(pixels, k**2)) for k in taps]
-    return chart.draw(
+    return chart.Chart(
         f"Filtering {size}x{size} {dtype} by dense kxk kernels",
         (*remarks, LIMIT_REMARK),
         "kernel size k",
@@ -306,12 +318,3 @@ def _page(rows: Sequence[Row], limit: Limit, dtype: str, remarks: Sequence[str])
         [line for line in lines if line.points],
         chart.Line("limit of direct filtering", LIMIT_COLOR, roof),
     )
-
-
-def _save(pages: Sequence[Image], file: Path) -> None:
-    """Save the pages below each other."""
-    sheet = imageio.pillow().new("RGB", (chart.WIDTH, chart.HEIGHT * len(pages)))
-    for number, page in enumerate(pages):
-        sheet.paste(page, (0, chart.HEIGHT * number))
-    with imageio.replacing(file) as opened:
-        sheet.save(opened, format="PNG", optimize=True)

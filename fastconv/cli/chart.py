@@ -1,38 +1,36 @@
-"""A line chart with logarithmic axes on a dark page; each line has its name at its end.
-
-The chart is drawn larger than it will be, so that lines and letters are smooth.
-"""
+"""Line charts with logarithmic axes on a dark page; each line has its name at its end."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ..viz.canvas import FONT, figure
 from .contact_sheet import BRIGHT, DIM, FRAME, PAGE
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["Line", "Point", "draw"]
+__all__ = ["HEIGHT", "WIDTH", "Chart", "Line", "Point", "draw"]
 
 WIDTH, HEIGHT = 1200, 800
-LEFT, TOP, RIGHT, BOTTOM = 96, 150, 968, 720
-"""The frame of the plot."""
-FINE = 3
-"""How many times larger the chart is while it is drawn."""
+"""Pixels of a chart."""
+DPI = 100
+LEFT, BOTTOM, RIGHT, TOP = 0.08, 0.1, 0.81, 0.81
+"""The frame of the plot, as fractions of the chart."""
 BEYOND = "#1e2127"
 """The area above the limit."""
 MIN_SPACING = 25
 """Pixels between two names."""
+MANY_DECADES = 4.5
+"""Powers of ten on an axis from which on only these are written."""
 
 Point = tuple[float, float]
 
 
 class Line(NamedTuple):
-    """One line of the chart."""
+    """One line of a chart."""
 
     name: str
     color: str
@@ -41,114 +39,100 @@ class Line(NamedTuple):
     mark: Literal["disc", "square"] = "disc"
 
 
-class _Axis(NamedTuple):
-    """A logarithmic axis: the values at its ends, and their pixels."""
+class Chart(NamedTuple):
+    """One chart: up to three remarks, a few lines, and a limit from left to right."""
 
-    low: float
-    high: float
-    start: float
-    stop: float
-
-    def __call__(self, value: float) -> float:
-        part = math.log(value / self.low) / math.log(self.high / self.low)
-        return FINE * (self.start + part * (self.stop - self.start))
+    heading: str
+    remarks: Sequence[str]
+    x_name: str
+    y_name: str
+    lines: Sequence[Line]
+    limit: Line
 
 
-def draw(
-    heading: str,
-    remarks: Sequence[str],
-    x_name: str,
-    y_name: str,
-    lines: Sequence[Line],
-    limit: Line,
-) -> Image:
-    """The chart, 1200×800: up to three remarks, a few lines, and a limit.
+def draw(charts: Sequence[Chart]) -> Figure:
+    """Charts below each other, 1200×800 pixels each.
 
-    The limit spans the plot from left to right.
+    Raises
+    ------
+    ImportError
+        Matplotlib is not installed.
     """
-    import PIL.Image
-    import PIL.ImageDraw
-    import PIL.ImageFont
-
-    page = PIL.Image.new("RGB", (FINE * WIDTH, FINE * HEIGHT), PAGE)
-    pen = PIL.ImageDraw.Draw(page)
-    large, medium, small = (PIL.ImageFont.load_default(FINE * size) for size in (28, 18, 15))
-
-    heights = [height for line in (*lines, limit) for _, height in line.points]
-    x = _Axis(limit.points[0][0], limit.points[-1][0], LEFT, RIGHT)
-    y = _Axis(min(heights) / 1.3, max(heights) * 1.6, BOTTOM, TOP)
-
-    roof = [(x(a), y(b)) for a, b in limit.points]
-    corners = [(roof[-1][0], FINE * TOP), (roof[0][0], FINE * TOP)]
-    pen.polygon([*roof, *corners], BEYOND)
-    _draw_axes(pen, x, y, sorted({a for line in lines for a, _ in line.points}), small)
-    pen.line(roof, limit.color, 3 * FINE, joint="curve")
-    for line in lines:
-        _draw_line(pen, [(x(a), y(b)) for a, b in line.points], line)
-    _draw_names(pen, x, y, (*lines, limit), medium)
-
-    pen.text((FINE * 28, FINE * 20), heading, BRIGHT, large)
-    for row, remark in enumerate(remarks):
-        pen.text((FINE * 28, FINE * (58 + 21 * row)), remark, DIM, small)
-    pen.text((FINE * LEFT, FINE * (TOP - 8)), y_name, BRIGHT, small, "ls")
-    middle = FINE * (LEFT + RIGHT) / 2
-    pen.text((middle, FINE * (BOTTOM + 52)), x_name, BRIGHT, small, "ms")
-    return page.resize((WIDTH, HEIGHT), PIL.Image.Resampling.LANCZOS)
+    count = len(charts)
+    page = figure(WIDTH / DPI, count * HEIGHT / DPI, DPI)
+    page.set_facecolor(PAGE)
+    for number, chart in enumerate(charts):
+        bottom = 1 - (number + 1) / count
+        place = (LEFT, bottom + BOTTOM / count, RIGHT - LEFT, (TOP - BOTTOM) / count)
+        _draw(page.add_axes(place), chart)
+        top = bottom + 1 / count
+        texts = [(chart.heading, 0.025, BRIGHT, 20.0)]
+        texts += [(text, 0.075 + 0.027 * row, DIM, 10.5) for row, text in enumerate(chart.remarks)]
+        for text, down, color, size in texts:
+            y = top - down / count
+            page.text(0.023, y, text, va="top", color=color, fontsize=size, family=FONT)
+    return page
 
 
-def _draw_axes(
-    pen: ImageDraw,
-    x: _Axis,
-    y: _Axis,
-    columns: Sequence[float],
-    font: FreeTypeFont | ImageFont,
-) -> None:
-    left, right, top, bottom = (FINE * edge for edge in (LEFT, RIGHT, TOP, BOTTOM))
-    for value in _round_numbers(y.low, y.high):
-        pen.line([(left, y(value)), (right, y(value))], FRAME, FINE)
-        pen.text((left - FINE * 10, y(value)), f"{value:g}", DIM, font, "rm")
-    free = 0.0
-    for value in columns:
-        pen.line([(x(value), bottom), (x(value), bottom + FINE * 6)], DIM, FINE)
-        half = pen.textlength(f"{value:g}", font) / 2
-        if x(value) - half >= free:
-            pen.text((x(value), bottom + FINE * 24), f"{value:g}", DIM, font, "ms")
-            free = x(value) + half + FINE * 8
-    pen.rectangle((left, top, right, bottom), outline=DIM, width=FINE)
+def _draw(ax: Axes, chart: Chart) -> None:
+    lines = (*chart.lines, chart.limit)
+    heights = [height for line in lines for _, height in line.points]
+    low, high = min(heights) / 1.3, max(heights) * 1.6
+    limit_x, limit_y = zip(*chart.limit.points, strict=True)
+    ax.set_facecolor(PAGE)
+    ax.set(xscale="log", yscale="log", xlim=(limit_x[0], limit_x[-1]), ylim=(low, high))
+    ax.fill_between(limit_x, limit_y, high, color=BEYOND, linewidth=0)
+    ax.plot(limit_x, limit_y, color=chart.limit.color, linewidth=2.4)
+    for line in chart.lines:
+        x, y = zip(*line.points, strict=True)
+        mark = "o" if line.mark == "disc" else "s"
+        ax.plot(x, y, color=line.color, linewidth=2.4, marker=mark, markersize=7, mec=PAGE)
+    _draw_ticks(ax, sorted({x for line in chart.lines for x, _ in line.points}), low, high)
+    ax.set_xlabel(chart.x_name, color=BRIGHT, fontsize=11, family=FONT)
+    ax.set_title(chart.y_name, color=BRIGHT, fontsize=11, family=FONT, loc="left")
+    _draw_names(ax, lines)
 
 
-def _round_numbers(low: float, high: float) -> Iterator[float]:
-    """1, 2, 5, 10 and so on, or only powers of ten if there would be many."""
-    few = math.log10(high / low) < 4.5
-    for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
-        for digit in (1, 2, 5) if few else (1,):
-            if low <= digit * 10.0**exponent <= high:
-                yield digit * 10.0**exponent
+def _draw_ticks(ax: Axes, columns: Sequence[float], low: float, high: float) -> None:
+    from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+
+    digits = (1.0, 2.0, 5.0) if high < low * 10**MANY_DECADES else (1.0,)
+    ax.yaxis.set_major_locator(LogLocator(subs=digits))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_locator(NullLocator())
+    labelled: list[float] = []
+    for value in columns:  # kernel sizes, unless they would overlap
+        if not labelled or value > labelled[-1] * (columns[-1] / columns[0]) ** 0.035:
+            labelled.append(value)
+    ax.set_xticks(labelled, [f"{value:g}" for value in labelled])
+    ax.xaxis.set_minor_locator(FixedLocator(list(columns)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(axis="y", color=FRAME, linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.tick_params(which="both", color=DIM, labelcolor=DIM, labelsize=11)
+    for side in ax.spines.values():
+        side.set_color(DIM)
 
 
-def _draw_line(pen: ImageDraw, path: Sequence[Point], line: Line) -> None:
-    pen.line(path, line.color, 3 * FINE, joint="curve")
-    for across, down in path:
-        radius = 5 * FINE
-        box = (across - radius, down - radius, across + radius, down + radius)
-        if line.mark == "disc":
-            pen.ellipse(box, line.color, PAGE, FINE)
-        else:
-            pen.rectangle(box, line.color, PAGE, FINE)
-
-
-def _draw_names(
-    pen: ImageDraw, x: _Axis, y: _Axis, lines: Sequence[Line], font: FreeTypeFont | ImageFont
-) -> None:
+def _draw_names(ax: Axes, lines: Sequence[Line]) -> None:
     """Each name next to the last point of its line, moved if names would overlap."""
-    ordered = sorted(lines, key=lambda line: -line.points[-1][1])
-    ends = [(x(line.points[-1][0]), y(line.points[-1][1])) for line in ordered]
-    positions = _spread([down for _, down in ends], FINE * MIN_SPACING, FINE * BOTTOM)
-    for line, (across, down), position in zip(ordered, ends, positions, strict=True):
-        edge = FINE * RIGHT
-        leader = [(across + FINE * 7, down), (edge, down), (edge + FINE * 24, position)]
-        pen.line(leader, line.color, FINE)
-        pen.text((edge + FINE * 30, position), line.name, line.color, font, "lm")
+    ends = {line.name: ax.transData.transform(line.points[-1]) for line in lines}
+    ordered = sorted(lines, key=lambda line: -ends[line.name][1])
+    box = ax.bbox
+    downward = [float(box.y1 - ends[line.name][1]) for line in ordered]
+    for line, down in zip(ordered, _spread(downward, MIN_SPACING, box.height), strict=True):
+        ax.annotate(
+            line.name,
+            line.points[-1],
+            (box.x1 + 30, box.y1 - down),
+            textcoords="figure pixels",
+            va="center",
+            color=line.color,
+            fontsize=12,
+            family=FONT,
+            arrowprops={"arrowstyle": "-", "color": line.color, "linewidth": 1, "shrinkB": 6},
+            annotation_clip=False,
+        )
 
 
 def _spread(positions: Sequence[float], spacing: float, last: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""The command ``fastconv``: ``demo``, ``apply``, ``kernels``, ``bench`` and ``info``.
+"""The command ``fastconv``: ``demo``, ``apply``, ``animate``, ``kernels``, ``bench``, ``info``.
 
 Exit status
     0 for success; 1 if results that should agree do not; 2 for wrong arguments or a file that
@@ -97,6 +97,12 @@ def _apply(arguments: argparse.Namespace) -> int:
     return apply.run(arguments)
 
 
+def _animate(arguments: argparse.Namespace) -> int:
+    from . import animate
+
+    return animate.run(arguments)
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from . import bench, calibrate
 
@@ -178,6 +184,7 @@ def _picture(row: kernels.Kernel) -> str:
 _COMMANDS = {
     "demo": _demo,
     "apply": _apply,
+    "animate": _animate,
     "kernels": _kernels,
     "bench": _bench,
     "info": _info,

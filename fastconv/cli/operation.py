@@ -19,7 +19,15 @@ from .. import filters, kernels
 from ..problem import dtypes
 from . import imageio
 
-__all__ = ["FILTERS", "Operation", "operation", "option", "white"]
+__all__ = [
+    "FILTERS",
+    "Operation",
+    "operation",
+    "option",
+    "parse_rows",
+    "read_weights",
+    "white",
+]
 
 SHARED = {"boundary", "cval", "channel_axis", "out", "algorithm", "backend", "threads"}
 """What all filters take: it is no parameter of one of them."""
@@ -72,7 +80,7 @@ def operation(arguments: argparse.Namespace) -> Operation:
         if row.kind == "color":
             return _matrix(row.array(), row.bias, arguments)
         return _weights(row.array(), arguments)
-    return _weights(_read(name), arguments)
+    return _weights(read_weights(name), arguments)
 
 
 def white(dtype: np.dtype) -> int:
@@ -147,13 +155,13 @@ def _matrix(weights: NDArray[Any], bias: float, arguments: argparse.Namespace) -
 # -- weights from files and from the command line ---------------------------------------------
 
 
-def _read(text: str) -> NDArray[Any]:
+def read_weights(text: str) -> NDArray[Any]:
     """The weights of a file, or those that the text spells out."""
     if os.path.isfile(text):
         return _load(Path(text))
     if re.match(r"\s*[-+]?\.?\d", text):
         try:
-            return _parse(text)
+            return parse_rows(text)
         except ValueError as error:
             raise ValueError(
                 f"--kernel {text!r}: no file, and not rows of numbers: {error}"
@@ -168,7 +176,7 @@ def _read(text: str) -> NDArray[Any]:
 def _load(path: Path) -> NDArray[Any]:
     try:
         if path.suffix.lower() != ".npy":
-            return _parse(path.read_text(encoding="utf-8-sig"))
+            return parse_rows(path.read_text(encoding="utf-8-sig"))
         with path.open("rb") as file:
             return _checked(np.atleast_2d(np.lib.format.read_array(file)))
     except UnicodeDecodeError:
@@ -177,7 +185,7 @@ def _load(path: Path) -> NDArray[Any]:
         raise imageio.ImageFileError("read kernel", path, error) from error
 
 
-def _parse(text: str) -> NDArray[Any]:
+def parse_rows(text: str) -> NDArray[Any]:
     """Rows of numbers.
 
     Rows end with ``;`` or the line, numbers with a space or a comma, and ``#`` begins a comment.

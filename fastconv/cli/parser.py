@@ -126,6 +126,8 @@ def parser() -> argparse.ArgumentParser:
     )
     named.add_argument("name", metavar="NAME", nargs="?", help="show only this one")
 
+    _add_animate(commands)
+
     bench = commands.add_parser(
         "bench",
         help="time this machine, next to other libraries",
@@ -160,6 +162,56 @@ def parser() -> argparse.ArgumentParser:
         "info", help="print the configuration", description="Print the configuration."
     )
     return whole
+
+
+def _add_animate(commands: Any) -> None:
+    animate = commands.add_parser(
+        "animate",
+        help="draw a window that slides over a small signal or image",
+        description="Draw how a kernel slides over a small signal or image: the samples in its "
+        "window, the products, their sum, the output. One frame shows one output.",
+    )
+    animate.add_argument(
+        "input",
+        metavar="INPUT",
+        nargs="?",
+        help='an image file, a size filled with random digits (8 or 6x6), or rows ("1 2; 3 4") '
+        "(default: 6x6, or 8 for a kernel of one row); large images are averaged to 12 rows or "
+        "columns",
+    )
+    animate.add_argument(
+        "-k",
+        "--kernel",
+        required=True,
+        metavar="KERNEL",
+        help='a kernel by its name, rows of weights ("0 1 0; 1 -4 1; 0 1 0"), or a file with such '
+        "rows, as .npy or text",
+    )
+    animate.add_argument(
+        "-o", "--output", required=True, metavar="OUT", type=Path, help="a .gif, .png or .apng"
+    )
+    for name in ("--stride", "--dilation"):
+        animate.add_argument(
+            name, metavar="N|ROWS,COLUMNS", type=_stride, default=(1, 1), help="default: 1"
+        )
+    animate.add_argument("--mode", choices=("same", "valid", "full"), default="same")
+    animate.add_argument(
+        "--padding",
+        type=_padding,
+        metavar="N",
+        help="instead of --mode: samples added on both sides, as in conv2d",
+    )
+    animate.add_argument(
+        "--boundary",
+        choices=tuple(BORDERS),
+        default="constant",
+        help="how the input continues beyond its edges (default: constant, which is 0)",
+    )
+    animate.add_argument("--convolve", action="store_true", help="flip the kernel")
+    animate.add_argument(
+        "--at", metavar="ROW,COLUMN", type=_place, help="draw only this output, as a .png"
+    )
+    animate.add_argument("--fps", type=_number, default=2.0, help="frames in a second (default: 2)")
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:
@@ -197,6 +249,18 @@ def _stride(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"got {text!r}, not whole numbers of at least 1")
     rows, _, columns = text.partition(",")
     return int(rows), int(columns or rows)
+
+
+def _padding(text: str) -> int:
+    if not re.fullmatch(r"\d{1,6}", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not a whole number")
+    return int(text)
+
+
+def _place(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d{1,6}(,\d{1,6})?", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, not ROW,COLUMN")
+    return tuple(map(int, text.split(",")))
 
 
 def _number(text: str) -> float:

@@ -27,6 +27,7 @@ from .arrays import (
     shape,
 )
 from .banks import bank, kernels_of, one_shape
+from .explanation import Explained, Reach, explained, position
 from .fields import Kernel, Question
 from .filters import (
     UNSPECIFIED,
@@ -75,10 +76,12 @@ from .transposed import Result, Transposition, transposition
 __all__ = [
     "UNSPECIFIED",
     "ChannelAxis",
+    "Explained",
     "Image",
     "Kernel",
     "Missing",
     "Question",
+    "Reach",
     "Result",
     "Transposition",
     "algorithm_name",
@@ -98,6 +101,7 @@ __all__ = [
     "correlation",
     "derived_axis",
     "dtype_named",
+    "explained",
     "features",
     "fill_value",
     "flag",
@@ -124,6 +128,7 @@ __all__ = [
     "per_axis",
     "planned_array",
     "pooling",
+    "position",
     "real",
     "real_numbers",
     "real_samples",

@@ -24,7 +24,7 @@ from .arguments import (
 from .arrays import array, check_dtype
 from .fields import Kernel, axis_of, number_fields
 
-__all__ = ["correlation", "spanned"]
+__all__ = ["are_factors", "correlation", "filtered_axes", "spanned"]
 
 MODES = ("same", "valid", "full")
 
@@ -48,13 +48,13 @@ def correlation(
 ) -> Kernel:
     """The kernel of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
-    factors = _are_factors(w)
+    factors = are_factors(w)
     kernels = _factors(name, w) if factors else (_kernel(name, w),)
     if flip:
         kernels = tuple([kernel[(slice(None, None, -1),) * kernel.ndim] for kernel in kernels])
     taps = tuple([kernel.size for kernel in kernels]) if factors else kernels[0].shape
     rank, x_rank = len(taps), len(x_shape)
-    filtered = _axes(name, axes, rank, x_rank)
+    filtered = filtered_axes(name, axes, rank, x_rank)
     one_of(mode, f"{name}: mode", MODES)
     names = borders(boundary, rank, f"{name}: boundary")
     strides = per_axis(stride, rank, f"{name}: stride", least=1)
@@ -131,11 +131,11 @@ def spanned(
     name: str, axes: object, w: ArrayLike | tuple[NDArray, ...], rank: int
 ) -> tuple[int, ...]:
     """The axes of an array of ``rank`` axes that a kernel spans, in the order of its own."""
-    own = len(_factors(name, w)) if _are_factors(w) else _kernel(name, w).ndim
-    return _axes(name, axes, own, rank)
+    own = len(_factors(name, w)) if are_factors(w) else _kernel(name, w).ndim
+    return filtered_axes(name, axes, own, rank)
 
 
-def _are_factors(w: object) -> bool:
+def are_factors(w: object) -> bool:
     """Whether a kernel was given as its factors: arrays in a tuple.
 
     Numbers in a tuple are a kernel, and so are tuples of them, as NumPy has it.
@@ -183,7 +183,8 @@ def _keeps(
     return single and (not factors or kernels[axis][0] == 1)
 
 
-def _axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:
+def filtered_axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:
+    """The axes of ``x`` that the kernel spans, counted from 0."""
     if rank > x_rank:
         raise ValueError(f"{name}: w has {rank} axes, x has only {x_rank}")
     if axes is None:

@@ -1,0 +1,209 @@
+"""The arithmetic of one output: where its window lies, its products and their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...problem.boundary import index_map
+
+__all__ = ["Arithmetic", "Step", "Tap", "WindowAxis"]
+
+
+class Tap(NamedTuple):
+    """One tap of the kernel, and the sample that it meets."""
+
+    weight_index: tuple[int, ...]
+    """Of the weight in `w` as it was given (of the outer product, if `w` was given as factors)."""
+    coordinate: tuple[int, ...]
+    """In `x`; outside of it where a border supplies the sample."""
+    source: tuple[int, ...] | None
+    """The index in `x` from which the sample comes; None for the constant beyond the edges."""
+    outside: bool
+    """Whether the coordinate lies outside of `x`."""
+    sample: Any
+    weight: Any
+    product: Any
+
+
+class Step(NamedTuple):
+    """What becomes of the sum, one step at a time."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class WindowAxis:
+    """One axis that the kernel spans: where windows lie, and which of them is explained."""
+
+    axis: int
+    """Of `x` and of the result."""
+    size: int
+    """Samples of `x`."""
+    taps: int
+    stride: int
+    dilation: int
+    before: int
+    """Positions in front of the first sample that windows may cover; negative, if the first window
+    begins inside."""
+    after: int
+    """The same behind the last sample."""
+    boundary: str
+    outputs: int
+    position: int
+    """Of the output that is explained."""
+
+    @property
+    def extent(self) -> int:
+        """Samples from the first tap to the last."""
+        return (self.taps - 1) * self.dilation + 1
+
+    @property
+    def start(self) -> int:
+        """The coordinate that the first tap reads."""
+        return self.position * self.stride - self.before
+
+    @property
+    def exists(self) -> bool:
+        """Whether the result has the output along this axis."""
+        return 0 <= self.position < self.outputs
+
+    @cached_property
+    def coordinates(self) -> tuple[int, ...]:
+        """The coordinate in `x` that each tap reads; some may lie outside."""
+        return tuple([self.start + tap * self.dilation for tap in range(self.taps)])
+
+    @cached_property
+    def sources(self) -> tuple[int | None, ...]:
+        """The sample of `x` that each tap gets, None where it is the constant."""
+        if not self.size:
+            return (None,) * self.taps
+        found = self._source(np.array(self.coordinates))
+        return tuple([i if i >= 0 else None for i in found.tolist()])
+
+    @property
+    def left_over(self) -> int:
+        """Positions at the end that no window covers because the stride does not fit."""
+        room = self.size + self.before + self.after - self.extent
+        return room % self.stride if room >= 0 else 0
+
+    @cached_property
+    def unread(self) -> tuple[int, ...]:
+        """The samples of `x` that no output reads, neither in place nor by way of the border."""
+        unread = np.ones(self.size, bool)
+        for coordinates in self._read():
+            source = self._source(coordinates)
+            unread[source[source >= 0]] = False
+        return tuple(np.flatnonzero(unread).tolist())
+
+    def _read(self) -> Iterator[NDArray[np.intp]]:
+        """The coordinates that outputs read, in the largest steps that have one distance."""
+        if not (self.size and self.outputs):
+            return
+        reach = (self.outputs - 1) * self.stride + 1
+        if self.dilation == 1 and self.stride <= self.taps:
+            most = 2 * self.size  # by there, every border has repeated itself
+            stop = reach + self.extent - 1 - self.before
+            yield np.arange(max(-self.before, -most), min(stop, self.size + most))
+        elif self.taps <= self.outputs:
+            for tap in range(self.taps):
+                first = tap * self.dilation - self.before
+                yield np.arange(first, first + reach, self.stride)
+        else:
+            for output in range(self.outputs):
+                first = output * self.stride - self.before
+                yield np.arange(first, first + self.extent, self.dilation)
+
+    def _source(self, coordinates: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The samples that coordinates get, negative where it is the constant."""
+        source = coordinates.copy()
+        for i in np.flatnonzero((coordinates < 0) | (coordinates >= self.size)):
+            beyond = int(coordinates[i])
+            source[i] = index_map(self.boundary, beyond, beyond + 1, self.size)[0]
+        return source
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Arithmetic:
+    """The numbers of one output; see `Explanation`."""
+
+    call: str
+    at: tuple[int, ...]
+    x_shape: tuple[int, ...]
+    x_dtype: np.dtype
+    w_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    dtype: np.dtype
+    axes: tuple[WindowAxis, ...]
+    channels: range
+    channel_axis: int | None
+    cval: complex
+    samples: NDArray
+    weights: NDArray
+    products: NDArray
+    steps: tuple[Step, ...]
+    activation: str | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the result has this position."""
+        return all(axis.exists for axis in self.axes)
+
+    @property
+    def sum(self) -> Any:
+        """The sum of all products."""
+        return self._value("sum of products")
+
+    @property
+    def bias(self) -> Any:
+        """What is added to the sum."""
+        return self._value("bias")
+
+    @property
+    def result(self) -> Any:
+        """The output."""
+        return self.steps[-1].value if self.steps else None
+
+    def _value(self, name: str) -> Any:
+        return next((step.value for step in self.steps if step.name == name), None)
+
+    @cached_property
+    def taps(self) -> tuple[Tap, ...]:
+        """All taps, one by one, in the order of the axes of the window."""
+        return tuple(self._taps())
+
+    def _taps(self) -> Iterator[Tap]:
+        if not self.exists:
+            return
+        coordinate: list[int] = list(self.at)
+        source: list[int | None] = list(self.at)
+        for channel, *tap in np.ndindex(self.samples.shape):
+            place = (channel, *tap)
+            if self.channel_axis is not None:
+                coordinate[self.channel_axis] = source[self.channel_axis] = self.channels[channel]
+            for axis, i in zip(self.axes, tap, strict=True):
+                coordinate[axis.axis] = axis.coordinates[i]
+                source[axis.axis] = axis.sources[i]
+            known = [i for i in source if i is not None]
+            yield Tap(
+                self._index(channel, tap),
+                tuple(coordinate),
+                tuple(known) if len(known) == len(source) else None,
+                any(not 0 <= coordinate[axis.axis] < axis.size for axis in self.axes),
+                self.samples[place],
+                self.weights[place],
+                self.products[place],
+            )
+
+    def _index(self, channel: int, tap: list[int]) -> tuple[int, ...]:
+        if self.channel_axis is not None:
+            return (self.at[self.channel_axis], channel, *tap)
+        if self.call == "convolve":
+            return tuple([a.taps - 1 - i for a, i in zip(self.axes, tap, strict=True)])
+        return tuple(tap)

@@ -1,0 +1,189 @@
+"""How a call that is to be explained is lowered: its problem, and all that follows from its words.
+
+A problem forgets what does not change the result: strides of axes with one output, axes that the
+kernel does not reach along, samples of padding that are never read.  An explanation needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..problem.problem import Axis, Problem
+from .arguments import borders, brief, integer, listed, one_of, per_axis, refuse
+from .arrays import array
+from .images import are_factors, correlation, filtered_axes
+from .layers import LAYOUTS, convolution, padding_of, places
+
+__all__ = ["Explained", "Reach", "explained", "position"]
+
+IMAGE: Mapping[str, Any] = {
+    "axes": None,
+    "mode": "same",
+    "boundary": "constant",
+    "cval": 0.0,
+    "origin": 0,
+    "stride": 1,
+    "dilation": 1,
+    "dtype": None,
+}
+"""The keywords of `correlate` and `convolve` that change results, and their defaults."""
+LAYER: Mapping[str, Any] = {
+    "stride": 1,
+    "padding": 0,
+    "dilation": 1,
+    "groups": 1,
+    "boundary": "constant",
+    "layout": None,
+    "activation": None,
+}
+"""The same of `conv1d`, `conv2d` and `conv3d`; the layout follows from the rank."""
+LAYERS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
+CALLS = ("correlate", "convolve", *LAYERS)
+
+
+class Reach(NamedTuple):
+    """One filtered axis of ``x``, and how far beyond its ends outputs reach."""
+
+    axis: int
+    """Of ``x`` and of the result."""
+    walk: Axis
+    """As the caller gave it."""
+    after: int
+    """Samples behind the array that windows may cover."""
+
+
+class Explained(NamedTuple):
+    """A call, checked."""
+
+    problem: Problem
+    bias: NDArray | None
+    """One number for each output channel."""
+    sums: np.dtype
+    """What its sums are computed in: integers of any size (object) where they are exact."""
+    weights: NDArray
+    """One dense kernel ``(K, C // groups, *taps)``, flipped where the call flips it."""
+    w_shape: tuple[int, ...]
+    channel: int | None
+    """The axis of the channels."""
+    reaches: tuple[Reach, ...]
+
+
+def explained(
+    name: str,
+    call: object,
+    x: NDArray,
+    w: ArrayLike | tuple[NDArray, ...],
+    bias: ArrayLike | None,
+    options: Mapping[str, Any],
+) -> Explained:
+    """Check a call of ``name`` about ``call`` with its own keywords."""
+    one_of(call, f"{name}: call", CALLS)
+    kind = str(call)
+    known = LAYER if kind in LAYERS else IMAGE
+    for option in options:
+        if option not in known:
+            allowed = f"a keyword that changes the result of {kind}: {', '.join(known)}"
+            refuse(TypeError, name, f"{option}=", allowed)
+    said = {**known, **options}
+    if kind in LAYERS:
+        return _layer(name, LAYERS[kind], x, w, bias, said)
+    if bias is not None:
+        refuse(TypeError, f"{name}: bias", type(bias).__name__, f"None, for {kind} adds none")
+    return _image(name, kind == "convolve", x, w, said)
+
+
+def _image(
+    name: str, flip: bool, x: NDArray, w: ArrayLike | tuple[NDArray, ...], said: dict[str, Any]
+) -> Explained:
+    lowered = correlation(name, x.shape, x.dtype, w, flip=flip, out_dtype=None, **said)
+    problem = lowered.problem(x.shape)
+    sums = _sums(problem)
+    factors = w if isinstance(w, tuple) and are_factors(w) else (array(w, f"{name}: w"),)
+    kernel = reduce(np.multiply.outer, [factor.astype(sums) for factor in factors])
+    weights = np.flip(kernel) if flip else kernel
+    rank = kernel.ndim
+    axes = filtered_axes(name, said["axes"], rank, x.ndim)
+    origins = per_axis(said["origin"], rank, f"{name}: origin")
+
+    def before_and_after(i: int, extent: int) -> tuple[int, int]:
+        if said["mode"] == "same":
+            before = extent // 2 + (-origins[i] if flip else origins[i])
+            return before, extent - 1 - before
+        return (extent - 1,) * 2 if said["mode"] == "full" else (0, 0)
+
+    reaches = _reaches(name, x, problem, axes, weights.shape, said, before_and_after)
+    return Explained(problem, None, sums, weights[None, None], kernel.shape, None, reaches)
+
+
+def _layer(
+    name: str,
+    rank: int,
+    x: NDArray,
+    w: ArrayLike,
+    bias: ArrayLike | None,
+    said: dict[str, Any],
+) -> Explained:
+    if said["layout"] is None:
+        said["layout"] = LAYOUTS[rank][0]
+    lowered = convolution(
+        name, rank, x.shape, x.dtype, w, bias, precision="strict", out_dtype=None, **said
+    )
+    problem = lowered.problem(x.shape)
+    offsets = None if bias is None else array(bias, f"{name}: bias")
+    weights = array(w, f"{name}: w")
+    _, channel, axes = places(f"{name}: x", rank, x.shape, said["layout"], f"{name}: layout")
+    strides = per_axis(said["stride"], rank, f"{name}: stride")
+    dilations = per_axis(said["dilation"], rank, f"{name}: dilation")
+    extents = [(k - 1) * d + 1 for k, d in zip(weights.shape[2:], dilations, strict=True)]
+    sizes = [x.shape[axis] for axis in axes]
+    pads = padding_of(f"{name}: padding", said["padding"], sizes, extents, strides)
+    reaches = _reaches(name, x, problem, axes, weights.shape[2:], said, lambda i, _: pads[i])
+    return Explained(problem, offsets, _sums(problem), weights, weights.shape, channel, reaches)
+
+
+def _sums(problem: Problem) -> np.dtype:
+    if problem.exact:
+        return np.dtype(object)
+    return np.result_type(problem.compute, np.complex64) if problem.complex else problem.compute
+
+
+def _reaches(
+    name: str,
+    x: NDArray,
+    problem: Problem,
+    axes: tuple[int, ...],
+    taps: tuple[int, ...],
+    said: dict[str, Any],
+    before_and_after: Callable[[int, int], tuple[int, int]],
+) -> tuple[Reach, ...]:
+    rank = len(taps)
+    strides = per_axis(said["stride"], rank, f"{name}: stride")
+    dilations = per_axis(said["dilation"], rank, f"{name}: dilation")
+    names = borders(said["boundary"], rank, f"{name}: boundary")
+    found = []
+    for i, axis in enumerate(axes):
+        before, after = before_and_after(i, (taps[i] - 1) * dilations[i] + 1)
+        outputs = problem.out_shape[axis]
+        walk = Axis(x.shape[axis], taps[i], strides[i], dilations[i], before, outputs, names[i])
+        found.append(Reach(axis, walk, after))
+    return tuple(found)
+
+
+def position(argument: str, at: object, shape: tuple[int, ...], free: set[int]) -> tuple[int, ...]:
+    """The position of one output; along axes in ``free``, it may lie outside the result."""
+    at = listed(at)
+    given = at if isinstance(at, (tuple, list)) else (at,)
+    if len(given) != len(shape):
+        allowed = f"{len(shape)} whole numbers, a position in the result of shape {shape}"
+        refuse(ValueError, argument, brief(at), allowed)
+    found = tuple([integer(each, argument) for each in given])
+    for axis, (place, length) in enumerate(zip(found, shape, strict=True)):
+        if axis not in free and not 0 <= place < length:
+            allowed = f"0 to {length - 1} along axis {axis} of the result of shape {shape}"
+            refuse(ValueError, argument, brief(at), allowed)
+    return found
