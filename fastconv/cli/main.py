@@ -1,4 +1,5 @@
-"""The command ``fastconv``: ``demo``, ``apply``, ``animate``, ``kernels``, ``bench``, ``info``.
+"""The command ``fastconv``: ``demo``, ``apply``, ``animate``, ``explore``, ``kernels``, ``bench``,
+``info``.
 
 Exit status
     0 for success; 1 if results that should agree do not; 2 for wrong arguments or a file that
@@ -123,6 +124,12 @@ def _bench(arguments: argparse.Namespace) -> int:
     )
 
 
+def _explore(arguments: argparse.Namespace) -> int:
+    from .explore import server
+
+    return server.run(arguments.port, arguments.browser)
+
+
 def _info(arguments: argparse.Namespace) -> int:
     fc.show_config()
     return 0
@@ -187,5 +194,6 @@ _COMMANDS = {
     "animate": _animate,
     "kernels": _kernels,
     "bench": _bench,
+    "explore": _explore,
     "info": _info,
 }

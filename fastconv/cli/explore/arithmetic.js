@@ -1,0 +1,64 @@
+// The arithmetic of one cell: window × kernel = products, their sum, bias and ReLU.
+
+import { css, inkOn, palette, shown } from "./draw.js";
+
+const WRITTEN = 16; // products that are written as a sum
+
+const byId = (id) => document.getElementById(id);
+
+function element(tag, content, attributes = {}) {
+  const made = document.createElement(tag);
+  made.append(...[content].flat());
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** A number as a term: negative ones in brackets. */
+const term = (value) => (value < 0 ? `(${shown(value)})` : shown(value));
+
+/** Shows a cell as the server describes it; `color` is the palette of the layer's input. */
+export function showCell(cell, color, colours, name) {
+  byId("cell-name").textContent = name;
+  const outside = (r, c) => cell.from_rows[r] !== cell.rows[r] || cell.from_columns[c] !== cell.columns[c];
+  const most = (grid) => Math.max(...grid.flat().map(Math.abs));
+  const signed = (grid) => palette(-most(grid), most(grid), true, colours);
+  const sign = (text) => element("span", text, { class: "sign", "aria-hidden": "true" });
+  byId("tables").replaceChildren(
+    table("Window", "window", cell.window, color, outside),
+    sign("×"),
+    table("Kernel", "weights", cell.weights, signed(cell.weights)),
+    sign("="),
+    table("Products", "products", cell.products, signed(cell.products)),
+  );
+  byId("steps").replaceChildren(...steps(cell).map(([label, how, value], i, all) => {
+    const last = i === all.length - 1;
+    const result = last ? element("output", shown(value, 6), { id: "result" }) : shown(value, 6);
+    return element("tr", [element("td", label), element("td", how), element("td", result)]);
+  }));
+  byId("borders").textContent = cell.window.some((row, r) => row.some((_, c) => outside(r, c)))
+    ? "Dashed cells are padding: they lie beyond the edge." : "";
+}
+
+function table(title, name, grid, color, outside = () => false) {
+  const rows = grid.map((row, r) => element("tr", row.map((value, c) => {
+    const cell = element("td", shown(value, 3));
+    cell.style.background = css(color(value));
+    cell.style.color = inkOn(color(value));
+    if (outside(r, c)) cell.className = "outside";
+    return cell;
+  })));
+  const size = grid[0].length > 5 ? "small" : "";
+  return element("table", [element("caption", title), element("tbody", rows)], { class: `${name} ${size}` });
+}
+
+function steps(cell) {
+  const products = cell.products.flat();
+  const terms = products.filter((value) => value !== 0);
+  const zeros = products.length - terms.length;
+  const left = zeros && terms.length ? `  and ${zeros} × 0` : "";
+  const sum = terms.length > WRITTEN ? `of ${products.length} products` : (terms.map(term).join(" + ") || "all products are 0") + left;
+  const found = [["Sum", sum, cell.sum]];
+  if (cell.bias) found.push(["Bias", `${shown(cell.sum, 6)} + ${term(cell.bias)}`, cell.biased]);
+  if (cell.relu) found.push(["ReLU", `max(0, ${shown(cell.biased, 6)})`, cell.result]);
+  return found;
+}

@@ -1,0 +1,261 @@
+// Draws maps on canvases: cells in colours, numbers where they fit, padding, and what is marked.
+
+const MAX_CELL = 46; // pixels of a cell's side
+const NUMBERS = 17; // the smallest cell that holds a number
+const SMOOTH = 3; // cells below this are drawn as a photograph
+
+/** A number as people write it, in at most `digits` significant digits. */
+export function shown(value, digits = 4) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size >= 1e6 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(digits)));
+  return text.replace("-", "−");
+}
+
+function rgb(hex) {
+  return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+}
+
+/** The colours of the page's scheme, light or dark. */
+export function theme() {
+  const style = getComputedStyle(document.documentElement);
+  const hex = (name) => style.getPropertyValue(`--${name}`).trim();
+  const names = ["negative", "zero", "positive", "dark", "light"];
+  return {
+    ...Object.fromEntries(names.map((name) => [name, rgb(hex(name))])),
+    ...Object.fromEntries(["accent", "hatch", "panel", "text", "line"].map((name) => [name, hex(name)])),
+  };
+}
+
+const mixed = (a, b, t) => a.map((value, i) => Math.round(value + (b[i] - value) * t));
+
+/** From a value to [r, g, b]: grey from low to high, or through zero from blue to orange. */
+export function palette(low, high, signed, colours) {
+  if (!signed) {
+    const span = high - low;
+    return (value) => mixed(colours.dark, colours.light, span ? Math.min(Math.max((value - low) / span, 0), 1) : 0.5);
+  }
+  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  return (value) => {
+    const t = Math.min(Math.abs(value) / most, 1);
+    return mixed(colours.zero, value < 0 ? colours.negative : colours.positive, Math.sqrt(t) * 0.35 + t * 0.65);
+  };
+}
+
+/** Black or white, whichever can be read on a colour. */
+export function inkOn([r, g, b]) {
+  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#16181d" : "#ffffff";
+}
+
+export const css = (color) => `rgb(${color.join(",")})`;
+
+/** The side of a cell, so that all maps fit beside each other and have cells of one size. */
+export function cellSize(maps, width, height) {
+  const fits = maps.map((map) => Math.min(width / full(map).columns, height / full(map).rows));
+  const side = Math.min(MAX_CELL, ...fits);
+  return side >= 4 ? Math.floor(side) : side;
+}
+
+/** Rows and columns with the padding. */
+function full(map) {
+  const [rows, columns] = map.padding;
+  return { rows: map.rows + rows.before + rows.after, columns: map.columns + columns.before + columns.after };
+}
+
+/** The cell of a map that a point of its canvas lies on; outside of the map, it lies on padding. */
+export function cellAt(map, side, x, y) {
+  const [rows, columns] = map.padding;
+  return { row: Math.floor(y / side) - rows.before, column: Math.floor(x / side) - columns.before };
+}
+
+/**
+ * Draws a map.
+ * `marks`: {window: {rows, columns, fromRows, fromColumns}} the footprint, by coordinates,
+ * {cell: {row, column}} the current output, {reads: [rows, columns]} the receptive field,
+ * {visited} how many outputs are shown, in reading order.
+ */
+export function draw(canvas, map, side, colours, color, marks) {
+  const [rows, columns] = map.padding;
+  const { rows: height, columns: width } = full(map);
+  const ratio = window.devicePixelRatio || 1;
+  canvas.style.width = `${width * side}px`;
+  canvas.style.height = `${height * side}px`;
+  canvas.width = Math.round(width * side * ratio);
+  canvas.height = Math.round(height * side * ratio);
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  pen.translate(columns.before * side, rows.before * side);
+  const all = { pen, map, side, colours, color };
+  image(all, marks.visited);
+  if (side >= NUMBERS) numbers(all, marks.visited);
+  if (marks.reads) receptive(all, marks.reads);
+  if (marks.window) footprint(all, marks.window);
+  if (marks.cell) frame(all, marks.cell.row, marks.cell.column, 1, 1);
+}
+
+/** Where a padded coordinate gets its value from: an index, or null for the constant. */
+function source(axis, i) {
+  return axis.sources[i + axis.before];
+}
+
+/** The value at any coordinate, padding included. */
+function valueAt(map, row, column) {
+  const [r, c] = [source(map.padding[0], row), source(map.padding[1], column)];
+  return r === null || c === null ? 0 : map.values[r * map.columns + c];
+}
+
+function image({ pen, map, side, colours, color }, visited = Infinity) {
+  const [rows, columns] = map.padding;
+  const { rows: height, columns: width } = full(map);
+  if (!map.drawn || map.drawn.visited !== visited) map.drawn = { visited, canvas: pixels(map, color, visited) };
+  pen.imageSmoothingEnabled = side < SMOOTH;
+  pen.imageSmoothingQuality = "high";
+  const at = [-columns.before * side, -rows.before * side, width * side, height * side];
+  pen.drawImage(map.drawn.canvas, ...at);
+  pen.lineWidth = 1;
+  if (side >= 8) {
+    pen.strokeStyle = colours.hatch;
+    pen.globalAlpha = 0.45;
+    pen.beginPath();
+    for (let r = -rows.before; r <= map.rows + rows.after; r++) line(pen, at[0], r * side, at[0] + at[2], r * side);
+    for (let c = -columns.before; c <= map.columns + columns.after; c++) line(pen, c * side, at[1], c * side, at[1] + at[3]);
+    pen.stroke();
+    pen.globalAlpha = 1;
+  }
+  pen.strokeStyle = colours.text;
+  pen.lineWidth = 1.5;
+  pen.strokeRect(0.75, 0.75, map.columns * side - 1.5, map.rows * side - 1.5);
+}
+
+/** The map with its padding, one pixel a cell; padding is see-through, and so is what is not yet known. */
+function pixels(map, color, visited) {
+  const [rows, columns] = map.padding;
+  const { rows: height, columns: width } = full(map);
+  const picture = new ImageData(width, height);
+  let at = 0;
+  for (let row = -rows.before; row < map.rows + rows.after; row++) {
+    for (let column = -columns.before; column < map.columns + columns.after; column++) {
+      const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
+      const known = !inside || row * map.columns + column < visited;
+      [picture.data[at], picture.data[at + 1], picture.data[at + 2]] = color(valueAt(map, row, column));
+      picture.data[at + 3] = !known ? 0 : inside ? 255 : 105;
+      at += 4;
+    }
+  }
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+  return canvas;
+}
+
+function line(pen, x1, y1, x2, y2) {
+  pen.moveTo(x1, y1);
+  pen.lineTo(x2, y2);
+}
+
+function numbers({ pen, map, side, colours, color }, visited = Infinity) {
+  const [rows, columns] = map.padding;
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  for (let row = -rows.before; row < map.rows + rows.after; row++) {
+    for (let column = -columns.before; column < map.columns + columns.after; column++) {
+      const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
+      if (inside && row * map.columns + column >= visited) continue;
+      const value = valueAt(map, row, column);
+      pen.fillStyle = inside ? inkOn(color(value)) : colours.text;
+      pen.globalAlpha = inside ? 1 : 0.75;
+      const style = inside ? "" : "italic ";
+      for (const digits of [4, 3, 2, 1]) {
+        const text = shown(value, digits);
+        pen.font = `${style}${Math.round(Math.min(side * 0.44, 15))}px system-ui, sans-serif`;
+        if (pen.measureText(text).width > side - 3) pen.font = `${style}${Math.round(Math.min(side * 0.34, 12))}px system-ui, sans-serif`;
+        if (pen.measureText(text).width <= side - 3) {
+          pen.fillText(text, (column + 0.5) * side, (row + 0.53) * side);
+          break;
+        }
+      }
+      pen.globalAlpha = 1;
+    }
+  }
+}
+
+/** A frame around cells, in the accent colour with an edge that stands out on any colour. */
+function frame({ pen, side, colours }, row, column, height, width) {
+  const grow = side < 10 ? 2 : 0;
+  const box = [column * side - grow, row * side - grow, width * side + 2 * grow, height * side + 2 * grow];
+  pen.lineJoin = "round";
+  pen.strokeStyle = colours.panel;
+  pen.lineWidth = 6;
+  pen.strokeRect(...box);
+  pen.strokeStyle = colours.accent;
+  pen.lineWidth = 3;
+  pen.strokeRect(...box);
+}
+
+function footprint(all, { rows, columns, fromRows, fromColumns }) {
+  const { pen, map, side, colours } = all;
+  const [top, left] = [rows[0], columns[0]];
+  const [bottom, right] = [rows.at(-1), columns.at(-1)];
+  if (side >= 6 && (rows[1] - top > 1 || columns[1] - left > 1)) {
+    pen.strokeStyle = colours.accent; // dilated: each tap by itself
+    pen.lineWidth = 2;
+    for (const row of rows) for (const column of columns) pen.strokeRect(column * side + 2, row * side + 2, side - 4, side - 4);
+  }
+  frame(all, top, left, bottom - top + 1, right - left + 1);
+  if (side < 10) return;
+  rows.forEach((row, r) => {
+    columns.forEach((column, c) => {
+      const from = [fromRows[r], fromColumns[c]];
+      const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
+      if (inside || from.includes(null)) return;
+      const centre = (i) => (i + 0.5) * side;
+      arrow(pen, colours, centre(from[1]), centre(from[0]), centre(column), centre(row));
+    });
+  });
+}
+
+/** From the sample that a border repeats to the place where it stands. */
+function arrow(pen, colours, x1, y1, x2, y2) {
+  const [dx, dy] = [x2 - x1, y2 - y1];
+  const bend = 0.18;
+  const [mx, my] = [(x1 + x2) / 2 - dy * bend, (y1 + y2) / 2 + dx * bend];
+  pen.strokeStyle = pen.fillStyle = colours.accent;
+  pen.globalAlpha = 0.8;
+  pen.lineWidth = 1.5;
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.quadraticCurveTo(mx, my, x2, y2);
+  pen.stroke();
+  pen.beginPath();
+  pen.arc(x1, y1, 3, 0, 7);
+  pen.fill();
+  const angle = Math.atan2(y2 - my, x2 - mx);
+  pen.beginPath();
+  pen.moveTo(x2, y2);
+  for (const turn of [2.6, -2.6]) pen.lineTo(x2 + 7 * Math.cos(angle + turn), y2 + 7 * Math.sin(angle + turn));
+  pen.fill();
+  pen.globalAlpha = 1;
+}
+
+/** The samples that an output of the second layer depends on. */
+function receptive(all, [rows, columns]) {
+  if (!rows.length || !columns.length) return;
+  const { pen, side, colours } = all;
+  pen.fillStyle = colours.accent;
+  pen.globalAlpha = 0.28;
+  for (const row of rows) for (const column of columns) pen.fillRect(column * side, row * side, side, side);
+  pen.globalAlpha = 1;
+  if (rows.at(-1) - rows[0] === rows.length - 1 && columns.at(-1) - columns[0] === columns.length - 1) {
+    frame(all, rows[0], columns[0], rows.length, columns.length);
+  }
+}
+
+/** The legend of a map: its colours from low to high. */
+export function legend(canvas, low, high, color) {
+  canvas.width = 90;
+  canvas.height = 1;
+  const pen = canvas.getContext("2d");
+  for (let x = 0; x < 90; x++) {
+    pen.fillStyle = css(color(low + ((high - low) * x) / 89));
+    pen.fillRect(x, 0, 1, 1);
+  }
+}

@@ -1,0 +1,172 @@
+"""What the page looks at: small grids of numbers, a photograph, and images that are loaded.
+
+Images become grey, with whole numbers from 0 (black) to 255 (white), and are reduced to at most
+`LONGEST` pixels along each side, so that the page can show every pixel.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastconv as fc
+
+from ... import kernels
+from .. import imageio
+from .wrong import Wrong
+
+__all__ = ["GRIDS", "LONGEST", "Pictures", "prepared"]
+
+LONGEST = 256
+"""Pixels of the longer side of an image on the page."""
+MAX_PIXELS = 40_000_000
+"""Pixels of an image that is decoded."""
+MAX_LOADED = 8
+"""Loaded images that are remembered."""
+PHOTOGRAPH = "photograph"
+
+
+def _drawn(*rows: str) -> list[list[int]]:
+    return [[int(mark == "#") for mark in row] for row in rows]
+
+
+GRIDS: dict[str, list[list[int]]] = {
+    "a 1": _drawn(
+        ".........",
+        "....#....",
+        "....#....",
+        "....#....",
+        "....#....",
+        "....#....",
+        "....#....",
+        "....#....",
+        ".........",
+    ),
+    "a 0": _drawn(
+        ".........",
+        "...###...",
+        "..#...#..",
+        "..#...#..",
+        "..#...#..",
+        "..#...#..",
+        "..#...#..",
+        "...###...",
+        ".........",
+    ),
+    "a smiley": _drawn(
+        ".......",
+        ".#...#.",
+        ".......",
+        "...#...",
+        ".#...#.",
+        "..###..",
+        ".......",
+    ),
+    "a ramp": [[column + row for column in range(8)] for row in range(8)],
+    "an edge": [[0] * 4 + [9] * 4 for _ in range(8)],
+    "a single 1": _drawn(
+        ".......",
+        ".......",
+        ".......",
+        "...#...",
+        ".......",
+        ".......",
+        ".......",
+    ),
+}
+"""The samples, by name."""
+
+
+class Pictures:
+    """The images of a server, by name; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: dict[str, NDArray[np.float64]] = {}
+        self._count = 0
+
+    @staticmethod
+    def photographs() -> list[str]:
+        """The names of the images that need not be loaded, of which there may be none."""
+        return [PHOTOGRAPH] if find_spec("skimage") else []
+
+    def get(self, name: object) -> NDArray[np.float64]:
+        """An image, ``(rows, columns)``."""
+        with self._lock:
+            if name == PHOTOGRAPH and PHOTOGRAPH not in self._loaded:
+                self._loaded[PHOTOGRAPH] = _photograph()
+            if isinstance(name, str) and name in self._loaded:
+                return self._loaded[name]
+        raise Wrong("input", "this image is no longer there; load it again")
+
+    def load(self, name: str, data: bytes) -> str:
+        """Decode an image file called ``name``, and return the name that `get` knows it by."""
+        image = prepared(_decoded(name, data))
+        with self._lock:
+            self._count += 1
+            key = f"image {self._count}"
+            self._loaded[key] = image
+            for old in [key for key in self._loaded if key != PHOTOGRAPH][:-MAX_LOADED]:
+                del self._loaded[old]
+        return key
+
+
+def _photograph() -> NDArray[np.float64]:
+    from skimage import data
+
+    load: Callable[[], NDArray[np.uint8]] = data.astronaut
+    return prepared(imageio.Picture(load()))
+
+
+def _decoded(name: str, data: bytes) -> imageio.Picture:
+    images = imageio.pillow()
+    with TemporaryDirectory(prefix="fastconv-") as folder:
+        path = Path(folder, "image")
+        try:
+            with images.open(BytesIO(data)) as image:
+                width, height = image.size
+            if width * height > MAX_PIXELS:
+                pixels = f"{width}×{height} pixels"
+                raise Wrong("input", f"{name}: has {pixels}, allowed are {MAX_PIXELS:,} at most")
+            path.write_bytes(data)
+            return imageio.read(path)
+        except imageio.ImageFileError as error:
+            raise Wrong("input", str(error).replace(str(path), name)) from None
+        except (OSError, ValueError, SyntaxError, images.DecompressionBombError):
+            raise Wrong("input", f"cannot read {name}: not an image that Pillow can read") from None
+
+
+def prepared(picture: imageio.Picture) -> NDArray[np.float64]:
+    """Grey from 0 to 255 in whole numbers, on white, with at most `LONGEST` pixels a side."""
+    image = _of_full_scale(picture.color)
+    if picture.alpha is not None:
+        opacity = _of_full_scale(picture.alpha)
+        image = opacity * image + (1 - opacity)
+    if image.shape[2] == 3:
+        weights = kernels.get("grayscale", np.float64)
+        image = fc.conv2d(image, weights[..., None, None], layout="NHWC")
+    grey = image[..., 0]
+    step = -(-max(grey.shape) // LONGEST)
+    if step > 1:
+        rows, columns = (min(step, size) for size in grey.shape)
+        mean = np.full((rows, columns), 1 / (rows * columns))
+        grey = fc.correlate(grey, mean, mode="valid", stride=(rows, columns))
+    return np.rint(255 * grey)
+
+
+def _of_full_scale(samples: NDArray[Any]) -> NDArray[np.float64]:
+    """From 0 to 1: integers by the range of their dtype, others by their own."""
+    values = samples.astype(np.float64)
+    if samples.dtype in (np.uint8, np.uint16):
+        return values / np.iinfo(samples.dtype).max
+    values = np.nan_to_num(values)
+    low, high = values.min(), values.max()
+    return (values - low) / ((high - low) or 1.0)
