@@ -21,7 +21,7 @@ export function showCell(cell, color, colours, name) {
   byId("cell-name").textContent = name;
   const outside = (r, c) => cell.from_rows[r] !== cell.rows[r] || cell.from_columns[c] !== cell.columns[c];
   const most = (grid) => Math.max(...grid.flat().map(Math.abs));
-  const signed = (grid) => palette(-most(grid), most(grid), true, colours);
+  const signed = (grid) => palette(-most(grid), most(grid), "signed", colours);
   const sign = (text) => element("span", text, { class: "sign", "aria-hidden": "true" });
   byId("tables").replaceChildren(
     table("Window", "window", cell.window, color, outside),
@@ -33,7 +33,7 @@ export function showCell(cell, color, colours, name) {
   byId("steps").replaceChildren(...steps(cell).map(([label, how, value], i, all) => {
     const last = i === all.length - 1;
     const result = last ? element("output", shown(value, 6), { id: "result" }) : shown(value, 6);
-    return element("tr", [element("td", label), element("td", how), element("td", result)]);
+    return element("tr", [element("td", label), element("td", how), element("td", "="), element("td", result)]);
   }));
   byId("borders").textContent = cell.window.some((row, r) => row.some((_, c) => outside(r, c)))
     ? "Dashed cells are padding: they lie beyond the edge." : "";
@@ -48,14 +48,15 @@ function table(title, name, grid, color, outside = () => false) {
     return cell;
   })));
   const size = grid[0].length > 5 ? "small" : "";
-  return element("table", [element("caption", title), element("tbody", rows)], { class: `${name} ${size}` });
+  const body = element("table", element("tbody", rows), { class: `${name} ${size}`, "aria-label": title });
+  return element("figure", [element("figcaption", title), body]);
 }
 
 function steps(cell) {
   const products = cell.products.flat();
   const terms = products.filter((value) => value !== 0);
   const zeros = products.length - terms.length;
-  const left = zeros && terms.length ? `  and ${zeros} × 0` : "";
+  const left = zeros && terms.length ? `, and ${zeros} zero${zeros > 1 ? "s" : ""}` : "";
   const sum = terms.length > WRITTEN ? `of ${products.length} products` : (terms.map(term).join(" + ") || "all products are 0") + left;
   const found = [["Sum", sum, cell.sum]];
   if (cell.bias) found.push(["Bias", `${shown(cell.sum, 6)} + ${term(cell.bias)}`, cell.biased]);

@@ -1,7 +1,7 @@
 // Draws maps on canvases: cells in colours, numbers where they fit, padding, and what is marked.
 
 const MAX_CELL = 46; // pixels of a cell's side
-const NUMBERS = 17; // the smallest cell that holds a number
+const NUMBERS = 12; // the smallest cell that holds a number
 const SMOOTH = 3; // cells below this are drawn as a photograph
 
 /** A number as people write it, in at most `digits` significant digits. */
@@ -20,7 +20,7 @@ function rgb(hex) {
 export function theme() {
   const style = getComputedStyle(document.documentElement);
   const hex = (name) => style.getPropertyValue(`--${name}`).trim();
-  const names = ["negative", "zero", "positive", "dark", "light"];
+  const names = ["negative", "zero", "positive", "dark", "light", "ink"];
   return {
     ...Object.fromEntries(names.map((name) => [name, rgb(hex(name))])),
     ...Object.fromEntries(["accent", "hatch", "panel", "text", "line"].map((name) => [name, hex(name)])),
@@ -29,17 +29,21 @@ export function theme() {
 
 const mixed = (a, b, t) => a.map((value, i) => Math.round(value + (b[i] - value) * t));
 
-/** From a value to [r, g, b]: grey from low to high, or through zero from blue to orange. */
-export function palette(low, high, signed, colours) {
-  if (!signed) {
-    const span = high - low;
-    return (value) => mixed(colours.dark, colours.light, span ? Math.min(Math.max((value - low) / span, 0), 1) : 0.5);
+/**
+ * From a value to [r, g, b].  `kind` is "grey" or "ink" (on paper), from low to high, or "signed",
+ * from blue through zero to orange.
+ */
+export function palette(low, high, kind, colours) {
+  if (kind === "signed") {
+    const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
+    return (value) => {
+      const t = Math.min(Math.abs(value) / most, 1);
+      return mixed(colours.zero, value < 0 ? colours.negative : colours.positive, 0.35 * Math.sqrt(t) + 0.65 * t);
+    };
   }
-  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
-  return (value) => {
-    const t = Math.min(Math.abs(value) / most, 1);
-    return mixed(colours.zero, value < 0 ? colours.negative : colours.positive, Math.sqrt(t) * 0.35 + t * 0.65);
-  };
+  const [from, to] = kind === "grey" ? [colours.dark, colours.light] : [colours.zero, colours.ink];
+  const span = high - low;
+  return (value) => mixed(from, to, span ? Math.min(Math.max((value - low) / span, 0), 1) : 0);
 }
 
 /** Black or white, whichever can be read on a colour. */
@@ -112,6 +116,7 @@ function image({ pen, map, side, colours, color }, visited = Infinity) {
   pen.imageSmoothingQuality = "high";
   const at = [-columns.before * side, -rows.before * side, width * side, height * side];
   pen.drawImage(map.drawn.canvas, ...at);
+  hatch(pen, map, side, colours, at);
   pen.lineWidth = 1;
   if (side >= 8) {
     pen.strokeStyle = colours.hatch;
@@ -127,6 +132,22 @@ function image({ pen, map, side, colours, color }, visited = Infinity) {
   pen.strokeRect(0.75, 0.75, map.columns * side - 1.5, map.rows * side - 1.5);
 }
 
+/** Strokes over the padding, so that it is not taken for a part of the map. */
+function hatch(pen, map, side, colours, [left, top, width, height]) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, top, width, height);
+  pen.rect(0, 0, map.columns * side, map.rows * side);
+  pen.clip("evenodd");
+  pen.strokeStyle = colours.hatch;
+  pen.globalAlpha = 0.4;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (let x = -height; x < width; x += 6) line(pen, left + x, top + height, left + x + height, top);
+  pen.stroke();
+  pen.restore();
+}
+
 /** The map with its padding, one pixel a cell; padding is see-through, and so is what is not yet known. */
 function pixels(map, color, visited) {
   const [rows, columns] = map.padding;
@@ -138,7 +159,7 @@ function pixels(map, color, visited) {
       const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
       const known = !inside || row * map.columns + column < visited;
       [picture.data[at], picture.data[at + 1], picture.data[at + 2]] = color(valueAt(map, row, column));
-      picture.data[at + 3] = !known ? 0 : inside ? 255 : 105;
+      picture.data[at + 3] = !known ? 0 : inside ? 255 : 120;
       at += 4;
     }
   }
@@ -166,9 +187,12 @@ function numbers({ pen, map, side, colours, color }, visited = Infinity) {
       const style = inside ? "" : "italic ";
       for (const digits of [4, 3, 2, 1]) {
         const text = shown(value, digits);
-        pen.font = `${style}${Math.round(Math.min(side * 0.44, 15))}px system-ui, sans-serif`;
-        if (pen.measureText(text).width > side - 3) pen.font = `${style}${Math.round(Math.min(side * 0.34, 12))}px system-ui, sans-serif`;
-        if (pen.measureText(text).width <= side - 3) {
+        const sizes = [Math.min(Math.max(side * 0.44, 9), 15), Math.max(side * 0.33, 8)];
+        const size = sizes.find((pixels) => {
+          pen.font = `${style}${Math.round(pixels)}px system-ui, sans-serif`;
+          return pen.measureText(text).width <= side - 2;
+        });
+        if (size) {
           pen.fillText(text, (column + 0.5) * side, (row + 0.53) * side);
           break;
         }

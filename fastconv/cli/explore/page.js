@@ -120,28 +120,29 @@ function redraw() {
 
 function paletteOf(map, i, colours) {
   const wanted = byId("colours").value;
-  const signed = wanted === "auto" ? map.signed || (i === 0 && map.low < 0) : wanted === "signed";
-  const key = `${signed} ${colours.zero} ${colours.dark}`;
+  const signed = map.signed || (i === 0 && map.low < 0);
+  const kind = wanted !== "auto" ? wanted : signed ? "signed" : state.input.values ? "ink" : "grey";
+  const key = `${kind} ${colours.zero}`;
   if (map.key !== key) Object.assign(map, { key, drawn: null });
-  return palette(map.low, map.high, signed, colours);
+  return palette(map.low, map.high, kind, colours);
 }
 
 function describe(map, i) {
-  const plan = map.plan ? ` · ${map.plan}, ${shown(map.seconds * 1000, 2)} ms` : "";
   const relu = state.layers[i - 1]?.relu ? " · ReLU" : "";
-  figures[i].querySelector(".shape").textContent = `${map.rows} × ${map.columns}${relu}${plan}`;
+  figures[i].querySelector(".shape").textContent = `${map.rows} × ${map.columns}${relu}`;
   figures[i].querySelector("b").textContent = i === 0 ? "Input" : maps.length > 2 ? `Feature map ${i}` : "Feature map";
   const [layer, row, column] = cell.at;
   const here = layer === i - 1 ? `; row ${row}, column ${column} is ${shown(cell.result, 6)}` : "";
   canvases[i].setAttribute("aria-label", `${i === 0 ? "Input" : `Feature map ${i}`}, ${map.rows} rows and ${map.columns} columns${here}`);
 }
 
-/** What a stride leaves out. */
+/** What a stride leaves out, and who computed the maps. */
 function notes() {
-  const [rows, columns] = maps[cell.at[0]].padding;
-  const never = [[rows, "row"], [columns, "column"]].filter(([axis]) => axis.unread?.length)
-    .map(([axis, name]) => `${axis.unread.length} ${name}${axis.unread.length > 1 ? "s" : ""}`);
-  byId("notes").textContent = never.length ? `${never.join(" and ")} of the input ${never.length > 1 || rows.unread.length + columns.unread.length > 1 ? "are" : "is"} never read.` : "";
+  const [rows, columns] = maps[cell.at[0]].padding.map((axis) => axis.unread.length);
+  const parts = [[rows, "row"], [columns, "column"]].filter(([count]) => count).map(([count, name]) => `${count} ${name}${count > 1 ? "s" : ""}`);
+  const unread = parts.length ? `${parts.join(" and ")} of its input ${rows + columns > 1 ? "are" : "is"} never read. ` : "";
+  const plans = maps.slice(1).map((map) => `${map.plan}, ${shown(map.seconds * 1000, 2)} ms`);
+  byId("notes").textContent = `${unread}Computed by ${plans.join("; ")}.`;
 }
 
 // -- the current cell ----------------------------------------------------------------------------
