@@ -16,6 +16,14 @@ function element(tag, content, attributes = {}) {
 /** A number as a term: negative ones in brackets. */
 const term = (value) => (value < 0 ? `(${shown(value)})` : shown(value));
 
+/** Coordinates in words: 2 … 4, with the step of a dilated kernel. */
+function range(coordinates) {
+  const [first, second = first + 1] = coordinates;
+  const ends = [first, coordinates.at(-1)].map((at) => shown(at));
+  const step = second - first > 1 ? ` in steps of ${second - first}` : "";
+  return (coordinates.length > 1 ? ends.join(" … ") : ends[0]) + step;
+}
+
 /** Shows a cell as the server describes it; `color` is the palette of the layer's input. */
 export function showCell(cell, color, colours, name) {
   byId("cell-name").textContent = name;
@@ -35,8 +43,9 @@ export function showCell(cell, color, colours, name) {
     const result = last ? element("output", shown(value, 6), { id: "result" }) : shown(value, 6);
     return element("tr", [element("td", label), element("td", how), element("td", "="), element("td", result)]);
   }));
-  byId("borders").textContent = cell.window.some((row, r) => row.some((_, c) => outside(r, c)))
-    ? "Dashed cells are padding: they lie beyond the edge." : "";
+  const padded = cell.window.some((row, r) => row.some((_, c) => outside(r, c)));
+  byId("window-at").textContent = `It reads rows ${range(cell.rows)} and columns ${range(cell.columns)}.`
+    + (padded ? " Dashed cells are padding: they lie beyond the edge." : "");
 }
 
 function table(title, name, grid, color, outside = () => false) {

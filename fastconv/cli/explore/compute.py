@@ -177,6 +177,7 @@ def _map(i: int, layer: Layer, x: NDArray[np.float64], backend: Any) -> dict[str
         plan = fc.plan_conv2d(
             (1, *x.shape), x.dtype, layer.weights, layer.biases, **layer.options, backend=backend
         )
+        plan(x[None])  # once without the clock: Numba may have to compile
         start = time.perf_counter()
         y = plan(x[None])[0]
         seconds = time.perf_counter() - start

@@ -2,6 +2,10 @@
 
 const MAX_CELL = 46; // pixels of a cell's side
 const NUMBERS = 12; // the smallest cell that holds a number
+const NUMBERED_PADDING = 17; // the same in the padding
+const MAGNIFIED = 9; // cells below this are shown in a magnifying glass, too
+const MAX_ARROWS = 6; // from samples to the padding that repeats them
+const GLASS = 130; // the side of that
 const SMOOTH = 3; // cells below this are drawn as a photograph
 
 /** A number as people write it, in at most `digits` significant digits. */
@@ -94,7 +98,7 @@ export function draw(canvas, map, side, colours, color, marks) {
   if (side >= NUMBERS) numbers(all, marks.visited);
   if (marks.reads) receptive(all, marks.reads);
   if (marks.window) footprint(all, marks.window);
-  if (marks.cell) frame(all, marks.cell.row, marks.cell.column, 1, 1);
+  if (marks.cell) framed(all, marks.cell.row, marks.cell.column, 1, 1);
 }
 
 /** Where a padded coordinate gets its value from: an index, or null for the constant. */
@@ -180,7 +184,7 @@ function numbers({ pen, map, side, colours, color }, visited = Infinity) {
   for (let row = -rows.before; row < map.rows + rows.after; row++) {
     for (let column = -columns.before; column < map.columns + columns.after; column++) {
       const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
-      if (inside && row * map.columns + column >= visited) continue;
+      if (inside ? row * map.columns + column >= visited : side < NUMBERED_PADDING) continue;
       const value = valueAt(map, row, column);
       pen.fillStyle = inside ? inkOn(color(value)) : colours.text;
       pen.globalAlpha = inside ? 1 : 0.75;
@@ -204,7 +208,7 @@ function numbers({ pen, map, side, colours, color }, visited = Infinity) {
 
 /** A frame around cells, in the accent colour with an edge that stands out on any colour. */
 function frame({ pen, side, colours }, row, column, height, width) {
-  const grow = side < 10 ? 2 : 0;
+  const grow = Math.max(0, (10 - Math.min(height, width) * side) / 2);
   const box = [column * side - grow, row * side - grow, width * side + 2 * grow, height * side + 2 * grow];
   pen.lineJoin = "round";
   pen.strokeStyle = colours.panel;
@@ -213,6 +217,36 @@ function frame({ pen, side, colours }, row, column, height, width) {
   pen.strokeStyle = colours.accent;
   pen.lineWidth = 3;
   pen.strokeRect(...box);
+}
+
+/** A frame and, where cells are small, a magnifying glass in a corner away from it. */
+function framed(all, row, column, height, width) {
+  frame(all, row, column, height, width);
+  const { pen, map, side, colours } = all;
+  const [rows, columns] = map.padding;
+  if (side >= MAGNIFIED || map.rows * side < 2 * GLASS) return;
+  const count = Math.max(height, width) + 8;
+  const zoom = GLASS / count;
+  const [top, left] = [row + height / 2 - count / 2, column + width / 2 - count / 2].map(Math.floor);
+  const x = column + width / 2 > map.columns / 2 ? 6 : map.columns * side - GLASS - 6;
+  const y = row + height / 2 > map.rows / 2 ? 6 : map.rows * side - GLASS - 6;
+  pen.save();
+  pen.translate(x, y);
+  pen.beginPath();
+  pen.roundRect(0, 0, GLASS, GLASS, 8);
+  pen.fillStyle = colours.panel;
+  pen.fill();
+  pen.lineWidth = 5;
+  pen.strokeStyle = colours.panel;
+  pen.stroke();
+  pen.lineWidth = 2;
+  pen.strokeStyle = colours.accent;
+  pen.stroke();
+  pen.clip();
+  pen.imageSmoothingEnabled = false;
+  pen.drawImage(map.drawn.canvas, left + columns.before, top + rows.before, count, count, 0, 0, GLASS, GLASS);
+  frame({ ...all, side: zoom }, row - top, column - left, height, width);
+  pen.restore();
 }
 
 function footprint(all, { rows, columns, fromRows, fromColumns }) {
@@ -224,17 +258,28 @@ function footprint(all, { rows, columns, fromRows, fromColumns }) {
     pen.lineWidth = 2;
     for (const row of rows) for (const column of columns) pen.strokeRect(column * side + 2, row * side + 2, side - 4, side - 4);
   }
-  frame(all, top, left, bottom - top + 1, right - left + 1);
+  framed(all, top, left, bottom - top + 1, right - left + 1);
   if (side < 10) return;
+  const copies = [];
   rows.forEach((row, r) => {
     columns.forEach((column, c) => {
-      const from = [fromRows[r], fromColumns[c]];
-      const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
-      if (inside || from.includes(null)) return;
-      const centre = (i) => (i + 0.5) * side;
-      arrow(pen, colours, centre(from[1]), centre(from[0]), centre(column), centre(row));
+      const [fromRow, fromColumn] = [fromRows[r], fromColumns[c]];
+      const moved = row !== fromRow || column !== fromColumn;
+      if (moved && fromRow !== null && fromColumn !== null) copies.push([fromRow, fromColumn, row, column]);
     });
   });
+  pen.fillStyle = colours.accent;
+  pen.globalAlpha = 0.25;
+  for (const place of new Set(copies.map(([row, column]) => `${row} ${column}`))) {
+    const [row, column] = place.split(" ");
+    pen.fillRect(column * side, row * side, side, side);
+  }
+  pen.globalAlpha = 1;
+  if (copies.length > MAX_ARROWS) return;
+  for (const places of copies) {
+    const [fromRow, fromColumn, row, column] = places.map((place) => (place + 0.5) * side);
+    arrow(pen, colours, fromColumn, fromRow, column, row);
+  }
 }
 
 /** From the sample that a border repeats to the place where it stands. */
@@ -269,7 +314,7 @@ function receptive(all, [rows, columns]) {
   for (const row of rows) for (const column of columns) pen.fillRect(column * side, row * side, side, side);
   pen.globalAlpha = 1;
   if (rows.at(-1) - rows[0] === rows.length - 1 && columns.at(-1) - columns[0] === columns.length - 1) {
-    frame(all, rows[0], columns[0], rows.length, columns.length);
+    framed(all, rows[0], columns[0], rows.length, columns.length);
   }
 }
 

@@ -98,7 +98,7 @@ function redraw() {
   const room = byId("maps").getBoundingClientRect().width;
   const gap = parseFloat(getComputedStyle(byId("maps")).columnGap);
   figures.forEach((figure, i) => { figure.hidden = i >= maps.length; });
-  side = cellSize(maps, (room - gap * (maps.length - 1)) / maps.length, Math.max(280, window.innerHeight * 0.5));
+  side = cellSize(maps, (room - gap * (maps.length - 1)) / maps.length, Math.max(260, window.innerHeight - 430 - arithmeticHeight()));
   const palettes = maps.map((map, i) => paletteOf(map, i, colours));
   const [layer, row, column] = cell.at;
   maps.forEach((map, i) => {
@@ -116,6 +116,12 @@ function redraw() {
   const name = maps.length > 2 ? `Layer ${layer + 1}: the output at ${where}` : `The output at ${where}`;
   showCell(cell, palettes[layer], colours, name);
   notes();
+}
+
+/** Of the tables, so that they fit below the maps. */
+function arithmeticHeight() {
+  const tall = Math.max(...state.layers.map(({ kernel }) => kernel.length * (kernel[0].length > 5 ? 26 : 34)));
+  return Math.max(tall, 70);
 }
 
 function paletteOf(map, i, colours) {
@@ -136,13 +142,21 @@ function describe(map, i) {
   canvases[i].setAttribute("aria-label", `${i === 0 ? "Input" : `Feature map ${i}`}, ${map.rows} rows and ${map.columns} columns${here}`);
 }
 
-/** What a stride leaves out, and who computed the maps. */
+/** Why the map has its size, what a stride leaves out, and who computed the maps. */
 function notes() {
-  const [rows, columns] = maps[cell.at[0]].padding.map((axis) => axis.unread.length);
+  const axes = maps[cell.at[0]].padding;
+  const sizes = axes.map((axis, d) => {
+    const padded = [axis.sources.length - axis.before - axis.after, axis.before, axis.after].map((n, i) => (i && !n ? "" : n)).filter((n) => n !== "");
+    const outputs = maps[cell.at[0] + 1][d ? "columns" : "rows"];
+    return `(${padded.join(" + ")} − ${axis.extent}) ÷ ${axis.stride} + 1 = ${outputs}${axis.left_over ? ", rounded down" : ""}.`;
+  });
+  const size = sizes[0] === sizes[1] ? `Rows and columns: ${sizes[0]}` : `Rows: ${sizes[0]} Columns: ${sizes[1]}`;
+  const [rows, columns] = axes.map((axis) => axis.unread.length);
   const parts = [[rows, "row"], [columns, "column"]].filter(([count]) => count).map(([count, name]) => `${count} ${name}${count > 1 ? "s" : ""}`);
   const unread = parts.length ? `${parts.join(" and ")} of its input ${rows + columns > 1 ? "are" : "is"} never read. ` : "";
+  byId("notes").textContent = `${size} ${unread}`;
   const plans = maps.slice(1).map((map) => `${map.plan}, ${shown(map.seconds * 1000, 2)} ms`);
-  byId("notes").textContent = `${unread}Computed by ${plans.join("; ")}.`;
+  byId("plans").textContent = `Computed by ${plans.join("; ")}.`;
 }
 
 // -- the current cell ----------------------------------------------------------------------------
@@ -236,6 +250,8 @@ function choose(input) {
   stop();
   state.input = input;
   const values = input.values;
+  const middle = byId("sample").value in choices.grids ? [1, 4] : [62, 118];
+  state.at = [active, ...middle];
   byId("numbers").hidden = byId("draw").parentElement.hidden = !values;
   if (values) {
     byId("values").value = values.map((row) => row.join(" ")).join("\n");
@@ -344,6 +360,7 @@ backend.addEventListener("change", () => {
   ask(true);
 });
 
+byId("draw").addEventListener("change", ({ target }) => canvases[0].classList.toggle("drawn-on", target.checked));
 byId("colours").addEventListener("change", redraw);
 byId("copy").addEventListener("click", () => navigator.clipboard.writeText(byId("code").textContent));
 new ResizeObserver(redraw).observe(byId("maps"));
