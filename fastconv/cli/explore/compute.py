@@ -30,7 +30,7 @@ from ...problem.boundary import TABLE as BORDERS
 from ...problem.boundary import index_map
 from .layer import Layer, explanation, written
 from .pictures import GRIDS, Pictures
-from .wrong import Wrong
+from .refusal import RefusedError
 
 __all__ = ["answer", "choices"]
 
@@ -70,16 +70,16 @@ def choices() -> dict[str, Any]:
 
 
 def answer(question: dict[str, Any], pictures: Pictures) -> dict[str, Any]:
-    """Answer a question, or raise `Wrong`."""
+    """Answer a question, or raise `RefusedError`."""
     source = question.get("input")
     source = source if isinstance(source, dict) else {}
     if "picture" in source:
-        x = pictures.get(source["picture"])
+        x = pictures.get(str(source["picture"]))
     else:
         x = _grid(source.get("values"), "input", MAX_GRID)
     described = question.get("layers")
     if not isinstance(described, list) or not 1 <= len(described) <= MAX_LAYERS:
-        raise Wrong("layers", f"layers: allowed are 1 to {MAX_LAYERS}")
+        raise RefusedError(f"layers: allowed are 1 to {MAX_LAYERS}", "layers")
     layers = [_layer(i, item) for i, item in enumerate(described)]
     backend = question.get("backend")
     maps: list[dict[str, Any]] = [{"values": x, "signed": False}]
@@ -99,8 +99,9 @@ def answer(question: dict[str, Any], pictures: Pictures) -> dict[str, Any]:
 def _number(value: object, field: str, name: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return float(value)
-    shown = "nothing" if value in (None, "") else repr(value)[:20]
-    raise Wrong(field, f"{name}: got {shown}, allowed is a number from -{LARGEST:g} to {LARGEST:g}")
+    came = "nothing" if value in (None, "") else repr(value)[:20]
+    allowed = f"a number from -{LARGEST:g} to {LARGEST:g}"
+    raise RefusedError(f"{name}: got {came}, allowed is {allowed}", field)
 
 
 def _grid(rows: object, field: str, most: int) -> NDArray[np.float64]:
@@ -108,32 +109,30 @@ def _grid(rows: object, field: str, most: int) -> NDArray[np.float64]:
     name = field.rpartition(".")[2]
     allowed = f"1 to {most} rows of 1 to {most} numbers each"
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        raise Wrong(field, f"{name}: allowed are {allowed}")
+        raise RefusedError(f"{name}: allowed are {allowed}", field)
     lengths = [len(row) for row in rows]
     if not 1 <= len(rows) <= most or not 1 <= min(lengths) <= max(lengths) <= most:
-        longest = max(lengths, default=0)
-        raise Wrong(field, f"{name}: got {len(rows)} rows of up to {longest}, allowed are {allowed}")
+        came = f"{len(rows)} rows of up to {max(lengths, default=0)} numbers"
+        raise RefusedError(f"{name}: got {came}, allowed are {allowed}", field)
     if min(lengths) < max(lengths):
-        short = lengths.index(min(lengths)) + 1
-        raise Wrong(
-            field, f"{name}: row {short} has {min(lengths)} numbers, another has {max(lengths)}"
-        )
-    return np.array(
-        [
-            [_number(value, field, f"{name}: row {r}, column {c}") for c, value in enumerate(row, 1)]
-            for r, row in enumerate(rows, 1)
-        ]
-    )
+        short = lengths.index(min(lengths))
+        came = f"row {short} has {min(lengths)} numbers, another has {max(lengths)}"
+        raise RefusedError(f"{name}: {came}", field)
+    numbers = [
+        [_number(value, field, f"{name}: row {r}, column {c}") for c, value in enumerate(row)]
+        for r, row in enumerate(rows)
+    ]
+    return np.array(numbers)
 
 
 def _layer(i: int, item: object) -> Layer:
     if not isinstance(item, dict):
-        raise Wrong("layers", "layers: allowed are objects")
+        raise RefusedError("layers: allowed are objects", "layers")
     kernel = _grid(item.get("kernel"), f"{i}.kernel", MAX_TAPS)
     divisor = _number(item.get("divisor", 1), f"{i}.divisor", "divisor")
     if abs(divisor) < 1 / LARGEST:
         least = f"{1 / LARGEST:g} at least, or the same below zero"
-        raise Wrong(f"{i}.divisor", f"divisor: got {divisor:g}, allowed is {least}")
+        raise RefusedError(f"divisor: got {divisor:g}, allowed is {least}", f"{i}.divisor")
     bias = _number(item.get("bias", 0), f"{i}.bias", "bias")
     options = {
         "stride": _bounded(i, "stride", item.get("stride", 1)),
@@ -150,21 +149,20 @@ def _layer(i: int, item: object) -> Layer:
 
 
 def _bounded(i: int, name: str, value: object) -> Any:
-    """What the library may look at: it checks the rest."""
-    if isinstance(value, (int, float)) and value > MAX_STEP:
-        raise Wrong(f"{i}.{name}", f"{name}: got {value}, allowed is {MAX_STEP} at most")
-    if value is None:
-        raise Wrong(f"{i}.{name}", f"{name}: got nothing, allowed is a whole number")
+    """A word or a number that costs little; the library checks the rest."""
+    if not isinstance(value, (int, float, str)):
+        raise RefusedError(f"{name}: allowed is a whole number", f"{i}.{name}")
+    if not isinstance(value, str) and value > MAX_STEP:
+        came = f"got {value!r:.20}, allowed is {MAX_STEP} at most"
+        raise RefusedError(f"{name}: {came}", f"{i}.{name}")
     return value
 
 
 def _place(at: object, shapes: list[tuple[int, ...]]) -> tuple[int, int, int]:
     if not isinstance(at, list) or len(at) != 3 or not all(isinstance(i, int) for i in at):
-        raise Wrong("at", "at: allowed are three whole numbers: layer, row and column")
+        raise RefusedError("at: allowed are three whole numbers: layer, row and column", "at")
     layer = min(max(at[0], 0), len(shapes) - 1)
-    row, column = (
-        min(max(i, 0), size - 1) for i, size in zip(at[1:], shapes[layer], strict=True)
-    )
+    row, column = (min(max(i, 0), size - 1) for i, size in zip(at[1:], shapes[layer], strict=True))
     return layer, row, column
 
 
@@ -183,9 +181,9 @@ def _map(i: int, layer: Layer, x: NDArray[np.float64], backend: Any) -> dict[str
         seconds = time.perf_counter() - start
         axes = explanation(layer, x, 0, 0).axes
     except fc.BackendUnavailableError as error:
-        raise Wrong("backend", str(error)) from None
+        raise RefusedError(str(error), "backend") from None
     except (TypeError, ValueError) as error:
-        raise Wrong(*_blamed(i, str(error))) from None
+        raise RefusedError(str(error), _blamed(i, str(error))) from None
     return {
         "values": y,
         "signed": layer.signed,
@@ -207,11 +205,11 @@ def _map(i: int, layer: Layer, x: NDArray[np.float64], backend: Any) -> dict[str
     }
 
 
-def _blamed(i: int, message: str) -> tuple[str, str]:
-    """The field that a message of the library is about, and the message."""
+def _blamed(i: int, message: str) -> str:
+    """The field that a message of the library is about."""
     name = re.match(r"\w+: (\w+)", message)
     field = FIELDS.get(name[1], name[1]) if name else "layers"
-    return field if field in ("backend", "layers") else f"{i}.{field}", message
+    return field if field in ("backend", "layers") else f"{i}.{field}"
 
 
 def _sources(axis: Any) -> list[int | None]:

@@ -98,7 +98,7 @@ function redraw() {
   const room = byId("maps").getBoundingClientRect().width;
   const gap = parseFloat(getComputedStyle(byId("maps")).columnGap);
   figures.forEach((figure, i) => { figure.hidden = i >= maps.length; });
-  side = cellSize(maps, (room - gap * (maps.length - 1)) / maps.length, Math.max(260, window.innerHeight - 430 - arithmeticHeight()));
+  side = cellSize(maps, (room - gap * (maps.length - 1)) / maps.length, Math.max(260, window.innerHeight - 410 - arithmeticHeight()));
   const palettes = maps.map((map, i) => paletteOf(map, i, colours));
   const [layer, row, column] = cell.at;
   maps.forEach((map, i) => {

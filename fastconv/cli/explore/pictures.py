@@ -7,6 +7,7 @@ Images become grey, with whole numbers from 0 (black) to 255 (white), and are re
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from io import BytesIO
@@ -21,13 +22,13 @@ import fastconv as fc
 
 from ... import kernels
 from .. import imageio
-from .wrong import Wrong
+from .refusal import RefusedError
 
 __all__ = ["GRIDS", "LONGEST", "Pictures", "prepared"]
 
 LONGEST = 256
 """Pixels of the longer side of an image on the page."""
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 60_000_000
 """Pixels of an image that is decoded."""
 MAX_LOADED = 8
 """Loaded images that are remembered."""
@@ -61,6 +62,17 @@ GRIDS: dict[str, list[list[int]]] = {
         "...###...",
         ".........",
     ),
+    "an L": _drawn(
+        ".........",
+        "..#......",
+        "..#......",
+        "..#......",
+        "..#......",
+        "..#......",
+        "..######.",
+        ".........",
+        ".........",
+    ),
     "a smiley": _drawn(
         ".......",
         ".#...#.",
@@ -70,6 +82,13 @@ GRIDS: dict[str, list[list[int]]] = {
         "..###..",
         ".......",
     ),
+    "numbers": [
+        [1, 2, 0, 1, 3],
+        [0, 1, 2, 2, 1],
+        [3, 1, 0, 1, 2],
+        [2, 0, 1, 3, 0],
+        [1, 1, 2, 0, 1],
+    ],
     "a ramp": [[column + row for column in range(8)] for row in range(8)],
     "an edge": [[0] * 4 + [9] * 4 for _ in range(8)],
     "a single 1": _drawn(
@@ -82,7 +101,7 @@ GRIDS: dict[str, list[list[int]]] = {
         ".......",
     ),
 }
-"""The samples, by name."""
+"""The samples, by name; several are those of docs/guide/worked-examples.md."""
 
 
 class Pictures:
@@ -98,14 +117,15 @@ class Pictures:
         """The names of the images that need not be loaded, of which there may be none."""
         return [PHOTOGRAPH] if find_spec("skimage") else []
 
-    def get(self, name: object) -> NDArray[np.float64]:
+    def get(self, name: str) -> NDArray[np.float64]:
         """An image, ``(rows, columns)``."""
         with self._lock:
-            if name == PHOTOGRAPH and PHOTOGRAPH not in self._loaded:
-                self._loaded[PHOTOGRAPH] = _photograph()
-            if isinstance(name, str) and name in self._loaded:
-                return self._loaded[name]
-        raise Wrong("input", "this image is no longer there; load it again")
+            if name not in self._loaded and name in self.photographs():
+                self._loaded[name] = _photograph()
+            image = self._loaded.get(name)
+        if image is not None:
+            return image
+        raise RefusedError("this image is no longer there; load it again", "input")
 
     def load(self, name: str, data: bytes) -> str:
         """Decode an image file called ``name``, and return the name that `get` knows it by."""
@@ -127,21 +147,27 @@ def _photograph() -> NDArray[np.float64]:
 
 
 def _decoded(name: str, data: bytes) -> imageio.Picture:
-    images = imageio.pillow()
+    try:
+        images = imageio.pillow()
+    except ImportError as error:
+        raise RefusedError(str(error), "input") from None
     with TemporaryDirectory(prefix="fastconv-") as folder:
         path = Path(folder, "image")
         try:
-            with images.open(BytesIO(data)) as image:
-                width, height = image.size
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about sizes that are refused below
+                with images.open(BytesIO(data)) as image:
+                    width, height = image.size
             if width * height > MAX_PIXELS:
-                pixels = f"{width}×{height} pixels"
-                raise Wrong("input", f"{name}: has {pixels}, allowed are {MAX_PIXELS:,} at most")
+                came = f"has {width}×{height} pixels, allowed are {MAX_PIXELS:,} at most"
+                raise RefusedError(f"{name}: {came}", "input")
             path.write_bytes(data)
             return imageio.read(path)
         except imageio.ImageFileError as error:
-            raise Wrong("input", str(error).replace(str(path), name)) from None
+            raise RefusedError(str(error).replace(str(path), name), "input") from None
         except (OSError, ValueError, SyntaxError, images.DecompressionBombError):
-            raise Wrong("input", f"cannot read {name}: not an image that Pillow can read") from None
+            reason = "not an image in a format that Pillow can read"
+            raise RefusedError(f"cannot read {name}: {reason}", "input") from None
 
 
 def prepared(picture: imageio.Picture) -> NDArray[np.float64]:
@@ -153,20 +179,26 @@ def prepared(picture: imageio.Picture) -> NDArray[np.float64]:
     if image.shape[2] == 3:
         weights = kernels.get("grayscale", np.float64)
         image = fc.conv2d(image, weights[..., None, None], layout="NHWC")
-    grey = image[..., 0]
-    step = -(-max(grey.shape) // LONGEST)
-    if step > 1:
-        rows, columns = (min(step, size) for size in grey.shape)
-        mean = np.full((rows, columns), 1 / (rows * columns))
-        grey = fc.correlate(grey, mean, mode="valid", stride=(rows, columns))
-    return np.rint(255 * grey)
+    grey: NDArray[np.float64] = np.rint(255 * image[..., 0])
+    return grey
 
 
 def _of_full_scale(samples: NDArray[Any]) -> NDArray[np.float64]:
-    """From 0 to 1: integers by the range of their dtype, others by their own."""
-    values = samples.astype(np.float64)
+    """From 0 to 1, and reduced: integers by the range of their dtype, others by their own."""
+    values = _reduced(samples)
     if samples.dtype in (np.uint8, np.uint16):
-        return values / np.iinfo(samples.dtype).max
-    values = np.nan_to_num(values)
-    low, high = values.min(), values.max()
-    return (values - low) / ((high - low) or 1.0)
+        return values / float(np.iinfo(samples.dtype).max)
+    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    return (values - low) / (high - low or 1.0)
+
+
+def _reduced(samples: NDArray[Any]) -> NDArray[np.float64]:
+    """Means of blocks of pixels."""
+    step = -(-max(samples.shape[:2]) // LONGEST)
+    height, width = (min(step, size) for size in samples.shape[:2])
+    rows, columns = samples.shape[0] // height, samples.shape[1] // width
+    whole = samples[: rows * height, : columns * width]
+    blocks = whole.reshape(rows, height, columns, width, -1)
+    means: NDArray[np.float64] = blocks.mean((1, 3), dtype=np.float64)
+    return means

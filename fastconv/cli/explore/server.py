@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
 from socketserver import TCPServer, ThreadingMixIn
@@ -23,7 +24,7 @@ from urllib.parse import unquote
 
 from .compute import answer, choices
 from .pictures import Pictures
-from .wrong import Wrong
+from .refusal import RefusedError
 
 __all__ = ["Explorer", "run"]
 
@@ -31,7 +32,7 @@ ADDRESS = "127.0.0.1"
 MAX_QUESTION_BYTES = 100_000
 MAX_IMAGE_BYTES = 32_000_000
 READ_SECONDS = 20.0
-"""Until a request has arrived, or its answer has left."""
+"""Until a request has arrived."""
 MAX_CONNECTIONS = 32
 MAX_COMPUTING = 4
 MAX_PAGES = 64
@@ -52,15 +53,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-class Refused(Exception):
-    """A request that is refused before anybody looks at what it asks."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 class Newest:
@@ -95,7 +87,8 @@ class Explorer(ThreadingMixIn, TCPServer):
         super().__init__((ADDRESS, port), _Handler)
         self.port: int = self.server_address[1]
         self.token = secrets.token_urlsafe(24)
-        self.hosts = {f"{name}:{self.port}" for name in (ADDRESS, "localhost")}
+        port_ = "" if self.port == 80 else f":{self.port}"
+        self.hosts = {f"{name}{port_}" for name in (ADDRESS, "localhost")}
         self.pictures = Pictures()
         self.newest = Newest()
         self.computing = threading.Semaphore(MAX_COMPUTING)
@@ -144,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hang_up(self) -> None:
         """End the wait for a request that trickles in."""
-        self.connection.shutdown(socket.SHUT_RD)
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
 
     def do_GET(self) -> None:
         """The files of the page, and what can be chosen on it."""
@@ -157,10 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, method: Any) -> None:
         try:
             status, kind, body = method(self._place())
-        except Refused as refusal:
-            status, kind, body = refusal.status, *_json({"error": refusal.message})
-        except Wrong as wrong:
-            status, kind, body = 400, *_json({"error": wrong.message, "field": wrong.field})
+        except RefusedError as refusal:
+            reason = {"error": refusal.message, "field": refusal.field}
+            status, kind, body = refusal.status, *_json(reason)
         except Exception:
             self._send(500, *_json({"error": "fastconv explore failed; the terminal shows where"}))
             raise
@@ -179,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the terminal, and the token, for the person in front of it."""
 
     # -- what is asked ----------------------------------------------------------------------------
@@ -187,11 +180,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _place(self) -> str:
         """What follows the token in the path, if the request is one of ours."""
         if self.headers.get_all("Host") not in [[host] for host in self.server.hosts]:
-            raise Refused(403, f"this server is {ADDRESS}:{self.server.port}, and nobody else")
-        _, token, *place = [*self.path.split("/", 2), ""]
-        if not hmac.compare_digest(token.encode(), self.server.token.encode()):
-            raise Refused(403, "the address lacks its token: use the one that the terminal shows")
-        return place[0]
+            raise RefusedError(f"this is {ADDRESS}:{self.server.port} and no other", status=403)
+        start, token, place = [*self.path.split("/", 2), "", ""][:3]
+        known = hmac.compare_digest(token.encode(), self.server.token.encode())
+        if start or not known or self.path.count("/") < 2:
+            cure = "use the address that the terminal shows"
+            raise RefusedError(f"the token is missing: {cure}", status=403)
+        return place
 
     def _get(self, place: str) -> tuple[int, str, bytes]:
         if place == "choices":
@@ -201,41 +196,41 @@ class _Handler(BaseHTTPRequestHandler):
             name = PAGES[place]
             content = files(__package__).joinpath(name).read_bytes()
             return 200, KINDS[name.rpartition(".")[2]], content
-        raise Refused(404, "there is no such page")
+        raise RefusedError("there is no such page", status=404)
 
     def _post(self, place: str) -> tuple[int, str, bytes]:
         if place == "image":
             data = self._body(MAX_IMAGE_BYTES)
             name = unquote(self.headers.get("X-File-Name", ""))[-100:] or "the image"
-            return 200, *_json({"picture": self.server.pictures.load(name, data)})
+            with self.server.computing:
+                return 200, *_json({"picture": self.server.pictures.load(name, data)})
         if place == "compute":
             return self._compute(_question(self._body(MAX_QUESTION_BYTES)))
-        raise Refused(404, "there is no such page")
+        raise RefusedError("there is no such page", status=404)
 
     def _body(self, most: int) -> bytes:
         lengths = self.headers.get_all("Content-Length") or []
         if "Transfer-Encoding" in self.headers or len(lengths) != 1:
-            raise Refused(411, "a request says how long it is")
+            raise RefusedError("a request says how long it is", status=411)
         if not re.fullmatch(r"[0-9]{1,12}", lengths[0]):
-            raise Refused(400, "Content-Length is no length")
+            raise RefusedError("Content-Length is no length", status=400)
         length = int(lengths[0])
         if length > most:
-            raise Refused(413, f"got {length:,} bytes, allowed are {most:,} at most")
+            raise RefusedError(f"got {length:,} bytes, allowed are {most:,} at most", status=413)
         data = self.rfile.read(length)
         if len(data) < length:
-            raise Refused(408, "the request ended early")
-        self._deadline.cancel()
+            raise RefusedError("the request ended early", status=408)
         return data
 
     def _compute(self, question: dict[str, Any]) -> tuple[int, str, bytes]:
-        page, serial = str(question.get("page")), question.get("serial")
+        page, serial = str(question.get("page"))[:64], question.get("serial")
         if not isinstance(serial, int):
             _malformed("serial")
         newest = self.server.newest
         newest.note(page, serial)
         with self.server.computing:
             if newest.superseded(page, serial):
-                raise Refused(409, "a newer request has arrived")
+                raise RefusedError("a newer request has arrived", status=409)
             return 200, *_json(answer(question, self.server.pictures))
 
 
@@ -246,14 +241,14 @@ def _question(data: bytes) -> dict[str, Any]:
     try:
         question = json.loads(data, parse_constant=refuse)
     except (ValueError, RecursionError):
-        raise Refused(400, "this is not JSON") from None
+        raise RefusedError("this is not JSON", status=400) from None
     if not isinstance(question, dict):
         _malformed("question")
     return question
 
 
 def _malformed(what: str) -> NoReturn:
-    raise Refused(400, f"the request has no proper {what}")
+    raise RefusedError(f"the request has no proper {what}", status=400)
 
 
 def _json(content: object) -> tuple[str, bytes]:
@@ -265,7 +260,11 @@ def run(port: int, browser: bool) -> int:
 
     ``browser`` opens it in the browser of this machine.
     """
-    with Explorer(port) as server:
+    try:
+        explorer = Explorer(port)
+    except OSError as error:
+        raise OSError(f"--port {port}: {error.strerror}") from None
+    with explorer as server:
         print(f"fastconv explore: {server.url}")
         print("Ctrl-C ends it.", flush=True)
         if browser:  # text browsers keep their caller waiting
