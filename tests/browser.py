@@ -120,6 +120,11 @@ class Browser:
             button = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **button)
 
+    def close(self) -> None:
+        """End the browser."""
+        self._session = None
+        self.call("Browser.close")
+
     def screenshot(self, path: Path, whole: bool = False) -> None:
         """Write a PNG file of the window, or of the whole page."""
         taken = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
@@ -129,25 +134,26 @@ class Browser:
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
     """A browser whose profile lies in ``folder``."""
+    import fcntl  # not on Windows
+
     path = require_browser()
-    ours_in, theirs_out = os.pipe()
-    theirs_in, ours_out = os.pipe()
-    # The browser reads commands from descriptor 3 and writes replies to 4.
-    shell = f'exec 3<&{theirs_in} 4>&{theirs_out}; exec "$@"'
+    ours_in, out = os.pipe()
+    into, ours_out = os.pipe()
+    # The browser reads commands from descriptor 3 and writes replies to 4: ours stay clear of them.
+    theirs = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (into, out)]
+    shell = f'exec 3<&{theirs[0]} 4>&{theirs[1]} "$@"'
     process = subprocess.Popen(
-        ["sh", "-c", shell, "sh", path, *OPTIONS, f"--user-data-dir={folder}", "about:blank"],
-        pass_fds=(theirs_in, theirs_out),
+        ["bash", "-c", shell, "bash", path, *OPTIONS, f"--user-data-dir={folder}", "about:blank"],
+        pass_fds=theirs,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    os.close(theirs_in)
-    os.close(theirs_out)
+    for each in (into, out, *theirs):
+        os.close(each)
     try:
         tab = Browser(ours_out, ours_in)
         yield tab
-        tab._session = None
-        tab.call("Browser.close")
-        process.wait()
+        tab.close()
     finally:
         process.kill()
         process.wait()

@@ -24,8 +24,11 @@ function range(coordinates) {
   return (coordinates.length > 1 ? ends.join(" … ") : ends[0]) + step;
 }
 
-/** Shows a cell as the server describes it; `color` is the palette of the layer's input. */
-export function showCell(cell, color, colours, name) {
+/**
+ * Shows a cell as the server describes it; `color` is the palette of the layer's input.
+ * `veiled` leaves the products and what follows to be guessed.
+ */
+export function showCell(cell, color, colours, name, veiled) {
   byId("cell-name").textContent = name;
   const outside = (r, c) => cell.from_rows[r] !== cell.rows[r] || cell.from_columns[c] !== cell.columns[c];
   const most = (grid) => Math.max(...grid.flat().map(Math.abs));
@@ -36,12 +39,12 @@ export function showCell(cell, color, colours, name) {
     sign("×"),
     table("Kernel", "weights", cell.weights, signed(cell.weights)),
     sign("="),
-    table("Products", "products", cell.products, signed(cell.products)),
+    veiled ? riddle(cell.products) : table("Products", "products", cell.products, signed(cell.products)),
   );
   byId("steps").replaceChildren(...steps(cell).map(([label, how, value], i, all) => {
-    const last = i === all.length - 1;
-    const result = last ? element("output", shown(value, 6), { id: "result" }) : shown(value, 6);
-    return element("tr", [element("td", label), element("td", how), element("td", "="), element("td", result)]);
+    const number = veiled ? "?" : shown(value, 6);
+    const result = i === all.length - 1 ? element("output", number, { id: "result" }) : number;
+    return element("tr", [label, veiled ? "" : how, "=", result].map((content) => element("td", content)));
   }));
   const padded = cell.window.some((row, r) => row.some((_, c) => outside(r, c)));
   byId("window-at").textContent = `It reads rows ${range(cell.rows)} and columns ${range(cell.columns)}.`
@@ -59,6 +62,13 @@ function table(title, name, grid, color, outside = () => false) {
   const size = grid[0].length > 5 ? "small" : "";
   const body = element("table", element("tbody", rows), { class: `${name} ${size}`, "aria-label": title });
   return element("figure", [element("figcaption", title), body]);
+}
+
+/** The products of a cell that is to be guessed. */
+function riddle(products) {
+  const row = () => element("tr", products[0].map(() => element("td", "?")));
+  const body = element("table", element("tbody", products.map(row)), { class: "products", "aria-label": "Products" });
+  return element("figure", [element("figcaption", "Products"), body]);
 }
 
 function steps(cell) {

@@ -8,6 +8,8 @@ const MAX_ARROWS = 6; // from samples to the padding that repeats them
 const GLASS = 130; // the side of that
 const SMOOTH = 3; // cells below this are drawn as a photograph
 
+const ALL = { key: "all", has: () => true };
+
 /** A number as people write it, in at most `digits` significant digits. */
 export function shown(value, digits = 4) {
   if (value === 0) return "0";
@@ -80,7 +82,7 @@ export function cellAt(map, side, x, y) {
  * Draws a map.
  * `marks`: {window: {rows, columns, fromRows, fromColumns}} the footprint, by coordinates,
  * {cell: {row, column}} the current output, {reads: [rows, columns]} the receptive field,
- * {visited} how many outputs are shown, in reading order.
+ * {known} which outputs are shown, as {key, has(index)}; all of them, if it is missing.
  */
 export function draw(canvas, map, side, colours, color, marks) {
   const [rows, columns] = map.padding;
@@ -94,8 +96,8 @@ export function draw(canvas, map, side, colours, color, marks) {
   pen.scale(ratio, ratio);
   pen.translate(columns.before * side, rows.before * side);
   const all = { pen, map, side, colours, color };
-  image(all, marks.visited);
-  if (side >= NUMBERS) numbers(all, marks.visited);
+  image(all, marks.known ?? ALL);
+  if (side >= NUMBERS) numbers(all, marks.known ?? ALL);
   if (marks.reads) receptive(all, marks.reads);
   if (marks.window) footprint(all, marks.window);
   if (marks.cell) framed(all, marks.cell.row, marks.cell.column, 1, 1);
@@ -112,10 +114,10 @@ function valueAt(map, row, column) {
   return r === null || c === null ? 0 : map.values[r * map.columns + c];
 }
 
-function image({ pen, map, side, colours, color }, visited = Infinity) {
+function image({ pen, map, side, colours, color }, known) {
   const [rows, columns] = map.padding;
   const { rows: height, columns: width } = full(map);
-  if (!map.drawn || map.drawn.visited !== visited) map.drawn = { visited, canvas: pixels(map, color, visited) };
+  if (map.drawn?.key !== known.key) map.drawn = { key: known.key, canvas: pixels(map, color, known) };
   pen.imageSmoothingEnabled = side < SMOOTH;
   pen.imageSmoothingQuality = "high";
   const at = [-columns.before * side, -rows.before * side, width * side, height * side];
@@ -153,7 +155,7 @@ function hatch(pen, map, side, colours, [left, top, width, height]) {
 }
 
 /** The map with its padding, one pixel a cell; padding is see-through, and so is what is not yet known. */
-function pixels(map, color, visited) {
+function pixels(map, color, known) {
   const [rows, columns] = map.padding;
   const { rows: height, columns: width } = full(map);
   const picture = new ImageData(width, height);
@@ -161,9 +163,8 @@ function pixels(map, color, visited) {
   for (let row = -rows.before; row < map.rows + rows.after; row++) {
     for (let column = -columns.before; column < map.columns + columns.after; column++) {
       const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
-      const known = !inside || row * map.columns + column < visited;
       [picture.data[at], picture.data[at + 1], picture.data[at + 2]] = color(valueAt(map, row, column));
-      picture.data[at + 3] = !known ? 0 : inside ? 255 : 120;
+      picture.data[at + 3] = !inside ? 120 : known.has(row * map.columns + column) ? 255 : 0;
       at += 4;
     }
   }
@@ -177,14 +178,14 @@ function line(pen, x1, y1, x2, y2) {
   pen.lineTo(x2, y2);
 }
 
-function numbers({ pen, map, side, colours, color }, visited = Infinity) {
+function numbers({ pen, map, side, colours, color }, known) {
   const [rows, columns] = map.padding;
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   for (let row = -rows.before; row < map.rows + rows.after; row++) {
     for (let column = -columns.before; column < map.columns + columns.after; column++) {
       const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
-      if (inside ? row * map.columns + column >= visited : side < NUMBERED_PADDING) continue;
+      if (inside ? !known.has(row * map.columns + column) : side < NUMBERED_PADDING) continue;
       const value = valueAt(map, row, column);
       pen.fillStyle = inside ? inkOn(color(value)) : colours.text;
       pen.globalAlpha = inside ? 1 : 0.75;

@@ -27,6 +27,7 @@ let cell = null; // the arithmetic of the current output
 let side = 1; // of a cell of the maps, in pixels
 let speaks = false; // whether a screen reader shall read the next cell
 let playing = null; // how many outputs are shown, while playing
+let guessed = null; // the outputs that have been revealed in each layer, while they are guessed first
 
 // -- questions -----------------------------------------------------------------------------------
 
@@ -39,6 +40,7 @@ let sent = new AbortController();
 /** Asks for the arithmetic of the current cell and, if anything else changed, for the maps. */
 function ask(changed) {
   needsMaps ||= changed;
+  if (changed) guess();
   main.setAttribute("aria-busy", "true");
   if (!scheduled) requestAnimationFrame(send);
   scheduled = true;
@@ -83,8 +85,13 @@ function show(answer) {
   cell = answer.cell;
   state.at = cell.at;
   redraw();
-  if (speaks) byId("said").textContent = `${byId("cell-name").textContent} is ${shown(cell.result, 6)}`;
+  if (speaks) say();
   speaks = false;
+}
+
+function say() {
+  const result = byId("result").textContent.replace("?", "to be guessed");
+  byId("said").textContent = `${byId("cell-name").textContent} is ${result}`;
 }
 
 function unpacked(text) {
@@ -103,7 +110,8 @@ function redraw() {
   const [layer, row, column] = cell.at;
   maps.forEach((map, i) => {
     const marks = {};
-    if (i === layer + 1) Object.assign(marks, { cell: { row, column }, visited: playing ?? undefined });
+    if (i === layer + 1) marks.cell = { row, column };
+    if (i > 0) marks.known = knownOf(i - 1);
     if (i === layer) marks.window = { rows: cell.rows, columns: cell.columns, fromRows: cell.from_rows, fromColumns: cell.from_columns };
     if (i < layer) marks.reads = cell.reads;
     draw(canvases[i], map, side, colours, palettes[i], marks);
@@ -114,8 +122,21 @@ function redraw() {
   });
   const where = `row ${row}, column ${column}`;
   const name = maps.length > 2 ? `Layer ${layer + 1}: the output at ${where}` : `The output at ${where}`;
-  showCell(cell, palettes[layer], colours, name);
+  const veiled = guessed !== null && !guessed[layer].has(`${row} ${column}`);
+  byId("reveal").hidden = !veiled;
+  showCell(cell, palettes[layer], colours, name, veiled);
   notes();
+}
+
+/** Which outputs of a layer are shown, unless all are. */
+function knownOf(layer) {
+  const { columns } = maps[layer + 1];
+  if (guessed) {
+    const places = guessed[layer];
+    return { key: `guessed ${places.size}`, has: (i) => places.has(`${Math.floor(i / columns)} ${i % columns}`) };
+  }
+  if (playing !== null && layer === cell.at[0]) return { key: `played ${playing}`, has: (i) => i < playing };
+  return undefined;
 }
 
 /** Of the tables, so that they fit below the maps. */
@@ -138,7 +159,7 @@ function describe(map, i) {
   figures[i].querySelector(".shape").textContent = `${map.rows} × ${map.columns}${relu}`;
   figures[i].querySelector("b").textContent = i === 0 ? "Input" : maps.length > 2 ? `Feature map ${i}` : "Feature map";
   const [layer, row, column] = cell.at;
-  const here = layer === i - 1 ? `; row ${row}, column ${column} is ${shown(cell.result, 6)}` : "";
+  const here = layer === i - 1 && byId("reveal").hidden ? `; row ${row}, column ${column} is ${shown(cell.result, 6)}` : "";
   canvases[i].setAttribute("aria-label", `${i === 0 ? "Input" : `Feature map ${i}`}, ${map.rows} rows and ${map.columns} columns${here}`);
 }
 
@@ -196,6 +217,7 @@ function press(event) {
     event.preventDefault();
     return playing === null ? play() : stop();
   }
+  if (event.key === "Enter") return reveal();
   const step = STEPS[event.key];
   if (!step) return;
   event.preventDefault();
@@ -204,6 +226,27 @@ function press(event) {
   const [row, column] = layer === state.at[0] ? state.at.slice(1) : [0, 0];
   moveTo(layer, row + step[0], column + step[1], true);
 }
+
+function reveal() {
+  if (!guessed || !cell) return;
+  guessed[cell.at[0]].add(cell.at.slice(1).join(" "));
+  redraw();
+  say();
+}
+
+/** Forgets what has been revealed; `on` says whether results are guessed first. */
+function guess(on = guessed !== null) {
+  guessed = on ? [new Set(), new Set()] : null;
+}
+
+byId("reveal").addEventListener("click", () => {
+  reveal();
+  canvases[cell.at[0] + 1].focus();
+});
+byId("guess").addEventListener("change", ({ target }) => {
+  guess(target.checked);
+  redraw();
+});
 
 for (const canvas of canvases) {
   canvas.addEventListener("pointermove", point);
