@@ -46,6 +46,8 @@ class Browser:
         self._session: str | None = None
         self.complaints: list[str] = []
         """What pages wrote to the console, or failed to load."""
+        self.loaded: list[float] = []
+        """When the page has loaded."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
@@ -72,6 +74,8 @@ class Browser:
             self._received += some
         message, _, self._received = self._received.partition(b"\0")
         reply = json.loads(message)
+        if reply.get("method") == "Page.loadEventFired":
+            self.loaded.append(reply["params"]["timestamp"])
         if reply.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
             self.complaints.append(json.dumps(reply["params"]))
         if reply.get("method") == "Runtime.consoleAPICalled":
@@ -100,10 +104,10 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Go to a page, and wait until it has loaded."""
+        self.loaded.clear()
         self.call("Page.navigate", url=url)
-        loaded = "document.readyState === 'complete' && location.href !== 'about:blank'"
-        while not self.run(loaded):
-            pass
+        while not self.loaded:
+            self._read()
 
     def key(self, name: str) -> None:
         """Press and release a key, such as "ArrowLeft" or "a"."""

@@ -34,12 +34,15 @@ class Page:
     def open(self, width=1280, height=900, dark=False):
         """Open it anew, with a smiley."""
         self.tab.resize(width, height, dark)
-        self.tab.open(self.url)
-        while self.tab.run("!document.getElementById('main')"):
-            pass
-        self.settle()
+        if self.tab.run("location.protocol") == "http:":
+            self.tab.run("sessionStorage.clear()")
+        self.reload()
         self.choose("sample", "a smiley")
         return self
+
+    def reload(self):
+        self.tab.open(self.url)
+        self.settle()
 
     def settle(self):
         self.tab.run(SETTLED)
@@ -278,6 +281,38 @@ def test_the_newest_of_many_changes_is_shown(page):
     shows(page, 6, 3, feature_map())
 
 
+def test_results_can_be_guessed_first(page):
+    page.click("#guess")
+    page.click('[data-map="1"] > canvas', (1.5 / 7, 2.5 / 7))
+    shows(page, 2, 1, feature_map())  # a click reveals
+    page.key("ArrowDown")
+    assert page.text("#result") == "?"
+    assert "?" in page.text("table.products")
+    assert "to be guessed" in page.text("#said")
+    page.key("Enter")
+    shows(page, 3, 1, feature_map())
+    page.key("ArrowUp")
+    shows(page, 2, 1, feature_map())
+    page.type("stride", "2")
+    assert page.text("#result") == "?"
+    page.click("#reveal")
+    page.click("#guess")
+    shows(page, 2, 1, feature_map(stride=2))
+
+
+def test_all_is_there_after_a_reload(page):
+    page.click("#tab-1")
+    page.choose("named", "sobel_y")
+    page.type("values", "1 2 3 4\n5 6 7 8\n9 8 7 6\n3 2 1 0")
+    page.focus(2)
+    page.key("ArrowRight", "ArrowDown")
+    before = [page.text("#cell-name"), page.table("window").tolist(), page.text("#result")]
+    page.reload()
+    assert [page.text("#cell-name"), page.table("window").tolist(), page.text("#result")] == before
+    assert page.tab.run("document.getElementById('named').value") == "sobel_y"
+    assert page.tab.run("document.getElementById('values').value").startswith("1 2 3 4")
+
+
 # -- mistakes -----------------------------------------------------------------------------------
 
 
@@ -361,7 +396,8 @@ def test_all_controls_are_reached_by_tab_in_the_order_in_which_they_are_seen(pag
         outlined = page.tab.run("getComputedStyle(document.activeElement).outlineStyle")
         assert outlined != "none" or found[-1] == "file"
     assert found == [
-        *("sample", "file", "backend", "0", "1", "play", "draw", "ink", "colours", "tab-0"),
+        *("sample", "file", "backend", "0", "1", "play", "draw", "ink", "guess", "colours"),
+        "tab-0",
         *("named", "kernel-rows", "kernel-columns", *["weight"] * 9),
         *("divisor", "bias", "stride", "dilation", "padding", "boundary", "relu", "flip"),
         "summary",

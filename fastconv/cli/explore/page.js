@@ -16,11 +16,15 @@ const choices = await (await fetch("choices")).json();
 const kernel = (name) => choices.kernels.find((each) => each.name === name);
 
 const state = {
-  input: { values: [] },
+  input: null, // {values} or {picture}
   layers: [layerOf(kernel("line_vertical"))],
-  backend: null,
+  backend: choices.backend,
   at: [0, 1, 4], // layer, row, column of the current output
+  sample: "a 1", // the option that is chosen, and how it is called
+  label: "",
 };
+const KEPT = "fastconv explore"; // in the tab, so that the page can be reloaded
+Object.assign(state, JSON.parse(sessionStorage.getItem(KEPT)));
 let active = 0; // the layer that the form shows
 let maps = null; // the input and the feature map of each layer
 let cell = null; // the arithmetic of the current output
@@ -41,6 +45,7 @@ let sent = new AbortController();
 function ask(changed) {
   needsMaps ||= changed;
   if (changed) guess();
+  sessionStorage.setItem(KEPT, JSON.stringify(state));
   main.setAttribute("aria-busy", "true");
   if (!scheduled) requestAnimationFrame(send);
   scheduled = true;
@@ -108,10 +113,11 @@ function redraw() {
   side = cellSize(maps, (room - gap * (maps.length - 1)) / maps.length, Math.max(260, window.innerHeight - 410 - arithmeticHeight()));
   const palettes = maps.map((map, i) => paletteOf(map, i, colours));
   const [layer, row, column] = cell.at;
+  const veiled = guessed?.[layer].has(row * maps[layer + 1].columns + column) === false;
+  byId("reveal").hidden = !veiled;
   maps.forEach((map, i) => {
     const marks = {};
-    if (i === layer + 1) marks.cell = { row, column };
-    if (i > 0) marks.known = knownOf(i - 1);
+    if (i === layer + 1) Object.assign(marks, { cell: { row, column }, known: known() });
     if (i === layer) marks.window = { rows: cell.rows, columns: cell.columns, fromRows: cell.from_rows, fromColumns: cell.from_columns };
     if (i < layer) marks.reads = cell.reads;
     draw(canvases[i], map, side, colours, palettes[i], marks);
@@ -122,21 +128,17 @@ function redraw() {
   });
   const where = `row ${row}, column ${column}`;
   const name = maps.length > 2 ? `Layer ${layer + 1}: the output at ${where}` : `The output at ${where}`;
-  const veiled = guessed !== null && !guessed[layer].has(`${row} ${column}`);
-  byId("reveal").hidden = !veiled;
   showCell(cell, palettes[layer], colours, name, veiled);
   notes();
 }
 
-/** Which outputs of a layer are shown, unless all are. */
-function knownOf(layer) {
-  const { columns } = maps[layer + 1];
+/** Which outputs of the current layer are shown, unless all are. */
+function known() {
   if (guessed) {
-    const places = guessed[layer];
-    return { key: `guessed ${places.size}`, has: (i) => places.has(`${Math.floor(i / columns)} ${i % columns}`) };
+    const places = guessed[cell.at[0]];
+    return { key: `guessed ${places.size}`, has: (i) => places.has(i) };
   }
-  if (playing !== null && layer === cell.at[0]) return { key: `played ${playing}`, has: (i) => i < playing };
-  return undefined;
+  return playing === null ? undefined : { key: `played ${playing}`, has: (i) => i < playing };
 }
 
 /** Of the tables, so that they fit below the maps. */
@@ -229,7 +231,9 @@ function press(event) {
 
 function reveal() {
   if (!guessed || !cell) return;
-  guessed[cell.at[0]].add(cell.at.slice(1).join(" "));
+  const [layer, row, column] = state.at;
+  guessed[layer].add(row * maps[layer + 1].columns + column);
+  if (String(state.at) !== String(cell.at)) return; // its answer will be shown
   redraw();
   say();
 }
@@ -251,6 +255,7 @@ byId("guess").addEventListener("change", ({ target }) => {
 for (const canvas of canvases) {
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);
+  canvas.addEventListener("click", reveal);
   canvas.addEventListener("keydown", press);
 }
 
@@ -291,16 +296,19 @@ byId("play").addEventListener("click", () => (playing === null ? play() : stop()
 
 function choose(input) {
   stop();
-  state.input = input;
-  const values = input.values;
-  const middle = byId("sample").value in choices.grids ? [1, 4] : [62, 118];
-  state.at = [active, ...middle];
+  Object.assign(state, { input, sample: sample.value, label: sample.selectedOptions[0].text });
+  state.at = [active, ...(input.values ? [1, 4] : [62, 118])];
+  showInput();
+  ask(true);
+}
+
+function showInput() {
+  const { values } = state.input;
   byId("numbers").hidden = byId("draw").parentElement.hidden = !values;
   if (values) {
     byId("values").value = values.map((row) => row.join(" ")).join("\n");
     byId("ink").value = Math.max(...values.flat(), 1);
   }
-  ask(true);
 }
 
 function paint(row, column) {
@@ -345,8 +353,7 @@ byId("file").addEventListener("change", async ({ target }) => {
   try {
     if (file.size > most) throw Object.assign(new Error(), { wrong: { field: "input", error: `${file.name}: has ${file.size} bytes, allowed are ${most} at most` } });
     const { picture } = await post("image", file, null, { "X-File-Name": encodeURIComponent(file.name) });
-    sample.append(new Option(file.name, picture));
-    sample.value = picture;
+    sample.append(new Option(file.name, picture, false, true));
     choose({ picture });
   } catch (error) {
     showError(error.wrong ?? { field: "input", error: "No answer: is fastconv explore still running?" }, active);
@@ -397,7 +404,7 @@ const backend = byId("backend");
 for (const [name, missing] of Object.entries(choices.backends)) {
   backend.append(new Option(missing ? `${name} (missing)` : name, name));
 }
-backend.value = state.backend = choices.backend;
+backend.value = state.backend;
 backend.addEventListener("change", () => {
   state.backend = backend.value;
   ask(true);
@@ -409,5 +416,8 @@ byId("copy").addEventListener("click", () => navigator.clipboard.writeText(byId(
 new ResizeObserver(redraw).observe(byId("maps"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-activate(0);
-sample.dispatchEvent(new Event("change"));
+if (![...sample.options].some(({ value }) => value === state.sample)) sample.append(new Option(state.label, state.sample));
+sample.value = state.sample;
+if (state.input) showInput();
+else sample.dispatchEvent(new Event("change"));
+activate(Math.min(state.at[0], state.layers.length - 1));
