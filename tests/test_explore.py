@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -170,7 +174,7 @@ def test_what_is_no_question_is_refused(explorer, body):
         ({"kernel": [[1, None]]}, "kernel", "kernel: row 0, column 1: got nothing"),
         ({"kernel": [[1, "2"]]}, "kernel", "kernel: row 0, column 1: got '2'"),
         ({"kernel": [[1, 2], [3]]}, "kernel", "row 1 has 1 numbers, another has 2"),
-        ({"kernel": [[1e7]]}, "kernel", "allowed is a number from -1e+06 to 1e+06"),
+        ({"kernel": [[1e7]]}, "kernel", "allowed is a number from -1,000,000 to 1,000,000"),
         ({"kernel": [[1] * 8]}, "kernel", "1 to 7 rows of 1 to 7 numbers each"),
         ({"kernel": []}, "kernel", "got 0 rows"),
         ({"kernel": 5}, "kernel", "kernel: allowed are"),
@@ -287,6 +291,17 @@ def test_the_command_prints_its_address_and_ends(monkeypatch):
     status, out, err = run("explore", "--no-browser")
     assert (status, err, opened) == (0, "", [])
     assert out.startswith("fastconv explore: http://127.0.0.1:")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot send Ctrl-C to one process")
+def test_ctrl_c_ends_it_while_a_browser_waits():
+    words = [sys.executable, "-m", "fastconv", "explore", "--no-browser"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        port = int(process.stdout.readline().split(b":")[3].partition(b"/")[0])
+        with socket.create_connection(("127.0.0.1", port), 30):
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
 
 
 def test_a_port_that_is_taken(explorer):

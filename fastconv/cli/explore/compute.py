@@ -100,7 +100,7 @@ def _number(value: object, field: str, name: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return float(value)
     came = "nothing" if value in (None, "") else repr(value)[:20]
-    allowed = f"a number from -{LARGEST:g} to {LARGEST:g}"
+    allowed = f"a number from -{LARGEST:,.0f} to {LARGEST:,.0f}"
     raise RefusedError(f"{name}: got {came}, allowed is {allowed}", field)
 
 

@@ -1,6 +1,7 @@
 // Draws maps on canvases: cells in colours, numbers where they fit, padding, and what is marked.
 
 const MAX_CELL = 46; // pixels of a cell's side
+const MARGIN = 3; // pixels around a map, for frames
 const NUMBERS = 12; // the smallest cell that holds a number
 const NUMBERED_PADDING = 17; // the same in the padding
 const MAGNIFIED = 9; // cells below this are shown in a magnifying glass, too
@@ -61,7 +62,7 @@ export const css = (color) => `rgb(${color.join(",")})`;
 
 /** The side of a cell, so that all maps fit beside each other and have cells of one size. */
 export function cellSize(maps, width, height) {
-  const fits = maps.map((map) => Math.min(width / full(map).columns, height / full(map).rows));
+  const fits = maps.map((map) => Math.min((width - 2 * MARGIN) / full(map).columns, (height - 2 * MARGIN) / full(map).rows));
   const side = Math.min(MAX_CELL, ...fits);
   return side >= 4 ? Math.floor(side) : side;
 }
@@ -75,7 +76,7 @@ function full(map) {
 /** The cell of a map that a point of its canvas lies on; outside of the map, it lies on padding. */
 export function cellAt(map, side, x, y) {
   const [rows, columns] = map.padding;
-  return { row: Math.floor(y / side) - rows.before, column: Math.floor(x / side) - columns.before };
+  return { row: Math.floor((y - MARGIN) / side) - rows.before, column: Math.floor((x - MARGIN) / side) - columns.before };
 }
 
 /**
@@ -88,13 +89,12 @@ export function draw(canvas, map, side, colours, color, marks) {
   const [rows, columns] = map.padding;
   const { rows: height, columns: width } = full(map);
   const ratio = window.devicePixelRatio || 1;
-  canvas.style.width = `${width * side}px`;
-  canvas.style.height = `${height * side}px`;
-  canvas.width = Math.round(width * side * ratio);
-  canvas.height = Math.round(height * side * ratio);
+  const [x, y] = [width * side + 2 * MARGIN, height * side + 2 * MARGIN];
+  Object.assign(canvas.style, { width: `${x}px`, height: `${y}px` });
+  Object.assign(canvas, { width: Math.round(x * ratio), height: Math.round(y * ratio) });
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
-  pen.translate(columns.before * side, rows.before * side);
+  pen.translate(MARGIN + columns.before * side, MARGIN + rows.before * side);
   const all = { pen, map, side, colours, color };
   image(all, marks.known ?? ALL);
   if (side >= NUMBERS) numbers(all, marks.known ?? ALL);
@@ -123,6 +123,7 @@ function image({ pen, map, side, colours, color }, known) {
   const at = [-columns.before * side, -rows.before * side, width * side, height * side];
   pen.drawImage(map.drawn.canvas, ...at);
   hatch(pen, map, side, colours, at);
+  fade(pen, map, side, colours);
   pen.lineWidth = 1;
   if (side >= 8) {
     pen.strokeStyle = colours.hatch;
@@ -152,6 +153,16 @@ function hatch(pen, map, side, colours, [left, top, width, height]) {
   for (let x = -height; x < width; x += 6) line(pen, left + x, top + height, left + x + height, top);
   pen.stroke();
   pen.restore();
+}
+
+/** Fades the samples that the stride leaves out. */
+function fade(pen, map, side, colours) {
+  const [rows, columns] = map.padding;
+  pen.fillStyle = colours.panel;
+  pen.globalAlpha = 0.6;
+  for (const row of rows.unread) pen.fillRect(0, row * side, map.columns * side, side);
+  for (const column of columns.unread) pen.fillRect(column * side, 0, side, map.rows * side);
+  pen.globalAlpha = 1;
 }
 
 /** The map with its padding, one pixel a cell; padding is see-through, and so is what is not yet known. */

@@ -10,7 +10,7 @@ const figures = [...document.querySelectorAll("figure[data-map]")];
 const canvases = figures.map((figure) => figure.querySelector("canvas"));
 const PLAY_MS = 260; // a cell, when playing
 const MAX_PLAYED = 600; // cells of a map that is filled while playing
-const NONE = { before: 0, after: 0 };
+const NONE = { before: 0, after: 0, unread: [] }; // padding
 
 const choices = await (await fetch("choices")).json();
 const kernel = (name) => choices.kernels.find((each) => each.name === name);
@@ -176,7 +176,7 @@ function notes() {
   const size = sizes[0] === sizes[1] ? `Rows and columns: ${sizes[0]}` : `Rows: ${sizes[0]} Columns: ${sizes[1]}`;
   const [rows, columns] = axes.map((axis) => axis.unread.length);
   const parts = [[rows, "row"], [columns, "column"]].filter(([count]) => count).map(([count, name]) => `${count} ${name}${count > 1 ? "s" : ""}`);
-  const unread = parts.length ? `${parts.join(" and ")} of its input ${rows + columns > 1 ? "are" : "is"} never read. ` : "";
+  const unread = parts.length ? `${parts.join(" and ")} of its input ${rows + columns > 1 ? "are" : "is"} never read (faded). ` : "";
   byId("notes").textContent = `${size} ${unread}`;
   const plans = maps.slice(1).map((map) => `${map.plan}, ${shown(map.seconds * 1000, 2)} ms`);
   byId("plans").textContent = `Computed by ${plans.join("; ")}.`;
@@ -412,7 +412,11 @@ backend.addEventListener("change", () => {
 
 byId("draw").addEventListener("change", ({ target }) => canvases[0].classList.toggle("drawn-on", target.checked));
 byId("colours").addEventListener("change", redraw);
-byId("copy").addEventListener("click", () => navigator.clipboard.writeText(byId("code").textContent));
+byId("copy").addEventListener("click", async ({ target }) => {
+  await navigator.clipboard.writeText(byId("code").textContent);
+  target.textContent = "Copied";
+  setTimeout(() => { target.textContent = "Copy"; }, 1500);
+});
 new ResizeObserver(redraw).observe(byId("maps"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 

@@ -109,6 +109,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._decoding = threading.Lock()  # Pillow's limits hold for the process
         self._loaded: dict[str, NDArray[np.float64]] = {}
         self._count = 0
 
@@ -129,7 +130,8 @@ class Pictures:
 
     def load(self, name: str, data: bytes) -> str:
         """Decode an image file called ``name``, and return the name that `get` knows it by."""
-        image = prepared(_decoded(name, data))
+        with self._decoding:
+            image = prepared(_decoded(name, data))
         with self._lock:
             self._count += 1
             key = f"image {self._count}"

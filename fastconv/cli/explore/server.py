@@ -264,13 +264,10 @@ def run(port: int, browser: bool) -> int:
         explorer = Explorer(port)
     except OSError as error:
         raise OSError(f"--port {port}: {error.strerror}") from None
-    with explorer as server:
+    with explorer as server, suppress(KeyboardInterrupt):
         print(f"fastconv explore: {server.url}")
         print("Ctrl-C ends it.", flush=True)
         if browser:  # text browsers keep their caller waiting
             threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print()
+        server.serve_forever()
     return 0
