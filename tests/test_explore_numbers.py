@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zlib
 
 import numpy as np
@@ -152,6 +153,7 @@ def png(array, kind="PNG"):
 
 
 def loaded(explorer, data, name="in.png"):
+    pytest.importorskip("PIL.Image")
     status, _, answer = sent(explorer, "POST", "image", data, {"X-File-Name": name})
     return status, json.loads(answer)
 
@@ -196,6 +198,14 @@ def test_what_is_no_image_is_refused(explorer, data):
     status, answer = loaded(explorer, data, "%C3%BC.png")
     assert (status, answer["field"]) == (400, "input")
     assert answer["error"].startswith("cannot read ü.png: ")
+
+
+def test_images_need_pillow(explorer, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    status, _, answer = sent(explorer, "POST", "image", b"?")
+    assert (status, json.loads(answer)["field"]) == (400, "input")
+    assert "pip install 'fastconv[image]'" in json.loads(answer)["error"]
 
 
 def test_pixels_are_bounded(explorer, monkeypatch):

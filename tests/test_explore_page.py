@@ -163,7 +163,7 @@ def test_arrow_keys_move_the_cell(page):
     page.key("End", "PageDown")
     shows(page, 6, 6, y)
     label = page.tab.run("document.activeElement.getAttribute('aria-label')")
-    assert label == f"Feature map 1, 7 rows and 7 columns; row 6, column 6 is {y[6, 6]:g}"
+    assert label == f"Feature map, 7 rows and 7 columns; row 6, column 6 is {y[6, 6]:g}"
 
 
 def test_playing_fills_the_map_and_ends(page):
@@ -365,6 +365,7 @@ def test_light_and_dark(tab):
     brightness = []
     for dark in (False, True):
         page.tab.resize(*SIZES[0], dark)
+        page.tab.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         colour = page.tab.run("getComputedStyle(document.body).backgroundColor")
         pixel = page.tab.run(
             "[...document.querySelector('[data-map=\"1\"] > canvas').getContext('2d')"

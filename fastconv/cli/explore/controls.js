@@ -26,7 +26,8 @@ export function layerOf(kernel) {
  */
 export function layerForm(choices, layer, changed) {
   const named = byId("named");
-  named.append(new Option("your own", ""), ...choices.kernels.map(({ name }) => new Option(name.replaceAll("_", " "), name)));
+  const options = choices.kernels.map(({ name }) => new Option(name.replaceAll("_", " "), name));
+  named.append(new Option("your own", ""), ...options);
   byId("boundary").append(...Object.keys(choices.borders).map((name) => new Option(name, name)));
   for (const id of ["kernel-rows", "kernel-columns"]) byId(id).append(...SIZES.map((n) => new Option(n, n)));
 
@@ -87,8 +88,10 @@ function number(field) {
 /** Grows with zeros, or crops, around the centre. */
 function resize(layer, rows, columns) {
   const old = layer.kernel;
-  const [down, right] = [Math.floor(rows / 2) - Math.floor(old.length / 2), Math.floor(columns / 2) - Math.floor(old[0].length / 2)];
-  layer.kernel = Array.from({ length: rows }, (_, r) => Array.from({ length: columns }, (_, c) => old[r - down]?.[c - right] ?? 0));
+  const half = (size) => Math.floor(size / 2);
+  const [down, right] = [half(rows) - half(old.length), half(columns) - half(old[0].length)];
+  const row = (r) => Array.from({ length: columns }, (_, c) => old[r - down]?.[c - right] ?? 0);
+  layer.kernel = Array.from({ length: rows }, (_, r) => row(r));
   layer.name = "";
 }
 
@@ -100,8 +103,10 @@ function fillForm(choices, layer) {
   for (const id of NUMBERS) byId(id).value = layer[id] ?? "";
   byId("padding").value = layer.padding;
   byId("boundary").value = layer.boundary;
-  byId("boundary").disabled = layer.padding === "valid";
-  byId("picture").textContent = layer.padding === "valid" ? "Without padding, no border is read." : choices.borders[layer.boundary].replaceAll("k", "0");
+  const unpadded = layer.padding === "valid";
+  byId("boundary").disabled = unpadded;
+  const picture = choices.borders[layer.boundary].replaceAll("k", "0");
+  byId("picture").textContent = unpadded ? "Without padding, no border is read." : picture;
   byId("relu").checked = layer.relu;
   byId("flip").checked = layer.flip;
   const grid = byId("kernel");
@@ -129,6 +134,8 @@ export function showError(wrong, active) {
   }
   (byId(`error-${name}`) ?? byId("error-layers")).textContent = wrong.error;
   if (name === "kernel") {
-    for (const field of byId("kernel").children) if (number(field) === null) field.setAttribute("aria-invalid", "true");
+    for (const field of byId("kernel").children) {
+      if (number(field) === null) field.setAttribute("aria-invalid", "true");
+    }
   } else byId(name)?.setAttribute("aria-invalid", "true");
 }

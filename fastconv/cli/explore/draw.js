@@ -62,7 +62,8 @@ export const css = (color) => `rgb(${color.join(",")})`;
 
 /** The side of a cell, so that all maps fit beside each other and have cells of one size. */
 export function cellSize(maps, width, height) {
-  const fits = maps.map((map) => Math.min((width - 2 * MARGIN) / full(map).columns, (height - 2 * MARGIN) / full(map).rows));
+  const [right, bottom] = [width - 2 * MARGIN, height - 2 * MARGIN];
+  const fits = maps.map(full).map(({ rows, columns }) => Math.min(right / columns, bottom / rows));
   const side = Math.min(MAX_CELL, ...fits);
   return side >= 4 ? Math.floor(side) : side;
 }
@@ -76,7 +77,8 @@ function full(map) {
 /** The cell of a map that a point of its canvas lies on; outside of the map, it lies on padding. */
 export function cellAt(map, side, x, y) {
   const [rows, columns] = map.padding;
-  return { row: Math.floor((y - MARGIN) / side) - rows.before, column: Math.floor((x - MARGIN) / side) - columns.before };
+  const [row, column] = [y, x].map((at) => Math.floor((at - MARGIN) / side));
+  return { row: row - rows.before, column: column - columns.before };
 }
 
 /**

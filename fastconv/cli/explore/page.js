@@ -1,6 +1,7 @@
 // The page: what was chosen, the questions to the server, and what is drawn from its answers.
 
 import { showCell } from "./arithmetic.js";
+import { caption, notes } from "./captions.js";
 import { layerForm, layerOf, showError } from "./controls.js";
 import { cellAt, cellSize, draw, legend, palette, shown, theme } from "./draw.js";
 
@@ -10,7 +11,6 @@ const figures = [...document.querySelectorAll("figure[data-map]")];
 const canvases = figures.map((figure) => figure.querySelector("canvas"));
 const PLAY_MS = 260; // a cell, when playing
 const MAX_PLAYED = 600; // cells of a map that is filled while playing
-const NONE = { before: 0, after: 0, unread: [] }; // padding
 
 const choices = await (await fetch("choices")).json();
 const kernel = (name) => choices.kernels.find((each) => each.name === name);
@@ -25,6 +25,7 @@ const state = {
 };
 const KEPT = "fastconv explore"; // in the tab, so that the page can be reloaded
 Object.assign(state, JSON.parse(sessionStorage.getItem(KEPT)));
+const SILENCE = { field: "input", error: "No answer: is fastconv explore still running?" };
 let active = 0; // the layer that the form shows
 let maps = null; // the input and the feature map of each layer
 let cell = null; // the arithmetic of the current output
@@ -65,7 +66,7 @@ async function send() {
     show(answer);
   } catch (error) {
     if (number !== serial || error.name === "AbortError") return;
-    showError(error.wrong ?? { field: "input", error: "No answer: is fastconv explore still running?" }, active);
+    showError(error.wrong ?? SILENCE, active);
     main.classList.add("stale");
     stop();
   }
@@ -84,7 +85,11 @@ async function post(path, body, signal, headers = {}) {
 function show(answer) {
   main.classList.remove("stale");
   if (answer.maps) {
-    maps = answer.maps.map((map, i, all) => ({ ...map, values: unpacked(map.values), padding: all[i + 1]?.axes ?? [NONE, NONE].map((axis, d) => ({ ...axis, sources: [...Array(d ? map.columns : map.rows).keys()] })) }));
+    maps = answer.maps.map((map, i) => ({
+      ...map,
+      values: unpacked(map.values),
+      padding: answer.maps[i + 1]?.axes ?? [unpadded(map.rows), unpadded(map.columns)],
+    }));
     byId("code").textContent = answer.code;
   }
   cell = answer.cell;
@@ -92,6 +97,11 @@ function show(answer) {
   redraw();
   if (speaks) say();
   speaks = false;
+}
+
+/** The axis of a map that no layer reads. */
+function unpadded(size) {
+  return { before: 0, after: 0, sources: [...Array(size).keys()], unread: [] };
 }
 
 function say() {
@@ -107,44 +117,53 @@ function unpacked(text) {
 function redraw() {
   if (!maps) return;
   const colours = theme();
-  const room = byId("maps").getBoundingClientRect().width;
-  const gap = parseFloat(getComputedStyle(byId("maps")).columnGap);
-  figures.forEach((figure, i) => { figure.hidden = i >= maps.length; });
-  side = cellSize(maps, (room - gap * (maps.length - 1)) / maps.length, Math.max(260, window.innerHeight - 410 - arithmeticHeight()));
-  const palettes = maps.map((map, i) => paletteOf(map, i, colours));
   const [layer, row, column] = cell.at;
-  const veiled = guessed?.[layer].has(row * maps[layer + 1].columns + column) === false;
+  const veiled = guessed?.[layer].has(`${row} ${column}`) === false;
   byId("reveal").hidden = !veiled;
+  figures.forEach((figure, i) => { figure.hidden = i >= maps.length; });
+  side = cellSize(maps, ...room());
+  const palettes = maps.map((map, i) => paletteOf(map, i, colours));
   maps.forEach((map, i) => {
-    const marks = {};
-    if (i === layer + 1) Object.assign(marks, { cell: { row, column }, known: known() });
-    if (i === layer) marks.window = { rows: cell.rows, columns: cell.columns, fromRows: cell.from_rows, fromColumns: cell.from_columns };
-    if (i < layer) marks.reads = cell.reads;
-    draw(canvases[i], map, side, colours, palettes[i], marks);
-    describe(map, i);
+    draw(canvases[i], map, side, colours, palettes[i], marksOf(i));
     legend(figures[i].querySelector(".scale canvas"), map.low, map.high, palettes[i]);
-    const ends = figures[i].querySelectorAll(".scale i");
-    [map.low, map.high].forEach((value, end) => { ends[end].textContent = shown(value); });
+    const here = `row ${row}, column ${column} is ${veiled ? "to be guessed" : shown(cell.result, 6)}`;
+    caption(figures[i], map, {
+      title: i === 0 ? "Input" : maps.length > 2 ? `Feature map ${i}` : "Feature map",
+      relu: i > 0 && state.layers[i - 1]?.relu,
+      here: i === layer + 1 ? here : "",
+    });
   });
-  const where = `row ${row}, column ${column}`;
-  const name = maps.length > 2 ? `Layer ${layer + 1}: the output at ${where}` : `The output at ${where}`;
+  const where = `output at row ${row}, column ${column}`;
+  const name = maps.length > 2 ? `Layer ${layer + 1}: the ${where}` : `The ${where}`;
   showCell(cell, palettes[layer], colours, name, veiled);
-  notes();
+  notes(maps, layer);
+}
+
+/** The width and the height that a map may take, so that the arithmetic fits below. */
+function room() {
+  const gaps = parseFloat(getComputedStyle(byId("maps")).columnGap) * (maps.length - 1);
+  const tables = state.layers.map(({ kernel }) => kernel.length * (kernel[0].length > 5 ? 26 : 34));
+  const height = window.innerHeight - 410 - Math.max(70, ...tables);
+  return [(byId("maps").getBoundingClientRect().width - gaps) / maps.length, Math.max(260, height)];
+}
+
+/** What is marked on a map: the current output, what it reads, or its receptive field. */
+function marksOf(i) {
+  const [layer, row, column] = cell.at;
+  if (i === layer + 1) return { cell: { row, column }, known: known() };
+  if (i > layer) return {};
+  if (i < layer) return { reads: cell.reads };
+  const { rows, columns, from_rows: fromRows, from_columns: fromColumns } = cell;
+  return { window: { rows, columns, fromRows, fromColumns } };
 }
 
 /** Which outputs of the current layer are shown, unless all are. */
 function known() {
   if (guessed) {
-    const places = guessed[cell.at[0]];
-    return { key: `guessed ${places.size}`, has: (i) => places.has(i) };
+    const [places, { columns }] = [guessed[cell.at[0]], maps[cell.at[0] + 1]];
+    return { key: `guessed ${places.size}`, has: (i) => places.has(`${Math.floor(i / columns)} ${i % columns}`) };
   }
   return playing === null ? undefined : { key: `played ${playing}`, has: (i) => i < playing };
-}
-
-/** Of the tables, so that they fit below the maps. */
-function arithmeticHeight() {
-  const tall = Math.max(...state.layers.map(({ kernel }) => kernel.length * (kernel[0].length > 5 ? 26 : 34)));
-  return Math.max(tall, 70);
 }
 
 function paletteOf(map, i, colours) {
@@ -154,32 +173,6 @@ function paletteOf(map, i, colours) {
   const key = `${kind} ${colours.zero}`;
   if (map.key !== key) Object.assign(map, { key, drawn: null });
   return palette(map.low, map.high, kind, colours);
-}
-
-function describe(map, i) {
-  const relu = state.layers[i - 1]?.relu ? " · ReLU" : "";
-  figures[i].querySelector(".shape").textContent = `${map.rows} × ${map.columns}${relu}`;
-  figures[i].querySelector("b").textContent = i === 0 ? "Input" : maps.length > 2 ? `Feature map ${i}` : "Feature map";
-  const [layer, row, column] = cell.at;
-  const here = layer === i - 1 && byId("reveal").hidden ? `; row ${row}, column ${column} is ${shown(cell.result, 6)}` : "";
-  canvases[i].setAttribute("aria-label", `${i === 0 ? "Input" : `Feature map ${i}`}, ${map.rows} rows and ${map.columns} columns${here}`);
-}
-
-/** Why the map has its size, what a stride leaves out, and who computed the maps. */
-function notes() {
-  const axes = maps[cell.at[0]].padding;
-  const sizes = axes.map((axis, d) => {
-    const padded = [axis.sources.length - axis.before - axis.after, axis.before, axis.after].map((n, i) => (i && !n ? "" : n)).filter((n) => n !== "");
-    const outputs = maps[cell.at[0] + 1][d ? "columns" : "rows"];
-    return `(${padded.join(" + ")} − ${axis.extent}) ÷ ${axis.stride} + 1 = ${outputs}${axis.left_over ? ", rounded down" : ""}.`;
-  });
-  const size = sizes[0] === sizes[1] ? `Rows and columns: ${sizes[0]}` : `Rows: ${sizes[0]} Columns: ${sizes[1]}`;
-  const [rows, columns] = axes.map((axis) => axis.unread.length);
-  const parts = [[rows, "row"], [columns, "column"]].filter(([count]) => count).map(([count, name]) => `${count} ${name}${count > 1 ? "s" : ""}`);
-  const unread = parts.length ? `${parts.join(" and ")} of its input ${rows + columns > 1 ? "are" : "is"} never read (faded). ` : "";
-  byId("notes").textContent = `${size} ${unread}`;
-  const plans = maps.slice(1).map((map) => `${map.plan}, ${shown(map.seconds * 1000, 2)} ms`);
-  byId("plans").textContent = `Computed by ${plans.join("; ")}.`;
 }
 
 // -- the current cell ----------------------------------------------------------------------------
@@ -207,10 +200,15 @@ function point(event) {
   stop();
   if (i > 0) return moveTo(i - 1, row, column);
   const axes = maps[0].padding; // the output whose window is centred there
-  moveTo(0, ...[row, column].map((at, d) => Math.round((at + axes[d].before - (axes[d].extent - 1) / 2) / axes[d].stride)));
+  const output = (at, { before, extent, stride }) => Math.round((at + before - (extent - 1) / 2) / stride);
+  moveTo(0, output(row, axes[0]), output(column, axes[1]));
 }
 
-const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -1e9], End: [0, 1e9], PageUp: [-1e9, 0], PageDown: [1e9, 0] };
+const FAR = 1e9;
+const STEPS = {
+  ...{ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] },
+  ...{ Home: [0, -FAR], End: [0, FAR], PageUp: [-FAR, 0], PageDown: [FAR, 0] },
+};
 
 function press(event) {
   if (!maps || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -224,7 +222,7 @@ function press(event) {
   if (!step) return;
   event.preventDefault();
   stop();
-  const layer = i > 0 ? i - 1 : state.at[0];
+  const layer = i > 0 ? i - 1 : Math.min(state.at[0], maps.length - 2);
   const [row, column] = layer === state.at[0] ? state.at.slice(1) : [0, 0];
   moveTo(layer, row + step[0], column + step[1], true);
 }
@@ -232,7 +230,7 @@ function press(event) {
 function reveal() {
   if (!guessed || !cell) return;
   const [layer, row, column] = state.at;
-  guessed[layer].add(row * maps[layer + 1].columns + column);
+  guessed[layer].add(`${row} ${column}`);
   if (String(state.at) !== String(cell.at)) return; // its answer will be shown
   redraw();
   say();
@@ -255,9 +253,9 @@ byId("guess").addEventListener("change", ({ target }) => {
 for (const canvas of canvases) {
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);
-  canvas.addEventListener("click", reveal);
   canvas.addEventListener("keydown", press);
 }
+for (const canvas of canvases.slice(1)) canvas.addEventListener("click", reveal);
 
 // -- playing -------------------------------------------------------------------------------------
 
@@ -265,16 +263,16 @@ let timer = 0;
 
 /** Moves the cell through the map in reading order; small maps are filled on the way. */
 function play() {
-  const map = maps[state.at[0] + 1];
-  const count = map.rows * map.columns;
+  const [layer, row, column] = cell.at;
+  const { rows, columns } = maps[layer + 1];
+  const count = rows * columns;
   byId("play").setAttribute("aria-pressed", "true");
   byId("play").textContent = "Stop";
-  let next = state.at[1] * map.columns + state.at[2] + 1;
-  if (next >= count) next = 0;
+  let next = (row * columns + column + 1) % count;
   const step = () => {
     if (next >= count) return stop();
     playing = count <= MAX_PLAYED ? next + 1 : Infinity;
-    moveTo(state.at[0], Math.floor(next / map.columns), next % map.columns);
+    moveTo(layer, Math.floor(next / columns), next % columns);
     next += 1;
     timer = setTimeout(step, PLAY_MS);
   };
@@ -290,7 +288,7 @@ function stop() {
   redraw();
 }
 
-byId("play").addEventListener("click", () => (playing === null ? play() : stop()));
+byId("play").addEventListener("click", () => (playing === null ? maps && play() : stop()));
 
 // -- the input -----------------------------------------------------------------------------------
 
@@ -351,12 +349,15 @@ byId("file").addEventListener("change", async ({ target }) => {
   const most = choices.limits.image_bytes;
   main.setAttribute("aria-busy", "true");
   try {
-    if (file.size > most) throw Object.assign(new Error(), { wrong: { field: "input", error: `${file.name}: has ${file.size} bytes, allowed are ${most} at most` } });
+    if (file.size > most) {
+      const error = `${file.name}: has ${file.size} bytes, allowed are ${most} at most`;
+      throw Object.assign(new Error(error), { wrong: { field: "input", error } });
+    }
     const { picture } = await post("image", file, null, { "X-File-Name": encodeURIComponent(file.name) });
     sample.append(new Option(file.name, picture, false, true));
     choose({ picture });
   } catch (error) {
-    showError(error.wrong ?? { field: "input", error: "No answer: is fastconv explore still running?" }, active);
+    showError(error.wrong ?? SILENCE, active);
     main.setAttribute("aria-busy", "false");
   }
 });
@@ -420,7 +421,8 @@ byId("copy").addEventListener("click", async ({ target }) => {
 new ResizeObserver(redraw).observe(byId("maps"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-if (![...sample.options].some(({ value }) => value === state.sample)) sample.append(new Option(state.label, state.sample));
+const offered = [...sample.options].some(({ value }) => value === state.sample);
+if (!offered) sample.append(new Option(state.label, state.sample)); // an image that was loaded before
 sample.value = state.sample;
 if (state.input) showInput();
 else sample.dispatchEvent(new Event("change"));

@@ -22,6 +22,8 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+import fastconv as fc
+
 from .compute import answer, choices
 from .pictures import Pictures
 from .refusal import RefusedError
@@ -40,7 +42,8 @@ MAX_PAGES = 64
 
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 PAGES = {"": "page.html"} | {
-    name: name for name in ("page.css", "page.js", "controls.js", "draw.js", "arithmetic.js")
+    name: name
+    for name in ("page.css", "page.js", "arithmetic.js", "captions.js", "controls.js", "draw.js")
 }
 """The files that are served, by what follows the token."""
 HEADERS = {
@@ -260,6 +263,7 @@ def run(port: int, browser: bool) -> int:
 
     ``browser`` opens it in the browser of this machine.
     """
+    fc.get_backend()  # refused here rather than on the page, if a variable names a wrong one
     try:
         explorer = Explorer(port)
     except OSError as error:
