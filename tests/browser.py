@@ -124,6 +124,12 @@ class Browser:
             button = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **button)
 
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Choose a file in the file field that a selector finds."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        field = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=field, files=[str(path)])
+
     def close(self) -> None:
         """End the browser."""
         self._session = None

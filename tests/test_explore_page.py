@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import oracle
 import pytest
 from browser import browser, require_browser
 from exploring import LINE, serving
@@ -275,6 +276,24 @@ def test_the_photograph(page):
     )
 
 
+def test_an_image_is_loaded(page, tab, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    samples = oracle.samples((20, 30), "uint8")
+    image.fromarray(samples).save(tmp_path / "mine.png")
+    (tmp_path / "none.png").write_bytes(b"nothing")
+    page.tab.choose_file("#file", tmp_path / "mine.png")
+    while page.tab.run("document.getElementById('sample').selectedOptions[0].text") != "mine.png":
+        pass
+    page.settle()
+    page.click('[data-map="1"] > canvas', (15.5 / 30, 10.5 / 20))
+    np.testing.assert_array_equal(page.table("window"), samples[9:12, 14:17])
+    page.tab.choose_file("#file", tmp_path / "none.png")
+    while not page.text("#error-input"):
+        pass
+    assert page.text("#error-input").startswith("cannot read none.png: not an image")
+    tab.tab.complaints.clear()
+
+
 def test_the_newest_of_many_changes_is_shown(page):
     page.focus(1)
     page.key("PageUp", "Home", *["ArrowRight"] * 6, *["ArrowDown"] * 6, *["ArrowLeft"] * 3)
@@ -358,6 +377,27 @@ def test_nothing_overflows(tab, width, height):
     page.choose("kernel-rows", "7")
     page.choose("kernel-columns", "7")
     assert overflowing(page) == [width, []]
+
+
+def test_the_checks_see_faults_and_the_page_runs_no_foreign_code(tab):
+    page = tab.open()
+    tab.tab.complaints.clear()
+    wide = "Object.assign(document.createElement('p'), {id: 'wide', innerText: '.'})"
+    page.tab.run(f"document.body.append({wide})")
+    page.tab.run("document.getElementById('wide').style.width = '5000px'")
+    width, beyond = overflowing(page)
+    assert width >= 5000
+    assert "wide" in beyond[0]
+    code = "Object.assign(document.createElement('script'), {textContent: 'window.ran = true'})"
+    page.tab.run(f"document.body.append({code})")
+    assert page.tab.run("window.ran") is None
+    page.tab.run("console.error('seen')")
+    assert "Content Security Policy" in tab.tab.complaints[0]
+    assert "seen" in tab.tab.complaints[-1]
+    page.tab.run("document.getElementById('result').textContent = '77'")
+    with pytest.raises(AssertionError):
+        shows(page, 1, 4, feature_map())
+    tab.tab.complaints.clear()
 
 
 def test_light_and_dark(tab):
