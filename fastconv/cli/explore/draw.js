@@ -200,8 +200,9 @@ function numbers({ pen, map, side, colours, color }, known) {
       const inside = row >= 0 && row < map.rows && column >= 0 && column < map.columns;
       if (inside ? !known.has(row * map.columns + column) : side < NUMBERED_PADDING) continue;
       const value = valueAt(map, row, column);
-      pen.fillStyle = inside ? inkOn(color(value)) : colours.text;
-      pen.globalAlpha = inside ? 1 : 0.75;
+      const read = inside && !rows.unread.includes(row) && !columns.unread.includes(column);
+      pen.fillStyle = read ? inkOn(color(value)) : colours.text;
+      pen.globalAlpha = read ? 1 : 0.75;
       const style = inside ? "" : "italic ";
       for (const digits of [4, 3, 2, 1]) {
         const text = shown(value, digits);
