@@ -3,9 +3,8 @@
 
 Exit status
     0 for success; 1 if results that should agree do not; 2 for wrong arguments or a file that
-    cannot be read or written, with one line on stderr for each; 130 after Ctrl-C (but 0 for
-    ``explore``, which ends so); 141 if whoever
-    reads the output has closed it.
+    cannot be read or written, with one line on stderr for each; 130 after Ctrl-C (0 for
+    ``explore``, which is meant to end so); 141 if whoever reads the output has closed it.
 
 Tables go to stdout.  Progress goes to stderr, and only to a terminal.  Pillow and scikit-image are
 imported by the commands that need them.
