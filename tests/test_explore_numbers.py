@@ -116,6 +116,17 @@ def test_a_receptive_field_is_what_changes_the_output(explorer):
     assert 0 < len(reads[0]) < 7
 
 
+def test_weights_are_fractions_where_they_were_typed_so(explorer):
+    layer = {"kernel": [[1, -2], [0, 0.5]], "divisor": 16}
+    assert asked(explorer, layers=[layer])["cell"]["fractions"] == [
+        ["1/16", "-2/16"],
+        ["0", "0.5/16"],
+    ]
+    flipped = asked(explorer, layers=[layer | {"flip": True}])["cell"]["fractions"]
+    assert flipped == [["0.5/16", "0"], ["-2/16", "1/16"]]
+    assert asked(explorer)["cell"]["fractions"] is None
+
+
 def test_a_cell_outside_moves_inside(explorer):
     assert asked(explorer, at=[7, -3, 10**9])["cell"]["at"] == [0, 0, 4]
     answer = asked(explorer, maps=False)

@@ -37,7 +37,7 @@ export function showCell(cell, color, colours, name, veiled) {
   byId("tables").replaceChildren(
     table("Window", "window", cell.window, color, outside),
     sign("×"),
-    table("Kernel", "weights", cell.weights, signed(cell.weights)),
+    table("Kernel", "weights", cell.weights, signed(cell.weights), () => false, cell.fractions),
     sign("="),
     veiled ? riddle(cell.products) : table("Products", "products", cell.products, signed(cell.products)),
   );
@@ -51,15 +51,15 @@ export function showCell(cell, color, colours, name, veiled) {
     + (padded ? " Dashed cells are padding: they lie beyond the edge." : "");
 }
 
-function table(title, name, grid, color, outside = () => false) {
+function table(title, name, grid, color, outside = () => false, texts = null) {
   const rows = grid.map((row, r) => element("tr", row.map((value, c) => {
-    const cell = element("td", shown(value, 3));
+    const cell = element("td", texts ? texts[r][c].replace("-", "−") : shown(value, 3));
     cell.style.background = css(color(value));
     cell.style.color = inkOn(color(value));
     if (outside(r, c)) cell.className = "outside";
     return cell;
   })));
-  const size = grid[0].length > 5 ? "small" : "";
+  const size = grid[0].length > 4 ? "small" : "";
   const body = element("table", element("tbody", rows), { class: `${name} ${size}`, "aria-label": title });
   return element("figure", [element("figcaption", title), body]);
 }

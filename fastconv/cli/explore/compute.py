@@ -249,6 +249,7 @@ def _cell(
         "from_columns": columns.sources,
         "window": e.samples[0].tolist(),
         "weights": e.weights[0].tolist(),
+        "fractions": layer.fractions,
         "products": e.products[0].tolist(),
         "sum": float(e.sum),
         "bias": float(e.bias),

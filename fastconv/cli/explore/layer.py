@@ -31,10 +31,23 @@ class Layer:
     """The keywords of `fastconv.conv2d`."""
 
     @property
+    def _laid(self) -> NDArray[np.float64]:
+        """The kernel as it is laid over the input."""
+        return self.kernel[::-1, ::-1] if self.flip else self.kernel
+
+    @property
     def weights(self) -> NDArray[np.float64]:
         """The filters of `fastconv.conv2d`."""
-        kernel = self.kernel[::-1, ::-1] if self.flip else self.kernel
-        return (kernel / self.divisor)[None, None]
+        return (self._laid / self.divisor)[None, None]
+
+    @property
+    def fractions(self) -> list[list[str]] | None:
+        """The weights as fractions, if they were typed so."""
+        if self.divisor == 1:
+            return None
+        below = f"/{_shortest(self.divisor)}"
+        rows = self._laid.tolist()
+        return [[_shortest(weight) + below * (weight != 0) for weight in row] for row in rows]
 
     @property
     def biases(self) -> NDArray[np.float64]:
