@@ -142,7 +142,9 @@ function redraw() {
 /** The width and the height that a map may take, so that the arithmetic fits below. */
 function room() {
   const gaps = parseFloat(getComputedStyle(byId("maps")).columnGap) * (maps.length - 1);
-  const tables = state.layers.map(({ kernel }) => kernel.length * (kernel[0].length > 4 ? 26 : 34));
+  const tables = state.layers.map(({ kernel }) => (
+    kernel[0].length > 4 ? kernel.length * 26 + 65 : kernel.length * 34 // wide ones stand above the sum
+  ));
   const height = window.innerHeight - 410 - Math.max(70, ...tables);
   return [(byId("maps").getBoundingClientRect().width - gaps) / maps.length, Math.max(260, height)];
 }
