@@ -1,9 +1,10 @@
-"""The command ``fastconv``: ``demo``, ``apply``, ``animate``, ``kernels``, ``bench``, ``info``.
+"""The command ``fastconv``: ``demo``, ``apply``, ``animate``, ``explore``, ``kernels``, ``bench``,
+``info``.
 
 Exit status
     0 for success; 1 if results that should agree do not; 2 for wrong arguments or a file that
-    cannot be read or written, with one line on stderr for each; 130 after Ctrl-C; 141 if whoever
-    reads the output has closed it.
+    cannot be read or written, with one line on stderr for each; 130 after Ctrl-C (0 for
+    ``explore``, which is meant to end so); 141 if whoever reads the output has closed it.
 
 Tables go to stdout.  Progress goes to stderr, and only to a terminal.  Pillow and scikit-image are
 imported by the commands that need them.
@@ -123,6 +124,12 @@ def _bench(arguments: argparse.Namespace) -> int:
     )
 
 
+def _explore(arguments: argparse.Namespace) -> int:
+    from .explore import server
+
+    return server.run(arguments.port, arguments.browser)
+
+
 def _info(arguments: argparse.Namespace) -> int:
     fc.show_config()
     return 0
@@ -187,5 +194,6 @@ _COMMANDS = {
     "animate": _animate,
     "kernels": _kernels,
     "bench": _bench,
+    "explore": _explore,
     "info": _info,
 }

@@ -158,6 +158,22 @@ def parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--reset", action="store_true", help="with --calibrate: forget the rates")
 
+    explore = commands.add_parser(
+        "explore",
+        help="watch a convolution in the browser",
+        description="Open a page on which a convolution can be watched, cell by cell. It is served "
+        "to this machine only, until Ctrl-C.",
+    )
+    explore.add_argument(
+        "--port", type=_port, default=0, metavar="N", help="default: any that is free"
+    )
+    explore.add_argument(
+        "--no-browser",
+        dest="browser",
+        action="store_false",
+        help="only print the address, to be opened in a browser by hand",
+    )
+
     commands.add_parser(
         "info", help="print the configuration", description="Print the configuration."
     )
@@ -261,6 +277,12 @@ def _place(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d{1,6}(,\d{1,6})?", text):
         raise argparse.ArgumentTypeError(f"got {text!r}, not ROW,COLUMN")
     return tuple(map(int, text.split(",")))
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"got {text!r}, not a port from 1 to 65535")
+    return int(text)
 
 
 def _number(text: str) -> float:
