@@ -77,14 +77,14 @@ WRONG_CALLS = [
     (nn.Conv2d, (1, 1, (3, 3, 3)), {"rng": RNG}, ValueError, "Conv2d: kernel_size", "(3, 3, 3)"),
     (nn.Conv2d, (4, 6, 3), {"groups": 4, "rng": RNG}, ValueError, "Conv2d: groups", "4", "6"),
     (nn.Conv2d, (4, 6, 3), {"groups": 3, "rng": RNG}, ValueError, "Conv2d: groups", "3", "4"),
-    (nn.Conv2d, (1, 1, 3), {"rng": 0}, TypeError, "Conv2d: rng", "0", "default_rng"),
+    (nn.Conv2d, (1, 1, 3), {"rng": "0"}, TypeError, "Conv2d: rng", "'0'", "default_rng"),
     (nn.Conv2d, (1, 1, 3), {"rng": RNG, "bias": 1}, TypeError, "Conv2d: bias", "1", "True or False"),
     (nn.Conv2d, (1, 1, 3), {"rng": RNG, "dtype": int}, TypeError, "Conv2d: dtype", "int64"),
     (nn.Conv2d(1, 1, 3, rng=RNG), (X.astype(int),), {}, TypeError, "Conv2d: x", "int64"),
     (nn.Conv2d(1, 1, 3, rng=RNG).backward, (X,), {}, ValueError, "Conv2d.backward", "called"),
     (nn.Linear, (3, -1), {"rng": RNG}, ValueError, "Linear: out_features", "-1"),
     (nn.Linear, (1.0, 1), {"rng": RNG}, TypeError, "Linear: in_features", "1.0"),
-    (nn.Linear, (3, 4), {"rng": None}, TypeError, "Linear: rng", "None"),
+    (nn.Linear, (3, 4), {"rng": -1}, ValueError, "Linear: rng", "-1", "at least 0"),
     (nn.Linear(3, 4, rng=RNG), (SCORES,), {}, ValueError, "Linear: x", "(3, 4)", "(N, 3)"),
     (nn.Linear(3, 4, rng=RNG).backward, (SCORES,), {}, ValueError, "Linear.backward", "called"),
     (nn.ReLU().backward, (SCORES,), {}, ValueError, "ReLU.backward", "called"),
@@ -97,7 +97,7 @@ WRONG_CALLS = [
     (nn.SGD, ([], -0.1), {}, ValueError, "SGD: lr", "-0.1", "at least 0"),
     (nn.SGD, ([], "fast"), {}, TypeError, "SGD: lr", "'fast'"),
     (nn.SGD, ([], 0.1, np.nan), {}, ValueError, "SGD: momentum", "nan"),
-    (nn.SGD, ([], 0.1, 0, -1), {}, ValueError, "SGD: weight_decay", "-1"),
+    (nn.SGD, ([], 0.1, 0), {"weight_decay": -1}, ValueError, "SGD: weight_decay", "-1"),
 ]
 # fmt: on
 

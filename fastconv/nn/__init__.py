@@ -24,22 +24,66 @@ True
 
 from ..api import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from . import grad
-from .activations import relu, softmax
-from .layers import Conv2d, Flatten, Layer, Linear, MaxPool2d, Parameter, ReLU, Sequential
-from .losses import cross_entropy
-from .optim import SGD
+from .activations import leaky_relu, relu, relu6, sigmoid, softmax, tanh
+from .losses import cross_entropy, mse_loss
+from .modules.activation import LeakyReLU, ReLU, ReLU6, Sigmoid, Softmax, Tanh
+from .modules.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, GlobalAvgPool
+from .modules.base import Layer, Parameter
+from .modules.containers import Add, Identity, Sequential
+from .modules.convolution import Conv1d, Conv2d, Conv3d
+from .modules.linear import Linear
+from .modules.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from .modules.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from .modules.shaping import Dropout, Flatten, Pad, Upsample
+from .modules.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .optim import SGD, Adam, Optimizer
 from .pooling import avg_pool2d, max_pool2d
+from .schedules import CosineAnnealingLR, ExponentialLR, LambdaLR, MultiStepLR, StepLR
 
 __all__ = [
     "SGD",
+    "Adam",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "Add",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "CosineAnnealingLR",
+    "Dropout",
+    "ExponentialLR",
     "Flatten",
+    "GlobalAvgPool",
+    "Identity",
+    "LambdaLR",
     "Layer",
+    "LeakyReLU",
     "Linear",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
+    "MultiStepLR",
+    "Optimizer",
+    "Pad",
     "Parameter",
     "ReLU",
+    "ReLU6",
     "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "StepLR",
+    "Tanh",
+    "Upsample",
     "avg_pool2d",
     "conv1d",
     "conv2d",
@@ -49,7 +93,12 @@ __all__ = [
     "conv_transpose3d",
     "cross_entropy",
     "grad",
+    "leaky_relu",
     "max_pool2d",
+    "mse_loss",
     "relu",
+    "relu6",
+    "sigmoid",
     "softmax",
+    "tanh",
 ]

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..problem import dtypes
 from ..problem.problem import Axis
 from .masks import as_bits, mask
 
-__all__ = ["areas", "largest", "pooled_shape", "scatter", "scatter_to_first", "sums"]
+__all__ = ["largest_in_stages", "means", "pooled_shape", "scatter_to_peaks", "shared_out"]
 
 
 def _taps(axis: Axis) -> Iterator[tuple[slice, slice]]:
@@ -38,12 +39,49 @@ def pooled_shape(shape: tuple[int, ...], axes: dict[int, Axis]) -> tuple[int, ..
     return tuple(axes[along].out if along in axes else n for along, n in enumerate(shape))
 
 
-def sums(x: NDArray, along: int, axis: Axis) -> NDArray:
+def means(samples: NDArray, axes: dict[int, Axis], padded: bool) -> NDArray:
+    """The mean of each window; zeros of the padding count or not."""
+    result = dtypes.widened(samples)
+    with np.errstate(all="ignore"):
+        for along, axis in axes.items():
+            result = _sums(result, along, axis)
+        result /= _areas(axes, samples.ndim, padded, result.dtype)
+    return dtypes.stored(result, samples.dtype, None)
+
+
+def shared_out(grads: NDArray, axes: dict[int, Axis], padded: bool) -> NDArray:
+    """The gradient of `means`: the samples of a window share its gradient."""
+    shares = dtypes.widened(grads)
+    with np.errstate(all="ignore"):
+        shares = shares / _areas(axes, grads.ndim, padded, shares.dtype)
+        for along, axis in axes.items():
+            shares = _scatter(shares, along, axis)
+    return dtypes.stored(shares, grads.dtype, None)
+
+
+def largest_in_stages(x: NDArray, axes: dict[int, Axis]) -> list[NDArray]:
+    """The samples, then the largest of windows along the last axis, then along the last two, …"""
+    stages = [x]
+    for along, axis in reversed(axes.items()):
+        stages.append(_largest(stages[-1], along, axis))
+    return stages
+
+
+def scatter_to_peaks(grads: NDArray, stages: list[NDArray], axes: dict[int, Axis]) -> NDArray:
+    """The gradient of the last stage: each window's goes to its largest sample, and to the first
+    one in row order if several are the largest.
+    """
+    for (along, axis), peaks, x in zip(axes.items(), stages[:0:-1], stages[-2::-1], strict=True):
+        grads = _scatter_to_first(grads, x, peaks, along, axis)
+    return grads
+
+
+def _sums(x: NDArray, along: int, axis: Axis) -> NDArray:
     """The sum of each window."""
     return _gathered(np.add, x, along, axis, 0)
 
 
-def largest(x: NDArray, along: int, axis: Axis) -> NDArray:
+def _largest(x: NDArray, along: int, axis: Axis) -> NDArray:
     """The largest sample of each window."""
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     return _gathered(np.maximum, x, along, axis, lowest)
@@ -57,8 +95,8 @@ def _gathered(combine: np.ufunc, x: NDArray, along: int, axis: Axis, neutral: An
     return out
 
 
-def scatter(values: NDArray, along: int, axis: Axis) -> NDArray:
-    """Add the value of each window to all of its samples: the adjoint of `sums`."""
+def _scatter(values: NDArray, along: int, axis: Axis) -> NDArray:
+    """Add the value of each window to all of its samples: the adjoint of `_sums`."""
     out = np.zeros((*values.shape[:along], axis.size, *values.shape[along + 1 :]), values.dtype)
     samples, results = np.moveaxis(out, along, 0), np.moveaxis(values, along, 0)
     for windows, under in _taps(axis):
@@ -66,7 +104,7 @@ def scatter(values: NDArray, along: int, axis: Axis) -> NDArray:
     return out
 
 
-def scatter_to_first(
+def _scatter_to_first(
     values: NDArray, x: NDArray, peaks: NDArray, along: int, axis: Axis
 ) -> NDArray:
     """Add the value of each window to the first of its samples that is the largest."""
@@ -85,7 +123,7 @@ def scatter_to_first(
     return out
 
 
-def areas(axes: dict[int, Axis], rank: int, padded: bool, dtype: np.dtype) -> NDArray:
+def _areas(axes: dict[int, Axis], rank: int, padded: bool, dtype: np.dtype) -> NDArray:
     """The samples of each window, those of the padding with them or not."""
     area = np.ones((1,) * rank)
     for along, axis in axes.items():
