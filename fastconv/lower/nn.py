@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -40,11 +41,13 @@ __all__ = [
     "matching_state",
     "nesterov",
     "normalized",
+    "path",
     "pooling",
     "real_numbers",
     "same_shapes",
     "scored_axis",
     "share",
+    "state",
     "tensor",
     "tracked",
 ]
@@ -339,6 +342,24 @@ def matching_state(
             refuse(TypeError, f"{argument}[{name!r}]", came, allowed)
         pairs.append((target, values))
     return pairs
+
+
+def state(value: Mapping[str, Any], argument: str) -> dict[str, NDArray]:
+    """Arrays by name, which can be written to a file."""
+    if not isinstance(value, Mapping):
+        refuse(TypeError, argument, type(value).__name__, "a mapping from names to arrays")
+    for name in value:
+        if not isinstance(name, str):
+            refuse(TypeError, argument, f"the name {brief(name)}", "names that are str")
+        if not name or "/" in name or "\\" in name or "\0" in name:
+            refuse(ValueError, argument, f"the name {name!r}", "names without slashes")
+    return {name: tensor(each, f"{argument}[{name!r}]") for name, each in value.items()}
+
+
+def path(value: object, argument: str) -> None:
+    """The path of a file."""
+    if not isinstance(value, str | os.PathLike):
+        refuse(TypeError, argument, brief(value), "a path")
 
 
 def tensor(value: Any, argument: str) -> NDArray:

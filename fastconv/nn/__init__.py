@@ -25,6 +25,7 @@ True
 from ..api import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from . import grad
 from .activations import leaky_relu, relu, relu6, sigmoid, softmax, tanh
+from .files import load_state, save_state
 from .losses import cross_entropy, mse_loss
 from .modules.activation import LeakyReLU, ReLU, ReLU6, Sigmoid, Softmax, Tanh
 from .modules.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, GlobalAvgPool
@@ -94,10 +95,12 @@ __all__ = [
     "cross_entropy",
     "grad",
     "leaky_relu",
+    "load_state",
     "max_pool2d",
     "mse_loss",
     "relu",
     "relu6",
+    "save_state",
     "sigmoid",
     "softmax",
     "tanh",

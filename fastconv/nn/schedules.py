@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from math import cos, pi
 
@@ -113,7 +112,7 @@ class MultiStepLR(LambdaLR):
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
         epochs = sorted(lower.shape(milestones, "MultiStepLR: milestones"))
         factor = lower.real(gamma, "MultiStepLR: gamma", least=0)
-        super().__init__(optimizer, lambda epoch: factor ** bisect_right(epochs, epoch))
+        super().__init__(optimizer, lambda epoch: factor ** sum(each <= epoch for each in epochs))
 
 
 class ExponentialLR(LambdaLR):

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 from copy import copy
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .graph import BATCH, leaves
-from .modules.base import Layer
+from .graph import BATCH, Node, total
 
 __all__ = ["table"]
 
 TITLES = ("layer", "result", "parameters", "multiply-adds")
 
 
-def table(net: Layer, shape: tuple[int, ...]) -> str:
-    """A line for each layer without layers inside, and the totals."""
-    nodes, _ = leaves(net)
-    dtype = net.parameters[0].value.dtype if net.parameters else np.dtype(np.float32)
-    results: dict[str, NDArray] = {BATCH: np.zeros(shape, dtype)}
+def table(nodes: list[Node], batch: NDArray) -> str:
+    """A line for each layer without layers inside, called on a batch, and the totals."""
+    results = {BATCH: batch}
     rows = []
     for name, layer, inputs in nodes:
-        parameters = products = 0
-        title = "Add"
-        call = layer
-        if isinstance(layer, Layer):
-            call = copy(layer)
-            call.training = False
-            title = repr(layer).partition("\n")[0]
-            parameters = sum(each.value.size for each in layer.parameters)
-        y = call(*(results[each] for each in inputs))
-        if isinstance(layer, Layer):
-            products = layer._multiply_adds(results[inputs[0]].shape, y.shape)
-        results[name] = y
+        terms = [results[each] for each in inputs]
+        if layer is total:
+            results[name] = total(*terms)
+            rows.append((f"{name}: Add", str(results[name].shape), 0, 0))
+            continue
+        evaluated = copy(layer)
+        evaluated.training = False
+        results[name] = y = evaluated(*terms)
+        title = repr(layer).partition("\n")[0]
+        parameters = sum(each.value.size for each in layer.parameters)
+        products = layer._multiply_adds(terms[0].shape, y.shape)
         rows.append((f"{name}: {title}", str(y.shape), parameters, products))
     totals = ("total", "", sum(row[2] for row in rows), sum(row[3] for row in rows))
     return _aligned([TITLES, *rows, totals])

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
+from ..graph import BATCH, Node
+from ..summary import table
 
 __all__ = ["Layer", "Parameter", "shown"]
 
@@ -154,6 +156,11 @@ class Layer:
     def _multiply_adds(self, x: tuple[int, ...], y: tuple[int, ...]) -> int:
         """Products that the result of shape ``y`` takes, where they are worth counting."""
         return 0
+
+    def _nodes(self, nodes: list[Node], name: str, source: str) -> str:
+        """Add the layers inside to a list, in the order of their calls, and name the result."""
+        nodes.append(Node(name or "0", self, (source,)))
+        return nodes[-1].name
 
     # -- training and evaluation ------------------------------------------------------------------
 
@@ -301,9 +308,11 @@ class Layer:
         -----
         The layers are called once, on zeros, as after `eval`.
         """
-        from ..summary import table
-
-        return table(self, lower.shape(input_shape, "summary: input_shape"))
+        shape = lower.shape(input_shape, "summary: input_shape")
+        dtypes = [each.value.dtype for each in self.parameters] or [np.dtype(np.float32)]
+        nodes: list[Node] = []
+        self._nodes(nodes, "", BATCH)
+        return table(nodes, np.zeros(shape, dtypes[0]))
 
 
 def shown(*values: object, **options: tuple[object, object]) -> str:

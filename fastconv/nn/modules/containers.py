@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
+from ..graph import Node, total
 from .base import Layer
 
 __all__ = ["Add", "Identity", "Sequential"]
@@ -81,6 +81,11 @@ class Sequential(Layer):
                 result = layer.backward(result)
             self.layers[0].parameter_gradients(result)
 
+    def _nodes(self, nodes: list[Node], name: str, source: str) -> str:
+        for child, layer in self.children().items():
+            source = layer._nodes(nodes, _inside(name, child), source)
+        return source
+
     def __len__(self) -> int:
         return len(self.layers)
 
@@ -135,25 +140,24 @@ class Add(Layer):
 
     def __call__(self, x: ArrayLike) -> NDArray:
         samples = lower.real_numbers(x, "Add: x")
-        return self._sum([layer(samples) for layer in self.layers])
+        return _checked_total([layer(samples) for layer in self.layers])
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
         grads = lower.floats(grad_output, "Add.backward: grad_output")
-        return self._sum([layer.backward(grads) for layer in self.layers])
+        return _checked_total([layer.backward(grads) for layer in self.layers])
 
     def parameter_gradients(self, grad_output: ArrayLike) -> None:
         grads = lower.floats(grad_output, "Add.backward: grad_output")
         for layer in self.layers:
             layer.parameter_gradients(grads)
 
-    def _sum(self, terms: list[NDArray]) -> NDArray:
-        lower.same_shapes(terms, "Add: layers")
-        if len(terms) == 1:
-            return terms[0]
-        result: NDArray = terms[0] + terms[1]
-        for term in terms[2:]:
-            result = result + term
-        return np.asarray(result)
+    def _nodes(self, nodes: list[Node], name: str, source: str) -> str:
+        terms = [
+            layer._nodes(nodes, _inside(name, child), source)
+            for child, layer in self.children().items()
+        ]
+        nodes.append(Node(name or "sum", total, tuple(terms)))
+        return nodes[-1].name
 
 
 class Identity(Layer):
@@ -171,3 +175,15 @@ class Identity(Layer):
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
         return lower.floats(grad_output, "Identity.backward: grad_output")
+
+    def _nodes(self, nodes: list[Node], name: str, source: str) -> str:
+        return source
+
+
+def _inside(name: str, child: str) -> str:
+    return f"{name}.{child}" if name else child
+
+
+def _checked_total(terms: list[NDArray]) -> NDArray:
+    lower.same_shapes(terms, "Add: layers")
+    return total(*terms)

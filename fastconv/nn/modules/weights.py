@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,7 +14,7 @@ from .base import Parameter
 
 __all__ = ["Rng", "biases", "he_normal"]
 
-Rng = np.random.Generator | int | None
+Rng: TypeAlias = "np.random.Generator | int | None"
 
 
 def he_normal(name: str, shape: Sequence[int], terms: int, rng: Rng, dtype: DTypeLike) -> Parameter:
