@@ -17,7 +17,7 @@ __all__ = ["MAGIC", "read", "write"]
 MAGIC = b"PK\x03\x04"
 """The first bytes of an archive with something in it."""
 MARK = "fastconv.state"
-"""An entry that no other archive has."""
+"""An entry that no other archive has: the version, and how many arrays follow."""
 VERSION = 1
 KINDS = "biufc"
 """Of dtypes: numbers."""
@@ -30,7 +30,7 @@ def write(path: str | os.PathLike[str], state: dict[str, NDArray]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             with ZipFile(file, "w", ZIP_STORED) as archive:
-                for key, array in {MARK: np.array(VERSION), **state}.items():
+                for key, array in {MARK: np.array([VERSION, len(state)]), **state}.items():
                     with archive.open(ZipInfo(f"{key}.npy"), "w", force_zip64=True) as entry:
                         npy.write_array(entry, array, allow_pickle=False)
             file.flush()
@@ -61,11 +61,11 @@ def read(file: BinaryIO, name: str) -> dict[str, NDArray]:
         raise ValueError(f"{name}: damaged or truncated ({error})") from None
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    version = arrays.pop(MARK)
-    if version.shape or version != VERSION:
-        raise ValueError(f"{name}: of version {version}, this library reads version {VERSION}")
-    if len(arrays) != len(entries) - 1:
-        raise ValueError(f"{name}: damaged (a name occurs twice)")
+    mark = arrays.pop(MARK).ravel().tolist()
+    if mark[:1] != [VERSION]:
+        raise ValueError(f"{name}: of version {mark[:1]}, this library reads version {VERSION}")
+    if mark[1:] != [len(arrays)] or len(entries) != len(arrays) + 1:
+        raise ValueError(f"{name}: damaged (it has {len(arrays)} arrays of {mark[1:]})")
     return arrays
 
 
