@@ -46,6 +46,7 @@ from .gradients import bias_gradient, input_gradient, weight_gradient
 from .images import correlation
 from .layers import convolution, padding_of, places
 from .nn import (
+    as_many,
     batch,
     branches,
     called,
@@ -90,6 +91,7 @@ __all__ = [
     "Transposition",
     "algorithm_name",
     "array",
+    "as_many",
     "backend_name",
     "batch",
     "bias_gradient",

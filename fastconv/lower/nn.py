@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from .filters import real, reals
 from .layers import LAYOUTS, places
 
 __all__ = [
+    "as_many",
     "batch",
     "branches",
     "called",
@@ -267,6 +268,12 @@ def share(value: object, argument: str) -> float:
     if found >= 1:
         refuse(ValueError, argument, brief(value), "a number of at least 0 and less than 1")
     return found
+
+
+def as_many(values: Sequence[object], names: Sequence[str], call: str) -> None:
+    """As many arguments as there are names for them."""
+    if len(values) != len(names):
+        raise TypeError(f"{call}: got {len(values)} arrays, allowed is {len(names)}")
 
 
 def nesterov(value: object, momentum: float, argument: str) -> bool:

@@ -26,6 +26,8 @@ from ..api import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, co
 from . import grad
 from .activations import leaky_relu, relu, relu6, sigmoid, softmax, tanh
 from .files import load_state, save_state
+from .frozen.freeze import freeze
+from .frozen.network import Frozen
 from .losses import cross_entropy, mse_loss
 from .modules.activation import LeakyReLU, ReLU, ReLU6, Sigmoid, Softmax, Tanh
 from .modules.adaptive import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, GlobalAvgPool
@@ -64,6 +66,7 @@ __all__ = [
     "Dropout",
     "ExponentialLR",
     "Flatten",
+    "Frozen",
     "GlobalAvgPool",
     "Identity",
     "LambdaLR",
@@ -93,6 +96,7 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "cross_entropy",
+    "freeze",
     "grad",
     "leaky_relu",
     "load_state",

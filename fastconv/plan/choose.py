@@ -29,6 +29,7 @@ __all__ = [
     "make_plan",
     "make_transposed",
     "make_weight_gradient",
+    "plan_for",
 ]
 
 MAX_PLANS = 4096
@@ -87,6 +88,27 @@ def make_plan(
 
     said = algorithm, backend, threads
     return _remembered(make, lowered, checked, given, options, said, once)
+
+
+def plan_for(
+    lowered: Callable[..., lower.Question],
+    checked: Checked,
+    given: tuple[Any, ...],
+    options: dict[str, Any],
+    backend: str,
+    *,
+    lasting: bool,
+) -> Plan:
+    """A plan that nobody remembers, for ``lowered(*checked, *given, **options)``.
+
+    It reads the weights of the caller, who does not change them while it is in use; a lasting one
+    packs them for many calls.
+    """
+    problem, w, bias = lowered(*checked, *given, **options)
+    recipe = recipe_of(problem, "auto", backend)
+    if not lasting:
+        recipe = _recipe_for_once(recipe, w)
+    return Plan(recipe, recipe.pack(w, bias, None, lasting), None, w, bias)
 
 
 def make_transposed(

@@ -57,6 +57,11 @@ class _ConvTranspose(Layer):
             "stride": stride, "padding": padding, "dilation": dilation, "groups": groups
         }  # fmt: skip
 
+    @property
+    def how(self) -> dict[str, Any]:
+        """The options of the transposed convolution."""
+        return {**self.steps, "output_padding": self.output_padding, "layout": self.layout}
+
     def _forward(self, x: ArrayLike) -> tuple[NDArray, Any]:
         samples = lower.maps(
             x, self._rank, self.in_channels, self.layout, f"{type(self).__name__}: x"
@@ -66,9 +71,7 @@ class _ConvTranspose(Layer):
             samples,
             self.weight.value,
             bias,
-            output_padding=self.output_padding,
-            layout=self.layout,
-            **self.steps,
+            **self.how,
         )
         return result, samples
 

@@ -1,0 +1,67 @@
+"""Memory of intermediate results, which is used again as soon as nobody reads them any more."""
+
+from __future__ import annotations
+
+from math import prod
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...run import workspace
+
+__all__ = ["Arena", "Block", "Value"]
+
+MAX_WASTE = 4
+"""How many times as large as a result its memory may be."""
+SIZE = attrgetter("size")
+
+
+class Block:
+    """A piece of memory, and how many results lie in it."""
+
+    __slots__ = ("memory", "size", "users")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.memory: NDArray = workspace.aligned((size,), np.dtype(np.uint8))
+        self.users = 0
+
+
+class Value:
+    """A result and the block that it lies in; None for an array that belongs to others."""
+
+    __slots__ = ("array", "block")
+
+    def __init__(self, array: NDArray, block: Block | None = None) -> None:
+        self.array, self.block = array, block
+        if block is not None:
+            block.users += 1
+
+
+class Arena:
+    """The memory of one call at a time."""
+
+    def __init__(self) -> None:
+        self._free: list[Block] = []
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Value:
+        """An array in the smallest block that is free and large enough, or in a new one."""
+        nbytes = prod(shape) * dtype.itemsize
+        fitting = [each for each in self._free if nbytes <= each.size <= MAX_WASTE * nbytes]
+        if fitting:
+            block = min(fitting, key=SIZE)
+            self._free.remove(block)
+        else:
+            block = Block(nbytes)
+        array: Any = np.ndarray(shape, dtype, block.memory)
+        return Value(array, block)
+
+    def release(self, value: Value) -> None:
+        """Nobody reads a result any more."""
+        block = value.block
+        if block is not None:
+            block.users -= 1
+            if not block.users:
+                self._free.append(block)

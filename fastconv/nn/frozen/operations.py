@@ -1,0 +1,266 @@
+"""What frozen networks are made of.
+
+An operation reads values and returns one.  It may write over a value that nobody reads afterwards,
+and takes memory from the arena of the call.  It holds no state but plans, which threads share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import config, lower
+from ...plan.choose import plan_for
+from ...plan.memo import Memo
+from ...plan.plan import Plan
+from .arena import Arena, Value
+
+__all__ = ["Affine", "Convolution", "Dense", "Function", "Operation", "Rectifier", "Total", "View"]
+
+MAX_PLANS = 16
+"""Shapes of batches whose plans an operation keeps."""
+FEW_ROWS = 2
+"""Samples for which a matrix product only reads its weights once."""
+
+
+class Operation(Protocol):
+    """One step of a network."""
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        """The result for some values, some of which are read for the last time."""
+        ...
+
+
+def _rectify(array: NDArray, floor: float, ceiling: float) -> None:
+    """Bring numbers into a range, in place."""
+    if ceiling == np.inf:
+        np.maximum(array, array.dtype.type(floor), out=array)
+    elif floor == -np.inf:
+        np.minimum(array, array.dtype.type(ceiling), out=array)
+    else:
+        np.clip(array, array.dtype.type(floor), array.dtype.type(ceiling), out=array)
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """Numbers below a floor become the floor, those above a ceiling the ceiling."""
+
+    floor: float = 0.0
+    ceiling: float = np.inf
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        (value,) = values
+        if last[0] and value.block is not None and value.block.users == 1:
+            result = Value(value.array, value.block)
+        else:
+            result = arena.empty(value.array.shape, value.array.dtype)
+            np.copyto(result.array, value.array)
+        _rectify(result.array, self.floor, self.ceiling)
+        return result
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution or a transposed one, with a rectifier."""
+
+    weight: NDArray
+    bias: NDArray | None
+    rank: int
+    how: dict[str, Any]
+    transposed: bool = False
+    rectifier: Rectifier | None = None
+    _plans: Memo[Plan] = field(default_factory=lambda: Memo(MAX_PLANS), compare=False)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the result."""
+        weight = self.weight
+        return weight.shape[1] * int(self.how["groups"]) if self.transposed else len(weight)
+
+    def scaled(self, scale: NDArray, shift: NDArray) -> Convolution:
+        """The same with a factor and a summand for each channel of the result."""
+        weight = self.weight.astype(float)
+        if self.transposed:
+            groups = int(self.how["groups"])
+            grouped = weight.reshape(groups, -1, *weight.shape[1:])
+            factors = scale.reshape(groups, 1, -1, *[1] * self.rank)
+            weight = (grouped * factors).reshape(weight.shape)
+        else:
+            weight *= scale.reshape(-1, *[1] * (self.rank + 1))
+        bias = shift if self.bias is None else self.bias * scale + shift
+        dtype = self.weight.dtype
+        return replace(
+            self, weight=weight.astype(dtype), bias=bias.astype(dtype), _plans=Memo(MAX_PLANS)
+        )
+
+    def rectified(self, rectifier: Rectifier) -> Convolution:
+        """The same with a rectifier behind it."""
+        return replace(self, rectifier=rectifier, _plans=Memo(MAX_PLANS))
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        x = values[0].array
+        plan = self._plan(x)
+        result = arena.empty(plan.out_shape, plan.dtype)
+        plan._run(x, result.array)
+        rectifier = self.rectifier
+        if rectifier is not None and (rectifier.floor != 0 or rectifier.ceiling != np.inf):
+            if rectifier.floor == 0:
+                np.minimum(result.array, plan.dtype.type(rectifier.ceiling), out=result.array)
+            else:
+                _rectify(result.array, rectifier.floor, rectifier.ceiling)
+        return result
+
+    def _plan(self, x: NDArray) -> Any:
+        name = f"conv{'_transpose' * self.transposed}{self.rank}d"
+        backend = config.resolve_backend(None, name)
+        key = x.shape, x.dtype, backend
+        plan: Any = self._plans.get(key)
+        if plan is None:
+            floor = None if self.rectifier is None else self.rectifier.floor
+            options = {
+                **self.how,
+                "activation": "relu" if floor == 0 else None,
+                "precision": "fast",
+                "out_dtype": None,
+            }
+            lowered: Any = lower.transposition if self.transposed else lower.convolution
+            plan = plan_for(
+                lowered,
+                (name, self.rank, x.shape, x.dtype),
+                (self.weight, self.bias),
+                options,
+                backend,
+                lasting=True,
+            )
+            self._plans.put(key, plan)
+        return plan
+
+
+@dataclass(frozen=True)
+class Dense:
+    """``x @ weight.T + bias``, with a rectifier."""
+
+    weight: NDArray
+    bias: NDArray | None
+    rectifier: Rectifier | None = None
+    _rows: Convolution | None = None
+
+    @property
+    def channels(self) -> int:
+        """Numbers in a result."""
+        return len(self.weight)
+
+    def scaled(self, scale: NDArray, shift: NDArray) -> Dense:
+        """The same with a factor and a summand for each number of the result."""
+        dtype = self.weight.dtype
+        bias = shift if self.bias is None else self.bias * scale + shift
+        return Dense(
+            (self.weight * scale[:, None]).astype(dtype), bias.astype(dtype), self.rectifier
+        )
+
+    def rectified(self, rectifier: Rectifier) -> Dense:
+        """The same with a rectifier behind it."""
+        return replace(self, rectifier=rectifier)
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        x = lower.features(values[0].array, self.weight.shape[1], "Linear: x")
+        if len(x) > FEW_ROWS:
+            return self._as_convolution.run(arena, [Value(x)], last)
+        y = np.einsum("ni,oi->no", x, self.weight)
+        if self.bias is not None:
+            y += self.bias
+        if self.rectifier is not None:
+            _rectify(y, self.rectifier.floor, self.rectifier.ceiling)
+        return Value(y)
+
+    @property
+    def _as_convolution(self) -> Convolution:
+        """Samples are positions, and their numbers channels."""
+        if self._rows is None:
+            how = {
+                "stride": 1,
+                "padding": 0,
+                "dilation": 1,
+                "groups": 1,
+                "boundary": "constant",
+                "layout": "NLC",
+            }
+            weight = self.weight[:, :, None]
+            made = Convolution(weight, self.bias, 1, how, rectifier=self.rectifier)
+            object.__setattr__(self, "_rows", made)
+        return self._rows  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A factor and a summand for each channel: batch normalization that no layer takes in."""
+
+    scale: NDArray
+    shift: NDArray
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        x = lower.normalized(values[0].array, (2, 3, 4, 5), len(self.scale), "BatchNorm: x")
+        result = arena.empty(x.shape, x.dtype)
+        shape = (-1, *[1] * (x.ndim - 2))
+        np.multiply(x, self.scale.astype(x.dtype).reshape(shape), out=result.array)
+        np.add(result.array, self.shift.astype(x.dtype).reshape(shape), out=result.array)
+        return result
+
+
+@dataclass(frozen=True)
+class Total:
+    """The sum of two or more values, with a rectifier."""
+
+    rectifier: Rectifier | None = None
+
+    def rectified(self, rectifier: Rectifier) -> Total:
+        """The same with a rectifier behind it."""
+        return replace(self, rectifier=rectifier)
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        arrays = [value.array for value in values]
+        shape, dtype = np.broadcast_shapes(*[a.shape for a in arrays]), np.result_type(*arrays)
+        for at, (value, done) in enumerate(zip(values, last, strict=True)):
+            block, array = value.block, value.array
+            alone = done and block is not None and block.users == 1
+            if alone and (array.shape, array.dtype) == (shape, dtype):
+                first, rest = arrays.pop(at), arrays
+                result = Value(first, block)
+                break
+        else:
+            result, first, rest = arena.empty(shape, dtype), arrays[0], arrays[1:]
+        for term in rest:
+            np.add(first, term, out=result.array)
+            first = result.array
+        if self.rectifier is not None:
+            _rectify(result.array, self.rectifier.floor, self.rectifier.ceiling)
+        return result
+
+
+@dataclass(frozen=True)
+class View:
+    """Another shape for the same numbers."""
+
+    shape_of: Callable[[tuple[int, ...]], tuple[int, ...]]
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        (value,) = values
+        shape = self.shape_of(value.array.shape)
+        if prod(shape) != value.array.size:
+            raise ValueError(f"Reshape: shape {value.array.shape} cannot become {shape}")
+        return Value(value.array.reshape(shape), value.block)
+
+
+@dataclass(frozen=True)
+class Function:
+    """Anything else that makes an array from arrays, such as a layer after ``eval()``."""
+
+    call: Callable[..., NDArray]
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        return Value(self.call(*[value.array for value in values]))
