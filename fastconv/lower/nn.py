@@ -40,6 +40,7 @@ __all__ = [
     "layout",
     "maps",
     "matching_state",
+    "model_bytes",
     "nesterov",
     "normalized",
     "path",
@@ -367,6 +368,17 @@ def path(value: object, argument: str) -> None:
     """The path of a file."""
     if not isinstance(value, str | os.PathLike):
         refuse(TypeError, argument, brief(value), "a path")
+
+
+def model_bytes(model: Any, call: str) -> tuple[bytes, str]:
+    """The bytes of a model, and what to call it in messages."""
+    if hasattr(model, "SerializeToString"):
+        return model.SerializeToString(), call
+    if isinstance(model, bytes | bytearray | memoryview):
+        return bytes(model), call
+    path(model, f"{call}: model")
+    with open(model, "rb") as file:
+        return file.read(), f"{call}: {os.fspath(model)}"
 
 
 def tensor(value: Any, argument: str) -> NDArray:

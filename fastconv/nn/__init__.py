@@ -39,6 +39,7 @@ from .modules.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .modules.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from .modules.shaping import Dropout, Flatten, Pad, Upsample
 from .modules.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .onnx import load_onnx
 from .optim import SGD, Adam, Optimizer
 from .pooling import avg_pool2d, max_pool2d
 from .schedules import CosineAnnealingLR, ExponentialLR, LambdaLR, MultiStepLR, StepLR
@@ -99,6 +100,7 @@ __all__ = [
     "freeze",
     "grad",
     "leaky_relu",
+    "load_onnx",
     "load_state",
     "max_pool2d",
     "mse_loss",

@@ -60,7 +60,7 @@ def freeze(net: Layer) -> Frozen:
         renamed[name] = sources[0] if isinstance(each, Dropout) else name
         if renamed[name] == name:
             steps.append(Step(name, _operation(each), sources))
-    return Frozen(steps, (BATCH,), (renamed[result],))
+    return Frozen(steps, (BATCH,), (renamed[result],), {})
 
 
 def _operation(layer: object) -> Operation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
@@ -50,10 +50,16 @@ class Frozen:
     """
 
     def __init__(
-        self, steps: Sequence[Step], inputs: Sequence[str], outputs: Sequence[str]
+        self,
+        steps: Sequence[Step],
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        constants: Mapping[str, NDArray],
     ) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         self._steps = tuple(_live(_merged(list(steps), self.outputs), self.outputs))
+        read = {name for step in self._steps for name in step.inputs}
+        self._constants = {name: each for name, each in constants.items() if name in read}
         self._last = _last_uses(self._steps, self.outputs)
         self._arenas: deque[Arena] = deque()
 
@@ -76,10 +82,9 @@ class Frozen:
             An operation cannot take what it gets; the message says which.
         """
         lower.as_many(batches, self.inputs, "Frozen")
-        values = {
-            name: Value(lower.array(batch, f"Frozen: {name or 'x'}"))
-            for name, batch in zip(self.inputs, batches, strict=True)
-        }
+        values = {name: Value(array) for name, array in self._constants.items()}
+        for name, batch in zip(self.inputs, batches, strict=True):
+            values[name] = Value(lower.array(batch, f"Frozen: {name or 'x'}"))
         try:
             arena = self._arenas.pop()
         except IndexError:
@@ -95,9 +100,6 @@ class Frozen:
             arena.release(value)
         self._arenas.append(arena)
         return results[0] if len(results) == 1 else tuple(results)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_arenas": deque()}
 
     def __repr__(self) -> str:
         source, target = ", ".join(map(repr, self.inputs)), ", ".join(map(repr, self.outputs))
