@@ -8,16 +8,31 @@ windows in which no sample lies under it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import config
 from ..problem import dtypes
 from ..problem.problem import Axis
+from ..run import threads
 from .masks import as_bits, mask
 
-__all__ = ["largest_in_stages", "means", "pooled_shape", "scatter_to_peaks", "shared_out"]
+__all__ = [
+    "largest",
+    "largest_in_stages",
+    "means",
+    "pooled_shape",
+    "scatter_to_peaks",
+    "shared_out",
+]
+
+SHARED_BYTES = 1 << 20
+"""Bytes of samples that are worth several threads."""
+PIECE_BYTES = 1 << 17
+"""Bytes of samples that are pooled at a time."""
 
 
 def _taps(axis: Axis) -> Iterator[tuple[slice, slice]]:
@@ -67,6 +82,35 @@ def largest_in_stages(x: NDArray, axes: dict[int, Axis]) -> list[NDArray]:
     return stages
 
 
+def largest(x: NDArray, axes: dict[int, Axis]) -> NDArray:
+    """The largest sample of each window.  The last axis, on which steps are dear, has its turn when
+    the others have left less; pieces that stay in a near cache are shared among threads.
+    """
+    lead = min(axes)
+    rows = prod(x.shape[:lead])
+    each = x.nbytes // max(rows, 1)
+    if rows < 2 or x.nbytes < SHARED_BYTES or not x.flags.c_contiguous:
+        return _largest_of_all(x, axes)
+    out = np.empty(pooled_shape(x.shape, axes), x.dtype)
+    pieces = x.reshape(rows, *x.shape[lead:])
+    results = out.reshape(rows, *out.shape[lead:])
+    within = {along - lead + 1: axis for along, axis in axes.items()}
+    step = max(PIECE_BYTES // max(each, 1), 1)
+
+    def task(number: int) -> None:
+        some = slice(number * step, (number + 1) * step)
+        results[some] = _largest_of_all(pieces[some], within)
+
+    threads.run(task, -(-rows // step), config.resolve_threads(None))
+    return out
+
+
+def _largest_of_all(x: NDArray, axes: dict[int, Axis]) -> NDArray:
+    for along, axis in axes.items():
+        x = _largest(x, along, axis)
+    return x
+
+
 def scatter_to_peaks(grads: NDArray, stages: list[NDArray], axes: dict[int, Axis]) -> NDArray:
     """The gradient of the last stage: each window's goes to its largest sample, and to the first
     one in row order if several are the largest.
@@ -88,9 +132,20 @@ def _largest(x: NDArray, along: int, axis: Axis) -> NDArray:
 
 
 def _gathered(combine: np.ufunc, x: NDArray, along: int, axis: Axis, neutral: Any) -> NDArray:
-    out = np.full(pooled_shape(x.shape, {along: axis}), neutral, x.dtype)
-    results, samples = np.moveaxis(out, along, 0), np.moveaxis(x, along, 0)
-    for windows, under in _taps(axis):
+    shape = pooled_shape(x.shape, {along: axis})
+    samples = np.moveaxis(x, along, 0)
+    taps = list(_taps(axis))
+    whole = [tap for tap in taps if tap[0] == slice(0, axis.out)]
+    if len(whole) > 1:  # all windows have these two, and need nothing to begin with
+        out = np.empty(shape, x.dtype)
+        results = np.moveaxis(out, along, 0)
+        first, second = whole[:2]
+        combine(samples[first[1]], samples[second[1]], out=results)
+        taps = [tap for tap in taps if tap not in (first, second)]
+    else:
+        out = np.full(shape, neutral, x.dtype)
+        results = np.moveaxis(out, along, 0)
+    for windows, under in taps:
         combine(results[windows], samples[under], out=results[windows])
     return out
 
@@ -108,19 +163,34 @@ def _scatter_to_first(
     values: NDArray, x: NDArray, peaks: NDArray, along: int, axis: Axis
 ) -> NDArray:
     """Add the value of each window to the first of its samples that is the largest."""
-    out, bits = np.zeros(x.shape, values.dtype), as_bits(values).copy()
+    in_pairs = (axis.taps, axis.stride, axis.dilation, axis.before) == (2, 2, 1, 0)
+    in_pairs = in_pairs and axis.size == 2 * axis.out
+    out = (np.empty if in_pairs else np.zeros)(x.shape, values.dtype)
+    bits = as_bits(values)
     received, samples, rest, highest = (
         np.moveaxis(array, along, 0) for array in (out, x, bits, peaks)
     )
     unknown = np.isnan(peaks).any()
+    if in_pairs:
+        first, second = as_bits(received)[::2], as_bits(received)[1::2]
+        found = _found(samples[::2], highest, unknown)
+        np.bitwise_and(rest, mask(found), out=first)
+        np.bitwise_xor(rest, first, out=second)
+        return out
+    rest = rest.copy()
     for windows, under in _taps(axis):
-        found = samples[under] == highest[windows]
-        if unknown:
-            found |= np.isnan(samples[under])
-        taken = rest[windows] & mask(found, rest.dtype)
+        taken = rest[windows] & mask(_found(samples[under], highest[windows], unknown))
         rest[windows] ^= taken
         received[under] += taken.view(values.dtype)
     return out
+
+
+def _found(samples: NDArray, highest: NDArray, unknown: bool) -> NDArray:
+    """Which samples are the largest of their windows, or NaN."""
+    found: NDArray = samples == highest
+    if unknown:
+        found |= np.isnan(samples)
+    return found
 
 
 def _areas(axes: dict[int, Axis], rank: int, padded: bool, dtype: np.dtype) -> NDArray:

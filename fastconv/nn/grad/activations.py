@@ -216,6 +216,5 @@ def softmax(y: ArrayLike, grad_output: ArrayLike, axis: int = -1) -> NDArray:
 
 def _where(kept: NDArray, grads: NDArray) -> NDArray:
     """Gradients where they are kept, and 0 elsewhere."""
-    bits = as_bits(grads)
-    result: NDArray = (bits & mask(kept, bits.dtype)).view(grads.dtype)
+    result: NDArray = np.asarray(as_bits(grads) & mask(np.asarray(kept))).view(grads.dtype)
     return result
