@@ -23,4 +23,5 @@ def mask(kept: NDArray) -> NDArray:
     Combined with longer ones, they are extended by their sign.
     """
     ones: NDArray = kept.view(np.int8)
-    return np.negative(ones, out=ones)
+    np.negative(ones, out=ones)
+    return ones

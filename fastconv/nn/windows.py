@@ -31,7 +31,7 @@ __all__ = [
 
 SHARED_BYTES = 1 << 20
 """Bytes of samples that are worth several threads."""
-PIECE_BYTES = 1 << 17
+PIECE_BYTES = 1 << 19
 """Bytes of samples that are pooled at a time."""
 
 
