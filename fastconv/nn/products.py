@@ -8,16 +8,29 @@ from __future__ import annotations
 
 from numpy.typing import NDArray
 
-from ..api import conv1d
+from ..plan.repeated import Repeated
 
 __all__ = ["columns", "rows"]
+
+HOW = {
+    "stride": 1,
+    "padding": 0,
+    "dilation": 1,
+    "groups": 1,
+    "boundary": "constant",
+    "activation": None,
+    "precision": "strict",
+    "out_dtype": None,
+}
+_rows = Repeated("Linear", 1, layout="NLC", **HOW)
+_columns = Repeated("Linear", 1, layout="NCL", **HOW)
 
 
 def rows(a: NDArray, b: NDArray, bias: NDArray | None = None) -> NDArray:
     """``a @ b.T + bias``: each row of ``a`` is a position, each row of ``b`` a filter."""
-    return conv1d(a, b[:, :, None], bias, layout="NLC", precision="strict")
+    return _rows(a, b[:, :, None], bias)
 
 
 def columns(a: NDArray, b: NDArray) -> NDArray:
     """``a @ b``: each column of ``b`` is a position, each row of ``a`` a filter."""
-    return conv1d(b, a[:, :, None], precision="strict")
+    return _columns(b, a[:, :, None])

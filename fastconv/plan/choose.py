@@ -25,6 +25,7 @@ from .recipe import Recipe
 from .transposed import TransposedPlan, recipe_of_phases
 
 __all__ = [
+    "cheapest_for_once",
     "forget",
     "make_plan",
     "make_transposed",
@@ -96,19 +97,19 @@ def plan_for(
     given: tuple[Any, ...],
     options: dict[str, Any],
     backend: str,
-    *,
-    lasting: bool,
 ) -> Plan:
-    """A plan that nobody remembers, for ``lowered(*checked, *given, **options)``.
+    """A plan that nobody else remembers, for ``lowered(*checked, *given, **options)``.
 
-    It reads the weights of the caller, who does not change them while it is in use; a lasting one
-    packs them for many calls.
+    It reads the weights of the caller, who never changes them.
     """
     problem, w, bias = lowered(*checked, *given, **options)
     recipe = recipe_of(problem, "auto", backend)
-    if not lasting:
-        recipe = _recipe_for_once(recipe, w)
-    return Plan(recipe, recipe.pack(w, bias, None, lasting), None, w, bias)
+    return Plan(recipe, recipe.pack(w, bias, None, lasting=True), None, w, bias)
+
+
+def cheapest_for_once(problem: Problem, w: tuple[NDArray, ...], backend: str) -> Recipe:
+    """The recipe that takes least where weights of this form come once."""
+    return _recipe_for_once(recipe_of(problem, "auto", backend), w)
 
 
 def make_transposed(

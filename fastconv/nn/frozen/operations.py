@@ -135,7 +135,6 @@ class Convolution:
                 (self.weight, self.bias),
                 options,
                 backend,
-                lasting=True,
             )
             self._plans.put(key, plan)
         return plan

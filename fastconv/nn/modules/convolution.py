@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ... import lower
-from ...api import conv1d, conv2d, conv3d
 from ...api.options import Padding, PerAxis
+from ...plan.repeated import Repeated
 from .. import grad
 from .base import Layer, shown
 from .weights import Rng, biases, he_normal
@@ -25,7 +25,8 @@ BORDERS = {
     "symmetric": "symmetric",
 }
 """Our names of borders by PyTorch's, which does not have the last one."""
-CONVOLUTIONS: tuple[Any, ...] = (conv1d, conv2d, conv3d)
+PLAIN = {"activation": None, "precision": "fast", "out_dtype": None}
+"""Further options of the sums."""
 GRADIENTS: tuple[tuple[Any, Any, Any], ...] = (
     (grad.conv1d_input, grad.conv1d_weight, grad.conv1d_bias),
     (grad.conv2d_input, grad.conv2d_weight, grad.conv2d_bias),
@@ -70,6 +71,8 @@ class _Conv(Layer):
         self.steps: dict[str, Any] = {
             "stride": stride, "padding": padding, "dilation": dilation, "groups": groups
         }  # fmt: skip
+        self._convolve = Repeated(name, rank, **self.how, **PLAIN)
+        self._adjoint = self._convolved_adjoint()
 
     @property
     def how(self) -> dict[str, Any]:
@@ -81,8 +84,7 @@ class _Conv(Layer):
             x, self._rank, self.in_channels, self.layout, f"{type(self).__name__}: x"
         )
         bias = None if self.bias is None else self.bias.value
-        convolve = CONVOLUTIONS[self._rank - 1]
-        return convolve(samples, self.weight.value, bias, **self.how), samples
+        return self._convolve(samples, self.weight.value, bias), samples
 
     def _learn(self, kept: NDArray, grads: NDArray) -> None:
         _, of_weight, of_bias = GRADIENTS[self._rank - 1]
@@ -90,7 +92,28 @@ class _Conv(Layer):
         if self.bias is not None:
             self.bias.grad = of_bias(grads, layout=self.layout)
 
+    def _convolved_adjoint(self) -> Repeated | None:
+        """The adjoint as a convolution: with steps of 1, and fewer zeros around than taps."""
+        steps, size = self.steps, self.weight.value.shape[2:]
+        if isinstance(steps["padding"], str) or self.padding_mode != "zeros":
+            return None
+        name = type(self).__name__
+        strides = lower.per_axis(steps["stride"], self._rank, f"{name}: stride", least=1)
+        dilations = lower.per_axis(steps["dilation"], self._rank, f"{name}: dilation", least=1)
+        pads = lower.padding_of(f"{name}: padding", steps["padding"], size, size, strides)
+        reach = [(k - 1) * d for k, d in zip(size, dilations, strict=True)]
+        padding = [(r - a, r - b) for r, (a, b) in zip(reach, pads, strict=True)]
+        if max(strides) > 1 or min(map(min, padding)) < 0:
+            return None
+        how = {**self.how, "padding": padding}
+        return Repeated(f"{name}.backward", self._rank, **how, **PLAIN)
+
     def _backward(self, kept: NDArray, grads: NDArray) -> NDArray:
+        if self._adjoint is not None and grads.size:
+            w, groups = self.weight.value, int(self.steps["groups"])
+            grouped = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
+            turned = np.flip(grouped, tuple(range(3, grouped.ndim)))
+            return self._adjoint(grads, turned.reshape(-1, *turned.shape[2:]))
         of_input = GRADIENTS[self._rank - 1][0]
         result: NDArray = of_input(kept.shape, self.weight.value, grads, **self.how)
         return result

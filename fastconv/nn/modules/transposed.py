@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ... import lower
-from ...api import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ...api import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ...api.options import Crop, PerAxis
 from .base import Layer, shown
-from .convolution import CONVOLUTIONS, GRADIENTS
+from .convolution import GRADIENTS
 from .weights import Rng, biases, he_normal
 
 __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
+CONVOLUTIONS: tuple[Any, ...] = (conv1d, conv2d, conv3d)
 TRANSPOSED: tuple[Any, ...] = (conv_transpose1d, conv_transpose2d, conv_transpose3d)
 
 
