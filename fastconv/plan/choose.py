@@ -31,6 +31,7 @@ __all__ = [
     "make_transposed",
     "make_weight_gradient",
     "plan_for",
+    "transposed_plan_for",
 ]
 
 MAX_PLANS = 4096
@@ -92,19 +93,23 @@ def make_plan(
 
 
 def plan_for(
-    lowered: Callable[..., lower.Question],
-    checked: Checked,
-    given: tuple[Any, ...],
-    options: dict[str, Any],
-    backend: str,
+    checked: tuple[Any, ...], given: tuple[Any, ...], options: dict[str, Any], backend: str
 ) -> Plan:
-    """A plan that nobody else remembers, for ``lowered(*checked, *given, **options)``.
+    """A plan that nobody else remembers, for ``lower.convolution(*checked, *given, **options)``.
 
     It reads the weights of the caller, who never changes them.
     """
-    problem, w, bias = lowered(*checked, *given, **options)
+    problem, w, bias = lower.convolution(*checked, *given, **options)
     recipe = recipe_of(problem, "auto", backend)
     return Plan(recipe, recipe.pack(w, bias, None, lasting=True), None, w, bias)
+
+
+def transposed_plan_for(
+    checked: tuple[Any, ...], given: tuple[Any, ...], options: dict[str, Any], backend: str
+) -> TransposedPlan:
+    """A plan that nobody else remembers, for a transposed convolution: see `plan_for`."""
+    asked = lower.transposition(*checked, *given, **options)
+    return TransposedPlan.of(recipe_of_phases(asked, "auto", backend), asked, None, lasting=True)
 
 
 def cheapest_for_once(problem: Problem, w: tuple[NDArray, ...], backend: str) -> Recipe:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
@@ -58,7 +59,7 @@ class Frozen:
     ) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         self._steps = tuple(_live(_merged(list(steps), self.outputs), self.outputs))
-        read = {name for step in self._steps for name in step.inputs}
+        read = {*self.outputs, *(name for step in self._steps for name in step.inputs)}
         self._constants = {name: each for name, each in constants.items() if name in read}
         self._last = _last_uses(self._steps, self.outputs)
         self._arenas: deque[Arena] = deque()
@@ -85,6 +86,7 @@ class Frozen:
         values = {name: Value(array) for name, array in self._constants.items()}
         for name, batch in zip(self.inputs, batches, strict=True):
             values[name] = Value(lower.array(batch, f"Frozen: {name or 'x'}"))
+        given = [value.array for value in values.values()]
         try:
             arena = self._arenas.pop()
         except IndexError:
@@ -95,7 +97,7 @@ class Frozen:
             for name, done in zip(step.inputs, last, strict=True):
                 if done:
                     arena.release(values.pop(name))
-        results = [_own(values[name]) for name in self.outputs]
+        results = [_own(values[name], given) for name in self.outputs]
         for value in values.values():
             arena.release(value)
         self._arenas.append(arena)
@@ -106,9 +108,10 @@ class Frozen:
         return f"Frozen({len(self._steps)} operations, from {source} to {target})"
 
 
-def _own(value: Value) -> NDArray:
-    """A result in memory that the next call does not use."""
-    return value.array if value.block is None else value.array.copy()
+def _own(value: Value, given: Sequence[NDArray]) -> NDArray:
+    """A result in memory of its own: not the arena's, and not that of what was given."""
+    shared = value.block is not None or any(np.may_share_memory(value.array, g) for g in given)
+    return value.array.copy() if shared else value.array
 
 
 def _merged(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:

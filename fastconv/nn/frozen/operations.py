@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import config, lower
-from ...plan.choose import plan_for
+from ...plan.choose import plan_for, transposed_plan_for
 from ...plan.memo import Memo
-from ...plan.plan import Plan
 from .arena import Arena, Value
 
 __all__ = ["Affine", "Convolution", "Dense", "Function", "Operation", "Rectifier", "Total", "View"]
@@ -74,7 +73,7 @@ class Convolution:
     how: dict[str, Any]
     transposed: bool = False
     rectifier: Rectifier | None = None
-    _plans: Memo[Plan] = field(default_factory=lambda: Memo(MAX_PLANS), compare=False)
+    _plans: Memo[Any] = field(default_factory=lambda: Memo(MAX_PLANS), compare=False)
 
     @property
     def channels(self) -> int:
@@ -128,13 +127,8 @@ class Convolution:
                 "precision": "fast",
                 "out_dtype": None,
             }
-            lowered: Any = lower.transposition if self.transposed else lower.convolution
-            plan = plan_for(
-                lowered,
-                (name, self.rank, x.shape, x.dtype),
-                (self.weight, self.bias),
-                options,
-                backend,
+            plan = (transposed_plan_for if self.transposed else plan_for)(
+                (name, self.rank, x.shape, x.dtype), (self.weight, self.bias), options, backend
             )
             self._plans.put(key, plan)
         return plan
@@ -233,6 +227,8 @@ class Total:
                 break
         else:
             result, first, rest = arena.empty(shape, dtype), arrays[0], arrays[1:]
+            if not rest:
+                np.copyto(result.array, first)
         for term in rest:
             np.add(first, term, out=result.array)
             first = result.array
@@ -262,4 +258,8 @@ class Function:
     call: Callable[..., NDArray]
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        return Value(self.call(*[value.array for value in values]))
+        result = self.call(*[value.array for value in values])
+        for value in values:  # a layer may return a view of what it reads
+            if np.may_share_memory(result, value.array):
+                return Value(result, value.block)
+        return Value(result)
