@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import oracle
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import fastconv as fc
 from fastconv import nn
 
 OPTIMIZERS = {
@@ -89,6 +92,50 @@ def test_torch_has_the_same_rates(name):
     again.epoch = 8
     again.apply()
     assert again.optimizer.lr == ours.lr
+
+
+# -- bits ----------------------------------------------------------------------------------------
+
+
+def trained(threads):
+    """The state after some steps of a network with every kind of parameter."""
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 16, 3, rng=rng), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, 2, 1, rng=rng), nn.ReLU(), nn.ConvTranspose2d(32, 8, 2, 2, rng=rng),
+        nn.Dropout(0.1, rng=rng), nn.Flatten(), nn.Linear(8 * 14 * 14, 64, rng=rng), nn.ReLU(),
+        nn.Linear(64, 10, rng=rng),
+    )  # fmt: skip
+    descent = nn.Adam(net.parameters)
+    images = rng.standard_normal((64, 1, 28, 28), "float32")
+    labels = rng.integers(0, 10, 64)
+    before = fc.get_num_threads()
+    fc.set_num_threads(threads)
+    try:
+        for _ in range(3):
+            net.parameter_gradients(nn.grad.cross_entropy(net(images), labels))
+            descent.step()
+    finally:
+        fc.set_num_threads(before)
+    return net.state_dict()
+
+
+def test_bits_do_not_depend_on_threads():
+    one, four = trained(1), trained(4)
+    for name, array in one.items():
+        assert_array_equal(array, four[name])
+
+
+def test_no_layer_calls_blas():
+    """Its threads spin, and its bits may depend on their number."""
+    sources = (Path(nn.__file__).parent).rglob("*.py")
+    calls = re.compile(
+        r"[\w)\]] @ |np\.(dot|matmul|tensordot|inner|vdot|linalg)\b|\.dot\(|optimize="
+    )
+    code = {path.name: re.sub(r'""".*?"""', "", path.read_text(), flags=re.S) for path in sources}
+    assert len(code) > 20
+    assert not [name for name, text in code.items() if calls.search(text)]
+    assert calls.search("y = x @ w.T")
 
 
 # -- files ----------------------------------------------------------------------------------------
