@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-import onnx_models
 import oracle
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastconv as fc
+from benchmarks import onnx_models
 from fastconv import nn
 
 # -- frozen layers --------------------------------------------------------------------------------

@@ -17,12 +17,17 @@ from numpy.typing import NDArray
 from ... import config, lower
 from ...plan.choose import plan_for, transposed_plan_for
 from ...plan.memo import Memo
+from ...run import threads
 from .arena import Arena, Value
 
 __all__ = ["Affine", "Convolution", "Dense", "Function", "Operation", "Rectifier", "Total", "View"]
 
 MAX_PLANS = 16
 """Shapes of batches whose plans an operation keeps."""
+SHARED_BYTES = 1 << 20
+"""Bytes of a result that are worth several threads."""
+PIECE_BYTES = 1 << 18
+"""Bytes of it that a thread takes at a time."""
 FEW_ROWS = 2
 """Samples for which a matrix product only reads its weights once."""
 
@@ -36,7 +41,20 @@ class Operation(Protocol):
 
 
 def _rectify(array: NDArray, floor: float, ceiling: float) -> None:
-    """Bring numbers into a range, in place."""
+    """Bring numbers into a range, in place; threads share large arrays."""
+    if array.nbytes < SHARED_BYTES or not array.flags.c_contiguous:
+        _rectify_part(array, floor, ceiling)
+        return
+    flat = array.reshape(-1)
+    step = PIECE_BYTES // array.itemsize
+
+    def task(number: int) -> None:
+        _rectify_part(flat[number * step : (number + 1) * step], floor, ceiling)
+
+    threads.run(task, -(-flat.size // step), config.resolve_threads(None))
+
+
+def _rectify_part(array: NDArray, floor: float, ceiling: float) -> None:
     if ceiling == np.inf:
         np.maximum(array, array.dtype.type(floor), out=array)
     elif floor == -np.inf:
@@ -108,10 +126,8 @@ class Convolution:
         plan._run(x, result.array)
         rectifier = self.rectifier
         if rectifier is not None and (rectifier.floor != 0 or rectifier.ceiling != np.inf):
-            if rectifier.floor == 0:
-                np.minimum(result.array, plan.dtype.type(rectifier.ceiling), out=result.array)
-            else:
-                _rectify(result.array, rectifier.floor, rectifier.ceiling)
+            floor = -np.inf if rectifier.floor == 0 else rectifier.floor  # the plan has done that
+            _rectify(result.array, floor, rectifier.ceiling)
         return result
 
     def _plan(self, x: NDArray) -> Any:
