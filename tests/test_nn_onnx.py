@@ -74,6 +74,14 @@ def test_results_stay_what_they_were():
         assert not np.may_share_memory(nn.freeze(same)(x), x)
 
 
+def test_memory_does_not_grow_with_the_sizes_of_batches():
+    net = nn.freeze(nn.Sequential(*(nn.Conv2d(1, 1, 3, 1, 1, rng=n) for n in range(4))))
+    for size in range(8, 40):
+        net(np.ones((1, 1, size, size), "float32"))
+    (arena,) = net._arenas
+    assert sum(block.size for block in arena._free) <= 3 * 39 * 39 * 4
+
+
 def test_threads_share_a_frozen_network():
     net, errors = nn.freeze(trained()), []
     batches = [oracle.samples((n, 4, 8 + n, 9), "float32") for n in (1, 2, 3)]

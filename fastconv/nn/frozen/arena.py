@@ -21,12 +21,14 @@ SIZE = attrgetter("size")
 class Block:
     """A piece of memory, and how many results lie in it."""
 
-    __slots__ = ("memory", "size", "users")
+    __slots__ = ("memory", "needed", "size", "users")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.memory: NDArray = workspace.aligned((size,), np.dtype(np.uint8))
         self.users = 0
+        self.needed = True
+        """Whether the present call has used it."""
 
 
 class Value:
@@ -53,6 +55,7 @@ class Arena:
         if fitting:
             block = min(fitting, key=SIZE)
             self._free.remove(block)
+            block.needed = True
         else:
             block = Block(nbytes)
         array: Any = np.ndarray(shape, dtype, block.memory)
@@ -65,3 +68,9 @@ class Arena:
             block.users -= 1
             if not block.users:
                 self._free.append(block)
+
+    def end(self) -> None:
+        """Give back memory that the last call did not need: batches may have become smaller."""
+        self._free = [block for block in self._free if block.needed]
+        for block in self._free:
+            block.needed = False

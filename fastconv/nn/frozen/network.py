@@ -100,6 +100,7 @@ class Frozen:
         results = [_own(values[name], given) for name in self.outputs]
         for value in values.values():
             arena.release(value)
+        arena.end()
         self._arenas.append(arena)
         return results[0] if len(results) == 1 else tuple(results)
 
