@@ -39,6 +39,7 @@ __all__ = [
     "instances",
     "layout",
     "maps",
+    "maps_of",
     "matching_state",
     "model_bytes",
     "nesterov",
@@ -328,6 +329,13 @@ def same_shapes(results: list[NDArray], argument: str) -> None:
     shapes = [each.shape for each in results]
     if len(set(shapes)) > 1:
         refuse(ValueError, argument, f"results of shapes {shapes}", "results of one shape")
+
+
+def maps_of(came: tuple[int, ...], rank: int, call: str) -> None:
+    """The shape of samples with channels, as a batch or alone."""
+    if len(came) not in (rank + 1, rank + 2):
+        allowed = f"{LAYOUTS[rank][0]!r}, or the same without N"
+        refuse(ValueError, f"{call}: x", f"shape {came}", allowed)
 
 
 def matching_state(

@@ -32,14 +32,29 @@ class Block:
 
 
 class Value:
-    """A result and the block that it lies in; None for an array that belongs to others."""
+    """A result, and where it lies."""
 
-    __slots__ = ("array", "block")
+    __slots__ = ("array", "block", "rank")
 
-    def __init__(self, array: NDArray, block: Block | None = None) -> None:
-        self.array, self.block = array, block
+    def __init__(self, array: NDArray, block: Block | None = None, rank: int = 0) -> None:
+        self.array = array
+        self.block = block
+        """None for an array that belongs to others."""
+        self.rank = rank
+        """0; or how many filtered axes the channels, which are in front of them by right, lie
+        behind."""
         if block is not None:
             block.users += 1
+
+    @property
+    def in_order(self) -> NDArray:
+        """The array with the channels in front of the filtered axes, a view."""
+        return np.moveaxis(self.array, -1, -self.rank - 1) if self.rank else self.array
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing else lies in its block."""
+        return self.block is not None and self.block.users == 1
 
 
 class Arena:
@@ -48,7 +63,7 @@ class Arena:
     def __init__(self) -> None:
         self._free: list[Block] = []
 
-    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Value:
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype, rank: int = 0) -> Value:
         """An array in the smallest block that is free and large enough, or in a new one."""
         nbytes = prod(shape) * dtype.itemsize
         fitting = [each for each in self._free if nbytes <= each.size <= MAX_WASTE * nbytes]
@@ -59,7 +74,16 @@ class Arena:
         else:
             block = Block(nbytes)
         array: Any = np.ndarray(shape, dtype, block.memory)
-        return Value(array, block)
+        return Value(array, block, rank)
+
+    def channels_last(self, value: Value, rank: int) -> Value:
+        """A value with its channels behind so many filtered axes; a copy if they are not."""
+        if value.rank == rank:
+            return Value(value.array, value.block, rank)
+        moved = np.moveaxis(value.in_order, -rank - 1, -1)
+        result = self.empty(moved.shape, moved.dtype, rank)
+        np.copyto(result.array, moved)
+        return result
 
     def release(self, value: Value) -> None:
         """Nobody reads a result any more."""

@@ -111,8 +111,9 @@ class Frozen:
 
 def _own(value: Value, given: Sequence[NDArray]) -> NDArray:
     """A result in memory of its own: not the arena's, and not that of what was given."""
-    shared = value.block is not None or any(np.may_share_memory(value.array, g) for g in given)
-    return value.array.copy() if shared else value.array
+    array = value.in_order
+    shared = value.block is not None or any(np.may_share_memory(array, each) for each in given)
+    return array.copy("C") if shared or value.rank else array
 
 
 def _merged(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:

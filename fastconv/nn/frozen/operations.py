@@ -28,6 +28,7 @@ SHARED_BYTES = 1 << 20
 """Bytes of a result that are worth several threads."""
 PIECE_BYTES = 1 << 18
 """Bytes of it that a thread takes at a time."""
+LAYOUTS = {1: "NLC", 2: "NHWC", 3: "NDHWC"}
 FEW_ROWS = 2
 """Samples for which a matrix product only reads its weights once."""
 
@@ -72,10 +73,10 @@ class Rectifier:
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
         (value,) = values
-        if last[0] and value.block is not None and value.block.users == 1:
-            result = Value(value.array, value.block)
+        if last[0] and value.is_alone:
+            result = Value(value.array, value.block, value.rank)
         else:
-            result = arena.empty(value.array.shape, value.array.dtype)
+            result = arena.empty(value.array.shape, value.array.dtype, value.rank)
             np.copyto(result.array, value.array)
         _rectify(result.array, self.floor, self.ceiling)
         return result
@@ -83,7 +84,11 @@ class Rectifier:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution or a transposed one, with a rectifier."""
+    """A convolution or a transposed one, with a rectifier.
+
+    It moves the channels of maps behind the filtered axes, where kernels are faster, and there they
+    stay.
+    """
 
     weight: NDArray
     bias: NDArray | None
@@ -120,18 +125,29 @@ class Convolution:
         return replace(self, rectifier=rectifier, _plans=Memo(MAX_PLANS))
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        x = values[0].array
-        plan = self._plan(x)
-        result = arena.empty(plan.out_shape, plan.dtype)
-        plan._run(x, result.array)
+        (value,) = values
+        if self.how["layout"][1] != "C":  # the channels of the network itself are last
+            source, rank = Value(value.in_order), 0
+        else:
+            lower.maps_of(value.in_order.shape, self.rank, self._call)
+            source, rank = arena.channels_last(value, self.rank), self.rank
+        plan = self._plan(source.array)
+        result = arena.empty(plan.out_shape, plan.dtype, rank)
+        plan._run(source.array, result.array)
+        arena.release(source)
         rectifier = self.rectifier
         if rectifier is not None and (rectifier.floor != 0 or rectifier.ceiling != np.inf):
             floor = -np.inf if rectifier.floor == 0 else rectifier.floor  # the plan has done that
             _rectify(result.array, floor, rectifier.ceiling)
         return result
 
+    @property
+    def _call(self) -> str:
+        """The function that does the same, for messages."""
+        return f"conv{'_transpose' * self.transposed}{self.rank}d"
+
     def _plan(self, x: NDArray) -> Any:
-        name = f"conv{'_transpose' * self.transposed}{self.rank}d"
+        name = self._call
         backend = config.resolve_backend(None, name)
         key = x.shape, x.dtype, backend
         plan: Any = self._plans.get(key)
@@ -139,6 +155,7 @@ class Convolution:
             floor = None if self.rectifier is None else self.rectifier.floor
             options = {
                 **self.how,
+                "layout": LAYOUTS[self.rank],
                 "activation": "relu" if floor == 0 else None,
                 "precision": "fast",
                 "out_dtype": None,
@@ -177,7 +194,7 @@ class Dense:
         return replace(self, rectifier=rectifier)
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        x = lower.features(values[0].array, self.weight.shape[1], "Linear: x")
+        x = lower.features(values[0].in_order, self.weight.shape[1], "Linear: x")
         if len(x) > FEW_ROWS:
             return self._as_convolution.run(arena, [Value(x)], last)
         y = np.einsum("ni,oi->no", x, self.weight)
@@ -213,11 +230,13 @@ class Affine:
     shift: NDArray
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        x = lower.normalized(values[0].array, (2, 3, 4, 5), len(self.scale), "BatchNorm: x")
-        result = arena.empty(x.shape, x.dtype)
+        (value,) = values
+        x = lower.normalized(value.in_order, (2, 3, 4, 5), len(self.scale), "BatchNorm: x")
+        result = arena.empty(value.array.shape, x.dtype, value.rank)
         shape = (-1, *[1] * (x.ndim - 2))
-        np.multiply(x, self.scale.astype(x.dtype).reshape(shape), out=result.array)
-        np.add(result.array, self.shift.astype(x.dtype).reshape(shape), out=result.array)
+        out = result.in_order
+        np.multiply(x, self.scale.astype(x.dtype).reshape(shape), out=out)
+        np.add(out, self.shift.astype(x.dtype).reshape(shape), out=out)
         return result
 
 
@@ -232,17 +251,21 @@ class Total:
         return replace(self, rectifier=rectifier)
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        arrays = [value.array for value in values]
+        rank = max(value.rank for value in values)
+        shapes = {value.in_order.shape for value in values}
+        if len(shapes) > 1 or any(value.rank != rank for value in values):
+            arrays, rank = [value.in_order for value in values], 0
+        else:
+            arrays = [value.array for value in values]
         shape, dtype = np.broadcast_shapes(*[a.shape for a in arrays]), np.result_type(*arrays)
         for at, (value, done) in enumerate(zip(values, last, strict=True)):
-            block, array = value.block, value.array
-            alone = done and block is not None and block.users == 1
-            if alone and (array.shape, array.dtype) == (shape, dtype):
+            fits = value.rank == rank and (value.array.shape, value.array.dtype) == (shape, dtype)
+            if done and fits and value.is_alone:
                 first, rest = arrays.pop(at), arrays
-                result = Value(first, block)
+                result = Value(first, value.block, rank)
                 break
         else:
-            result, first, rest = arena.empty(shape, dtype), arrays[0], arrays[1:]
+            result, first, rest = arena.empty(shape, dtype, rank), arrays[0], arrays[1:]
             if not rest:
                 np.copyto(result.array, first)
         for term in rest:
@@ -261,10 +284,12 @@ class View:
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
         (value,) = values
-        shape = self.shape_of(value.array.shape)
-        if prod(shape) != value.array.size:
-            raise ValueError(f"Reshape: shape {value.array.shape} cannot become {shape}")
-        return Value(value.array.reshape(shape), value.block)
+        array = value.in_order
+        shape = self.shape_of(array.shape)
+        if prod(shape) != array.size:
+            raise ValueError(f"Reshape: shape {array.shape} cannot become {shape}")
+        result = array.reshape(shape)
+        return Value(result, value.block if np.may_share_memory(result, array) else None)
 
 
 @dataclass(frozen=True)
@@ -272,9 +297,14 @@ class Function:
     """Anything else that makes an array from arrays, such as a layer after ``eval()``."""
 
     call: Callable[..., NDArray]
+    channels_last: Callable[..., NDArray] | None = None
+    """The same for maps with their channels last."""
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        result = self.call(*[value.array for value in values])
+        rank = values[0].rank if values else 0
+        if self.channels_last is not None and rank:
+            return Value(self.channels_last(values[0].array), rank=rank)
+        result = self.call(*[value.in_order for value in values])
         for value in values:  # a layer may return a view of what it reads
             if np.may_share_memory(result, value.array):
                 return Value(result, value.block)
