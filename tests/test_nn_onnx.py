@@ -74,6 +74,23 @@ def test_results_stay_what_they_were():
         assert not np.may_share_memory(nn.freeze(same)(x), x)
 
 
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_maps_in_any_order(layout):
+    """Channels move behind the maps inside; pooling, sums and flattening see to it."""
+    how = {"layout": layout}
+    net = nn.Sequential(
+        nn.Conv2d(4, 6, 3, rng=0, **how), nn.MaxPool2d(3, 2, 1, **how), nn.ReLU(),
+        nn.Add(nn.AvgPool2d(2, 1, **how), nn.Conv2d(6, 6, 2, rng=1, **how)), nn.LeakyReLU(),
+        nn.Add(nn.Conv2d(6, 6, 1, rng=1, **how), nn.Pad(0)), nn.Flatten(), nn.Linear(96, 3, rng=2),
+    ).eval()  # fmt: skip
+    x = oracle.samples((3, 4, 12, 12), "float32")
+    x = x if layout == "NCHW" else np.moveaxis(x, 1, -1)
+    for part in (net, net[:2], net[:4], net[:6]):
+        wanted, found = part(x), nn.freeze(part)(x)
+        assert found.flags.c_contiguous
+        assert_allclose(found, wanted, rtol=0, atol=1e-5)
+
+
 def test_memory_does_not_grow_with_the_sizes_of_batches():
     net = nn.freeze(nn.Sequential(*(nn.Conv2d(1, 1, 3, 1, 1, rng=n) for n in range(4))))
     for size in range(8, 40):

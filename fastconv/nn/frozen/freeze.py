@@ -11,10 +11,11 @@ from ..modules.base import Layer
 from ..modules.convolution import Conv1d, Conv2d, Conv3d
 from ..modules.linear import Linear
 from ..modules.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ..modules.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from ..modules.shaping import Dropout
 from ..modules.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .network import Frozen, Step
-from .operations import Affine, Convolution, Dense, Function, Operation, Rectifier, Total
+from .operations import Affine, Convolution, Dense, Function, Operation, Rectifier, Total, pooling
 
 __all__ = ["freeze"]
 
@@ -82,5 +83,7 @@ def _operation(layer: object) -> Operation:
         return Rectifier()
     if isinstance(layer, ReLU6):
         return Rectifier(0.0, 6.0)
+    if isinstance(layer, MaxPool1d | MaxPool2d | MaxPool3d | AvgPool1d | AvgPool2d | AvgPool3d):
+        return pooling(layer)
     copy = deepcopy(layer)
     return Function(copy.eval())  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ and takes memory from the arena of the call.  It holds no state but plans, which
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Protocol
@@ -18,9 +19,20 @@ from ... import config, lower
 from ...plan.choose import plan_for, transposed_plan_for
 from ...plan.memo import Memo
 from ...run import threads
+from ..modules.base import Layer
 from .arena import Arena, Value
 
-__all__ = ["Affine", "Convolution", "Dense", "Function", "Operation", "Rectifier", "Total", "View"]
+__all__ = [
+    "Affine",
+    "Convolution",
+    "Dense",
+    "Function",
+    "Operation",
+    "Rectifier",
+    "Total",
+    "View",
+    "pooling",
+]
 
 MAX_PLANS = 16
 """Shapes of batches whose plans an operation keeps."""
@@ -309,3 +321,14 @@ class Function:
             if np.may_share_memory(result, value.array):
                 return Value(result, value.block)
         return Value(result)
+
+
+def pooling(layer: Layer) -> Function:
+    """A pooling layer, for maps with their channels in front or last."""
+    first = copy(layer).eval()
+    rank, found = vars(type(layer))["_rank"], vars(first)["layout"]
+    if found == LAYOUTS[rank]:  # the channels of the network itself are last
+        return Function(first)
+    last = copy(first)
+    vars(last)["layout"] = LAYOUTS[rank]
+    return Function(first, last)

@@ -20,6 +20,7 @@ from ..frozen.operations import (
     Total,
     View,
 )
+from ..frozen.operations import pooling as as_operation
 from ..modules import pooling, shaping
 from ..modules.adaptive import GlobalAvgPool
 from .model import OnnxNode
@@ -224,7 +225,7 @@ def _max_pool(site: Site) -> Operation:
         site.refuse("indices are not supported")
     rank, how = _windows(site)
     layer = (pooling.MaxPool1d, pooling.MaxPool2d, pooling.MaxPool3d)[rank - 1]
-    return Function(layer(dilation=site.says("dilations", 1), **how).eval())
+    return as_operation(layer(dilation=site.says("dilations", 1), **how))
 
 
 def _average_pool(site: Site) -> Operation:
@@ -233,7 +234,7 @@ def _average_pool(site: Site) -> Operation:
         site.refuse("dilations are not supported")
     layer = (pooling.AvgPool1d, pooling.AvgPool2d, pooling.AvgPool3d)[rank - 1]
     padded = bool(site.says("count_include_pad", 0))
-    return Function(layer(count_include_pad=padded, **how).eval())
+    return as_operation(layer(count_include_pad=padded, **how))
 
 
 def _global_average_pool(site: Site) -> Operation:
