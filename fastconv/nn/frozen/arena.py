@@ -77,9 +77,7 @@ class Arena:
         return Value(array, block, rank)
 
     def channels_last(self, value: Value, rank: int) -> Value:
-        """A value with its channels behind so many filtered axes; a copy if they are not."""
-        if value.rank == rank:
-            return Value(value.array, value.block, rank)
+        """A copy of a value with its channels behind so many filtered axes."""
         moved = np.moveaxis(value.in_order, -rank - 1, -1)
         result = self.empty(moved.shape, moved.dtype, rank)
         np.copyto(result.array, moved)

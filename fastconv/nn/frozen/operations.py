@@ -139,14 +139,18 @@ class Convolution:
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
         (value,) = values
         if self.how["layout"][1] != "C":  # the channels of the network itself are last
-            source, rank = Value(value.in_order), 0
+            value, rank = Value(value.in_order), 0
         else:
-            lower.maps_of(value.in_order.shape, self.rank, self._call)
-            source, rank = arena.channels_last(value, self.rank), self.rank
-        plan = self._plan(source.array)
+            rank = self.rank
+        moved = None
+        if value.rank != rank:
+            lower.maps_of(value.in_order.shape, rank, self._call)
+            value = moved = arena.channels_last(value, rank)
+        plan = self._plan(value.array)
         result = arena.empty(plan.out_shape, plan.dtype, rank)
-        plan._run(source.array, result.array)
-        arena.release(source)
+        plan._run_into(value.array, result.array)
+        if moved is not None:
+            arena.release(moved)
         rectifier = self.rectifier
         if rectifier is not None and (rectifier.floor != 0 or rectifier.ceiling != np.inf):
             floor = -np.inf if rectifier.floor == 0 else rectifier.floor  # the plan has done that
