@@ -212,7 +212,7 @@ def test_float32_stays_float32():
     net = network(dtype="float32")
     scores = net(oracle.samples((2, 2, 8, 10), "float32"))
     back = net.backward(nn.grad.cross_entropy(scores, [0, 1]))
-    nn.SGD(net.parameters, 0.1, 0.9, 1e-4).step()
+    nn.SGD(net.parameters, 0.1, 0.9, weight_decay=1e-4).step()
     arrays = [scores, back, *(each.grad for each in net.parameters)]
     assert {array.dtype.name for array in [*arrays, *(p.value for p in net.parameters)]} == {
         "float32"

@@ -138,7 +138,7 @@ def test_a_docstring_lists_the_parameters_that_there_are(function):
     section = re.search(r"^Parameters\n-+\n(.*?)(\n\n[A-Z]\w+\n---|\Z)", text, re.DOTALL | re.M)
     listed = re.findall(r"^\*{0,2}(\w+)(?: :.*)?$", section[1], re.M) if section else []
     assert listed == accepted or function.__name__ in (
-        *("Plan", "Layer", "Kernel", "Explanation", "Animation"),
+        *("Plan", "Layer", "Kernel", "Frozen", "Explanation", "Animation"),
         *("ReceptiveField", "StackedLayer"),
     )
     assert pydoc.render_doc(function)

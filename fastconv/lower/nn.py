@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..problem import dtypes
 from ..problem.problem import Axis
-from .arguments import brief, integer, per_axis, refuse
+from .arguments import brief, integer, one_of, per_axis, refuse
 from .arrays import array, dtype_named
 from .fields import check_reach
-from .layers import places
+from .filters import real, reals
+from .layers import LAYOUTS, places
 
 __all__ = [
+    "as_many",
     "batch",
+    "branches",
     "called",
+    "channelled",
     "class_scores",
+    "compared",
+    "either",
+    "enlarged",
+    "enough_samples",
     "features",
     "flag",
     "float_dtype",
     "floats",
+    "function",
     "generator",
     "gradient",
     "group_count",
     "instances",
+    "layout",
+    "maps",
+    "maps_of",
+    "matching_state",
+    "model_bytes",
+    "nesterov",
+    "normalized",
+    "path",
     "pooling",
     "real_numbers",
+    "same_shapes",
     "scored_axis",
+    "share",
+    "state",
+    "tensor",
+    "tracked",
 ]
 
 FLOATS = "float16, float32 or float64"
@@ -105,12 +129,24 @@ def class_scores(name: str, logits: ArrayLike, labels: ArrayLike) -> tuple[NDArr
     return scores, classes
 
 
+def compared(name: str, output: ArrayLike, target: ArrayLike) -> tuple[NDArray, NDArray]:
+    """An output and what it should be, in the numbers of the output."""
+    ours, wanted = floats(output, f"{name}: output"), real_numbers(target, f"{name}: target")
+    if not ours.size:
+        refuse(ValueError, f"{name}: output", f"shape {ours.shape}", "an array that is not empty")
+    if wanted.shape != ours.shape:
+        allowed = f"{ours.shape}, the shape of output"
+        refuse(ValueError, f"{name}: target", f"shape {wanted.shape}", allowed)
+    return ours, wanted.astype(dtypes.widened(ours).dtype, copy=False)
+
+
 # -- pooling ------------------------------------------------------------------------------------
 
 
 def pooling(
     name: str,
     argument: str,
+    rank: int,
     shape: tuple[int, ...],
     kernel_size: object,
     stride: object,
@@ -119,15 +155,15 @@ def pooling(
     ceil_mode: object,
     layout: object,
 ) -> dict[int, Axis]:
-    """The geometry of windows along the height and the width of an array, by their axis numbers.
+    """The geometry of windows along the filtered axes of an array, by their axis numbers.
 
     Every window begins at a sample, or in the padding in front of them.
     """
-    _, _, filtered = places(f"{name}: {argument}", 2, shape, layout, f"{name}: layout")
-    sizes = per_axis(kernel_size, 2, f"{name}: kernel_size", least=1)
-    strides = sizes if stride is None else per_axis(stride, 2, f"{name}: stride", least=1)
-    pads = per_axis(padding, 2, f"{name}: padding", least=0)
-    dilations = per_axis(dilation, 2, f"{name}: dilation", least=1)
+    _, _, filtered = places(f"{name}: {argument}", rank, shape, layout, f"{name}: layout")
+    sizes = per_axis(kernel_size, rank, f"{name}: kernel_size", least=1)
+    strides = sizes if stride is None else per_axis(stride, rank, f"{name}: stride", least=1)
+    pads = per_axis(padding, rank, f"{name}: padding", least=0)
+    dilations = per_axis(dilation, rank, f"{name}: dilation", least=1)
     round_up = flag(ceil_mode, f"{name}: ceil_mode")
     axes = {}
     for axis, k, s, p, d in zip(filtered, sizes, strides, pads, dilations, strict=True):
@@ -168,10 +204,199 @@ def group_count(name: str, groups: object, inputs: int, outputs: int) -> int:
 
 
 def generator(value: object, argument: str) -> np.random.Generator:
-    """A source of random numbers."""
-    if not isinstance(value, np.random.Generator):
-        refuse(TypeError, argument, brief(value), "a generator, as from numpy.random.default_rng")
+    """A source of random numbers, from itself, a seed, or None for one of the system's."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if value is not None and type(value) is not int:
+        allowed = "None, a seed, or a generator as from numpy.random.default_rng"
+        refuse(TypeError, argument, brief(value), allowed)
+    return np.random.default_rng(None if value is None else integer(value, argument, least=0))
+
+
+def layout(value: object, rank: int, argument: str) -> str:
+    """Where the channels are; None: where they are by default."""
+    if value is None:
+        return LAYOUTS[rank][0]
+    one_of(value, argument, LAYOUTS[rank])
+    return str(value)
+
+
+def maps(value: ArrayLike, rank: int, channels: int, order: str, argument: str) -> NDArray:
+    """Samples with so many channels, as a batch or alone."""
+    numbers = floats(value, argument)
+    at = -1 if order == LAYOUTS[rank][1] else -rank - 1
+    if numbers.ndim not in (rank + 1, rank + 2) or numbers.shape[at] != channels:
+        allowed = f"{order!r} with {channels} channels, or the same without N"
+        refuse(ValueError, argument, f"shape {numbers.shape}", allowed)
+    return numbers
+
+
+def channelled(value: ArrayLike, argument: str) -> NDArray:
+    """A batch of samples with channels and at least one further axis."""
+    numbers = floats(value, argument)
+    if numbers.ndim < 3:
+        refuse(ValueError, argument, f"shape {numbers.shape}", "a batch (N, C, ...)")
+    return numbers
+
+
+def normalized(value: ArrayLike, ranks: tuple[int, ...], channels: int, argument: str) -> NDArray:
+    """A batch with so many channels, and one of so many axes."""
+    numbers = floats(value, argument)
+    if numbers.ndim not in ranks or numbers.shape[1] != channels:
+        sizes = " or ".join(f"(N, {channels}{', ...' if n > 2 else ''})" for n in ranks)
+        axes = " or ".join(map(str, ranks))
+        allowed = f"a batch {sizes} of {axes} axes"
+        refuse(ValueError, argument, f"shape {numbers.shape}", allowed)
+    return numbers
+
+
+def enough_samples(count: int, came: tuple[int, ...], argument: str) -> None:
+    """A variance needs two numbers."""
+    if count < 2:
+        allowed = "at least two numbers for each channel, or eval()"
+        refuse(ValueError, argument, f"shape {came}", allowed)
+
+
+def tracked(mean: NDArray | None, variance: NDArray | None, name: str) -> tuple[NDArray, NDArray]:
+    """Running statistics, which a layer may not keep."""
+    if mean is None or variance is None:
+        raise ValueError(f"freeze: {name} has no running statistics to be folded")
+    return mean, variance
+
+
+def share(value: object, argument: str) -> float:
+    """A number from 0 to less than 1."""
+    found = real(value, argument, least=0)
+    if found >= 1:
+        refuse(ValueError, argument, brief(value), "a number of at least 0 and less than 1")
+    return found
+
+
+def as_many(values: Sequence[object], names: Sequence[str], call: str) -> None:
+    """As many arguments as there are names for them."""
+    if len(values) != len(names):
+        raise TypeError(f"{call}: got {len(values)} arrays, allowed is {len(names)}")
+
+
+def nesterov(value: object, momentum: float, argument: str) -> bool:
+    """Whether the momentum, which there must be then, is Nesterov's."""
+    wanted = flag(value, argument)
+    if wanted and not momentum:
+        refuse(ValueError, argument, "True without momentum", "True with a momentum above 0")
+    return wanted
+
+
+def function(value: Kind, argument: str) -> Kind:
+    """Something that can be called."""
+    if not callable(value):
+        refuse(TypeError, argument, brief(value), "a function")
     return value
+
+
+def either(first: object, second: object, argument: str) -> None:
+    """One of two arguments, and not both."""
+    if (first is None) == (second is None):
+        refuse(ValueError, argument, "none" if first is None else "both", "one of them")
+
+
+def enlarged(
+    name: str, lengths: tuple[int, ...], size: object, factor: object
+) -> tuple[list[int], list[float]]:
+    """New lengths, and how many times the old ones they are."""
+    count = len(lengths)
+    if not all(lengths):
+        refuse(ValueError, f"{name}: x", f"lengths {lengths}", "lengths of at least 1")
+    if size is not None:
+        sizes = per_axis(size, count, f"{name}: size", least=1)
+        return sizes, [m / n for m, n in zip(sizes, lengths, strict=True)]
+    ratios = reals(factor, count, f"{name}: scale_factor", least=0)
+    sizes = [int(n * ratio) for n, ratio in zip(lengths, ratios, strict=True)]
+    if min(sizes) < 1:
+        refuse(ValueError, f"{name}: scale_factor", brief(factor), "one that leaves samples")
+    return sizes, ratios
+
+
+def branches(values: Iterable[Kind], kind: type[Kind], argument: str) -> tuple[Kind, ...]:
+    """At least one object of a class."""
+    found = instances(values, kind, argument)
+    if not found:
+        refuse(ValueError, argument, "none", f"at least one {kind.__name__}")
+    return found
+
+
+def same_shapes(results: list[NDArray], argument: str) -> None:
+    """Results that can be added up."""
+    shapes = [each.shape for each in results]
+    if len(set(shapes)) > 1:
+        refuse(ValueError, argument, f"results of shapes {shapes}", "results of one shape")
+
+
+def maps_of(came: tuple[int, ...], rank: int, call: str) -> None:
+    """The shape of samples with channels, as a batch or alone."""
+    if len(came) not in (rank + 1, rank + 2):
+        allowed = f"{LAYOUTS[rank][0]!r}, or the same without N"
+        refuse(ValueError, f"{call}: x", f"shape {came}", allowed)
+
+
+def matching_state(
+    state: Mapping[str, Any], arrays: dict[str, NDArray], argument: str
+) -> list[tuple[NDArray, NDArray]]:
+    """Each array with the values that a state has for it, if it has all of them and no other."""
+    if not isinstance(state, Mapping):
+        refuse(TypeError, argument, type(state).__name__, "a mapping from names to arrays")
+    missing, unknown = sorted(arrays.keys() - state.keys()), sorted(state.keys() - arrays.keys())
+    if missing or unknown:
+        came = f"missing {brief(missing)}, unknown {brief(unknown)}"
+        refuse(ValueError, argument, came, "the names of state_dict()")
+    pairs = []
+    for name, target in arrays.items():
+        values = tensor(state[name], f"{argument}[{name!r}]")
+        if values.shape != target.shape:
+            refuse(ValueError, f"{argument}[{name!r}]", f"shape {values.shape}", f"{target.shape}")
+        if not np.can_cast(values.dtype, target.dtype, "same_kind"):
+            came, allowed = f"dtype {values.dtype}", f"numbers that {target.dtype} can hold"
+            refuse(TypeError, f"{argument}[{name!r}]", came, allowed)
+        pairs.append((target, values))
+    return pairs
+
+
+def state(value: Mapping[str, Any], argument: str) -> dict[str, NDArray]:
+    """Arrays by name, which can be written to a file."""
+    if not isinstance(value, Mapping):
+        refuse(TypeError, argument, type(value).__name__, "a mapping from names to arrays")
+    for name in value:
+        if not isinstance(name, str):
+            refuse(TypeError, argument, f"the name {brief(name)}", "names that are str")
+        if not name or "/" in name or "\\" in name or "\0" in name:
+            refuse(ValueError, argument, f"the name {name!r}", "names without slashes")
+    return {name: tensor(each, f"{argument}[{name!r}]") for name, each in value.items()}
+
+
+def path(value: object, argument: str) -> None:
+    """The path of a file."""
+    if not isinstance(value, str | os.PathLike):
+        refuse(TypeError, argument, brief(value), "a path")
+
+
+def model_bytes(model: Any, call: str) -> tuple[bytes, str]:
+    """The bytes of a model, and what to call it in messages."""
+    if hasattr(model, "SerializeToString"):
+        return model.SerializeToString(), call
+    if isinstance(model, bytes | bytearray | memoryview):
+        return bytes(model), call
+    path(model, f"{call}: model")
+    with open(model, "rb") as file:
+        return file.read(), f"{call}: {os.fspath(model)}"
+
+
+def tensor(value: Any, argument: str) -> NDArray:
+    """An array, from one or from a tensor of PyTorch, wherever that is."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        if str(value.dtype) == "torch.bfloat16":  # NumPy has no such numbers
+            value = value.float()
+        value = value.numpy()
+    return array(value, argument)
 
 
 def batch(value: ArrayLike, argument: str) -> NDArray:
@@ -204,5 +429,5 @@ def instances(values: Iterable[Kind], kind: type[Kind], argument: str) -> tuple[
 def called(kept: Kind | None, name: str) -> Kind:
     """What a layer kept of its last call."""
     if kept is None:
-        raise ValueError(f"{name}.backward: the layer has not been called yet")
+        raise ValueError(f"{name}.backward: the layer has not been called in training yet")
     return kept

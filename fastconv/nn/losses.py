@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .. import lower
 from ..problem import dtypes
 
-__all__ = ["cross_entropy"]
+__all__ = ["cross_entropy", "mse_loss"]
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
@@ -54,3 +54,43 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
         right = np.take_along_axis(wide, classes[:, None].astype(np.intp), axis=1)[:, 0]
         losses = np.log(np.exp(wide).sum(axis=1)) - right
         return float(losses.mean(dtype=np.float64))
+
+
+def mse_loss(output: ArrayLike, target: ArrayLike) -> float:
+    """The mean squared error: the mean of ``(output - target) ** 2``.
+
+    Parameters
+    ----------
+    output : array_like
+        What a network said: float16, float32 or float64, of any shape, not empty.
+    target : array_like
+        What it should have said: real numbers of the same shape.
+
+    Returns
+    -------
+    float
+        0 if they are equal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.
+
+    Notes
+    -----
+    `torch.nn.functional.mse_loss` gives the same.
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, Deep learning, section 5.1.
+
+    Examples
+    --------
+    >>> from fastconv import nn
+    >>> nn.mse_loss([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+    ours, wanted = lower.compared("mse_loss", output, target)
+    with np.errstate(all="ignore"):
+        errors = dtypes.widened(ours) - wanted
+        return float(np.square(errors, out=errors).mean(dtype=np.float64))

@@ -17,8 +17,11 @@ def as_bits(values: NDArray) -> NDArray:
     return values.view(f"i{values.itemsize}")
 
 
-def mask(kept: NDArray, dtype: np.dtype) -> NDArray:
-    """Integers with all bits set where ``kept`` is True, and none elsewhere."""
-    ones: NDArray = kept.astype(dtype)
+def mask(kept: NDArray) -> NDArray:
+    """Integers with all bits set where ``kept`` is True, and none elsewhere.
+
+    Combined with longer ones, they are extended by their sign.
+    """
+    ones: NDArray = kept.view(np.int8)
     np.negative(ones, out=ones)
     return ones

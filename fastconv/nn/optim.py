@@ -2,29 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import sqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import lower
-from .layers import Parameter
+from .modules.base import Parameter
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "Adam", "Optimizer"]
 
 
-class SGD:
+class Optimizer:
+    """The base class of optimizers, for schedules and annotations.
+
+    Attributes
+    ----------
+    parameters : tuple of Parameter
+        What is learned.
+    lr : float
+        The learning rate, which a schedule or a user may change between steps.
+    """
+
+    parameters: tuple[Parameter, ...]
+    lr: float
+
+    def step(self) -> None:
+        """Change each parameter in place, by its gradient."""
+        raise NotImplementedError
+
+    def _arrays(self) -> dict[str, NDArray]:
+        """What is kept from step to step, by name."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, NDArray]:
+        """A copy of the learning rate and of what is kept from step to step.
+
+        Returns
+        -------
+        dict of str to ndarray
+            What `fastconv.nn.save_state` can write.
+        """
+        kept = {name: array.copy() for name, array in self._arrays().items()}
+        return {"lr": np.array(self.lr), **kept}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where another optimizer for such parameters was when its state was taken.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            What `state_dict` returned.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Names or shapes differ; the message lists them.  Nothing has changed.
+        """
+        name = f"{type(self).__name__}.load_state_dict: state"
+        rate = np.array(self.lr)
+        for array, values in lower.matching_state(state, {"lr": rate, **self._arrays()}, name):
+            np.copyto(array, values, casting="same_kind")
+        self.lr = float(rate)
+
+
+class SGD(Optimizer):
     """Stochastic gradient descent, with momentum and weight decay.
 
     Parameters
     ----------
     parameters : iterable of Parameter
         The parameters to learn, as in ``net.parameters``.
-    lr : float
+    lr : float, optional
         The learning rate: how far a step goes.
     momentum : float, optional
         The share of the last step's direction that the next one keeps.
     weight_decay : float, optional
         The share of a parameter that is added to its gradient, which pulls it towards zero.
+    nesterov : bool, optional
+        Take the gradient's step after that of the momentum; needs a momentum.
 
     Raises
     ------
@@ -33,12 +91,14 @@ class SGD:
 
     Notes
     -----
-    `torch.optim.SGD` takes the same steps: ``v = momentum * v + (grad + weight_decay * value)``
-    and ``value -= lr * v``.
+    `torch.optim.SGD` takes the same steps: ``g = grad + weight_decay * value``,
+    ``v = momentum * v + g``, and ``value -= lr * v``; with `nesterov`,
+    ``value -= lr * (g + momentum * v)``.
 
     References
     ----------
-    Polyak 1964, Some methods of speeding up the convergence of iteration methods.
+    Polyak 1964, Some methods of speeding up the convergence of iteration methods.  Sutskever et al.
+    2013, On the importance of initialization and momentum in deep learning.
 
     Examples
     --------
@@ -54,19 +114,122 @@ class SGD:
     def __init__(
         self,
         parameters: Iterable[Parameter],
-        lr: float,
+        lr: float = 1e-3,
         momentum: float = 0.0,
+        *,
         weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         self.parameters = lower.instances(parameters, Parameter, "SGD: parameters")
         self.lr = lower.real(lr, "SGD: lr", least=0)
         self.momentum = lower.real(momentum, "SGD: momentum", least=0)
         self.weight_decay = lower.real(weight_decay, "SGD: weight_decay", least=0)
-        self._velocities = [np.zeros_like(each.value) for each in self.parameters]
+        self.nesterov = lower.nesterov(nesterov, self.momentum, "SGD: nesterov")
+        self._velocities = (
+            [np.zeros_like(each.value) for each in self.parameters] if self.momentum else []
+        )
 
     def step(self) -> None:
         """Change each parameter in place, by its gradient."""
-        for parameter, velocity in zip(self.parameters, self._velocities, strict=True):
-            velocity *= self.momentum
-            velocity += parameter.grad + self.weight_decay * parameter.value
-            parameter.value -= self.lr * velocity
+        for number, parameter in enumerate(self.parameters):
+            step = _decayed(parameter, self.weight_decay)
+            if self.momentum:
+                velocity = self._velocities[number]
+                velocity *= self.momentum
+                velocity += step
+                step = step + self.momentum * velocity if self.nesterov else velocity
+            parameter.value -= self.lr * step
+
+    def _arrays(self) -> dict[str, NDArray]:
+        return {f"velocity.{number}": each for number, each in enumerate(self._velocities)}
+
+
+class Adam(Optimizer):
+    """Gradient descent with a rate for each number, from averages of its gradients and squares.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+        The parameters to learn, as in ``net.parameters``.
+    lr : float, optional
+        The learning rate.
+    betas : tuple of float, optional
+        The shares of both averages that the next step keeps, from 0 to less than 1.
+    eps : float, optional
+        Added to the root of the averaged squares.
+    weight_decay : float, optional
+        The share of a parameter that is added to its gradient, which pulls it towards zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.
+
+    Notes
+    -----
+    `torch.optim.Adam` takes the same steps.
+
+    References
+    ----------
+    Kingma & Ba 2015, Adam: a method for stochastic optimization.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import nn
+    >>> weight = nn.Parameter(np.array([1.0, 2.0]))
+    >>> weight.grad = np.array([100.0, -0.01])
+    >>> nn.Adam([weight], lr=0.1).step()
+    >>> weight.value.round(4)
+    array([0.9, 2.1])
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.parameters = lower.instances(parameters, Parameter, "Adam: parameters")
+        self.lr = lower.real(lr, "Adam: lr", least=0)
+        first, second = lower.reals(betas, 2, "Adam: betas", least=0)
+        self.betas = lower.share(first, "Adam: betas"), lower.share(second, "Adam: betas")
+        self.eps = lower.real(eps, "Adam: eps", least=0)
+        self.weight_decay = lower.real(weight_decay, "Adam: weight_decay", least=0)
+        self._steps = np.zeros((), np.int64)
+        self._means = [np.zeros_like(each.value) for each in self.parameters]
+        self._squares = [np.zeros_like(each.value) for each in self.parameters]
+
+    def step(self) -> None:
+        """Change each parameter in place, by its gradient."""
+        self._steps += 1
+        count, (first, second) = int(self._steps), self.betas
+        rate, root = self.lr / (1 - first**count), sqrt(1 - second**count)
+        for parameter, mean, square in zip(
+            self.parameters, self._means, self._squares, strict=True
+        ):
+            step = _decayed(parameter, self.weight_decay)
+            mean *= first
+            mean += (1 - first) * step
+            square *= second
+            square += (1 - second) * step * step
+            spread = np.sqrt(square)
+            spread /= root
+            spread += self.eps
+            np.divide(mean, spread, out=spread)
+            spread *= rate
+            parameter.value -= spread
+
+    def _arrays(self) -> dict[str, NDArray]:
+        return {
+            "steps": self._steps,
+            **{f"mean.{number}": each for number, each in enumerate(self._means)},
+            **{f"square.{number}": each for number, each in enumerate(self._squares)},
+        }
+
+
+def _decayed(parameter: Parameter, weight_decay: float) -> NDArray:
+    """The gradient, and a share of the parameter."""
+    return parameter.grad + weight_decay * parameter.value if weight_decay else parameter.grad

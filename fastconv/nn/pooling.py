@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import lower
 from ..api.options import PerAxis
-from ..problem import dtypes
 from . import windows
 
 __all__ = ["avg_pool2d", "max_pool2d"]
@@ -78,11 +76,18 @@ def max_pool2d(
     """
     samples = lower.real_numbers(x, "max_pool2d: x")
     axes = lower.pooling(
-        "max_pool2d", "x", samples.shape, kernel_size, stride, padding, dilation, ceil_mode, layout
+        "max_pool2d",
+        "x",
+        2,
+        samples.shape,
+        kernel_size,
+        stride,
+        padding,
+        dilation,
+        ceil_mode,
+        layout,
     )
-    for along, axis in axes.items():
-        samples = windows.largest(samples, along, axis)
-    return samples
+    return windows.largest(samples, axes)
 
 
 def avg_pool2d(
@@ -147,12 +152,7 @@ def avg_pool2d(
     """
     samples = lower.floats(x, "avg_pool2d: x")
     axes = lower.pooling(
-        "avg_pool2d", "x", samples.shape, kernel_size, stride, padding, 1, ceil_mode, layout
+        "avg_pool2d", "x", 2, samples.shape, kernel_size, stride, padding, 1, ceil_mode, layout
     )
     padded = lower.flag(count_include_pad, "avg_pool2d: count_include_pad")
-    means = dtypes.widened(samples)
-    with np.errstate(all="ignore"):
-        for along, axis in axes.items():
-            means = windows.sums(means, along, axis)
-        means /= windows.areas(axes, samples.ndim, padded, means.dtype)
-    return dtypes.stored(means, samples.dtype, None)
+    return windows.means(samples, axes, padded)

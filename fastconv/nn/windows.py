@@ -8,15 +8,31 @@ windows in which no sample lies under it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import config
+from ..problem import dtypes
 from ..problem.problem import Axis
+from ..run import threads
 from .masks import as_bits, mask
 
-__all__ = ["areas", "largest", "pooled_shape", "scatter", "scatter_to_first", "sums"]
+__all__ = [
+    "largest",
+    "largest_in_stages",
+    "means",
+    "pooled_shape",
+    "scatter_to_peaks",
+    "shared_out",
+]
+
+SHARED_BYTES = 1 << 20
+"""Bytes of samples that are worth several threads."""
+PIECE_BYTES = 1 << 19
+"""Bytes of samples that are pooled at a time."""
 
 
 def _taps(axis: Axis) -> Iterator[tuple[slice, slice]]:
@@ -38,27 +54,104 @@ def pooled_shape(shape: tuple[int, ...], axes: dict[int, Axis]) -> tuple[int, ..
     return tuple(axes[along].out if along in axes else n for along, n in enumerate(shape))
 
 
-def sums(x: NDArray, along: int, axis: Axis) -> NDArray:
+def means(samples: NDArray, axes: dict[int, Axis], padded: bool) -> NDArray:
+    """The mean of each window; zeros of the padding count or not."""
+    result = dtypes.widened(samples)
+    with np.errstate(all="ignore"):
+        for along, axis in axes.items():
+            result = _sums(result, along, axis)
+        result /= _areas(axes, samples.ndim, padded, result.dtype)
+    return dtypes.stored(result, samples.dtype, None)
+
+
+def shared_out(grads: NDArray, axes: dict[int, Axis], padded: bool) -> NDArray:
+    """The gradient of `means`: the samples of a window share its gradient."""
+    shares = dtypes.widened(grads)
+    with np.errstate(all="ignore"):
+        shares = shares / _areas(axes, grads.ndim, padded, shares.dtype)
+        for along, axis in axes.items():
+            shares = _scatter(shares, along, axis)
+    return dtypes.stored(shares, grads.dtype, None)
+
+
+def largest_in_stages(x: NDArray, axes: dict[int, Axis]) -> list[NDArray]:
+    """The samples, then the largest of windows along the last axis, then along the last two, …"""
+    stages = [x]
+    for along, axis in reversed(axes.items()):
+        stages.append(_largest(stages[-1], along, axis))
+    return stages
+
+
+def largest(x: NDArray, axes: dict[int, Axis]) -> NDArray:
+    """The largest sample of each window.  The last axis, on which steps are dear, has its turn when
+    the others have left less; pieces that stay in a near cache are shared among threads.
+    """
+    lead = min(axes)
+    rows = prod(x.shape[:lead])
+    each = x.nbytes // max(rows, 1)
+    if rows < 2 or x.nbytes < SHARED_BYTES or not x.flags.c_contiguous:
+        return _largest_of_all(x, axes)
+    out = np.empty(pooled_shape(x.shape, axes), x.dtype)
+    pieces = x.reshape(rows, *x.shape[lead:])
+    results = out.reshape(rows, *out.shape[lead:])
+    within = {along - lead + 1: axis for along, axis in axes.items()}
+    step = max(PIECE_BYTES // max(each, 1), 1)
+
+    def task(number: int) -> None:
+        some = slice(number * step, (number + 1) * step)
+        results[some] = _largest_of_all(pieces[some], within)
+
+    threads.run(task, -(-rows // step), config.resolve_threads(None))
+    return out
+
+
+def _largest_of_all(x: NDArray, axes: dict[int, Axis]) -> NDArray:
+    for along, axis in axes.items():
+        x = _largest(x, along, axis)
+    return x
+
+
+def scatter_to_peaks(grads: NDArray, stages: list[NDArray], axes: dict[int, Axis]) -> NDArray:
+    """The gradient of the last stage: each window's goes to its largest sample, and to the first
+    one in row order if several are the largest.
+    """
+    for (along, axis), peaks, x in zip(axes.items(), stages[:0:-1], stages[-2::-1], strict=True):
+        grads = _scatter_to_first(grads, x, peaks, along, axis)
+    return grads
+
+
+def _sums(x: NDArray, along: int, axis: Axis) -> NDArray:
     """The sum of each window."""
     return _gathered(np.add, x, along, axis, 0)
 
 
-def largest(x: NDArray, along: int, axis: Axis) -> NDArray:
+def _largest(x: NDArray, along: int, axis: Axis) -> NDArray:
     """The largest sample of each window."""
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     return _gathered(np.maximum, x, along, axis, lowest)
 
 
 def _gathered(combine: np.ufunc, x: NDArray, along: int, axis: Axis, neutral: Any) -> NDArray:
-    out = np.full(pooled_shape(x.shape, {along: axis}), neutral, x.dtype)
-    results, samples = np.moveaxis(out, along, 0), np.moveaxis(x, along, 0)
-    for windows, under in _taps(axis):
+    shape = pooled_shape(x.shape, {along: axis})
+    samples = np.moveaxis(x, along, 0)
+    taps = list(_taps(axis))
+    whole = [tap for tap in taps if tap[0] == slice(0, axis.out)]
+    if len(whole) > 1:  # all windows have these two, and need nothing to begin with
+        out = np.empty(shape, x.dtype)
+        results = np.moveaxis(out, along, 0)
+        first, second = whole[:2]
+        combine(samples[first[1]], samples[second[1]], out=results)
+        taps = [tap for tap in taps if tap not in (first, second)]
+    else:
+        out = np.full(shape, neutral, x.dtype)
+        results = np.moveaxis(out, along, 0)
+    for windows, under in taps:
         combine(results[windows], samples[under], out=results[windows])
     return out
 
 
-def scatter(values: NDArray, along: int, axis: Axis) -> NDArray:
-    """Add the value of each window to all of its samples: the adjoint of `sums`."""
+def _scatter(values: NDArray, along: int, axis: Axis) -> NDArray:
+    """Add the value of each window to all of its samples: the adjoint of `_sums`."""
     out = np.zeros((*values.shape[:along], axis.size, *values.shape[along + 1 :]), values.dtype)
     samples, results = np.moveaxis(out, along, 0), np.moveaxis(values, along, 0)
     for windows, under in _taps(axis):
@@ -66,26 +159,41 @@ def scatter(values: NDArray, along: int, axis: Axis) -> NDArray:
     return out
 
 
-def scatter_to_first(
+def _scatter_to_first(
     values: NDArray, x: NDArray, peaks: NDArray, along: int, axis: Axis
 ) -> NDArray:
     """Add the value of each window to the first of its samples that is the largest."""
-    out, bits = np.zeros(x.shape, values.dtype), as_bits(values).copy()
+    in_pairs = (axis.taps, axis.stride, axis.dilation, axis.before) == (2, 2, 1, 0)
+    in_pairs = in_pairs and axis.size == 2 * axis.out
+    out = (np.empty if in_pairs else np.zeros)(x.shape, values.dtype)
+    bits = as_bits(values)
     received, samples, rest, highest = (
         np.moveaxis(array, along, 0) for array in (out, x, bits, peaks)
     )
     unknown = np.isnan(peaks).any()
+    if in_pairs:
+        first, second = as_bits(received)[::2], as_bits(received)[1::2]
+        found = _found(samples[::2], highest, unknown)
+        np.bitwise_and(rest, mask(found), out=first)
+        np.bitwise_xor(rest, first, out=second)
+        return out
+    rest = rest.copy()
     for windows, under in _taps(axis):
-        found = samples[under] == highest[windows]
-        if unknown:
-            found |= np.isnan(samples[under])
-        taken = rest[windows] & mask(found, rest.dtype)
+        taken = rest[windows] & mask(_found(samples[under], highest[windows], unknown))
         rest[windows] ^= taken
         received[under] += taken.view(values.dtype)
     return out
 
 
-def areas(axes: dict[int, Axis], rank: int, padded: bool, dtype: np.dtype) -> NDArray:
+def _found(samples: NDArray, highest: NDArray, unknown: bool) -> NDArray:
+    """Which samples are the largest of their windows, or NaN."""
+    found: NDArray = samples == highest
+    if unknown:
+        found |= np.isnan(samples)
+    return found
+
+
+def _areas(axes: dict[int, Axis], rank: int, padded: bool, dtype: np.dtype) -> NDArray:
     """The samples of each window, those of the padding with them or not."""
     area = np.ones((1,) * rank)
     for along, axis in axes.items():

@@ -26,10 +26,13 @@ from .recipe import Packed, Recipe
 from .transposed import TransposedPlan, recipe_of_phases
 
 __all__ = [
+    "cheapest_for_once",
     "forget",
     "make_plan",
     "make_transposed",
     "make_weight_gradient",
+    "plan_for",
+    "transposed_plan_for",
 ]
 
 MAX_PLANS = 4096
@@ -117,6 +120,32 @@ def make_plan(
 
     said = algorithm, backend, threads
     return _remembered(ask, make, lowered.__name__, checked, given, options, said, once)
+
+
+def plan_for(
+    checked: tuple[Any, ...], given: tuple[Any, ...], options: dict[str, Any], backend: str
+) -> Plan:
+    """A plan that nobody else remembers, for ``lower.convolution(*checked, *given, **options)``.
+
+    It reads the weights of the caller, who never changes them.
+    """
+    *_, x_shape, _ = checked
+    w, bias, problem = lower.convolution(*checked, *given, **options)
+    recipe = recipe_of(problem(x_shape), "auto", backend)
+    return Plan(recipe, recipe.pack(w, bias, None), None, w, bias)
+
+
+def transposed_plan_for(
+    checked: tuple[Any, ...], given: tuple[Any, ...], options: dict[str, Any], backend: str
+) -> TransposedPlan:
+    """A plan that nobody else remembers, for a transposed convolution: see `plan_for`."""
+    asked = lower.transposition(*checked, *given, **options)
+    return TransposedPlan.of(recipe_of_phases(asked, "auto", backend), asked, None, lasting=True)
+
+
+def cheapest_for_once(problem: Problem, w: tuple[NDArray, ...], backend: str) -> Recipe:
+    """The recipe that takes least where weights of this form come once."""
+    return _recipe_for_once(recipe_of(problem, "auto", backend), w)
 
 
 def make_transposed(

@@ -132,6 +132,16 @@ class Plan:
             np.copyto(out, result)  # type: ignore[arg-type]
         return result if out is None else out
 
+    def _run_into(self, x: NDArray, out: NDArray) -> None:
+        """Run it on planned samples, into an array of the result's shape and dtype in C order that
+        shares no memory with them.
+        """
+        if self._recipe.problem.safe is None and x.flags.c_contiguous:
+            arrays = (out, x, None, *self._packed.arrays)
+            self._recipe.usual_job.run(arrays, self._threads)
+        else:
+            self._run(x, out)
+
     def _job(self, x: NDArray, result: NDArray) -> Job:
         recipe = self._recipe
         in_order = x.flags.c_contiguous and result.flags.c_contiguous

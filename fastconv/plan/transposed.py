@@ -286,6 +286,10 @@ class TransposedPlan:
             _fold(channels_first, np.moveaxis(filled, result.channel, 0), runs)
         return dtypes.stored(sums, result.dtype, out)
 
+    def _run_into(self, x: NDArray, out: NDArray) -> None:
+        """Run it on planned samples, into an array of the result's shape and dtype."""
+        self._run(x, out)
+
     def _run_phases(self, x: NDArray, sums: NDArray, arrays: list[NDArray]) -> None:
         recipe = self._recipe
         safe = [r.problem.safe for _, r in recipe.phases if r.problem.safe is not None]

@@ -8,10 +8,10 @@ come in the order of ``torch.nn.grad``, the others are those of the convolution.
 complex numbers have conjugated factors, as in PyTorch.
 """
 
-from .activations import relu, softmax
+from .activations import leaky_relu, relu, relu6, sigmoid, softmax, tanh
 from .biases import conv1d_bias, conv2d_bias, conv3d_bias
 from .inputs import conv1d_input, conv2d_input, conv3d_input
-from .losses import cross_entropy
+from .losses import cross_entropy, mse_loss
 from .pooling import avg_pool2d, max_pool2d
 from .weights import conv1d_weight, conv2d_weight, conv3d_weight
 
@@ -27,7 +27,12 @@ __all__ = [
     "conv3d_input",
     "conv3d_weight",
     "cross_entropy",
+    "leaky_relu",
     "max_pool2d",
+    "mse_loss",
     "relu",
+    "relu6",
+    "sigmoid",
     "softmax",
+    "tanh",
 ]

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
+from ...problem import dtypes
 from ..activations import softmax
 
-__all__ = ["cross_entropy"]
+__all__ = ["cross_entropy", "mse_loss"]
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
@@ -43,3 +44,36 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
     grads[np.arange(len(scores)), classes] -= 1
     grads /= len(scores)
     return grads
+
+
+def mse_loss(output: ArrayLike, target: ArrayLike) -> NDArray:
+    """The gradient of `fastconv.nn.mse_loss` with respect to the output.
+
+    Parameters
+    ----------
+    output : array_like
+        What a network said: float16, float32 or float64, of any shape, not empty.
+    target : array_like
+        What it should have said: real numbers of the same shape.
+
+    Returns
+    -------
+    ndarray
+        ``2 * (output - target) / output.size``, of the shape and dtype of `output`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong; the message names it.
+
+    Examples
+    --------
+    >>> from fastconv import nn
+    >>> nn.grad.mse_loss([1.0, 2.0], [1.0, 4.0])
+    array([ 0., -2.])
+    """
+    ours, wanted = lower.compared("grad.mse_loss", output, target)
+    with np.errstate(all="ignore"):
+        errors = np.asarray(dtypes.widened(ours) - wanted)
+        errors *= 2 / ours.size
+    return dtypes.stored(errors, ours.dtype, None)

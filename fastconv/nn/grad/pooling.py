@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
 from ...api.options import PerAxis
-from ...problem import dtypes
 from .. import windows
 
 __all__ = ["avg_pool2d", "max_pool2d"]
@@ -74,6 +72,7 @@ def max_pool2d(
     axes = lower.pooling(
         "grad.max_pool2d",
         "x",
+        2,
         samples.shape,
         kernel_size,
         stride,
@@ -84,11 +83,7 @@ def max_pool2d(
     )
     pooled = windows.pooled_shape(samples.shape, axes)
     grads = lower.gradient(grad_output, pooled, "grad.max_pool2d: grad_output")
-    (height, rows), (width, columns) = axes.items()
-    in_rows = windows.largest(samples, width, columns)
-    peaks = windows.largest(in_rows, height, rows)
-    grads = windows.scatter_to_first(grads, in_rows, peaks, height, rows)
-    return windows.scatter_to_first(grads, samples, in_rows, width, columns)
+    return windows.scatter_to_peaks(grads, windows.largest_in_stages(samples, axes), axes)
 
 
 def avg_pool2d(
@@ -146,6 +141,7 @@ def avg_pool2d(
     axes = lower.pooling(
         "grad.avg_pool2d",
         "input_size",
+        2,
         shape,
         kernel_size,
         stride,
@@ -157,9 +153,4 @@ def avg_pool2d(
     padded = lower.flag(count_include_pad, "grad.avg_pool2d: count_include_pad")
     pooled = windows.pooled_shape(shape, axes)
     grads = lower.gradient(grad_output, pooled, "grad.avg_pool2d: grad_output")
-    with np.errstate(all="ignore"):
-        shares = dtypes.widened(grads)
-        shares = shares / windows.areas(axes, len(shape), padded, shares.dtype)
-        for along, axis in axes.items():
-            shares = windows.scatter(shares, along, axis)
-    return dtypes.stored(shares, grads.dtype, None)
+    return windows.shared_out(grads, axes, padded)

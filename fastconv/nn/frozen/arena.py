@@ -1,0 +1,98 @@
+"""Memory of intermediate results, which is used again as soon as nobody reads them any more."""
+
+from __future__ import annotations
+
+from math import prod
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...run import workspace
+
+__all__ = ["Arena", "Block", "Value"]
+
+MAX_WASTE = 4
+"""How many times as large as a result its memory may be."""
+SIZE = attrgetter("size")
+
+
+class Block:
+    """A piece of memory, and how many results lie in it."""
+
+    __slots__ = ("memory", "needed", "size", "users")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.memory: NDArray = workspace.aligned((size,), np.dtype(np.uint8))
+        self.users = 0
+        self.needed = True
+        """Whether the present call has used it."""
+
+
+class Value:
+    """A result, and where it lies."""
+
+    __slots__ = ("array", "block", "rank")
+
+    def __init__(self, array: NDArray, block: Block | None = None, rank: int = 0) -> None:
+        self.array = array
+        self.block = block
+        """None for an array that belongs to others."""
+        self.rank = rank
+        """0; or how many filtered axes the channels, which are in front of them by right, lie
+        behind."""
+        if block is not None:
+            block.users += 1
+
+    @property
+    def in_order(self) -> NDArray:
+        """The array with the channels in front of the filtered axes, a view."""
+        return np.moveaxis(self.array, -1, -self.rank - 1) if self.rank else self.array
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing else lies in its block."""
+        return self.block is not None and self.block.users == 1
+
+
+class Arena:
+    """The memory of one call at a time."""
+
+    def __init__(self) -> None:
+        self._free: list[Block] = []
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype, rank: int = 0) -> Value:
+        """An array in the smallest block that is free and large enough, or in a new one."""
+        nbytes = prod(shape) * dtype.itemsize
+        fitting = [each for each in self._free if nbytes <= each.size <= MAX_WASTE * nbytes]
+        if fitting:
+            block = min(fitting, key=SIZE)
+            self._free.remove(block)
+            block.needed = True
+        else:
+            block = Block(nbytes)
+        array: Any = np.ndarray(shape, dtype, block.memory)
+        return Value(array, block, rank)
+
+    def channels_last(self, value: Value, rank: int) -> Value:
+        """A copy of a value with its channels behind so many filtered axes."""
+        moved = np.moveaxis(value.in_order, -rank - 1, -1)
+        result = self.empty(moved.shape, moved.dtype, rank)
+        np.copyto(result.array, moved)
+        return result
+
+    def release(self, value: Value) -> None:
+        """Nobody reads a result any more."""
+        block = value.block
+        if block is not None:
+            block.users -= 1
+            if not block.users:
+                self._free.append(block)
+
+    def end(self) -> None:
+        """Give back memory that the last call did not need: batches may have become smaller."""
+        self._free = [block for block in self._free if block.needed]
+        for block in self._free:
+            block.needed = False

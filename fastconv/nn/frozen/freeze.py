@@ -1,0 +1,89 @@
+"""From layers that can be trained to a network for inference."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from ... import lower
+from ..graph import BATCH, Node, total
+from ..modules.activation import ReLU, ReLU6
+from ..modules.base import Layer
+from ..modules.convolution import Conv1d, Conv2d, Conv3d
+from ..modules.linear import Linear
+from ..modules.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ..modules.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from ..modules.shaping import Dropout
+from ..modules.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .network import Frozen, Step
+from .operations import Affine, Convolution, Dense, Function, Operation, Rectifier, Total, pooling
+
+__all__ = ["freeze"]
+
+
+def freeze(net: Layer) -> Frozen:
+    """A copy of a network for inference: faster, for many threads, and no longer trainable.
+
+    Parameters
+    ----------
+    net : Layer
+        The network; running statistics of its batch normalization are used.  It stays as it is.
+
+    Returns
+    -------
+    Frozen
+        Its results are those of ``net.eval()`` but for rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a layer, or batch normalization without running statistics.
+
+    Notes
+    -----
+    `Conv2d`, `ConvTranspose2d` and `Linear` (and those of other ranks) take in the `BatchNorm2d`
+    that follows them, and `ReLU` or `ReLU6`.  A layer of your own is copied, and called as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import nn
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, rng=0), nn.BatchNorm2d(8), nn.ReLU())
+    >>> nn.freeze(net)(np.ones((1, 3, 8, 8), "float32")).shape
+    (1, 8, 6, 6)
+    """
+    (layer,) = lower.instances((net,), Layer, "freeze: net")
+    nodes: list[Node] = []
+    result = layer._nodes(nodes, "", BATCH)
+    renamed = {BATCH: BATCH}
+    steps = []
+    for name, each, inputs in nodes:
+        sources = tuple(renamed[source] for source in inputs)
+        renamed[name] = sources[0] if isinstance(each, Dropout) else name
+        if renamed[name] == name:
+            steps.append(Step(name, _operation(each), sources))
+    return Frozen(steps, (BATCH,), (renamed[result],), {})
+
+
+def _operation(layer: object) -> Operation:
+    """What a layer does after ``eval()``."""
+    if layer is total:
+        return Total()
+    if isinstance(layer, Conv1d | Conv2d | Conv3d):
+        bias = None if layer.bias is None else layer.bias.value.copy()
+        return Convolution(layer.weight.value.copy(), bias, layer._rank, layer.how)
+    if isinstance(layer, ConvTranspose1d | ConvTranspose2d | ConvTranspose3d):
+        bias = None if layer.bias is None else layer.bias.value.copy()
+        return Convolution(layer.weight.value.copy(), bias, layer._rank, layer.how, True)
+    if isinstance(layer, Linear):
+        bias = None if layer.bias is None else layer.bias.value.copy()
+        return Dense(layer.weight.value.copy(), bias)
+    if isinstance(layer, BatchNorm1d | BatchNorm2d | BatchNorm3d):
+        return Affine(*layer.scale_and_shift)
+    if isinstance(layer, ReLU):
+        return Rectifier()
+    if isinstance(layer, ReLU6):
+        return Rectifier(0.0, 6.0)
+    if isinstance(layer, MaxPool1d | MaxPool2d | MaxPool3d | AvgPool1d | AvgPool2d | AvgPool3d):
+        return pooling(layer)
+    copy = deepcopy(layer)
+    return Function(copy.eval())  # type: ignore[attr-defined]

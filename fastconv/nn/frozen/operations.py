@@ -1,0 +1,338 @@
+"""What frozen networks are made of.
+
+An operation reads values and returns one.  It may write over a value that nobody reads afterwards,
+and takes memory from the arena of the call.  It holds no state but plans, which threads share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import config, lower
+from ...plan.choose import plan_for, transposed_plan_for
+from ...plan.memo import Memo
+from ...run import threads
+from ..modules.base import Layer
+from .arena import Arena, Value
+
+__all__ = [
+    "Affine",
+    "Convolution",
+    "Dense",
+    "Function",
+    "Operation",
+    "Rectifier",
+    "Total",
+    "View",
+    "pooling",
+]
+
+MAX_PLANS = 16
+"""Shapes of batches whose plans an operation keeps."""
+SHARED_BYTES = 1 << 20
+"""Bytes of a result that are worth several threads."""
+PIECE_BYTES = 1 << 18
+"""Bytes of it that a thread takes at a time."""
+LAYOUTS = {1: "NLC", 2: "NHWC", 3: "NDHWC"}
+FEW_ROWS = 2
+"""Samples for which a matrix product only reads its weights once."""
+
+
+class Operation(Protocol):
+    """One step of a network."""
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        """The result for some values, some of which are read for the last time."""
+        ...
+
+
+def _rectify(array: NDArray, floor: float, ceiling: float) -> None:
+    """Bring numbers into a range, in place; threads share large arrays."""
+    if array.nbytes < SHARED_BYTES or not array.flags.c_contiguous:
+        _rectify_part(array, floor, ceiling)
+        return
+    flat = array.reshape(-1)
+    step = PIECE_BYTES // array.itemsize
+
+    def task(number: int) -> None:
+        _rectify_part(flat[number * step : (number + 1) * step], floor, ceiling)
+
+    threads.run(task, -(-flat.size // step), config.resolve_threads(None))
+
+
+def _rectify_part(array: NDArray, floor: float, ceiling: float) -> None:
+    if ceiling == np.inf:
+        np.maximum(array, array.dtype.type(floor), out=array)
+    elif floor == -np.inf:
+        np.minimum(array, array.dtype.type(ceiling), out=array)
+    else:
+        np.clip(array, array.dtype.type(floor), array.dtype.type(ceiling), out=array)
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """Numbers below a floor become the floor, those above a ceiling the ceiling."""
+
+    floor: float = 0.0
+    ceiling: float = np.inf
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        (value,) = values
+        if last[0] and value.is_alone:
+            result = Value(value.array, value.block, value.rank)
+        else:
+            result = arena.empty(value.array.shape, value.array.dtype, value.rank)
+            np.copyto(result.array, value.array)
+        _rectify(result.array, self.floor, self.ceiling)
+        return result
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution or a transposed one, with a rectifier.
+
+    It moves the channels of maps behind the filtered axes, where kernels are faster, and there they
+    stay.
+    """
+
+    weight: NDArray
+    bias: NDArray | None
+    rank: int
+    how: dict[str, Any]
+    transposed: bool = False
+    rectifier: Rectifier | None = None
+    _plans: Memo[Any] = field(default_factory=lambda: Memo(MAX_PLANS), compare=False)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the result."""
+        weight = self.weight
+        return weight.shape[1] * int(self.how["groups"]) if self.transposed else len(weight)
+
+    def scaled(self, scale: NDArray, shift: NDArray) -> Convolution:
+        """The same with a factor and a summand for each channel of the result."""
+        weight = self.weight.astype(float)
+        if self.transposed:
+            groups = int(self.how["groups"])
+            grouped = weight.reshape(groups, -1, *weight.shape[1:])
+            factors = scale.reshape(groups, 1, -1, *[1] * self.rank)
+            weight = (grouped * factors).reshape(weight.shape)
+        else:
+            weight *= scale.reshape(-1, *[1] * (self.rank + 1))
+        bias = shift if self.bias is None else self.bias * scale + shift
+        dtype = self.weight.dtype
+        return replace(
+            self, weight=weight.astype(dtype), bias=bias.astype(dtype), _plans=Memo(MAX_PLANS)
+        )
+
+    def rectified(self, rectifier: Rectifier) -> Convolution:
+        """The same with a rectifier behind it."""
+        return replace(self, rectifier=rectifier, _plans=Memo(MAX_PLANS))
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        (value,) = values
+        if self.how["layout"][1] != "C":  # the channels of the network itself are last
+            value, rank = Value(value.in_order), 0
+        else:
+            rank = self.rank
+        moved = None
+        if value.rank != rank:
+            lower.maps_of(value.in_order.shape, rank, self._call)
+            value = moved = arena.channels_last(value, rank)
+        plan = self._plan(value.array)
+        result = arena.empty(plan.out_shape, plan.dtype, rank)
+        plan._run_into(value.array, result.array)
+        if moved is not None:
+            arena.release(moved)
+        rectifier = self.rectifier
+        if rectifier is not None and (rectifier.floor != 0 or rectifier.ceiling != np.inf):
+            floor = -np.inf if rectifier.floor == 0 else rectifier.floor  # the plan has done that
+            _rectify(result.array, floor, rectifier.ceiling)
+        return result
+
+    @property
+    def _call(self) -> str:
+        """The function that does the same, for messages."""
+        return f"conv{'_transpose' * self.transposed}{self.rank}d"
+
+    def _plan(self, x: NDArray) -> Any:
+        name = self._call
+        backend = config.resolve_backend(None, name)
+        key = x.shape, x.dtype, backend
+        plan: Any = self._plans.get(key)
+        if plan is None:
+            floor = None if self.rectifier is None else self.rectifier.floor
+            options = {
+                **self.how,
+                "layout": LAYOUTS[self.rank],
+                "activation": "relu" if floor == 0 else None,
+                "precision": "fast",
+                "out_dtype": None,
+            }
+            plan = (transposed_plan_for if self.transposed else plan_for)(
+                (name, self.rank, x.shape, x.dtype), (self.weight, self.bias), options, backend
+            )
+            self._plans.put(key, plan)
+        return plan
+
+
+@dataclass(frozen=True)
+class Dense:
+    """``x @ weight.T + bias``, with a rectifier."""
+
+    weight: NDArray
+    bias: NDArray | None
+    rectifier: Rectifier | None = None
+    _rows: Convolution | None = None
+
+    @property
+    def channels(self) -> int:
+        """Numbers in a result."""
+        return len(self.weight)
+
+    def scaled(self, scale: NDArray, shift: NDArray) -> Dense:
+        """The same with a factor and a summand for each number of the result."""
+        dtype = self.weight.dtype
+        bias = shift if self.bias is None else self.bias * scale + shift
+        return Dense(
+            (self.weight * scale[:, None]).astype(dtype), bias.astype(dtype), self.rectifier
+        )
+
+    def rectified(self, rectifier: Rectifier) -> Dense:
+        """The same with a rectifier behind it."""
+        return replace(self, rectifier=rectifier)
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        x = lower.features(values[0].in_order, self.weight.shape[1], "Linear: x")
+        if len(x) > FEW_ROWS:
+            return self._as_convolution.run(arena, [Value(x)], last)
+        y = np.einsum("ni,oi->no", x, self.weight)
+        if self.bias is not None:
+            y += self.bias
+        if self.rectifier is not None:
+            _rectify(y, self.rectifier.floor, self.rectifier.ceiling)
+        return Value(y)
+
+    @property
+    def _as_convolution(self) -> Convolution:
+        """Samples are positions, and their numbers channels."""
+        if self._rows is None:
+            how = {
+                "stride": 1,
+                "padding": 0,
+                "dilation": 1,
+                "groups": 1,
+                "boundary": "constant",
+                "layout": "NLC",
+            }
+            weight = self.weight[:, :, None]
+            made = Convolution(weight, self.bias, 1, how, rectifier=self.rectifier)
+            object.__setattr__(self, "_rows", made)
+        return self._rows  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A factor and a summand for each channel: batch normalization that no layer takes in."""
+
+    scale: NDArray
+    shift: NDArray
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        (value,) = values
+        x = lower.normalized(value.in_order, (2, 3, 4, 5), len(self.scale), "BatchNorm: x")
+        result = arena.empty(value.array.shape, x.dtype, value.rank)
+        shape = (-1, *[1] * (x.ndim - 2))
+        out = result.in_order
+        np.multiply(x, self.scale.astype(x.dtype).reshape(shape), out=out)
+        np.add(out, self.shift.astype(x.dtype).reshape(shape), out=out)
+        return result
+
+
+@dataclass(frozen=True)
+class Total:
+    """The sum of two or more values, with a rectifier."""
+
+    rectifier: Rectifier | None = None
+
+    def rectified(self, rectifier: Rectifier) -> Total:
+        """The same with a rectifier behind it."""
+        return replace(self, rectifier=rectifier)
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        rank = max(value.rank for value in values)
+        shapes = {value.in_order.shape for value in values}
+        if len(shapes) > 1 or any(value.rank != rank for value in values):
+            arrays, rank = [value.in_order for value in values], 0
+        else:
+            arrays = [value.array for value in values]
+        shape, dtype = np.broadcast_shapes(*[a.shape for a in arrays]), np.result_type(*arrays)
+        for at, (value, done) in enumerate(zip(values, last, strict=True)):
+            fits = value.rank == rank and (value.array.shape, value.array.dtype) == (shape, dtype)
+            if done and fits and value.is_alone:
+                first, rest = arrays.pop(at), arrays
+                result = Value(first, value.block, rank)
+                break
+        else:
+            result, first, rest = arena.empty(shape, dtype, rank), arrays[0], arrays[1:]
+            if not rest:
+                np.copyto(result.array, first)
+        for term in rest:
+            np.add(first, term, out=result.array)
+            first = result.array
+        if self.rectifier is not None:
+            _rectify(result.array, self.rectifier.floor, self.rectifier.ceiling)
+        return result
+
+
+@dataclass(frozen=True)
+class View:
+    """Another shape for the same numbers."""
+
+    shape_of: Callable[[tuple[int, ...]], tuple[int, ...]]
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        (value,) = values
+        array = value.in_order
+        shape = self.shape_of(array.shape)
+        if prod(shape) != array.size:
+            raise ValueError(f"Reshape: shape {array.shape} cannot become {shape}")
+        result = array.reshape(shape)
+        return Value(result, value.block if np.may_share_memory(result, array) else None)
+
+
+@dataclass(frozen=True)
+class Function:
+    """Anything else that makes an array from arrays, such as a layer after ``eval()``."""
+
+    call: Callable[..., NDArray]
+    channels_last: Callable[..., NDArray] | None = None
+    """The same for maps with their channels last."""
+
+    def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
+        rank = values[0].rank if values else 0
+        if self.channels_last is not None and rank:
+            return Value(self.channels_last(values[0].array), rank=rank)
+        result = self.call(*[value.in_order for value in values])
+        for value in values:  # a layer may return a view of what it reads
+            if np.may_share_memory(result, value.array):
+                return Value(result, value.block)
+        return Value(result)
+
+
+def pooling(layer: Layer) -> Function:
+    """A pooling layer, for maps with their channels in front or last."""
+    first = copy(layer).eval()
+    rank, found = vars(type(layer))["_rank"], vars(first)["layout"]
+    if found == LAYOUTS[rank]:  # the channels of the network itself are last
+        return Function(first)
+    last = copy(first)
+    vars(last)["layout"] = LAYOUTS[rank]
+    return Function(first, last)

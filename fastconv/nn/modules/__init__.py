@@ -1,0 +1,1 @@
+"""Layers, named and with the arguments of those in ``torch.nn``."""

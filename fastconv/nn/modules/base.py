@@ -1,0 +1,322 @@
+"""What all layers share: calls and gradients, training and evaluation, names and parameters.
+
+A layer is called with a batch and returns its result.  `Layer.backward` takes the gradient of a
+loss with respect to that result, returns the one with respect to the batch, and leaves those with
+respect to the parameters in `Parameter.grad`.  There is no graph of operations: a layer keeps what
+its gradient needs, and `Sequential` walks back the way it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ... import lower
+from ..graph import BATCH, Node
+from ..summary import table
+
+__all__ = ["Layer", "Parameter", "shown"]
+
+
+class Parameter:
+    """An array that is learned, and its gradient.
+
+    Parameters
+    ----------
+    value : ndarray
+        The array: float16, float32 or float64.  An optimizer changes it in place.
+
+    Attributes
+    ----------
+    value : ndarray
+        The array.
+    grad : ndarray
+        The gradient that the last `backward` left, of the same shape; zeros before.
+    """
+
+    def __init__(self, value: NDArray) -> None:
+        self.value = lower.floats(value, "Parameter: value")
+        self.grad = np.zeros_like(self.value)
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"
+
+
+class Layer:
+    """The base class of layers.
+
+    A layer of your own defines ``__call__`` and `backward`.  Its parameters, and the layers that it
+    consists of, are found among its attributes.
+
+    Attributes
+    ----------
+    training : bool
+        True after construction and `train`, False after `eval`.
+    parameters : tuple of Parameter
+        What the layer learns, with all layers inside.
+
+    Notes
+    -----
+    While it is trained, a layer serves one batch at a time: between a call and its `backward` it
+    must not be called again.  After `eval` a layer keeps nothing of a call, so that threads may
+    share it.
+    """
+
+    training: bool = True
+    buffers: ClassVar[tuple[str, ...]] = ()
+    """Attributes with arrays that are not learned but belong to the state."""
+    _kept: tuple[Any, tuple[int, ...]] | None = None
+    """What the gradient of the last call needs, and the shape of its result."""
+
+    # -- calls ------------------------------------------------------------------------------------
+
+    def __call__(self, x: ArrayLike) -> NDArray:
+        """The result for a batch.
+
+        Parameters
+        ----------
+        x : array_like
+            The batch.
+
+        Returns
+        -------
+        ndarray
+            The result.
+        """
+        result, kept = self._forward(x)
+        if self.training:
+            self._kept = kept, result.shape
+        return result
+
+    def backward(self, grad_output: ArrayLike) -> NDArray:
+        """The gradient with respect to the batch of the last call.
+
+        Each `Parameter.grad` is set, not added to.
+
+        Parameters
+        ----------
+        grad_output : array_like
+            The gradient with respect to the result of that call.
+
+        Returns
+        -------
+        ndarray
+            Of the shape of that batch.
+
+        Raises
+        ------
+        ValueError
+            The layer has not been called in training, or the shape is not that of its result.
+        """
+        kept, grads = self._recalled(grad_output)
+        self._learn(kept, grads)
+        return self._backward(kept, grads)
+
+    def parameter_gradients(self, grad_output: ArrayLike) -> None:
+        """Set each `Parameter.grad` as `backward` does, without the gradient of the batch.
+
+        Nobody needs the gradient of the images that a network is trained on, and it can take a
+        tenth of the time.
+
+        Parameters
+        ----------
+        grad_output : array_like
+            The gradient with respect to the result of the last call.
+
+        Raises
+        ------
+        ValueError
+            The layer has not been called in training, or the shape is not that of its result.
+        """
+        if type(self).backward is not Layer.backward:
+            self.backward(grad_output)
+        else:
+            self._learn(*self._recalled(grad_output))
+
+    def _recalled(self, grad_output: ArrayLike) -> tuple[Any, NDArray]:
+        """What was kept of the last call, and the checked gradient of its result."""
+        name = type(self).__name__
+        kept, shape = lower.called(self._kept, name)
+        return kept, lower.gradient(grad_output, shape, f"{name}.backward: grad_output")
+
+    def _forward(self, x: ArrayLike) -> tuple[NDArray, Any]:
+        """The result, and what its gradient needs."""
+        raise NotImplementedError
+
+    def _learn(self, kept: Any, grads: NDArray) -> None:
+        """Set the gradients of the parameters."""
+
+    def _backward(self, kept: Any, grads: NDArray) -> NDArray:
+        """The gradient of the batch, once those of the parameters are set."""
+        raise NotImplementedError
+
+    def _multiply_adds(self, x: tuple[int, ...], y: tuple[int, ...]) -> int:
+        """Products that the result of shape ``y`` takes, where they are worth counting."""
+        return 0
+
+    def _nodes(self, nodes: list[Node], name: str, source: str) -> str:
+        """Add the layers inside to a list, in the order of their calls, and name the result."""
+        nodes.append(Node(name or "0", self, (source,)))
+        return nodes[-1].name
+
+    # -- training and evaluation ------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Prepare for training: gradients are kept, `Dropout` and batch statistics are on.
+
+        Parameters
+        ----------
+        mode : bool, optional
+            False does what `eval` does.
+
+        Returns
+        -------
+        Layer
+            The layer itself.
+
+        Raises
+        ------
+        TypeError
+            `mode` is not a bool.
+        """
+        self.training = lower.flag(mode, f"{type(self).__name__}.train: mode")
+        if not mode:
+            self._kept = None
+        for child in self.children().values():
+            child.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Prepare for evaluation: nothing is kept or dropped, and running statistics are used.
+
+        Returns
+        -------
+        Layer
+            The layer itself.
+        """
+        return self.train(False)
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def children(self) -> dict[str, Layer]:
+        """The layers that this one consists of, by name.
+
+        Returns
+        -------
+        dict of str to Layer
+            In the order in which they were set.
+        """
+        return {name: each for name, each in vars(self).items() if isinstance(each, Layer)}
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """All parameters by their names, such as ``"0.weight"``.
+
+        Returns
+        -------
+        dict of str to Parameter
+            Those of the layer, then those of its children, named as in PyTorch.
+        """
+        found = {name: each for name, each in vars(self).items() if isinstance(each, Parameter)}
+        for child, layer in self.children().items():
+            for name, parameter in layer.named_parameters().items():
+                found[f"{child}.{name}"] = parameter
+        return found
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What the layer learns, with all layers inside, in the order of `named_parameters`."""
+        return tuple(self.named_parameters().values())
+
+    def _arrays(self) -> Iterator[tuple[str, NDArray]]:
+        """The arrays of the state, by their names."""
+        for name, each in vars(self).items():
+            if isinstance(each, Parameter):
+                yield name, each.value
+            elif name in self.buffers and each is not None:
+                yield name, each
+        for child, layer in self.children().items():
+            for name, array in layer._arrays():
+                yield f"{child}.{name}", array
+
+    def state_dict(self) -> dict[str, NDArray]:
+        """A copy of all parameters and running statistics, by name.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Named as in PyTorch: ``"0.weight"``, ``"1.running_mean"``.
+
+        See Also
+        --------
+        fastconv.nn.save_state : Writes it to a file.
+        """
+        return {name: array.copy() for name, array in self._arrays()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Set all parameters and running statistics, in place.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like or torch.Tensor
+            What `state_dict` returned, here or in PyTorch for the same layers.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Names or shapes differ; the message lists them.  Nothing has changed.
+        """
+        arrays = dict(self._arrays())
+        name = f"{type(self).__name__}.load_state_dict: state"
+        for array, values in lower.matching_state(state, arrays, name):
+            np.copyto(array, values, casting="same_kind")
+
+    # -- descriptions -----------------------------------------------------------------------------
+
+    def _arguments(self) -> str:
+        """The arguments that made this layer, as `repr` shows them."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = self.children()
+        if not children:
+            return f"{type(self).__name__}({self._arguments()})"
+        lines = [f"({name}): {layer!r}".replace("\n", "\n  ") for name, layer in children.items()]
+        return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
+
+    def summary(self, input_shape: tuple[int, ...]) -> str:
+        """A table of the layers: result shapes, parameters and multiply-adds.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            The shape of a batch, such as ``(1, 3, 224, 224)``.
+
+        Returns
+        -------
+        str
+            A line for each layer, and the totals.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not a shape, or a layer cannot take it.
+
+        Notes
+        -----
+        The layers are called once, on zeros, as after `eval`.
+        """
+        shape = lower.shape(input_shape, "summary: input_shape")
+        dtypes = [each.value.dtype for each in self.parameters] or [np.dtype(np.float32)]
+        nodes: list[Node] = []
+        self._nodes(nodes, "", BATCH)
+        return table(nodes, np.zeros(shape, dtypes[0]))
+
+
+def shown(*values: object, **options: tuple[object, object]) -> str:
+    """Arguments as a call has them; options, with their defaults, where they differ from these."""
+    differing = {name: value for name, (value, default) in options.items() if value != default}
+    words = [repr(value) for value in values]
+    return ", ".join([*words, *(f"{name}={value!r}" for name, value in differing.items())])

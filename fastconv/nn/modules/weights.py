@@ -1,0 +1,32 @@
+"""First weights of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ... import lower
+from .base import Parameter
+
+__all__ = ["Rng", "biases", "he_normal"]
+
+Rng: TypeAlias = "np.random.Generator | int | None"
+
+
+def he_normal(name: str, shape: Sequence[int], terms: int, rng: Rng, dtype: DTypeLike) -> Parameter:
+    """Weights under which a ReLU's outputs have the variance of its inputs, on average."""
+    source = lower.generator(rng, f"{name}: rng")
+    wanted = lower.float_dtype(dtype, f"{name}: dtype")
+    weights = source.standard_normal(shape) * sqrt(2 / terms)
+    return Parameter(weights.astype(wanted))
+
+
+def biases(name: str, wanted: object, count: int, weight: Parameter) -> Parameter | None:
+    """Zeros to be learned, if they are wanted."""
+    if not lower.flag(wanted, f"{name}: bias"):
+        return None
+    return Parameter(np.zeros(count, weight.value.dtype))

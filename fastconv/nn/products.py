@@ -1,0 +1,36 @@
+"""Matrix products as convolutions with one tap.
+
+NumPy's products run on the threads of a BLAS library, which spin between products, and whose bits
+may depend on their number.
+"""
+
+from __future__ import annotations
+
+from numpy.typing import NDArray
+
+from ..plan.repeated import Repeated
+
+__all__ = ["columns", "rows"]
+
+HOW = {
+    "stride": 1,
+    "padding": 0,
+    "dilation": 1,
+    "groups": 1,
+    "boundary": "constant",
+    "activation": None,
+    "precision": "strict",
+    "out_dtype": None,
+}
+_rows = Repeated("Linear", 1, layout="NLC", **HOW)
+_columns = Repeated("Linear", 1, layout="NCL", **HOW)
+
+
+def rows(a: NDArray, b: NDArray, bias: NDArray | None = None) -> NDArray:
+    """``a @ b.T + bias``: each row of ``a`` is a position, each row of ``b`` a filter."""
+    return _rows(a, b[:, :, None], bias)
+
+
+def columns(a: NDArray, b: NDArray) -> NDArray:
+    """``a @ b``: each column of ``b`` is a position, each row of ``a`` a filter."""
+    return _columns(b, a[:, :, None])
