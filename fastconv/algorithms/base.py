@@ -67,8 +67,8 @@ class Algorithm:
         return (Weights(real_shape(problem), problem.compute),)
 
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray | None, ...]:
-        """Arrays of weights, None for those that a program packs: from the first one, unless that
-        is None as well, or else from the dense kernel.
+        """Arrays of weights, or None for those that a program packs from the first of them; if that
+        is None as well, it packs them from the dense kernel.
 
         ``w`` is the kernel, (groups, channels out, channels in, *taps), or its factors, in the
         compute dtype.  What is already as it should be is not copied.
