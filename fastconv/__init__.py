@@ -10,7 +10,7 @@ array([[5., 3., 4.],
 
 from contextlib import suppress
 
-from . import algorithms, backends, filters, kernels, nn
+from . import algorithms, backends, filters, kernels, ndimage, nn
 from .api import (
     AlgorithmName,
     Boundary,
@@ -67,6 +67,7 @@ __all__ = [
     "get_backend",
     "get_num_threads",
     "kernels",
+    "ndimage",
     "nn",
     "plan_conv1d",
     "plan_conv2d",

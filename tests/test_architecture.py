@@ -29,6 +29,7 @@ ROWS = [
     {"plan"},
     {"api"},
     {"filters", "nn"},
+    {"ndimage"},
     {"fastconv"},
     {"cli"},
     {"__main__"},

@@ -45,6 +45,7 @@ def correlation(
     dilation: object,
     out_dtype: np.dtype | None,
     dtype: DTypeLike | None,
+    casts: bool = False,
 ) -> Question:
     """The problem of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
@@ -123,6 +124,7 @@ def correlation(
         relu=False,
         strict=True,
         form=form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST),
+        casts=casts,
         **values,
     )
     return Question(problem, kernels, None)

@@ -26,6 +26,7 @@ from .transposed import TransposedPlan, recipe_of_phases
 
 __all__ = [
     "forget",
+    "key_of",
     "make_plan",
     "make_transposed",
     "make_weight_gradient",
@@ -119,7 +120,7 @@ def make_weight_gradient(
 ) -> Gradient:
     """The sums for ``lowered(*checked, **options)``."""
     chosen = config.resolve_backend(backend, str(checked[0]))
-    key = lowered.__name__, checked, _key(tuple(options.values())), chosen
+    key = lowered.__name__, checked, key_of(tuple(options.values())), chosen
     gradient: Gradient | None = candidates.recipes.get(key)
     if gradient is None:
         problem = lowered(*checked, **options)
@@ -150,11 +151,11 @@ def _remembered(
         key = (
             lowered.__name__,
             checked,
-            _key(tuple(options.values())),
+            key_of(tuple(options.values())),
             algorithm,
             chosen,
             threads,
-            *map(_key, given),
+            *map(key_of, given),
         )
     except TypeError:
         key = None
@@ -213,7 +214,7 @@ def _bytes(value: Any) -> int:
     return value.nbytes if type(value) is np.ndarray else 0
 
 
-def _key(value: Any) -> Hashable:
+def key_of(value: Any) -> Hashable:
     """What differs where values do (1 from 1.0 and True, and 0.0 from -0.0)."""
     kind = type(value)
     if kind in AS_THEY_ARE:
@@ -221,7 +222,7 @@ def _key(value: Any) -> Hashable:
     if kind is tuple:
         if AS_THEY_ARE.issuperset(map(type, value)):
             return value  # type: ignore[no-any-return]
-        return (kind, *[each if type(each) in AS_THEY_ARE else _key(each) for each in value])
+        return (kind, *[each if type(each) in AS_THEY_ARE else key_of(each) for each in value])
     if kind is np.ndarray and value.nbytes <= MAX_KERNEL_BYTES and not value.dtype.hasobject:
         large = value.nbytes > HASHED_BYTES and value.flags.c_contiguous
         return value.shape, value.dtype, _Bits(value) if large else value.tobytes()
@@ -232,7 +233,9 @@ def _key(value: Any) -> Hashable:
     if isinstance(value, type):
         return type, value
     if kind is list:
-        return (kind, *map(_key, value))
+        return (kind, *map(key_of, value))
+    if isinstance(value, np.generic):
+        return value.dtype, value.tobytes()
     raise TypeError(f"{kind.__name__} is no part of a key")
 
 

@@ -233,12 +233,16 @@ class Recipe:
                 nothing = np.array([[0, target.shape[-1], OUTSIDE, 1]])
                 program.pad(target.imag, sums, (nothing,), 0)
                 target = target.real
-            program.store(target, sums)
+            convert = program.cast if self._casts(target) else program.store
+            convert(target, sums)
             return
         channels = -1 - len(self.problem.axes)
         parts = np.moveaxis(sums, channels, 0)
         program.store(np.moveaxis(target.real, channels, 0), parts[::2])
         program.store(np.moveaxis(target.imag, channels, 0), parts[1::2])
+
+    def _casts(self, target: NDArray) -> bool:
+        return self.problem.casts and target.dtype.kind in "iu"
 
     @np.errstate(all="ignore")
     def pack(

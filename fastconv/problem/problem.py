@@ -117,6 +117,8 @@ class Problem:
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,
     None where no sum exceeds 64 bits."""
+    casts: bool = False
+    """Integer results are cast as C does (`dtypes.cast`) instead of rounded and saturated."""
 
     @cached_property
     def parts(self) -> int:

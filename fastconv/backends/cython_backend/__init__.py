@@ -125,6 +125,7 @@ class CythonBackend(Backend):
     accumulate = _Compiled()
     pad = _Compiled()
     store = _Compiled()
+    cast = _Compiled()
 
 
 @cache

@@ -163,6 +163,7 @@ class NumbaBackend(Backend):
     magnitude = _kernel("magnitude")
     pad = _kernel("copy")
     store = _kernel("copy")
+    cast = _kernel("copy")
 
 
 backend = NumbaBackend()

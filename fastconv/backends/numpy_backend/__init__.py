@@ -9,7 +9,7 @@ import numpy as np
 from ...run import threads
 from ..protocol import Backend, Rates
 from .box import box
-from .copy import pad, store
+from .copy import cast, pad, store
 from .correlate import correlate
 from .depthwise import depthwise
 from .fourier import filter_columns, transform
@@ -83,6 +83,7 @@ class NumpyBackend(Backend):
     magnitude = staticmethod(magnitude)
     pad = staticmethod(pad)
     store = staticmethod(store)
+    cast = staticmethod(cast)
 
 
 backend = NumpyBackend()

@@ -1,0 +1,172 @@
+"""Passes: correlations that are summed and stored as SciPy does it, planned by the engine.
+
+SciPy sums in double precision and casts each sum to the dtype of the result as C does: integers
+lose their fraction and wrap.  A filter of several passes casts after each of them.  Here passes run
+as one separable correlation where that gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import lower
+from ..api.options import AlgorithmName
+from ..config import BackendName
+from ..plan.choose import make_plan
+from ..plan.plan import Plan
+from ..problem import dtypes
+
+__all__ = ["Options", "Pass", "plans"]
+
+NARROW = frozenset("?bBhHfF")
+"""Letters of the dtypes that float32 holds every value of."""
+MAX_NARROW_WEIGHT, MAX_EXACT_WEIGHT = 2.0**64, 2.0**53
+DYADIC = 2.0**20
+"""Products of integers and multiples of its inverse are exact in double precision."""
+
+
+class Options(NamedTuple):
+    """What fastconv's own keywords say."""
+
+    algorithm: AlgorithmName
+    backend: BackendName | None
+    threads: int | None
+
+
+class Pass(NamedTuple):
+    """A correlation along some axes."""
+
+    weights: NDArray
+    """float64 or complex128, with an axis for each of ``axes``."""
+    axes: tuple[int, ...]
+    borders: tuple[str, ...]
+    """By our names."""
+    origins: tuple[int, ...]
+
+
+def plans(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    passes: Sequence[Pass],
+    result: np.dtype,
+    cval: complex,
+    options: Options,
+) -> tuple[Plan, ...]:
+    """Plans that run after each other; bool counts as uint8."""
+    given, result = _as_bytes(dtype), _as_bytes(result)
+    beyond = any("constant" in step.borders for step in passes)
+    fused = len(passes) == 1 or (
+        (cval == 0 or not beyond)
+        and (result.kind not in "iu" or _are_integers(given, passes, beyond, cval))
+    )
+    made = []
+    for group in [passes] if fused else [[step] for step in passes]:
+        made.append(_plan(name, shape, given, group, result, cval, options))
+        given = result
+    return tuple(made)
+
+
+def _as_bytes(dtype: np.dtype) -> np.dtype:
+    dtype = dtypes.canonical(dtype)
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+
+
+def _plan(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    passes: Sequence[Pass],
+    result: np.dtype,
+    cval: complex,
+    options: Options,
+) -> Plan:
+    beyond = any("constant" in step.borders for step in passes)
+    casts = result.kind in "iu"
+    if not beyond:
+        cval = 0
+    if _are_integers(dtype, passes, beyond, cval):
+        weights = [step.weights.astype(np.int64) for step in passes]
+        cval = int(cval.real)
+        casts = casts and not _fits(dtype, weights, result)
+    else:
+        weights = [step.weights for step in passes]
+        if _are_narrow(dtype, weights, result):
+            weights = [
+                w.astype(np.complex64 if w.dtype.kind == "c" else np.float32) for w in weights
+            ]
+        elif casts:
+            weights = [_nudged(w, dtype) for w in weights]
+    if len(passes) == 1:
+        w, axes, borders, origins = weights[0], *passes[0][1:]
+    else:
+        w = tuple(weights)
+        axes, borders, origins = (
+            sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
+        )
+    return make_plan(
+        lower.correlation,
+        (name, shape, dtype),
+        (w,),
+        {
+            "flip": False,
+            "axes": axes,
+            "mode": "same",
+            "boundary": borders,
+            "cval": cval,
+            "origin": origins,
+            "stride": 1,
+            "dilation": 1,
+            "out_dtype": None,
+            "dtype": result,
+            "casts": casts,
+        },
+        *options,
+        once=False,
+    )
+
+
+def _are_integers(dtype: np.dtype, passes: Sequence[Pass], beyond: bool, cval: complex) -> bool:
+    """Whether all products are those of integers, which the engine sums exactly."""
+    if dtype.kind not in "iu":
+        return False
+    if beyond:
+        info = np.iinfo(dtype)
+        if not (isfinite(cval.real) and cval == int(cval.real)):
+            return False
+        if not info.min <= cval.real <= info.max:
+            return False
+    return all(
+        w.dtype.kind == "f" and bool(np.all((w == np.rint(w)) & (np.abs(w) <= MAX_EXACT_WEIGHT)))
+        for w, *_ in passes
+    )
+
+
+def _fits(dtype: np.dtype, weights: Sequence[NDArray], result: np.dtype) -> bool:
+    """Whether the result can hold every sum."""
+    info, held = np.iinfo(dtype), np.iinfo(result)
+    low, high = int(info.min), int(info.max)
+    for w in weights:
+        up, down = int(w[w > 0].sum()), int(w[w < 0].sum())
+        low, high = up * low + down * high, up * high + down * low
+    return held.min <= low and high <= held.max
+
+
+def _are_narrow(dtype: np.dtype, weights: Sequence[NDArray], result: np.dtype) -> bool:
+    """Whether sums may be float32, which the result is."""
+    if dtype.char not in NARROW or result.char not in "fF":
+        return False
+    largest = [float(np.abs(w).max()) for w in weights if w.size]
+    return all(1 / MAX_NARROW_WEIGHT < most < MAX_NARROW_WEIGHT for most in largest)
+
+
+def _nudged(w: NDArray, dtype: np.dtype) -> NDArray:
+    """Weights so much larger that a sum that is whole but for rounding is cast to that number."""
+    if np.array_equal(w * DYADIC, np.rint(w * DYADIC)):
+        return w
+    return w * (1 + (w.size + 2) * np.finfo(np.float64).epsneg)
