@@ -155,10 +155,10 @@ def receiver(name: str, output: Output, shape: tuple[int, ...]) -> NDArray | Non
     return array
 
 
-def constant(name: str, cval: Any, complex_samples: bool, complex_sums: bool) -> complex:
+def constant(name: str, cval: Any, complex_samples: bool, complex_weights: bool) -> complex:
     """The number beyond the edges."""
     is_complex = np.iscomplexobj(cval)
-    if is_complex and complex_sums and not complex_samples:
+    if is_complex and complex_weights and not complex_samples:
         raise ValueError(
             f"{name}: Cannot provide a complex-valued cval when the input is real: got {cval!r}"
         )

@@ -50,21 +50,25 @@ class Call:
         self.lasting = not promoted
         return dtype
 
+    def constant(self, cval: Any, weights: NDArray | None = None) -> complex:
+        """The number beyond the edges."""
+        complex_weights = weights is not None and weights.dtype.kind == "c"
+        return arguments.constant(self.name, cval, self.dtype.kind == "c", complex_weights)
+
     def counting(self) -> Call:
         """The same call on bytes."""
         call = copy(self)
         call.dtype = np.dtype(np.uint8)
         return call
 
-    def chain(self, passes: Sequence[Pass], result: np.dtype, cval: object) -> Chain:
+    def chain(self, passes: Sequence[Pass], result: np.dtype, cval: complex) -> Chain:
         """The plans for some passes."""
         if result.kind != "c" and self.dtype.kind == "c":
             raise RuntimeError(f"{self.name}: output must have complex dtype: got {result}")
         sums_complex = self.dtype.kind == "c" or any(p.weights.dtype.kind == "c" for p in passes)
         for dtype in self.dtype, result:
             arguments.check_dtype(self.name, dtype, sums_complex)
-        number = arguments.constant(self.name, cval, self.dtype.kind == "c", sums_complex)
-        return plans(self.name, self.shape, self.dtype, passes, result, number, self.options)
+        return plans(self.name, self.shape, self.dtype, passes, result, cval, self.options)
 
 
 Run = Callable[[NDArray, NDArray | None], NDArray]

@@ -93,6 +93,7 @@ def _along(
 ) -> Filter:
     """The filter of `correlate1d` or, with ``flip``, of `convolve1d`."""
     w = np.asarray(weights)
+    cval = call.constant(cval, w)
     if w.ndim != 1 or not w.size:
         raise RuntimeError(f"{call.name}: no filter weights given: weights has shape {w.shape}")
     if flip:
@@ -122,6 +123,7 @@ def _dense(
 ) -> Run:
     """The filter of `correlate` or, with ``flip``, of `convolve`."""
     w = np.asarray(weights)
+    cval = call.constant(cval, w)
     if not flip and w.dtype.kind == "c":
         w = w.conj()
     w = numbers(w)

@@ -161,7 +161,7 @@ def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Filter:
     smooth = factors.smoothing(call.name).astype(np.float64)
     passes = [line(call, SLOPE, along, modes[along])]
     passes += [line(call, smooth, i, modes[i]) for i in range(call.rank) if i != along]
-    return Filter(call, result, [call.chain(passes, result, cval)])
+    return Filter(call, result, [call.chain(passes, result, call.constant(cval))])
 
 
 def _laplace(call: Call, mode: Any, cval: Any, axes: Any) -> Run:
@@ -171,7 +171,7 @@ def _laplace(call: Call, mode: Any, cval: Any, axes: Any) -> Run:
         return Filter(call, result, [])
     modes = arguments.per_axis(call.name, "mode", mode, len(along))
     passes = [line(call, CURVATURE, i, border) for i, border in zip(along, modes, strict=True)]
-    chains = [call.chain([step], result, cval) for step in passes]
+    chains = [call.chain([step], result, call.constant(cval)) for step in passes]
     apart = Filter(call, result, chains, _add)
     if len(along) == 1 or result.kind == "b" or (result.kind in "iu" and call.dtype.kind == "f"):
         return apart
@@ -181,7 +181,7 @@ def _laplace(call: Call, mode: Any, cval: Any, axes: Any) -> Run:
         tuple([border for step in passes for border in step.borders]),
         (0,) * len(along),
     )
-    return Guarded.of(call, cross, result, cval, apart)
+    return Guarded.of(call, cross, result, call.constant(cval), apart)
 
 
 def _gaussian_laplace(
@@ -225,7 +225,7 @@ def _of_gaussians(
         orders = [order if i == axis else 0 for i in range(call.rank)]
         everywhere = tuple(range(call.rank))
         passes = gaussian_passes(call, sigma, orders, border, truncate, radius, everywhere)
-        chains.append(call.chain(passes, result, cval))
+        chains.append(call.chain(passes, result, call.constant(cval)))
     return Filter(call, result, chains, combine)
 
 

@@ -97,9 +97,7 @@ def _plan(
     else:
         weights = [step.weights for step in passes]
         if _are_narrow(dtype, weights, result):
-            weights = [
-                w.astype(np.complex64 if w.dtype.kind == "c" else np.float32) for w in weights
-            ]
+            weights = [_single(w) for w in weights]
         elif casts:
             weights = [_nudged(w, dtype) for w in weights]
     if len(passes) == 1:
@@ -109,26 +107,34 @@ def _plan(
         axes, borders, origins = (
             sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
         )
-    return make_plan(
-        lower.correlation,
-        (name, shape, dtype),
-        (w,),
-        {
-            "flip": False,
-            "axes": axes,
-            "mode": "same",
-            "boundary": borders,
-            "cval": cval,
-            "origin": origins,
-            "stride": 1,
-            "dilation": 1,
-            "out_dtype": None,
-            "dtype": result,
-            "casts": casts,
-        },
-        *options,
-        once=False,
-    )
+    def plan(algorithm: AlgorithmName) -> Plan:
+        return make_plan(
+            lower.correlation,
+            (name, shape, dtype),
+            (w,),
+            {
+                "flip": False,
+                "axes": axes,
+                "mode": "same",
+                "boundary": borders,
+                "cval": cval,
+                "origin": origins,
+                "stride": 1,
+                "dilation": 1,
+                "out_dtype": None,
+                "dtype": result,
+                "casts": casts,
+            },
+            algorithm,
+            options.backend,
+            options.threads,
+            once=False,
+        )
+
+    made = plan(options.algorithm)
+    if len(passes) > 1 and options.algorithm == "auto" and made.algorithm == "direct":
+        made = plan("separable")  # the same bits as passes of their own
+    return made
 
 
 def _are_integers(dtype: np.dtype, passes: Sequence[Pass], beyond: bool, cval: complex) -> bool:
@@ -163,6 +169,23 @@ def _are_narrow(dtype: np.dtype, weights: Sequence[NDArray], result: np.dtype) -
         return False
     largest = [float(np.abs(w).max()) for w in weights if w.size]
     return all(1 / MAX_NARROW_WEIGHT < most < MAX_NARROW_WEIGHT for most in largest)
+
+
+def _single(w: NDArray) -> NDArray:
+    """Weights in single precision.  Those of a mean are rounded, from the largest to the smallest,
+    such that they sum up to what they did: an image keeps its brightness.
+    """
+    if w.dtype.kind == "c":
+        return w.astype(np.complex64)
+    single = w.astype(np.float32)
+    if w.ndim > 1 or not np.array_equal(w, w[::-1]) or w.min() <= 0 or w.min() == w.max():
+        return single
+    error, middle = 0.0, len(w) // 2
+    for i in range(middle, len(w)):
+        copies = 1 if i == middle and len(w) % 2 else 2
+        single[i] = single[~i] = w[i] + error / copies
+        error += copies * (w[i] - float(single[i]))
+    return single
 
 
 def _nudged(w: NDArray, dtype: np.dtype) -> NDArray:

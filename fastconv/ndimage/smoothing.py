@@ -119,7 +119,7 @@ def _gaussian(
     result = call.result(False)
     along = arguments.axes_of(call.name, axes, call.rank)
     passes = gaussian_passes(call, sigma, order, mode, truncate, radius, along)
-    return Filter(call, result, [call.chain(passes, result, cval)] if passes else [])
+    return Filter(call, result, [call.chain(passes, result, call.constant(cval))] if passes else [])
 
 
 def gaussian_passes(
@@ -164,7 +164,7 @@ def _gaussian_along(
 ) -> Filter:
     weights = _gaussian_weights(call.name, sigma, order, truncate, radius)
     result = call.result(call.dtype.kind == "c")
-    return Filter(call, result, [call.chain([line(call, weights, axis, mode)], result, cval)])
+    return Filter(call, result, [call.chain([line(call, weights, axis, mode)], result, call.constant(cval))])
 
 
 def _gaussian_weights(name: str, sigma: Any, order: Any, truncate: Any, radius: Any) -> NDArray:
@@ -193,13 +193,13 @@ def _uniform(call: Call, size: Any, mode: Any, cval: Any, origin: Any, axes: Any
         strict=True,
     )
     passes = [_mean(call, int(n), axis, border, o) for axis, n, o, border in options if n > 1]
-    return Filter(call, result, [call.chain(passes, result, cval)] if passes else [])
+    return Filter(call, result, [call.chain(passes, result, call.constant(cval))] if passes else [])
 
 
 def _uniform_along(call: Call, size: Any, axis: Any, mode: Any, cval: Any, origin: Any) -> Filter:
     step = _mean(call, size, axis, mode, origin)
     result = call.result(call.dtype.kind == "c")
-    return Filter(call, result, [call.chain([step], result, cval)])
+    return Filter(call, result, [call.chain([step], result, call.constant(cval))])
 
 
 def _mean(call: Call, size: Any, axis: Any, mode: Any, origin: Any) -> Pass:
