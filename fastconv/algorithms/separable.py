@@ -108,7 +108,7 @@ class Separable(Algorithm):
             _passes(program, out, x, weights, bias, walk, problem.relu)
             return
         first, second, dense = weights
-        _passes(program, out, x, (first.swapaxes(1, 2), second), bias, walk, problem.relu)
+        _passes(program, out, x, (first, second.swapaxes(1, 2)), bias, walk, problem.relu)
         program.in_range(out, inf)
         with program.redo():
             program.correlate(out, x, dense, bias, walk.stride, walk.dilation, problem.relu)
@@ -123,15 +123,15 @@ def _passes(
     walk: Walk,
     relu: bool,
 ) -> None:
-    """Filter along each axis in turn, to the same bits as passes over the whole array."""
+    """Filter along each axis in turn, the last one first."""
     rank = len(walk.stride)
     first = x.ndim - rank
     ones = (1,) * rank
-    for position in range(rank):
+    for position in reversed(range(rank)):
         w = weights[position]
         steps = (*ones[:position], walk.stride[position], *ones[position + 1 :])
         gaps = (*ones[:position], walk.dilation[position], *ones[position + 1 :])
-        if position == rank - 1:
+        if position == 0:
             program.correlate(out, x, w, bias, steps, gaps, relu)
             return
         shape = list(x.shape)

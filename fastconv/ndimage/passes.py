@@ -60,16 +60,25 @@ def plans(
 ) -> tuple[Plan, ...]:
     """Plans that run after each other; bool counts as uint8."""
     given, result = _as_bytes(dtype), _as_bytes(result)
-    beyond = any("constant" in step.borders for step in passes)
-    fused = len(passes) == 1 or (
-        (cval == 0 or not beyond)
-        and (result.kind not in "iu" or _are_integers(given, passes, beyond, cval))
-    )
+    exact = _are_integers(given, passes, cval)
+    if len(passes) == 1 or (_reads_zeros(passes, cval) and (exact or result.kind in "fc")):
+        plan = _plan(name, shape, given, passes, result, cval, options)
+        if len(passes) == 1 or exact or options.algorithm != "auto" or plan.algorithm != "direct":
+            return (plan,)  # else it is too small to gain from being one, and to lose the same bits
     made = []
-    for group in [passes] if fused else [[step] for step in passes]:
-        made.append(_plan(name, shape, given, group, result, cval, options))
+    for step in passes:
+        made.append(_plan(name, shape, given, [step], result, cval, options))
         given = result
     return tuple(made)
+
+
+def _reads_zeros(passes: Sequence[Pass], cval: complex) -> bool:
+    """Whether nothing lies beyond the edges that one pass makes, and the next one reads anew."""
+    return cval == 0 or not _reads_constant(passes)
+
+
+def _reads_constant(passes: Sequence[Pass]) -> bool:
+    return any("constant" in step.borders for step in passes)
 
 
 def _as_bytes(dtype: np.dtype) -> np.dtype:
@@ -86,11 +95,10 @@ def _plan(
     cval: complex,
     options: Options,
 ) -> Plan:
-    beyond = any("constant" in step.borders for step in passes)
     casts = result.kind in "iu"
-    if not beyond:
+    if not _reads_constant(passes):
         cval = 0
-    if _are_integers(dtype, passes, beyond, cval):
+    if _are_integers(dtype, passes, cval):
         weights = [step.weights.astype(np.int64) for step in passes]
         cval = int(cval.real)
         casts = casts and not _fits(dtype, weights, result)
@@ -107,41 +115,33 @@ def _plan(
         axes, borders, origins = (
             sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
         )
-    def plan(algorithm: AlgorithmName) -> Plan:
-        return make_plan(
-            lower.correlation,
-            (name, shape, dtype),
-            (w,),
-            {
-                "flip": False,
-                "axes": axes,
-                "mode": "same",
-                "boundary": borders,
-                "cval": cval,
-                "origin": origins,
-                "stride": 1,
-                "dilation": 1,
-                "out_dtype": None,
-                "dtype": result,
-                "casts": casts,
-            },
-            algorithm,
-            options.backend,
-            options.threads,
-            once=False,
-        )
-
-    made = plan(options.algorithm)
-    if len(passes) > 1 and options.algorithm == "auto" and made.algorithm == "direct":
-        made = plan("separable")  # the same bits as passes of their own
-    return made
+    return make_plan(
+        lower.correlation,
+        (name, shape, dtype),
+        (w,),
+        {
+            "flip": False,
+            "axes": axes,
+            "mode": "same",
+            "boundary": borders,
+            "cval": cval,
+            "origin": origins,
+            "stride": 1,
+            "dilation": 1,
+            "out_dtype": None,
+            "dtype": result,
+            "casts": casts,
+        },
+        *options,
+        once=False,
+    )
 
 
-def _are_integers(dtype: np.dtype, passes: Sequence[Pass], beyond: bool, cval: complex) -> bool:
+def _are_integers(dtype: np.dtype, passes: Sequence[Pass], cval: complex) -> bool:
     """Whether all products are those of integers, which the engine sums exactly."""
     if dtype.kind not in "iu":
         return False
-    if beyond:
+    if _reads_constant(passes):
         info = np.iinfo(dtype)
         if not (isfinite(cval.real) and cval == int(cval.real)):
             return False

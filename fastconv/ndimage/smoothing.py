@@ -164,7 +164,9 @@ def _gaussian_along(
 ) -> Filter:
     weights = _gaussian_weights(call.name, sigma, order, truncate, radius)
     result = call.result(call.dtype.kind == "c")
-    return Filter(call, result, [call.chain([line(call, weights, axis, mode)], result, call.constant(cval))])
+    return Filter(
+        call, result, [call.chain([line(call, weights, axis, mode)], result, call.constant(cval))]
+    )
 
 
 def _gaussian_weights(name: str, sigma: Any, order: Any, truncate: Any, radius: Any) -> NDArray:
