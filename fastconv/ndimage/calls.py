@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from copy import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import config
+from ..api.options import AlgorithmName
+from ..config import BackendName
 from ..plan.choose import key_of
 from ..plan.memo import Memo
-from ..plan.plan import Plan
-from . import arguments
+from . import arguments, runs
 from .arguments import Output
 from .passes import Options, Pass, plans
+from .runs import Run
 
-__all__ = ["Call", "Combination", "Filter", "Guarded", "Run", "filtered"]
+__all__ = ["Call", "filtered"]
 
 MAX_FILTERS = 4096
 """Filters that are remembered."""
-MAX_REMEMBERED_WEIGHTS = 512
+MAX_REMEMBERED_BYTES = 1 << 12
 """Of the largest kernel whose filters are remembered here; plans remember larger ones."""
+SIMPLE = frozenset((type(None), bool, int, float, str))
+"""Types whose values are a key together with their types."""
 
 _filters: Memo[Any] = Memo(MAX_FILTERS)
 
-Chain = tuple[Plan, ...]
-"""Plans that run after each other."""
-Combination = Callable[[Sequence[NDArray], Options], None]
-"""Makes one result of some, in the place of the first."""
-
 
 class Call:
-    """One call of one function: what a filter is made for."""
+    """One call of one function, whose arguments are being translated."""
 
     def __init__(self, name: str, samples: NDArray, output: Output, options: Options) -> None:
         self.name = name
@@ -55,84 +53,38 @@ class Call:
         complex_weights = weights is not None and weights.dtype.kind == "c"
         return arguments.constant(self.name, cval, self.dtype.kind == "c", complex_weights)
 
-    def counting(self) -> Call:
-        """The same call on bytes."""
-        call = copy(self)
-        call.dtype = np.dtype(np.uint8)
-        return call
-
-    def chain(self, passes: Sequence[Pass], result: np.dtype, cval: complex) -> Chain:
-        """The plans for some passes."""
-        if result.kind != "c" and self.dtype.kind == "c":
-            raise RuntimeError(f"{self.name}: output must have complex dtype: got {result}")
-        sums_complex = self.dtype.kind == "c" or any(p.weights.dtype.kind == "c" for p in passes)
-        for dtype in self.dtype, result:
-            arguments.check_dtype(self.name, dtype, sums_complex)
-        return plans(self.name, self.shape, self.dtype, passes, result, cval, self.options)
-
-
-Run = Callable[[NDArray, NDArray | None], NDArray]
-"""From samples and what receives the result, or None, to the result."""
-
-
-class Filter:
-    """Chains of plans, and how their results become one; no chain is a copy."""
-
-    def __init__(
+    def run(
         self,
-        call: Call,
-        dtype: np.dtype,
-        chains: Sequence[Chain],
-        combine: Combination | None = None,
-    ) -> None:
-        self._dtype, self._chains, self._combine = dtype, chains, combine
-        self._options = call.options
+        passes: Sequence[Pass],
+        result: np.dtype,
+        cval: complex,
+        samples: np.dtype | None = None,
+    ) -> Run:
+        """What makes some passes over samples of the call's dtype, or of another one."""
+        if not passes:
+            return runs.copied(result)
+        dtype = self.dtype if samples is None else samples
+        if result.kind != "c" and dtype.kind == "c":
+            raise RuntimeError(f"{self.name}: output must have complex dtype: got {result}")
+        sums_complex = dtype.kind == "c" or any(p.weights.dtype.kind == "c" for p in passes)
+        for each in dtype, result:
+            arguments.check_dtype(self.name, each, sums_complex)
+        made = runs.in_turn(plans(self.name, self.shape, dtype, passes, result, cval, self.options))
+        return runs.on_bytes(made, result) if "b" in (dtype.kind, result.kind) else made
 
-    def __call__(self, x: NDArray, out: NDArray | None) -> NDArray:
-        if x.dtype.kind == "b":
-            x = x.view(np.uint8)
-        if len(self._chains) == 1:
-            return self._run(self._chains[0], x, out)
-        if self._combine is None:
-            result = x.astype(self._dtype)
-        else:
-            parts = [self._run(chain, x, None) for chain in self._chains]
-            self._combine(parts, self._options)
-            result = parts[0]
-        if out is None:
-            return result
-        out[...] = result
-        return out
-
-    def _run(self, chain: Chain, x: NDArray, out: NDArray | None) -> NDArray:
-        for plan in chain[:-1]:
-            x = plan(x)
-        if self._dtype.kind != "b":
-            return chain[-1](x, out)
-        result = chain[-1](x, None if out is None else out.view(np.uint8))
-        return result.view(np.bool_) if out is None else out
-
-
-class Guarded:
-    """A filter whose kernel has zeros, which samples that are not finite must not meet."""
-
-    def __init__(self, plain: Run, otherwise: Run) -> None:
-        self._plain, self._otherwise = plain, otherwise
-
-    @classmethod
-    def of(cls, call: Call, step: Pass, result: np.dtype, cval: Any, otherwise: Run) -> Run:
-        """The filter of one pass, and what takes its place where some sample is not finite."""
-        plain = Filter(call, result, [call.chain([step], result, cval)])
-        if call.dtype.kind not in "fc":
-            return plain
+    def around_zeros(
+        self, step: Pass, result: np.dtype, cval: complex, otherwise: Callable[[], Run]
+    ) -> Run:
+        """What makes a pass whose weights may be zero, and must not meet what is not finite there:
+        ``otherwise`` makes what takes its place for such samples.
+        """
+        if self.dtype.kind != "f" or step.weights.all():
+            return self.run([step], result, cval)
         if "constant" in step.borders and not np.isfinite(cval):
-            return otherwise
-        return cls(plain, otherwise)
-
-    def __call__(self, x: NDArray, out: NDArray | None) -> NDArray:
-        with np.errstate(all="ignore"):
-            finite = np.isfinite(x.sum()) or np.isfinite(x).all()
-        return self._plain(x, out) if finite else self._otherwise(x, out)
+            return otherwise()
+        plain = self.run([step], result, cval)
+        backend = config.resolve_backend(self.options.backend, self.name)
+        return runs.unless_finite(plain, otherwise(), backend)
 
 
 def filtered(
@@ -140,34 +92,45 @@ def filtered(
     name: str,
     input: ArrayLike,
     output: Output,
+    weights: ArrayLike | None,
     given: tuple[Any, ...],
-    options: Options,
+    algorithm: AlgorithmName,
+    backend: BackendName | None,
+    threads: int | None,
 ) -> NDArray:
-    """Run the filter that ``make`` makes of a call, or the one it made of an equal call before."""
+    """Run what ``make(call, *given)`` returns, or ``make(call, weights, *given)`` where there are
+    weights; or what it returned for an equal call before.
+    """
     samples = input if type(input) is np.ndarray else np.asarray(input)
-    out = arguments.receiver(name, output, samples.shape)
-    algorithm, backend, threads = options
-    chosen = config.resolve_backend(backend, name)
+    out = None if output is None else arguments.receiver(name, output, samples.shape)
     key: tuple[Any, ...] | None
     try:
         key = (
             name,
             samples.shape,
             samples.dtype,
-            key_of(output) if out is None else ("array", out.dtype),
-            key_of(given),
+            None if weights is None else key_of(weights),
+            _key(given),
+            output if output is None else key_of(output) if out is None else (out.dtype,),
             algorithm,
-            chosen,
+            config.resolve_backend(backend, name),
             threads,
         )
     except TypeError:
         key = None
-    if any(type(value) is np.ndarray and value.size > MAX_REMEMBERED_WEIGHTS for value in given):
-        key = None  # its plans are remembered
+    if type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES:
+        key = None  # its plan is remembered
     known = None if key is None else _filters.get(key)
     if known is None:
+        options = Options(algorithm, backend, threads)
         call = Call(name, samples, output if out is None else out, options)
-        known = make(call, *given)
+        known = make(call, *(given if weights is None else (weights, *given)))
         if key is not None and call.lasting:
             _filters.put(key, known)
     return known(samples, out)
+
+
+def _key(given: tuple[Any, ...]) -> Hashable:
+    """What differs where arguments do."""
+    kinds = tuple(map(type, given))
+    return (given, kinds) if SIMPLE.issuperset(kinds) else key_of(given)

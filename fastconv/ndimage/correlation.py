@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf, isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from ..api.options import AlgorithmName, PerAxis
 from ..config import BackendName
 from . import arguments
 from .arguments import Mode, Output
-from .calls import Call, Filter, Guarded, Run, filtered
-from .passes import Options, Pass
+from .calls import Call, filtered
+from .passes import Pass
+from .runs import Run, delivered
 
 __all__ = ["convolve", "convolve1d", "correlate", "correlate1d", "line"]
 
@@ -31,8 +33,8 @@ def correlate(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    given = weights, mode, cval, origin, axes, False
-    return filtered(_dense, "correlate", input, output, given, Options(algorithm, backend, threads))
+    given = mode, cval, origin, axes, False
+    return filtered(_dense, "correlate", input, output, weights, given, algorithm, backend, threads)
 
 
 def convolve(
@@ -48,8 +50,8 @@ def convolve(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    given = weights, mode, cval, origin, axes, True
-    return filtered(_dense, "convolve", input, output, given, Options(algorithm, backend, threads))
+    given = mode, cval, origin, axes, True
+    return filtered(_dense, "convolve", input, output, weights, given, algorithm, backend, threads)
 
 
 def correlate1d(
@@ -65,9 +67,10 @@ def correlate1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    given = weights, axis, mode, cval, origin, False
-    options = Options(algorithm, backend, threads)
-    return filtered(_along, "correlate1d", input, output, given, options)
+    given = axis, mode, cval, origin, False
+    return filtered(
+        _along, "correlate1d", input, output, weights, given, algorithm, backend, threads
+    )
 
 
 def convolve1d(
@@ -83,27 +86,25 @@ def convolve1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    given = weights, axis, mode, cval, origin, True
-    options = Options(algorithm, backend, threads)
-    return filtered(_along, "convolve1d", input, output, given, options)
+    given = axis, mode, cval, origin, True
+    return filtered(
+        _along, "convolve1d", input, output, weights, given, algorithm, backend, threads
+    )
 
 
 def _along(
     call: Call, weights: ArrayLike, axis: Any, mode: Any, cval: Any, origin: Any, flip: bool
-) -> Filter:
-    """The filter of `correlate1d` or, with ``flip``, of `convolve1d`."""
+) -> Run:
+    """What `correlate1d` runs or, with ``flip``, `convolve1d`."""
     w = np.asarray(weights)
-    cval = call.constant(cval, w)
+    beyond = call.constant(cval, w)
+    result = call.result(call.dtype.kind == "c" or w.dtype.kind == "c")
     if w.ndim != 1 or not w.size:
         raise RuntimeError(f"{call.name}: no filter weights given: weights has shape {w.shape}")
     if flip:
         w, origin = w[::-1], -origin - (1 - w.size % 2)
-    elif w.dtype.kind == "c":
-        w = w.conj()
-    w = numbers(w)
-    step = line(call, w, axis, mode, origin)
-    result = call.result(call.dtype.kind == "c" or w.dtype.kind == "c")
-    return Filter(call, result, [call.chain([step], result, cval)])
+    step = line(call, _numbers(w, flip), axis, mode, origin)
+    return call.run([step], result, beyond)
 
 
 def line(call: Call, w: NDArray, axis: Any, mode: Any, origin: Any = 0) -> Pass:
@@ -113,20 +114,21 @@ def line(call: Call, w: NDArray, axis: Any, mode: Any, origin: Any = 0) -> Pass:
     return Pass(w, (along,), (arguments.border(call.name, mode),), (shift,))
 
 
-def numbers(w: NDArray) -> NDArray:
-    """Weights in double precision."""
-    return w.astype(np.complex128 if w.dtype.kind == "c" else np.float64)
+def _numbers(w: NDArray, flip: bool) -> NDArray:
+    """Weights in double precision; correlations take the conjugates of complex ones."""
+    if w.dtype.kind != "c":
+        return w.astype(np.float64)
+    return (w if flip else w.conj()).astype(np.complex128)
 
 
 def _dense(
     call: Call, weights: ArrayLike, mode: Any, cval: Any, origin: Any, axes: Any, flip: bool
 ) -> Run:
-    """The filter of `correlate` or, with ``flip``, of `convolve`."""
+    """What `correlate` runs or, with ``flip``, `convolve`."""
     w = np.asarray(weights)
-    cval = call.constant(cval, w)
-    if not flip and w.dtype.kind == "c":
-        w = w.conj()
-    w = numbers(w)
+    beyond = call.constant(cval, w)
+    result = call.result(call.dtype.kind == "c" or w.dtype.kind == "c")
+    w = _numbers(w, flip)
     along = arguments.axes_of(call.name, axes, call.rank)
     origins = arguments.per_axis(call.name, "origin", origin, len(along))
     if w.ndim != len(along) or not w.size:
@@ -134,10 +136,10 @@ def _dense(
         raise RuntimeError(
             f"{call.name}: weights.ndim ({rank}) must match len(axes) ({len(along)})"
         )
-    # SciPy takes the axes of the weights in the order of those of the input.
+    # SciPy takes the axes of the weights in the order of those of the input, and the origins, too,
+    # unless there are fewer of them.
     if len(along) < call.rank:
-        order = sorted(range(len(along)), key=along.__getitem__)
-        origins = [origins[i] for i in order]
+        origins = [origins[i] for i in sorted(range(len(along)), key=along.__getitem__)]
     along = tuple(sorted(along))
     if flip:
         w = w[(slice(None, None, -1),) * w.ndim]
@@ -149,41 +151,40 @@ def _dense(
     if not isinstance(mode, str) and np.iterable(mode):
         raise RuntimeError(f"{call.name}: A sequence of modes is not supported: got {mode!r}")
     borders = (arguments.border(call.name, mode),) * len(along)
-    result = call.result(call.dtype.kind == "c" or w.dtype.kind == "c")
+    if not along:  # one weight for all samples
+        along, borders, shifts, w = (0,), ("nearest",), [0], w.reshape(1)
     step = Pass(w, along, borders, tuple(shifts))
-    if w.all() or call.dtype.kind != "f" or w.dtype.kind == "c":
-        return Filter(call, result, [call.chain([step], result, cval)])
-    return Guarded.of(call, step, result, cval, _around_zeros(call, step, result, cval))
+    return call.around_zeros(step, result, beyond, lambda: _by_kind(call, step, result, beyond))
 
 
-def _around_zeros(
-    call: Call, step: Pass, result: np.dtype, cval: Any
-) -> Callable[[NDArray, NDArray | None], NDArray]:
-    """A filter that reads no sample under a weight of zero, which may be NaN or infinite.
+def _by_kind(call: Call, step: Pass, result: np.dtype, cval: complex) -> Run:
+    """A pass that reads no sample under a weight of zero, which may be NaN or infinite.
 
     Samples that are not finite count as zero first; then outputs that read them are found.
     """
-    w = step.weights
-    finite = Filter(call, result, [call.chain([step], result, cval if np.isfinite(cval) else 0)])
-    counted = call.counting()
+    w, beyond = step.weights, float(cval.real)
+    finite = call.run([step], result, beyond if isfinite(beyond) else 0.0)
+    count, byte = np.dtype(np.int64), np.dtype(np.uint8)
 
-    def hits(marked: NDArray, weights: NDArray, beyond: bool) -> NDArray:
-        pass_ = step._replace(weights=weights.astype(np.float64))
-        count = Filter(
-            call, np.dtype(np.int64), [counted.chain([pass_], np.dtype(np.int64), beyond)]
-        )
-        return count(marked.view(np.uint8), None) > 0
+    def reading(used: NDArray, is_beyond: bool) -> Callable[[NDArray], NDArray]:
+        """Which outputs read a marked sample under some weights."""
+        marks = step._replace(weights=used.astype(np.float64))
+        run = call.run([marks], count, float(is_beyond), byte)
+        return lambda marked: run(marked.view(byte), None) > 0
+
+    up, down = (
+        (reading(w > 0, beyond == sign), reading(w < 0, beyond == sign)) for sign in (inf, -inf)
+    )
+    lost = reading(w != 0, isnan(beyond))
 
     def run(x: NDArray, out: NDArray | None) -> NDArray:
         made = finite(np.where(np.isfinite(x), x, 0), None)
-        up = hits(x == np.inf, w > 0, cval == np.inf) | hits(x == -np.inf, w < 0, cval == -np.inf)
-        down = hits(x == np.inf, w < 0, cval == np.inf) | hits(x == -np.inf, w > 0, cval == -np.inf)
-        lost = hits(np.isnan(x), w != 0, np.isnan(cval)) | (up & down)
+        high, low = x == inf, x == -inf
+        rises = up[0](high) | down[1](low)
+        falls = up[1](high) | down[0](low)
         if made.dtype.kind == "f":
-            made[up], made[down], made[lost] = np.inf, -np.inf, np.nan
-        if out is None:
-            return made
-        out[...] = made
-        return out
+            made[rises], made[falls] = inf, -inf
+            made[lost(np.isnan(x)) | (rises & falls)] = nan
+        return delivered(made, out)
 
     return run

@@ -14,11 +14,12 @@ from ..api.options import AlgorithmName, PerAxis
 from ..config import BackendName
 from ..filters import factors
 from ..filters.common import blockwise
-from . import arguments
+from . import arguments, runs
 from .arguments import Mode, Output
-from .calls import Call, Combination, Filter, Guarded, Run, filtered
+from .calls import Call, filtered
 from .correlation import line
-from .passes import Options, Pass
+from .passes import Options, Pass, are_one
+from .runs import Combination, Run
 from .smoothing import gaussian_passes
 
 __all__ = [
@@ -48,8 +49,7 @@ def prewitt(
     threads: int | None = None,
 ) -> NDArray:
     given = axis, mode, cval
-    options = Options(algorithm, backend, threads)
-    return filtered(_slope, "prewitt", input, output, given, options)
+    return filtered(_slope, "prewitt", input, output, None, given, algorithm, backend, threads)
 
 
 def sobel(
@@ -64,8 +64,7 @@ def sobel(
     threads: int | None = None,
 ) -> NDArray:
     given = axis, mode, cval
-    options = Options(algorithm, backend, threads)
-    return filtered(_slope, "sobel", input, output, given, options)
+    return filtered(_slope, "sobel", input, output, None, given, algorithm, backend, threads)
 
 
 def laplace(
@@ -79,8 +78,9 @@ def laplace(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    options = Options(algorithm, backend, threads)
-    return filtered(_laplace, "laplace", input, output, (mode, cval, axes), options)
+    return filtered(
+        _laplace, "laplace", input, output, None, (mode, cval, axes), algorithm, backend, threads
+    )
 
 
 def gaussian_laplace(
@@ -98,8 +98,17 @@ def gaussian_laplace(
     threads: int | None = None,
 ) -> NDArray:
     given = sigma, mode, cval, axes, truncate, radius
-    options = Options(algorithm, backend, threads)
-    return filtered(_gaussian_laplace, "gaussian_laplace", input, output, given, options)
+    return filtered(
+        _gaussian_laplace,
+        "gaussian_laplace",
+        input,
+        output,
+        None,
+        given,
+        algorithm,
+        backend,
+        threads,
+    )
 
 
 def gaussian_gradient_magnitude(
@@ -117,9 +126,10 @@ def gaussian_gradient_magnitude(
     threads: int | None = None,
 ) -> NDArray:
     given = sigma, mode, cval, axes, truncate, radius
-    options = Options(algorithm, backend, threads)
     name = "gaussian_gradient_magnitude"
-    return filtered(_gaussian_gradient, name, input, output, given, options)
+    return filtered(
+        _gaussian_gradient, name, input, output, None, given, algorithm, backend, threads
+    )
 
 
 def generic_laplace(
@@ -134,7 +144,7 @@ def generic_laplace(
     axes: PerAxis | None = None,
 ) -> NDArray:
     derivative = partial(_called, derivative2, extra_arguments, extra_keywords or {})
-    return _generic("generic_laplace", derivative, input, output, mode, cval, axes, _add)
+    return _generic("generic_laplace", derivative, input, output, mode, cval, axes, _sum)
 
 
 def generic_gradient_magnitude(
@@ -153,7 +163,7 @@ def generic_gradient_magnitude(
     return _generic(name, derivative, input, output, mode, cval, axes, _magnitude)
 
 
-def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Filter:
+def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Run:
     """The filter of `prewitt` or `sobel`."""
     along = arguments.normalize_axis_index(axis, call.rank)
     result = call.result(False)
@@ -161,32 +171,38 @@ def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Filter:
     smooth = factors.smoothing(call.name).astype(np.float64)
     passes = [line(call, SLOPE, along, modes[along])]
     passes += [line(call, smooth, i, modes[i]) for i in range(call.rank) if i != along]
-    return Filter(call, result, [call.chain(passes, result, call.constant(cval))])
+    return call.run(passes, result, call.constant(cval))
 
 
 def _laplace(call: Call, mode: Any, cval: Any, axes: Any) -> Run:
-    result = call.result(False)
+    result, beyond = call.result(False), call.constant(cval)
     along = arguments.axes_of(call.name, axes, call.rank)
     if not along:
-        return Filter(call, result, [])
+        return runs.copied(result)
     modes = arguments.per_axis(call.name, "mode", mode, len(along))
     passes = [line(call, CURVATURE, i, border) for i, border in zip(along, modes, strict=True)]
-    chains = [call.chain([step], result, call.constant(cval)) for step in passes]
-    apart = Filter(call, result, chains, _add)
-    if len(along) == 1 or result.kind == "b" or (result.kind in "iu" and call.dtype.kind == "f"):
-        return apart
+
+    def apart() -> Run:
+        return runs.combined(
+            [call.run([step], result, beyond) for step in passes], _sum(call.options)
+        )
+
     cross = Pass(
         factors.second_differences(len(along)).astype(np.float64),
         along,
         tuple([border for step in passes for border in step.borders]),
         (0,) * len(along),
     )
-    return Guarded.of(call, cross, result, call.constant(cval), apart)
+    if result.kind in "fc" or (
+        result.kind in "iu" and are_one(call.dtype, [cross], result, beyond)
+    ):
+        return call.around_zeros(cross, result, beyond, apart)
+    return apart()
 
 
 def _gaussian_laplace(
     call: Call, sigma: Any, mode: Any, cval: Any, axes: Any, truncate: Any, radius: Any
-) -> Filter:
+) -> Run:
     result = call.result(False)
     along = arguments.axes_of(call.name, axes, call.rank)
     sigmas = [0.0] * call.rank
@@ -194,12 +210,12 @@ def _gaussian_laplace(
         along, arguments.per_axis(call.name, "sigma", sigma, len(along)), strict=True
     ):
         sigmas[axis] = s
-    return _of_gaussians(call, 2, along, sigmas, mode, cval, truncate, radius, result, _add)
+    return _of_gaussians(call, 2, along, sigmas, mode, cval, truncate, radius, result, _sum)
 
 
 def _gaussian_gradient(
     call: Call, sigma: Any, mode: Any, cval: Any, axes: Any, truncate: Any, radius: Any
-) -> Filter:
+) -> Run:
     result = call.result(False)
     along = arguments.axes_of(call.name, axes, call.rank)
     return _of_gaussians(call, 1, along, sigma, mode, cval, truncate, radius, result, _magnitude)
@@ -215,18 +231,18 @@ def _of_gaussians(
     truncate: Any,
     radius: Any,
     result: np.dtype,
-    combine: Any,
-) -> Filter:
+    combine: Callable[[Options], Combination],
+) -> Run:
     """A combination of the derivatives of a Gaussian along some axes, each with its border."""
-    chains = []
+    parts = []
     for axis, border in zip(
         along, arguments.per_axis(call.name, "mode", mode, len(along)), strict=True
     ):
         orders = [order if i == axis else 0 for i in range(call.rank)]
         everywhere = tuple(range(call.rank))
         passes = gaussian_passes(call, sigma, orders, border, truncate, radius, everywhere)
-        chains.append(call.chain(passes, result, call.constant(cval)))
-    return Filter(call, result, chains, combine)
+        parts.append(call.run(passes, result, call.constant(cval)))
+    return runs.combined(parts, combine(call.options)) if parts else runs.copied(result)
 
 
 def _called(
@@ -243,7 +259,7 @@ def _generic(
     mode: Any,
     cval: Any,
     axes: Any,
-    combine: Combination,
+    combine: Callable[[Options], Combination],
 ) -> NDArray:
     """Combine what a caller's function gives for each axis; the first one is written in place."""
     samples = np.asarray(input)
@@ -263,29 +279,41 @@ def _generic(
         derivative(samples, axis, result.dtype, border, cval)
         for axis, border in zip(along[1:], modes[1:], strict=True)
     ]
-    combine([result, *parts], Options("auto", None, None))
+    combine(Options("auto", None, None))([result, *parts])
     return result
 
 
-def _add(parts: Sequence[NDArray], options: Options) -> None:
+def _sum(options: Options) -> Combination:
     """Add all parts to the first one."""
-    for part in parts[1:]:
-        blockwise(
-            lambda total, more: np.add(total, more, out=total), (parts[0], part), options.threads
-        )
+
+    def add(parts: Sequence[NDArray]) -> None:
+        for part in parts[1:]:
+            blockwise(_add, (parts[0], part), options.threads)
+
+    return add
 
 
-def _magnitude(parts: Sequence[NDArray], options: Options) -> None:
+def _add(total: NDArray, more: NDArray) -> None:
+    np.add(total, more, out=total)
+
+
+def _magnitude(options: Options) -> Combination:
     """Put the root of the sum of squares into the first part."""
+    backend = backends.load(config.resolve_backend(options.backend, "gradient magnitude"))
 
-    def root(total: NDArray, *others: NDArray) -> None:
-        np.multiply(total, total, out=total)
-        for other in others:
-            np.add(total, np.multiply(other, other), out=total)
-        np.sqrt(total, out=total, casting="unsafe")
+    def of_floats(*parts: NDArray) -> None:
+        backend.magnitude(parts[0], parts)
 
-    if parts[0].dtype in (np.float32, np.float64) and len({part.dtype for part in parts}) == 1:
-        backend = backends.load(config.resolve_backend(options.backend, "gradient magnitude"))
-        blockwise(lambda *some: backend.magnitude(some[0], some), parts, options.threads)
-    else:
-        blockwise(root, parts, options.threads)
+    def magnitude(parts: Sequence[NDArray]) -> None:
+        dtypes = {part.dtype for part in parts}
+        plain = len(dtypes) == 1 and dtypes <= {np.dtype("f4"), np.dtype("f8")}
+        blockwise(of_floats if plain else _root, parts, options.threads)
+
+    return magnitude
+
+
+def _root(total: NDArray, *others: NDArray) -> None:
+    np.multiply(total, total, out=total)
+    for other in others:
+        np.add(total, np.multiply(other, other), out=total)
+    np.sqrt(total, out=total, casting="unsafe")

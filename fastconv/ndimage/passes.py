@@ -8,7 +8,10 @@ as one separable correlation where that gives the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from functools import reduce
+from itertools import accumulate
+from math import isfinite, prod
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +24,13 @@ from ..plan.choose import make_plan
 from ..plan.plan import Plan
 from ..problem import dtypes
 
-__all__ = ["Options", "Pass", "plans"]
+__all__ = ["Options", "Pass", "are_one", "plans"]
 
 NARROW = frozenset("?bBhHfF")
 """Letters of the dtypes that float32 holds every value of."""
+MAX_SMALL = 1024
+"""Samples of an array that gains nothing from passes at once; apart, they have the same bits as
+calls of their own."""
 MAX_NARROW_WEIGHT, MAX_EXACT_WEIGHT = 2.0**64, 2.0**53
 DYADIC = 2.0**20
 """Products of integers and multiples of its inverse are exact in double precision."""
@@ -60,11 +66,12 @@ def plans(
 ) -> tuple[Plan, ...]:
     """Plans that run after each other; bool counts as uint8."""
     given, result = _as_bytes(dtype), _as_bytes(result)
-    exact = _are_integers(given, passes, cval)
-    if len(passes) == 1 or (_reads_zeros(passes, cval) and (exact or result.kind in "fc")):
-        plan = _plan(name, shape, given, passes, result, cval, options)
-        if len(passes) == 1 or exact or options.algorithm != "auto" or plan.algorithm != "direct":
-            return (plan,)  # else it is too small to gain from being one, and to lose the same bits
+    exact = are_one(given, passes, result, cval)
+    small = not exact and prod(shape) <= MAX_SMALL
+    if len(passes) > 1 and _reads_zeros(passes, cval) and (exact or result.kind in "fc"):
+        if not small or options.algorithm != "auto":
+            together = sorted(passes, key=attrgetter("axes"))
+            return (_plan(name, shape, given, together, result, cval, options),)
     made = []
     for step in passes:
         made.append(_plan(name, shape, given, [step], result, cval, options))
@@ -101,24 +108,20 @@ def _plan(
     if _are_integers(dtype, passes, cval):
         weights = [step.weights.astype(np.int64) for step in passes]
         cval = int(cval.real)
-        casts = casts and not _fits(dtype, weights, result)
+        casts = casts and not _fits(dtype, passes, result)
     else:
         weights = [step.weights for step in passes]
         if _are_narrow(dtype, weights, result):
             weights = [_single(w) for w in weights]
         elif casts:
-            weights = [_nudged(w, dtype) for w in weights]
-    if len(passes) == 1:
-        w, axes, borders, origins = weights[0], *passes[0][1:]
-    else:
-        w = tuple(weights)
-        axes, borders, origins = (
-            sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
-        )
+            weights = [_nudged(w) for w in weights]
+    axes, borders, origins = (
+        sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
+    )
     return make_plan(
         lower.correlation,
         (name, shape, dtype),
-        (w,),
+        (weights[0] if len(passes) == 1 else tuple(weights),),
         {
             "flip": False,
             "axes": axes,
@@ -153,14 +156,37 @@ def _are_integers(dtype: np.dtype, passes: Sequence[Pass], cval: complex) -> boo
     )
 
 
-def _fits(dtype: np.dtype, weights: Sequence[NDArray], result: np.dtype) -> bool:
+def are_one(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex) -> bool:
+    """Whether integers that are cast after each pass are those that are cast once.
+
+    All sums have to be whole numbers, and either fit the result or wrap as C casts them: those of
+    up to 31 bits, to results of fewer bits.
+    """
+    dtype, result = _as_bytes(dtype), _as_bytes(result)
+    if not _are_integers(dtype, passes, cval):
+        return False
+    held = np.iinfo(np.int32 if result.itemsize < 4 else result) if result.kind in "iu" else None
+    ranges = accumulate(passes, _range_after, initial=_range(dtype))
+    return held is None or all(held.min <= low and high <= held.max for low, high in ranges)
+
+
+def _fits(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype) -> bool:
     """Whether the result can hold every sum."""
-    info, held = np.iinfo(dtype), np.iinfo(result)
-    low, high = int(info.min), int(info.max)
-    for w in weights:
-        up, down = int(w[w > 0].sum()), int(w[w < 0].sum())
-        low, high = up * low + down * high, up * high + down * low
-    return held.min <= low and high <= held.max
+    (low, high), (least, most) = reduce(_range_after, passes, _range(dtype)), _range(result)
+    return least <= low and high <= most
+
+
+def _range(dtype: np.dtype) -> tuple[int, int]:
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
+
+
+def _range_after(samples: tuple[int, int], step: Pass) -> tuple[int, int]:
+    """The smallest and the largest sum that a pass makes of samples in some range."""
+    low, high = samples
+    w = step.weights
+    up, down = int(w[w > 0].sum()), int(w[w < 0].sum())
+    return up * low + down * high, up * high + down * low
 
 
 def _are_narrow(dtype: np.dtype, weights: Sequence[NDArray], result: np.dtype) -> bool:
@@ -188,7 +214,7 @@ def _single(w: NDArray) -> NDArray:
     return single
 
 
-def _nudged(w: NDArray, dtype: np.dtype) -> NDArray:
+def _nudged(w: NDArray) -> NDArray:
     """Weights so much larger that a sum that is whole but for rounding is cast to that number."""
     if np.array_equal(w * DYADIC, np.rint(w * DYADIC)):
         return w

@@ -14,9 +14,10 @@ from ..config import BackendName
 from ..filters import factors
 from . import arguments
 from .arguments import Mode, Output
-from .calls import Call, Filter, filtered
+from .calls import Call, filtered
 from .correlation import line
-from .passes import Options, Pass
+from .passes import Pass
+from .runs import Run
 
 __all__ = [
     "gaussian_filter",
@@ -46,8 +47,9 @@ def gaussian_filter(
     threads: int | None = None,
 ) -> NDArray:
     given = sigma, order, mode, cval, truncate, radius, axes
-    options = Options(algorithm, backend, threads)
-    return filtered(_gaussian, "gaussian_filter", input, output, given, options)
+    return filtered(
+        _gaussian, "gaussian_filter", input, output, None, given, algorithm, backend, threads
+    )
 
 
 def gaussian_filter1d(
@@ -66,8 +68,17 @@ def gaussian_filter1d(
     threads: int | None = None,
 ) -> NDArray:
     given = sigma, axis, order, mode, cval, truncate, radius
-    options = Options(algorithm, backend, threads)
-    return filtered(_gaussian_along, "gaussian_filter1d", input, output, given, options)
+    return filtered(
+        _gaussian_along,
+        "gaussian_filter1d",
+        input,
+        output,
+        None,
+        given,
+        algorithm,
+        backend,
+        threads,
+    )
 
 
 def uniform_filter(
@@ -84,8 +95,9 @@ def uniform_filter(
     threads: int | None = None,
 ) -> NDArray:
     given = size, mode, cval, origin, axes
-    options = Options(algorithm, backend, threads)
-    return filtered(_uniform, "uniform_filter", input, output, given, options)
+    return filtered(
+        _uniform, "uniform_filter", input, output, None, given, algorithm, backend, threads
+    )
 
 
 def uniform_filter1d(
@@ -102,8 +114,9 @@ def uniform_filter1d(
     threads: int | None = None,
 ) -> NDArray:
     given = size, axis, mode, cval, origin
-    options = Options(algorithm, backend, threads)
-    return filtered(_uniform_along, "uniform_filter1d", input, output, given, options)
+    return filtered(
+        _uniform_along, "uniform_filter1d", input, output, None, given, algorithm, backend, threads
+    )
 
 
 def _gaussian(
@@ -115,11 +128,11 @@ def _gaussian(
     truncate: Any,
     radius: Any,
     axes: Any,
-) -> Filter:
+) -> Run:
     result = call.result(False)
     along = arguments.axes_of(call.name, axes, call.rank)
     passes = gaussian_passes(call, sigma, order, mode, truncate, radius, along)
-    return Filter(call, result, [call.chain(passes, result, call.constant(cval))] if passes else [])
+    return call.run(passes, result, call.constant(cval))
 
 
 def gaussian_passes(
@@ -161,12 +174,10 @@ def _gaussian_along(
     cval: Any,
     truncate: Any,
     radius: Any,
-) -> Filter:
+) -> Run:
     weights = _gaussian_weights(call.name, sigma, order, truncate, radius)
     result = call.result(call.dtype.kind == "c")
-    return Filter(
-        call, result, [call.chain([line(call, weights, axis, mode)], result, call.constant(cval))]
-    )
+    return call.run([line(call, weights, axis, mode)], result, call.constant(cval))
 
 
 def _gaussian_weights(name: str, sigma: Any, order: Any, truncate: Any, radius: Any) -> NDArray:
@@ -183,7 +194,7 @@ def _gaussian_weights(name: str, sigma: Any, order: Any, truncate: Any, radius: 
     return factors.gaussian(deviation, int(order), int(reach))
 
 
-def _uniform(call: Call, size: Any, mode: Any, cval: Any, origin: Any, axes: Any) -> Filter:
+def _uniform(call: Call, size: Any, mode: Any, cval: Any, origin: Any, axes: Any) -> Run:
     result = call.result(call.dtype.kind == "c")
     along = arguments.axes_of(call.name, axes, call.rank)
     options = zip(
@@ -195,13 +206,13 @@ def _uniform(call: Call, size: Any, mode: Any, cval: Any, origin: Any, axes: Any
         strict=True,
     )
     passes = [_mean(call, int(n), axis, border, o) for axis, n, o, border in options if n > 1]
-    return Filter(call, result, [call.chain(passes, result, call.constant(cval))] if passes else [])
+    return call.run(passes, result, call.constant(cval))
 
 
-def _uniform_along(call: Call, size: Any, axis: Any, mode: Any, cval: Any, origin: Any) -> Filter:
+def _uniform_along(call: Call, size: Any, axis: Any, mode: Any, cval: Any, origin: Any) -> Run:
     step = _mean(call, size, axis, mode, origin)
     result = call.result(call.dtype.kind == "c")
-    return Filter(call, result, [call.chain([step], result, call.constant(cval))])
+    return call.run([step], result, call.constant(cval))
 
 
 def _mean(call: Call, size: Any, axis: Any, mode: Any, origin: Any) -> Pass:

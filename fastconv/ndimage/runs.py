@@ -1,0 +1,97 @@
+"""What runs a call: plans, and combinations of plans.
+
+Each takes samples, and the array that receives the result or None, and returns the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import backends, lower
+from ..plan.plan import Plan
+
+__all__ = ["Combination", "Run", "combined", "copied", "in_turn", "on_bytes", "unless_finite"]
+
+Run = Callable[[NDArray, NDArray | None], NDArray]
+Combination = Callable[[Sequence[NDArray]], None]
+"""Makes one result of some, in the place of the first."""
+
+
+def delivered(result: NDArray, out: NDArray | None) -> NDArray:
+    """The result, in ``out`` if there is one."""
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def in_turn(plans: Sequence[Plan]) -> Run:
+    """One plan after the other."""
+    if len(plans) == 1:
+        return plans[0]
+
+    def run(x: NDArray, out: NDArray | None) -> NDArray:
+        for plan in plans[:-1]:
+            x = plan(x)
+        return plans[-1](x, out)
+
+    return run
+
+
+def on_bytes(run: Run, result: np.dtype) -> Run:
+    """The same where bool counts as uint8, as in C."""
+
+    def as_bytes(x: NDArray, out: NDArray | None) -> NDArray:
+        x = x.view(np.uint8) if x.dtype.kind == "b" else x
+        if result.kind != "b":
+            return run(x, out)
+        if out is None:
+            return run(x, None).view(result)
+        run(x, out.view(np.uint8))
+        return out
+
+    return as_bytes
+
+
+def on_a_line(run: Run) -> Run:
+    """The same for arrays without axes."""
+
+    def on_one(x: NDArray, out: NDArray | None) -> NDArray:
+        return run(x.reshape(1), None if out is None else out.reshape(1)).reshape(())
+
+    return on_one
+
+
+def copied(dtype: np.dtype) -> Run:
+    """The samples as they are."""
+
+    def copy(x: NDArray, out: NDArray | None) -> NDArray:
+        return delivered(x.astype(dtype) if out is None else x, out)
+
+    return copy
+
+
+def combined(runs: Sequence[Run], combine: Combination) -> Run:
+    """One result of all."""
+
+    def all_of_them(x: NDArray, out: NDArray | None) -> NDArray:
+        parts = [run(x, None) for run in runs]
+        combine(parts)
+        return delivered(parts[0], out)
+
+    return all_of_them
+
+
+def unless_finite(run: Run, otherwise: Run, backend: str) -> Run:
+    """One run for samples that are finite, and another one for all others."""
+    finite = backends.load(backend).in_range
+
+    def guarded(x: NDArray, out: NDArray | None) -> NDArray:
+        x = lower.native(x)
+        return run(x, out) if finite(x, inf) else otherwise(x, out)
+
+    return guarded
