@@ -56,7 +56,10 @@ def ratios(name: str, size: int, rounds: int, seconds: float) -> list[tuple[floa
     for dtype in DTYPES:
         x = (RNG.random((size, size)) * 250).astype(dtype)
         call = CALLS[name]
-        calls = {"ours": partial(call, fastconv.ndimage, x), "SciPy": partial(call, scipy.ndimage, x)}
+        calls = {
+            "ours": partial(call, fastconv.ndimage, x),
+            "SciPy": partial(call, scipy.ndimage, x),
+        }
         times = alternate(calls, rounds, seconds)
         found.append(
             (

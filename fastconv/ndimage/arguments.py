@@ -52,6 +52,8 @@ BORDERS = {
     "grid-wrap": "wrap",
 }
 """SciPy's names of borders, and ours."""
+DTYPES = (str, type, np.dtype)
+"""Types of what names the dtype of a result."""
 REAL, COMPLEX = frozenset("?bBhHiIlLqQfd"), frozenset("FD")
 
 
@@ -143,9 +145,9 @@ def result_dtype(
 
 def receiver(name: str, output: Output, shape: tuple[int, ...]) -> NDArray | None:
     """The array that receives the result, if one was given."""
-    if output is None or isinstance(output, str | type | np.dtype):
+    if output is None or isinstance(output, DTYPES):
         return None
-    array = np.asarray(output)
+    array = output if type(output) is np.ndarray else np.asarray(output)
     if array.shape != shape:
         raise RuntimeError(
             f"{name}: output shape not correct: got {array.shape}, input has {shape}"

@@ -69,8 +69,12 @@ class Call:
         sums_complex = dtype.kind == "c" or any(p.weights.dtype.kind == "c" for p in passes)
         for each in dtype, result:
             arguments.check_dtype(self.name, each, sums_complex)
-        made = runs.in_turn(plans(self.name, self.shape, dtype, passes, result, cval, self.options))
-        return runs.on_bytes(made, result) if "b" in (dtype.kind, result.kind) else made
+        made = runs.in_turn(
+            plans(self.name, self.shape or (1,), dtype, passes, result, cval, self.options)
+        )
+        if "b" in (dtype.kind, result.kind):
+            made = runs.on_bytes(made, result)
+        return made if self.rank else runs.on_a_line(made)
 
     def around_zeros(
         self, step: Pass, result: np.dtype, cval: complex, otherwise: Callable[[], Run]

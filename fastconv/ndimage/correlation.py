@@ -33,6 +33,61 @@ def correlate(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Slide a kernel over an array and sum the products, as `scipy.ndimage.correlate`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    weights : array_like
+        The kernel, with an axis for each filtered axis of `input`, in the same order.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str, optional
+        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    origin : int or sequence of int, optional
+        Shifts the kernel, along all filtered axes or by one number for each: 0 puts its centre, the
+        tap ``len // 2``, on the sample; a positive number moves it to the right.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+    algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Complex weights are conjugated.  Sums of integers are cast as in C: they lose their fraction and
+    wrap.  The module `fastconv.ndimage` lists all differences from SciPy.
+
+    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.correlate([0, 0, 1, 0, 0], [1, 2, 3])
+    array([0, 3, 2, 1, 0])
+    """
     given = mode, cval, origin, axes, False
     return filtered(_dense, "correlate", input, output, weights, given, algorithm, backend, threads)
 
@@ -50,6 +105,62 @@ def convolve(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Convolve an array with a kernel, which is flipped, as `scipy.ndimage.convolve`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    weights : array_like
+        The kernel, with an axis for each filtered axis of `input`, in the same order.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str, optional
+        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    origin : int or sequence of int, optional
+        Shifts the kernel, along all filtered axes or by one number for each: 0 puts its centre, the
+        tap ``len // 2``, on the sample; a positive number moves it to the right.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+    algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The centre of an even kernel is the tap ``len // 2``, one tap further than in `numpy.convolve`.
+    Sums of integers are cast as in C: they lose their fraction and wrap.  The module
+    `fastconv.ndimage` lists all differences from SciPy.
+
+    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.convolve([0, 0, 1, 0, 0], [1, 2, 3])
+    array([0, 1, 2, 3, 0])
+    """
     given = mode, cval, origin, axes, True
     return filtered(_dense, "convolve", input, output, weights, given, algorithm, backend, threads)
 
@@ -67,6 +178,61 @@ def correlate1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Correlate with a kernel along one axis, as `scipy.ndimage.correlate1d`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    weights : array_like
+        The kernel: numbers along one axis, at least one.
+    axis : int, optional
+        The axis that is filtered; by default, the last one.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str, optional
+        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    origin : int, optional
+        Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
+        moves it to the right.
+    algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Complex weights are conjugated.  Sums of integers are cast as in C: they lose their fraction and
+    wrap.  The module `fastconv.ndimage` lists all differences from SciPy.
+
+    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.correlate1d([2, 8, 0, 4], [1, 3])
+    array([ 8, 26,  8, 12])
+    """
     given = axis, mode, cval, origin, False
     return filtered(
         _along, "correlate1d", input, output, weights, given, algorithm, backend, threads
@@ -86,6 +252,62 @@ def convolve1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Convolve with a kernel, which is flipped, along one axis, as `scipy.ndimage.convolve1d`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    weights : array_like
+        The kernel: numbers along one axis, at least one.
+    axis : int, optional
+        The axis that is filtered; by default, the last one.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str, optional
+        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    origin : int, optional
+        Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
+        moves it to the right.
+    algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The centre of an even kernel is the tap ``len // 2``, one tap further than in `numpy.convolve`.
+    Sums of integers are cast as in C: they lose their fraction and wrap.  The module
+    `fastconv.ndimage` lists all differences from SciPy.
+
+    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.convolve1d([2, 8, 0, 4], [1, 3])
+    array([14, 24,  4, 16])
+    """
     given = axis, mode, cval, origin, True
     return filtered(
         _along, "convolve1d", input, output, weights, given, algorithm, backend, threads

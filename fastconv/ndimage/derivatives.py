@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import backends, config
 from ..api.options import AlgorithmName, PerAxis
 from ..config import BackendName
 from ..filters import factors
-from ..filters.common import blockwise
 from . import arguments, runs
 from .arguments import Mode, Output
 from .calls import Call, filtered
 from .correlation import line
-from .passes import Options, Pass, are_one
+from .passes import Pass, are_one
 from .runs import Combination, Run
 from .smoothing import gaussian_passes
 
 __all__ = [
     "gaussian_gradient_magnitude",
     "gaussian_laplace",
-    "generic_gradient_magnitude",
-    "generic_laplace",
     "laplace",
     "prewitt",
     "sobel",
 ]
-
-Derivative = Callable[..., NDArray]
 
 SLOPE, CURVATURE = np.array([-1.0, 0.0, 1.0]), np.array([1.0, -2.0, 1.0])
 
@@ -48,6 +41,58 @@ def prewitt(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Prewitt's derivative along one axis, as `scipy.ndimage.prewitt`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    axis : int, optional
+        The axis of the derivative; by default, the last one.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    algorithm : {"auto", "separable", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    -1 0 1 along `axis`, and 1 1 1 along all others.  Sums of integers wrap as in C.  The module
+    `fastconv.ndimage` lists all differences from SciPy.
+
+    In two dimensions, a sample costs six multiply-adds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import ndimage
+    >>> ndimage.prewitt(np.tile([0, 0, 1, 1], (3, 1)))[1]
+    array([0, 3, 3, 0])
+    """
     given = axis, mode, cval
     return filtered(_slope, "prewitt", input, output, None, given, algorithm, backend, threads)
 
@@ -63,6 +108,58 @@ def sobel(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Sobel's derivative along one axis, as `scipy.ndimage.sobel`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    axis : int, optional
+        The axis of the derivative; by default, the last one.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    algorithm : {"auto", "separable", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    -1 0 1 along `axis`, and 1 2 1 along all others.  Sums of integers wrap as in C.  The module
+    `fastconv.ndimage` lists all differences from SciPy.
+
+    In two dimensions, a sample costs six multiply-adds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import ndimage
+    >>> ndimage.sobel(np.tile([0, 0, 1, 1], (3, 1)))[1]
+    array([0, 4, 4, 0])
+    """
     given = axis, mode, cval
     return filtered(_slope, "sobel", input, output, None, given, algorithm, backend, threads)
 
@@ -78,6 +175,57 @@ def laplace(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """The sum of the second differences along all axes, as `scipy.ndimage.laplace`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+    algorithm : {"auto", "sparse", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    1 -2 1 along each axis.  Sums of integers wrap as in C.  The module `fastconv.ndimage` lists all
+    differences from SciPy.
+
+    In two dimensions, a sample costs nine multiply-adds.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.laplace([0, 0, 1, 0, 0])
+    array([ 0,  1, -2,  1,  0])
+    """
     return filtered(
         _laplace, "laplace", input, output, None, (mode, cval, axes), algorithm, backend, threads
     )
@@ -97,6 +245,65 @@ def gaussian_laplace(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """The sum of the second derivatives of a blurred array, as `scipy.ndimage.gaussian_laplace`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    sigma : float or sequence of float
+        The standard deviation in samples, for all filtered axes or one for each.  0 leaves an axis
+        alone.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+    truncate : float, optional
+        The kernel ends at so many standard deviations.
+    radius : int or sequence of int, optional
+        The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
+        rounded.
+    algorithm : {"auto", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    The border of an axis is used for all passes of the derivative along that axis.  Integers are cast
+    as in C after each pass.  The module `fastconv.ndimage` lists all differences from SciPy.
+
+    A sample costs ``2 * radius + 1`` multiply-adds for each derivative and axis.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.gaussian_laplace([0.0, 0.0, 1.0, 0.0, 0.0], 0.5, radius=1).round(2)
+    array([ 0.  ,  1.28, -3.15,  1.28,  0.  ])
+    """
     given = sigma, mode, cval, axes, truncate, radius
     return filtered(
         _gaussian_laplace,
@@ -125,42 +332,72 @@ def gaussian_gradient_magnitude(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """The length of the gradient of a blurred array, as
+    `scipy.ndimage.gaussian_gradient_magnitude`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    sigma : float or sequence of float
+        The standard deviation in samples, for all filtered axes or one for each.  0 leaves an axis
+        alone.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+    truncate : float, optional
+        The kernel ends at so many standard deviations.
+    radius : int or sequence of int, optional
+        The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
+        rounded.
+    algorithm : {"auto", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    All axes are blurred, and `axes` are those that the gradient has components along; `sigma` has an
+    entry for each axis of `input`.  Integers are cast as in C after each pass, and squares wrap.  The
+    module `fastconv.ndimage` lists all differences from SciPy.
+
+    A sample costs ``2 * radius + 1`` multiply-adds for each derivative and axis.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.gaussian_gradient_magnitude([0.0, 0.0, 1.0, 1.0], 0.5, radius=1).round(2)
+    array([0.  , 0.43, 0.43, 0.  ])
+    """
     given = sigma, mode, cval, axes, truncate, radius
     name = "gaussian_gradient_magnitude"
     return filtered(
         _gaussian_gradient, name, input, output, None, given, algorithm, backend, threads
     )
-
-
-def generic_laplace(
-    input: ArrayLike,
-    derivative2: Derivative,
-    output: Output = None,
-    mode: Mode | Sequence[Mode] = "reflect",
-    cval: complex = 0.0,
-    extra_arguments: Sequence[Any] = (),
-    extra_keywords: Mapping[str, Any] | None = None,
-    *,
-    axes: PerAxis | None = None,
-) -> NDArray:
-    derivative = partial(_called, derivative2, extra_arguments, extra_keywords or {})
-    return _generic("generic_laplace", derivative, input, output, mode, cval, axes, _sum)
-
-
-def generic_gradient_magnitude(
-    input: ArrayLike,
-    derivative: Derivative,
-    output: Output = None,
-    mode: Mode | Sequence[Mode] = "reflect",
-    cval: complex = 0.0,
-    extra_arguments: Sequence[Any] = (),
-    extra_keywords: Mapping[str, Any] | None = None,
-    *,
-    axes: PerAxis | None = None,
-) -> NDArray:
-    name = "generic_gradient_magnitude"
-    derivative = partial(_called, derivative, extra_arguments, extra_keywords or {})
-    return _generic(name, derivative, input, output, mode, cval, axes, _magnitude)
 
 
 def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Run:
@@ -183,9 +420,8 @@ def _laplace(call: Call, mode: Any, cval: Any, axes: Any) -> Run:
     passes = [line(call, CURVATURE, i, border) for i, border in zip(along, modes, strict=True)]
 
     def apart() -> Run:
-        return runs.combined(
-            [call.run([step], result, beyond) for step in passes], _sum(call.options)
-        )
+        parts = [call.run([step], result, beyond) for step in passes]
+        return runs.combined(parts, runs.add, call.options)
 
     cross = Pass(
         factors.second_differences(len(along)).astype(np.float64),
@@ -210,7 +446,7 @@ def _gaussian_laplace(
         along, arguments.per_axis(call.name, "sigma", sigma, len(along)), strict=True
     ):
         sigmas[axis] = s
-    return _of_gaussians(call, 2, along, sigmas, mode, cval, truncate, radius, result, _sum)
+    return _of_gaussians(call, 2, along, sigmas, mode, cval, truncate, radius, result, runs.add)
 
 
 def _gaussian_gradient(
@@ -218,7 +454,9 @@ def _gaussian_gradient(
 ) -> Run:
     result = call.result(False)
     along = arguments.axes_of(call.name, axes, call.rank)
-    return _of_gaussians(call, 1, along, sigma, mode, cval, truncate, radius, result, _magnitude)
+    return _of_gaussians(
+        call, 1, along, sigma, mode, cval, truncate, radius, result, runs.magnitude
+    )
 
 
 def _of_gaussians(
@@ -231,7 +469,7 @@ def _of_gaussians(
     truncate: Any,
     radius: Any,
     result: np.dtype,
-    combine: Callable[[Options], Combination],
+    combine: Combination,
 ) -> Run:
     """A combination of the derivatives of a Gaussian along some axes, each with its border."""
     parts = []
@@ -242,78 +480,4 @@ def _of_gaussians(
         everywhere = tuple(range(call.rank))
         passes = gaussian_passes(call, sigma, orders, border, truncate, radius, everywhere)
         parts.append(call.run(passes, result, call.constant(cval)))
-    return runs.combined(parts, combine(call.options)) if parts else runs.copied(result)
-
-
-def _called(
-    derivative: Derivative, more: Sequence[Any], keywords: Mapping[str, Any], *arguments: Any
-) -> NDArray:
-    return derivative(*arguments, *more, **keywords)
-
-
-def _generic(
-    name: str,
-    derivative: Derivative,
-    input: ArrayLike,
-    output: Output,
-    mode: Any,
-    cval: Any,
-    axes: Any,
-    combine: Callable[[Options], Combination],
-) -> NDArray:
-    """Combine what a caller's function gives for each axis; the first one is written in place."""
-    samples = np.asarray(input)
-    result = arguments.receiver(name, output, samples.shape)
-    if result is None:
-        dtype, _ = arguments.result_dtype(name, output, samples.dtype, False)
-        result = np.zeros(samples.shape, dtype)
-    along = arguments.axes_of(name, axes, samples.ndim)
-    if not along:
-        result[...] = samples
-        return result
-    modes = arguments.per_axis(name, "mode", mode, len(along))
-    if len(along) > 1 and np.may_share_memory(samples, result):
-        samples = samples.copy()
-    derivative(samples, along[0], result, modes[0], cval)
-    parts = [
-        derivative(samples, axis, result.dtype, border, cval)
-        for axis, border in zip(along[1:], modes[1:], strict=True)
-    ]
-    combine(Options("auto", None, None))([result, *parts])
-    return result
-
-
-def _sum(options: Options) -> Combination:
-    """Add all parts to the first one."""
-
-    def add(parts: Sequence[NDArray]) -> None:
-        for part in parts[1:]:
-            blockwise(_add, (parts[0], part), options.threads)
-
-    return add
-
-
-def _add(total: NDArray, more: NDArray) -> None:
-    np.add(total, more, out=total)
-
-
-def _magnitude(options: Options) -> Combination:
-    """Put the root of the sum of squares into the first part."""
-    backend = backends.load(config.resolve_backend(options.backend, "gradient magnitude"))
-
-    def of_floats(*parts: NDArray) -> None:
-        backend.magnitude(parts[0], parts)
-
-    def magnitude(parts: Sequence[NDArray]) -> None:
-        dtypes = {part.dtype for part in parts}
-        plain = len(dtypes) == 1 and dtypes <= {np.dtype("f4"), np.dtype("f8")}
-        blockwise(of_floats if plain else _root, parts, options.threads)
-
-    return magnitude
-
-
-def _root(total: NDArray, *others: NDArray) -> None:
-    np.multiply(total, total, out=total)
-    for other in others:
-        np.add(total, np.multiply(other, other), out=total)
-    np.sqrt(total, out=total, casting="unsafe")
+    return runs.combined(parts, combine, call.options) if parts else runs.copied(result)

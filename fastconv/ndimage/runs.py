@@ -11,13 +11,29 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import backends, lower
+from .. import backends, config, lower
+from ..filters.common import blockwise
 from ..plan.plan import Plan
+from .passes import Options
 
-__all__ = ["Combination", "Run", "combined", "copied", "in_turn", "on_bytes", "unless_finite"]
+__all__ = [
+    "Combination",
+    "Run",
+    "add",
+    "combined",
+    "copied",
+    "delivered",
+    "in_turn",
+    "magnitude",
+    "on_a_line",
+    "on_bytes",
+    "unless_finite",
+]
+
+FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 Run = Callable[[NDArray, NDArray | None], NDArray]
-Combination = Callable[[Sequence[NDArray]], None]
+Combination = Callable[[Sequence[NDArray], Options], None]
 """Makes one result of some, in the place of the first."""
 
 
@@ -75,12 +91,12 @@ def copied(dtype: np.dtype) -> Run:
     return copy
 
 
-def combined(runs: Sequence[Run], combine: Combination) -> Run:
+def combined(runs: Sequence[Run], combine: Combination, options: Options) -> Run:
     """One result of all."""
 
     def all_of_them(x: NDArray, out: NDArray | None) -> NDArray:
         parts = [run(x, None) for run in runs]
-        combine(parts)
+        combine(parts, options)
         return delivered(parts[0], out)
 
     return all_of_them
@@ -95,3 +111,30 @@ def unless_finite(run: Run, otherwise: Run, backend: str) -> Run:
         return run(x, out) if finite(x, inf) else otherwise(x, out)
 
     return guarded
+
+
+def add(parts: Sequence[NDArray], options: Options) -> None:
+    """Add all parts to the first one."""
+    for part in parts[1:]:
+        blockwise(_add, (parts[0], part), options.threads)
+
+
+def _add(total: NDArray, more: NDArray) -> None:
+    np.add(total, more, out=total)
+
+
+def magnitude(parts: Sequence[NDArray], options: Options) -> None:
+    """Put the root of the sum of squares into the first part."""
+    kinds = {part.dtype for part in parts}
+    if len(kinds) > 1 or not kinds <= FLOATS:
+        blockwise(_root, parts, options.threads)
+        return
+    backend = backends.load(config.resolve_backend(options.backend))
+    blockwise(lambda *some: backend.magnitude(some[0], some), parts, options.threads)
+
+
+def _root(total: NDArray, *others: NDArray) -> None:
+    np.multiply(total, total, out=total)
+    for other in others:
+        np.add(total, np.multiply(other, other), out=total)
+    np.sqrt(total, out=total, casting="unsafe")

@@ -46,6 +46,70 @@ def gaussian_filter(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Blur with a Gaussian, or take derivatives of the blurred array, as
+    `scipy.ndimage.gaussian_filter`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    sigma : float or sequence of float
+        The standard deviation in samples, for all filtered axes or one for each.  0 leaves an axis
+        alone.
+    order : int or sequence of int, optional
+        0 blurs; n takes the n-th derivative along the axis.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    truncate : float, optional
+        The kernel ends at so many standard deviations.
+    radius : int or sequence of int, optional
+        The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
+        rounded.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+    algorithm : {"auto", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Integers are cast after each axis as in C: they lose their fraction.  Where a mean should be
+    rounded, `fastconv.filters.gaussian` does so.  The module `fastconv.ndimage` lists all differences from
+    SciPy.
+
+    A sample costs ``2 * radius + 1`` multiply-adds for each axis, or less for long kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import ndimage
+    >>> ndimage.gaussian_filter(np.array([0.0, 0.0, 1.0, 0.0, 0.0]), 1, radius=1).round(3)
+    array([0.   , 0.274, 0.452, 0.274, 0.   ])
+    """
     given = sigma, order, mode, cval, truncate, radius, axes
     return filtered(
         _gaussian, "gaussian_filter", input, output, None, given, algorithm, backend, threads
@@ -67,6 +131,67 @@ def gaussian_filter1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Blur along one axis with a Gaussian, or take a derivative of what is blurred, as
+    `scipy.ndimage.gaussian_filter1d`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    sigma : float
+        The standard deviation in samples, not 0.
+    axis : int, optional
+        The axis that is filtered; by default, the last one.
+    order : int, optional
+        0 blurs; n takes the n-th derivative.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str, optional
+        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    truncate : float, optional
+        The kernel ends at so many standard deviations.
+    radius : int, optional
+        The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
+        rounded.
+    algorithm : {"auto", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Integers are cast as in C: they lose their fraction.  The module `fastconv.ndimage` lists all
+    differences from SciPy.
+
+    A sample costs ``2 * radius + 1`` multiply-adds, or less for long kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import ndimage
+    >>> ndimage.gaussian_filter1d([1.0, 2.0, 3.0, 4.0, 5.0], 1, order=1).round(2)
+    array([0.36, 0.85, 0.97, 0.85, 0.36])
+    """
     given = sigma, axis, order, mode, cval, truncate, radius
     return filtered(
         _gaussian_along,
@@ -94,6 +219,63 @@ def uniform_filter(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Replace each sample by the mean of a window around it, as `scipy.ndimage.uniform_filter`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    size : int or sequence of int, optional
+        The samples of the window, along all filtered axes or one number for each.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    origin : int or sequence of int, optional
+        Shifts the kernel, along all filtered axes or by one number for each: 0 puts its centre, the
+        tap ``len // 2``, on the sample; a positive number moves it to the right.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+    algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Integers are cast after each axis as in C: they lose their fraction.  Where a mean should be
+    rounded, `fastconv.filters.box` does so.  The module `fastconv.ndimage` lists all differences from
+    SciPy.
+
+    A sample costs about ``2 * log2(size)`` additions for each axis.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.uniform_filter([0.0, 0.0, 9.0, 0.0, 0.0], 3)
+    array([0., 3., 3., 3., 0.])
+    """
     given = size, mode, cval, origin, axes
     return filtered(
         _uniform, "uniform_filter", input, output, None, given, algorithm, backend, threads
@@ -113,6 +295,62 @@ def uniform_filter1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
+    """Replace each sample by the mean of its neighbours along one axis, as
+    `scipy.ndimage.uniform_filter1d`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    size : int
+        The samples of the window.
+    axis : int, optional
+        The axis that is filtered; by default, the last one.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str, optional
+        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    origin : int, optional
+        Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
+        moves it to the right.
+    algorithm : {"auto", "box", "fft", "direct"}, optional
+        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        Results do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    Integers are cast as in C: they lose their fraction.  The module `fastconv.ndimage` lists all
+    differences from SciPy.
+
+    A sample costs about ``2 * log2(size)`` additions.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.uniform_filter1d([2, 8, 0, 4, 1, 9, 9, 0], 3)
+    array([4, 3, 4, 1, 4, 6, 6, 3])
+    """
     given = size, axis, mode, cval, origin
     return filtered(
         _uniform_along, "uniform_filter1d", input, output, None, given, algorithm, backend, threads

@@ -233,7 +233,7 @@ def key_of(value: Any) -> Hashable:
     if isinstance(value, type):
         return type, value
     if kind is list:
-        return (kind, *map(key_of, value))
+        return kind, key_of(tuple(value))
     if isinstance(value, np.generic):
         return value.dtype, value.tobytes()
     raise TypeError(f"{kind.__name__} is no part of a key")

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from .. import load
 from .compile import array, compiled
-from .convert import FLOATS, bytes_of, cast as casted, convert, converts, stored, vector
+from .convert import FLOATS, bytes_of, convert, converts, stored, vector
+from .convert import cast as casted
 from .vectors import integer
 
 __all__ = ["cast", "code", "pad", "store"]
