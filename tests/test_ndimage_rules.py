@@ -1,4 +1,4 @@
-"""What `fastconv.ndimage` promises beside SciPy: exact integers, memory, repeated calls, backends."""
+"""What `fastconv.ndimage` promises beside SciPy: exact integers, memory, calls again, backends."""
 
 from __future__ import annotations
 
@@ -60,8 +60,6 @@ def test_integers_wrap(backend):
 
 def test_fractions_are_cut_off_after_each_pass(backend):
     x = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 1]], np.uint8) * 3
-    rows = np.array([[2, 6, 2], [2, 6, 4], [2, 6, 6]]) // 2 * 0 + 1
-    assert rows.all()
     got = ndimage.uniform_filter(x, 2, mode="constant", backend=backend)
     first = np.array([[0, 3, 0], [3, 6, 3], [3, 6, 6]]) // 2
     second = (first + np.pad(first, ((0, 0), (1, 0)))[:, :-1]) // 2

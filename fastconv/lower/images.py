@@ -46,6 +46,7 @@ def correlation(
     out_dtype: np.dtype | None,
     dtype: DTypeLike | None,
     casts: bool = False,
+    scale: float = 1.0,
 ) -> Question:
     """The problem of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
@@ -125,6 +126,7 @@ def correlation(
         strict=True,
         form=form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST),
         casts=casts,
+        scale=scale,
         **values,
     )
     return Question(problem, kernels, None)

@@ -126,7 +126,7 @@ def result_dtype(
     if output is None:
         if complex_sums:
             return np.promote_types(dtype, np.complex64), False
-        return dtype.newbyteorder("="), False
+        return np.dtype(dtype.name), False
     if isinstance(output, np.ndarray):
         if complex_sums and output.dtype.kind != "c":
             raise RuntimeError(f"{name}: output must have complex dtype: got {output.dtype}")

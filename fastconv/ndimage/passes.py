@@ -7,8 +7,8 @@ as one separable correlation where that gives the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from itertools import accumulate
 from math import isfinite, prod
 from operator import attrgetter
@@ -24,16 +24,24 @@ from ..plan.choose import make_plan
 from ..plan.plan import Plan
 from ..problem import dtypes
 
-__all__ = ["Options", "Pass", "are_one", "plans"]
+__all__ = ["Options", "Pass", "Run", "are_one", "plans"]
 
 NARROW = frozenset("?bBhHfF")
 """Letters of the dtypes that float32 holds every value of."""
 MAX_SMALL = 1024
 """Samples of an array that gains nothing from passes at once; apart, they have the same bits as
 calls of their own."""
-MAX_NARROW_WEIGHT, MAX_EXACT_WEIGHT = 2.0**64, 2.0**53
+INT64 = np.dtype(np.int64)
+MAX_NARROW_WEIGHT, MAX_EXACT = 2.0**64, 2.0**53
+EIGHT = 8
+"""Times that sums which are divided are summed, which leaves three bits for rounding: a quotient
+comes out a little larger than it is, and not as large as the next number."""
 DYADIC = 2.0**20
 """Products of integers and multiples of its inverse are exact in double precision."""
+
+
+Run = Callable[[NDArray, NDArray | None], NDArray]
+"""From samples, and the array that receives the result or None, to the result."""
 
 
 class Options(NamedTuple):
@@ -63,8 +71,8 @@ def plans(
     result: np.dtype,
     cval: complex,
     options: Options,
-) -> tuple[Plan, ...]:
-    """Plans that run after each other; bool counts as uint8."""
+) -> tuple[Run, ...]:
+    """What runs one after the other; bool counts as uint8."""
     given, result = _as_bytes(dtype), _as_bytes(result)
     exact = are_one(given, passes, result, cval)
     small = not exact and prod(shape) <= MAX_SMALL
@@ -72,11 +80,26 @@ def plans(
         if not small or options.algorithm != "auto":
             together = sorted(passes, key=attrgetter("axes"))
             return (_plan(name, shape, given, together, result, cval, options),)
-    made = []
+    made: list[Run] = []
     for step in passes:
-        made.append(_plan(name, shape, given, [step], result, cval, options))
+        divisor = _divisor([step.weights]) if given == result == INT64 else None
+        if divisor is None:
+            made.append(_plan(name, shape, given, [step], result, cval, options))
+        else:
+            ones = step._replace(weights=np.ones_like(step.weights))
+            sums = _plan(name, shape, given, [ones], result, cval, options)
+            made.append(partial(_quotients, sums, divisor))
         given = result
     return tuple(made)
+
+
+def _quotients(sums: Plan, divisor: int, x: NDArray, out: NDArray | None = None) -> NDArray:
+    """Sums of 64-bit integers, which may need all of these, divided in double precision."""
+    exact = sums(x)
+    if out is None:
+        out = exact
+    dtypes.cast(out, exact / divisor)
+    return out
 
 
 def _reads_zeros(passes: Sequence[Pass], cval: complex) -> bool:
@@ -102,58 +125,83 @@ def _plan(
     cval: complex,
     options: Options,
 ) -> Plan:
-    casts = result.kind in "iu"
-    if not _reads_constant(passes):
-        cval = 0
-    if _are_integers(dtype, passes, cval):
-        weights = [step.weights.astype(np.int64) for step in passes]
-        cval = int(cval.real)
-        casts = casts and not _fits(dtype, passes, result)
-    else:
-        weights = [step.weights for step in passes]
-        if _are_narrow(dtype, weights, result):
-            weights = [_single(w) for w in weights]
-        elif casts:
-            weights = [_nudged(w) for w in weights]
+    """One plan for passes that are one problem."""
+    terms = _terms(dtype, passes, result, cval if _reads_constant(passes) else 0)
     axes, borders, origins = (
         sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
     )
     return make_plan(
         lower.correlation,
         (name, shape, dtype),
-        (weights[0] if len(passes) == 1 else tuple(weights),),
+        (terms.weights[0] if len(passes) == 1 else terms.weights,),
         {
             "flip": False,
             "axes": axes,
             "mode": "same",
             "boundary": borders,
-            "cval": cval,
+            "cval": terms.cval,
             "origin": origins,
             "stride": 1,
             "dilation": 1,
             "out_dtype": None,
             "dtype": result,
-            "casts": casts,
+            "casts": terms.casts,
+            "scale": terms.scale,
         },
         *options,
         once=False,
     )
 
 
-def _are_integers(dtype: np.dtype, passes: Sequence[Pass], cval: complex) -> bool:
-    """Whether all products are those of integers, which the engine sums exactly."""
-    if dtype.kind not in "iu":
-        return False
-    if _reads_constant(passes):
-        info = np.iinfo(dtype)
-        if not (isfinite(cval.real) and cval == int(cval.real)):
-            return False
-        if not info.min <= cval.real <= info.max:
-            return False
-    return all(
-        w.dtype.kind == "f" and bool(np.all((w == np.rint(w)) & (np.abs(w) <= MAX_EXACT_WEIGHT)))
-        for w, *_ in passes
-    )
+class Terms(NamedTuple):
+    """What sums are made of, and what becomes of them."""
+
+    weights: tuple[NDArray, ...]
+    cval: complex
+    casts: bool
+    scale: float = 1.0
+
+
+def _terms(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex) -> Terms:
+    """Integers if the sums are whole numbers, or fractions with one divisor; or else floats."""
+    weights = tuple([step.weights for step in passes])
+    casts = result.kind in "iu"
+    if dtype.kind in "iu" and _is_sample(cval, dtype, passes):
+        if all(map(_are_whole, weights)):
+            whole = tuple([w.astype(np.int64) for w in weights])
+            return Terms(whole, int(cval.real), casts and not _fits(dtype, passes, result))
+        divisor = _divisor(weights) if casts else None
+        if divisor is not None:
+            eighths = np.full(weights[0].shape, EIGHT)
+            compute = dtypes.exact_dtype(EIGHT * eighths.size * dtypes.largest(dtype))
+            if compute.kind == "f":
+                scale = (1 + 2 * float(np.finfo(compute).epsneg)) / (EIGHT * divisor)
+                return Terms((eighths,), int(cval.real), True, scale)
+    if _are_narrow(dtype, weights, result):
+        return Terms(tuple(map(_single, weights)), cval, False)
+    return Terms(tuple(map(_nudged, weights)) if casts else weights, cval, casts)
+
+
+def _is_sample(cval: complex, dtype: np.dtype, passes: Sequence[Pass]) -> bool:
+    """Whether what is beyond the edges could be a sample."""
+    if not _reads_constant(passes):
+        return True
+    low, high = _range(dtype)
+    return isfinite(cval.real) and cval == int(cval.real) and low <= cval.real <= high
+
+
+def _are_whole(w: NDArray) -> bool:
+    return w.dtype.kind == "f" and bool(np.all((w == np.rint(w)) & (np.abs(w) <= MAX_EXACT)))
+
+
+def _divisor(weights: Sequence[NDArray]) -> int | None:
+    """The number that one kernel divides plain sums by, if that is what its weights do."""
+    (w, *others) = weights
+    first = w.flat[0]
+    if others or w.dtype.kind != "f" or not 0 < first < 1 or not np.all(w == first):
+        return None
+    divisor = round(1 / first)
+    return divisor if 1 / divisor == first else None
 
 
 def are_one(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex) -> bool:
@@ -163,7 +211,9 @@ def are_one(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: com
     up to 31 bits, to results of fewer bits.
     """
     dtype, result = _as_bytes(dtype), _as_bytes(result)
-    if not _are_integers(dtype, passes, cval):
+    if dtype.kind not in "iu" or not _is_sample(cval, dtype, passes):
+        return False
+    if not all(_are_whole(step.weights) for step in passes):
         return False
     held = np.iinfo(np.int32 if result.itemsize < 4 else result) if result.kind in "iu" else None
     ranges = accumulate(passes, _range_after, initial=_range(dtype))

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from .. import backends, config, lower
 from ..filters.common import blockwise
-from ..plan.plan import Plan
-from .passes import Options
+from .passes import Options, Run
 
 __all__ = [
     "Combination",
@@ -32,7 +31,6 @@ __all__ = [
 
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
-Run = Callable[[NDArray, NDArray | None], NDArray]
 Combination = Callable[[Sequence[NDArray], Options], None]
 """Makes one result of some, in the place of the first."""
 
@@ -45,15 +43,15 @@ def delivered(result: NDArray, out: NDArray | None) -> NDArray:
     return out
 
 
-def in_turn(plans: Sequence[Plan]) -> Run:
-    """One plan after the other."""
-    if len(plans) == 1:
-        return plans[0]
+def in_turn(steps: Sequence[Run]) -> Run:
+    """One step after the other."""
+    if len(steps) == 1:
+        return steps[0]
 
     def run(x: NDArray, out: NDArray | None) -> NDArray:
-        for plan in plans[:-1]:
-            x = plan(x)
-        return plans[-1](x, out)
+        for step in steps[:-1]:
+            x = step(x, None)
+        return steps[-1](x, out)
 
     return run
 

@@ -119,6 +119,8 @@ class Problem:
     None where no sum exceeds 64 bits."""
     casts: bool = False
     """Integer results are cast as C does (`dtypes.cast`) instead of rounded and saturated."""
+    scale: float = 1.0
+    """What sums of floats are multiplied by before they are cast."""
 
     @cached_property
     def parts(self) -> int:
