@@ -119,7 +119,7 @@ def test_a_plan_of_a_transposed_layer_is_the_layer(rank, backend):
 
 PUBLIC = [
     function
-    for module in (fc, filters, fc.nn, GRAD, fc.kernels)
+    for module in (fc, filters, fc.nn, GRAD, fc.kernels, fc.ndimage)
     for name in module.__all__
     if inspect.isfunction(function := getattr(module, name)) or inspect.isclass(function)
     if function.__module__.startswith("fastconv") and function is not fc.BackendUnavailableError
