@@ -1,4 +1,4 @@
-"""`pad`, `store` and `cast` of the loops over typed memoryviews, and of NumPy, held to definitions."""
+"""`pad`, `store` and `cast` of the loops over typed memoryviews, and of NumPy: definitions."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ These are all differences.
 
 - Sums are added in another order, and differ by rounding.  float32 and complex64 are summed in
   their own precision, unless the result is wider; SciPy sums in float64 and rounds each sum.
-- Integer results are those of SciPy wherever double precision is exact: for integer weights, weights
-  such as 1/4, and means of a window.  With other weights, a sum that is whole but for rounding is
-  cast to that number; SciPy may cast it to the one before.
+- Integer results are those of SciPy wherever double precision is exact: for integer weights, for
+  weights such as 1/4, and for means of a window.  With other weights, a sum that is whole but for
+  rounding is cast to that number, where SciPy may cast it to the one before.
 - Sums of 64-bit integers under integer weights are exact; SciPy sums in float64.
 - C does not define what a number becomes that is beyond the integers it is cast to.  Results that
   SciPy casts from sums of 2**31 or more (2**63 for results of 32 bits and more), or from NaN, may

@@ -80,7 +80,7 @@ def correlate(
     Complex weights are conjugated.  Sums of integers are cast as in C: they lose their fraction and
     wrap.  The module `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def convolve(
     Sums of integers are cast as in C: they lose their fraction and wrap.  The module
     `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def correlate1d(
     Complex weights are conjugated.  Sums of integers are cast as in C: they lose their fraction and
     wrap.  The module `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
 
     Examples
     --------
@@ -300,7 +300,7 @@ def convolve1d(
     Sums of integers are cast as in C: they lose their fraction and wrap.  The module
     `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap that "direct" sums, and less with the other algorithms.
+    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
 
     Examples
     --------

@@ -293,8 +293,8 @@ def gaussian_laplace(
 
     Notes
     -----
-    The border of an axis is used for all passes of the derivative along that axis.  Integers are cast
-    as in C after each pass.  The module `fastconv.ndimage` lists all differences from SciPy.
+    The border of an axis is used for all passes of the derivative along that axis.  Integers are
+    cast as in C after each pass.  The module `fastconv.ndimage` lists all differences from SciPy.
 
     A sample costs ``2 * radius + 1`` multiply-adds for each derivative and axis.
 
@@ -381,9 +381,9 @@ def gaussian_gradient_magnitude(
 
     Notes
     -----
-    All axes are blurred, and `axes` are those that the gradient has components along; `sigma` has an
-    entry for each axis of `input`.  Integers are cast as in C after each pass, and squares wrap.  The
-    module `fastconv.ndimage` lists all differences from SciPy.
+    All axes are blurred, and `axes` are those that the gradient has components along; `sigma` has
+    an entry for each axis of `input`.  Integers are cast as in C after each pass, and squares wrap.
+    The module `fastconv.ndimage` lists all differences from SciPy.
 
     A sample costs ``2 * radius + 1`` multiply-adds for each derivative and axis.
 

@@ -103,8 +103,8 @@ def generic_gradient_magnitude(
     input : array_like
         An array of any rank.
     derivative : callable
-        ``derivative(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)`` takes the
-        derivative along an axis.  `output` is an array to fill for the first axis, and for the
+        ``derivative(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)`` takes
+        the derivative along an axis.  `output` is an array to fill for the first axis, and for the
         others the dtype of the array to return, which is overwritten.
     output : array, dtype or str, optional
         The array that receives the result, or the dtype of the result, by default that of `input`.

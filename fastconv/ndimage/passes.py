@@ -75,11 +75,11 @@ def plans(
     """What runs one after the other; bool counts as uint8."""
     given, result = _as_bytes(dtype), _as_bytes(result)
     exact = are_one(given, passes, result, cval)
-    small = not exact and prod(shape) <= MAX_SMALL
-    if len(passes) > 1 and _reads_zeros(passes, cval) and (exact or result.kind in "fc"):
-        if not small or options.algorithm != "auto":
-            together = sorted(passes, key=attrgetter("axes"))
-            return (_plan(name, shape, given, together, result, cval, options),)
+    alike = _reads_zeros(passes, cval) and (exact or result.kind in "fc")
+    worth = exact or prod(shape) > MAX_SMALL or options.algorithm != "auto"
+    if len(passes) > 1 and alike and worth:
+        together = sorted(passes, key=attrgetter("axes"))
+        return (_plan(name, shape, given, together, result, cval, options),)
     made: list[Run] = []
     for step in passes:
         divisor = _divisor([step.weights]) if given == result == INT64 else None

@@ -6,6 +6,7 @@ Each takes samples, and the array that receives the result or None, and returns 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import inf
 
 import numpy as np
@@ -135,4 +136,16 @@ def _root(total: NDArray, *others: NDArray) -> None:
     np.multiply(total, total, out=total)
     for other in others:
         np.add(total, np.multiply(other, other), out=total)
-    np.sqrt(total, out=total, casting="unsafe")
+    if total.itemsize > 1:
+        np.sqrt(total, out=total, casting="unsafe")
+    else:  # which NumPy computes in float16
+        roots = _byte_roots(total.dtype)
+        np.take(roots, total.view(np.uint8), out=total, mode="clip")
+
+
+@cache
+def _byte_roots(dtype: np.dtype) -> NDArray:
+    """What the roots of all bytes are cast to."""
+    roots = np.arange(256, dtype=np.uint8).view(dtype)
+    np.sqrt(roots, out=roots, casting="unsafe")
+    return roots

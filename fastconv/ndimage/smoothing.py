@@ -97,9 +97,8 @@ def gaussian_filter(
 
     Notes
     -----
-    Integers are cast after each axis as in C: they lose their fraction.  Where a mean should be
-    rounded, `fastconv.filters.gaussian` does so.  The module `fastconv.ndimage` lists all differences from
-    SciPy.
+    Integers are cast after each axis as in C: they lose their fraction.  To round
+    them, use `fastconv.filters.gaussian`.  The module `fastconv.ndimage` lists all differences from SciPy.
 
     A sample costs ``2 * radius + 1`` multiply-adds for each axis, or less for long kernels.
 
@@ -264,9 +263,8 @@ def uniform_filter(
 
     Notes
     -----
-    Integers are cast after each axis as in C: they lose their fraction.  Where a mean should be
-    rounded, `fastconv.filters.box` does so.  The module `fastconv.ndimage` lists all differences from
-    SciPy.
+    Integers are cast after each axis as in C: they lose their fraction.  To round
+    them, use `fastconv.filters.box`.  The module `fastconv.ndimage` lists all differences from SciPy.
 
     A sample costs about ``2 * log2(size)`` additions for each axis.
 
