@@ -13,6 +13,7 @@ PAGES = Path(__file__).parents[1] / "docs" / "api"
 MODULES = {
     "fastconv.filters": fc.filters,
     "fastconv.kernels": fc.kernels,
+    "fastconv.ndimage": fc.ndimage,
     "fastconv.nn": fc.nn,
     "fastconv.nn.grad": fc.nn.grad,
 }

@@ -98,7 +98,8 @@ def gaussian_filter(
     Notes
     -----
     Integers are cast after each axis as in C: they lose their fraction.  To round
-    them, use `fastconv.filters.gaussian`.  The module `fastconv.ndimage` lists all differences from SciPy.
+    them, use `fastconv.filters.gaussian`.  The module `fastconv.ndimage` lists all differences from
+    SciPy.
 
     A sample costs ``2 * radius + 1`` multiply-adds for each axis, or less for long kernels.
 
@@ -264,7 +265,8 @@ def uniform_filter(
     Notes
     -----
     Integers are cast after each axis as in C: they lose their fraction.  To round
-    them, use `fastconv.filters.box`.  The module `fastconv.ndimage` lists all differences from SciPy.
+    them, use `fastconv.filters.box`.  The module `fastconv.ndimage` lists all differences from
+    SciPy.
 
     A sample costs about ``2 * log2(size)`` additions for each axis.
 
