@@ -2,13 +2,15 @@
 
     python -m benchmarks.ndimage sobel laplace --sizes 256 1024
 
-Both libraries take turns in one process, ours with its default number of threads.  A cell is the
-median of the ratios of a round, times of SciPy over ours: larger than 1 means that ours is faster.
+Both libraries take turns in one process.  A cell is the median of the ratios of a round, times of
+SciPy over ours: larger than 1 means that ours is faster.  With ``--threads 1``, times are processor
+time, which other work on the machine disturbs least.
 """
 
 import argparse
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,6 @@ import scipy.ndimage
 
 import fastconv
 from fastconv.cli.bench import circumstances
-from fastconv.cli.peers import alternate
 
 SIZES = (8, 64, 256, 1024)
 DTYPES = ("float32", "float64", "uint8", "uint16")
@@ -50,23 +51,28 @@ CALLS: dict[str, Callable[[Any, np.ndarray], Any]] = {
 """A call of each function, of either module, on an image."""
 
 
-def ratios(name: str, size: int, rounds: int, seconds: float) -> list[tuple[float, float]]:
+def seconds(call: Callable[[], Any], repeats: int, clock: Callable[[], float]) -> float:
+    """Seconds of one call."""
+    before = clock()
+    for _ in range(repeats):
+        call()
+    return (clock() - before) / repeats
+
+
+def ratios(name: str, size: int, rounds: int, clock: Any) -> list[tuple[float, float]]:
     """For each dtype, times of SciPy over ours, and our milliseconds."""
     found = []
+    repeats = max(1, 1 << 16 >> 2 * (size.bit_length() - 1))
     for dtype in DTYPES:
         x = (RNG.random((size, size)) * 250).astype(dtype)
-        call = CALLS[name]
-        calls = {
-            "ours": partial(call, fastconv.ndimage, x),
-            "SciPy": partial(call, scipy.ndimage, x),
-        }
-        times = alternate(calls, rounds, seconds)
-        found.append(
-            (
-                float(np.median(times["SciPy"] / times["ours"])),
-                1e3 * float(np.median(times["ours"])),
-            )
+        pair = [partial(CALLS[name], module, x) for module in (fastconv.ndimage, scipy.ndimage)]
+        for call in pair:
+            call()
+        times = np.array(
+            [[seconds(call, min(repeats, 100), clock) for call in pair] for _ in range(rounds)]
         )
+        ratio = float(np.median(times[:, 1] / times[:, 0]))
+        found.append((ratio, 1e3 * float(np.median(times[:, 0]))))
     return found
 
 
@@ -76,19 +82,21 @@ def main() -> None:
     parser.add_argument("functions", nargs="*", metavar="FUNCTION", help=", ".join(CALLS))
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=0.5, help="a cell; default: %(default)s")
+    parser.add_argument("--threads", type=int, help="by default, what fastconv takes")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.functions if name not in CALLS]
     if unknown:
         parser.error(f"no such function: {', '.join(unknown)}")
 
+    fastconv.set_num_threads(arguments.threads)
+    clock = thread_time if arguments.threads == 1 else perf_counter
     print(*circumstances(fastconv.get_num_threads()), sep="; ")
     print("SciPy's time over ours, and our milliseconds", end="\n\n")
     print(f"| function | size | {' | '.join(DTYPES)} |\n|{'---|' * (2 + len(DTYPES))}")
     by_size: dict[int, list[float]] = {}
     for name in arguments.functions or CALLS:
         for size in arguments.sizes:
-            found = ratios(name, size, arguments.rounds, arguments.seconds)
+            found = ratios(name, size, arguments.rounds, clock)
             by_size.setdefault(size, []).extend(ratio for ratio, _ in found)
             cells = " | ".join(f"{ratio:.1f} ({ms:.3g})" for ratio, ms in found)
             print(f"| {name} | {size} | {cells} |", flush=True)
