@@ -10,7 +10,7 @@ array([[5., 3., 4.],
 
 from contextlib import suppress
 
-from . import algorithms, backends, filters, kernels, ndimage, nn
+from . import algorithms, backends, filters, kernels, ndimage, nn, signal
 from .api import (
     AlgorithmName,
     Boundary,
@@ -80,6 +80,7 @@ __all__ = [
     "set_backend",
     "set_num_threads",
     "show_config",
+    "signal",
     "use_backend",
     "warmup",
 ]

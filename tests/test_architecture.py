@@ -28,7 +28,7 @@ ROWS = [
     {"config"},
     {"plan"},
     {"api"},
-    {"filters", "nn"},
+    {"filters", "nn", "signal"},
     {"ndimage"},
     {"fastconv"},
     {"cli"},

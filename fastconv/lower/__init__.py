@@ -59,6 +59,7 @@ from .nn import (
     real_numbers,
     scored_axis,
 )
+from .signals import linear_convolution
 from .transposed import Result, Transposition, transposition
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "input_gradient",
     "instances",
     "integer",
+    "linear_convolution",
     "native",
     "no_form",
     "not_refused",

@@ -1,0 +1,417 @@
+"""Convolution and correlation of arrays of any rank, as in `scipy.signal`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from timeit import Timer
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..api.options import AlgorithmName
+from ..config import BackendName
+from ..problem import dtypes
+from .arguments import (
+    Options,
+    axes_of,
+    both_extend,
+    broadcast,
+    check_mode,
+    convolved,
+    float_result,
+    larger_first,
+    method_named,
+    pair,
+    planned,
+)
+
+__all__ = [
+    "choose_conv_method",
+    "convolve",
+    "correlate",
+    "correlation_lags",
+    "fftconvolve",
+    "oaconvolve",
+]
+
+Mode = Literal["full", "valid", "same"]
+Method = Literal["auto", "direct", "fft"]
+
+
+def convolve(
+    in1: ArrayLike,
+    in2: ArrayLike,
+    mode: Mode = "full",
+    method: Method = "auto",
+    *,
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """Convolve two arrays, as `scipy.signal.convolve` does.
+
+    Parameters
+    ----------
+    in1, in2 : array_like
+        Arrays with the same number of axes.
+    mode : {"full", "valid", "same"}, optional
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
+        within the other, which has to be as large along every axis, ``abs(n1 - n2) + 1`` outputs;
+        "same": the middle of "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
+    method : {"auto", "direct", "fft"}, optional
+        How sums are computed.  "direct" makes a multiply-add for each pair of samples; "fft" goes
+        through Fourier transforms, where they can do what is asked for; "auto" takes the algorithm
+        that is predicted to be the fastest, of all that `fastconv.convolve` has.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+
+    Returns
+    -------
+    ndarray
+        Of the dtype ``np.result_type(in1, in2)``.  Integers wrap as NumPy's do, and bool times bool
+        is bool.
+
+    Raises
+    ------
+    ValueError
+        The numbers of axes differ, an array is empty, neither of them lies within the other
+        ("valid"), or a mode or method is unknown.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Warns
+    -----
+    RuntimeWarning
+        With ``method="fft"``, if the first output is not finite.  Other than in SciPy, NaN and
+        infinity affect only outputs that they are multiplied for.
+
+    See Also
+    --------
+    fastconv.convolve : With borders, strides, dilation, batches and ``out=``; integers saturate.
+
+    Examples
+    --------
+    >>> from fastconv import signal
+    >>> signal.convolve([1, 2, 3], [0, 1, 10])
+    array([ 0,  1, 12, 23, 30])
+    >>> signal.convolve([1, 2, 3], [0, 1, 10], mode="same")
+    array([ 1, 12, 23])
+    """
+    a, b = pair(in1, in2)
+    if not a.ndim:
+        return a * b
+    return _convolved("convolve", a, b, mode, Options(method_named(method), backend, threads))
+
+
+def correlate(
+    in1: ArrayLike,
+    in2: ArrayLike,
+    mode: Mode = "full",
+    method: Method = "auto",
+    *,
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """Correlate two arrays, as `scipy.signal.correlate` does: ``sum_n in1[n + lag] * conj(in2[n])``.
+
+    Parameters
+    ----------
+    in1, in2 : array_like
+        Arrays with the same number of axes.
+    mode : {"full", "valid", "same"}, optional
+        "full": all lags for which they overlap, from ``1 - n2`` on; "valid": those for which one
+        lies within the other, which has to be as large along every axis; "same": the middle of
+        "full", as large as `in1`.  `correlation_lags` lists the lags.
+    method : {"auto", "direct", "fft"}, optional
+        How sums are computed.  "direct" makes a multiply-add for each pair of samples; "fft" goes
+        through Fourier transforms, where they can do what is asked for; "auto" takes the algorithm
+        that is predicted to be the fastest, of all that `fastconv.correlate` has.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+
+    Returns
+    -------
+    ndarray
+        Of the dtype ``np.result_type(in1, in2)``.  Integers wrap as NumPy's do, and bool times bool
+        is bool.
+
+    Raises
+    ------
+    ValueError
+        The numbers of axes differ, an array is empty, neither of them lies within the other
+        ("valid"), or a mode or method is unknown.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    See Also
+    --------
+    fastconv.correlate : With borders, strides, dilation, batches and ``out=``; nothing is
+        conjugated, and integers saturate.
+
+    Examples
+    --------
+    >>> from fastconv import signal
+    >>> signal.correlate([1, 2, 3], [0, 1, 10])
+    array([10, 21, 32,  3,  0])
+    >>> signal.correlate([1, 2j], [1, 2j], mode="valid")
+    array([5.+0.j])
+    """
+    a, b = pair(in1, in2)
+    if b.dtype.kind == "c":
+        b = b.conj()
+    if not a.ndim:
+        return a * b
+    b = b[(slice(None, None, -1),) * b.ndim]
+    return _convolved("correlate", a, b, mode, Options(method_named(method), backend, threads))
+
+
+def _convolved(name: str, a: NDArray, b: NDArray, mode: str, options: Options) -> NDArray:
+    """The convolution of arrays that are not scalars, over all axes."""
+    check_mode(mode)
+    axes = range(a.ndim)
+    a, b, _ = larger_first(a, b, mode, axes)
+    dtype = np.result_type(a, b)
+    if not (a.size and b.size):
+        if b.size and mode == "same":
+            return np.zeros(a.shape, dtype)
+        raise ValueError(f"{name}: {'in2' if a.size else 'in1'} cannot be empty")
+    result = convolved(name, a, b, axes, mode, dtype, options)
+    if options.algorithm == "fft" and dtype.kind in "fc" and not np.isfinite(result.flat[0]):
+        message = "Use of fft convolution on NaN or infinity: an output is not finite"
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+    return result
+
+
+def fftconvolve(
+    in1: ArrayLike,
+    in2: ArrayLike,
+    mode: Mode = "full",
+    axes: Any = None,
+    *,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """Convolve two arrays in floating point along some axes, as `scipy.signal.fftconvolve` does.
+
+    Parameters
+    ----------
+    in1, in2 : array_like
+        Arrays with the same number of axes.
+    mode : {"full", "valid", "same"}, optional
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
+        within the other, which has to be as large along all of `axes`; "same": the middle of
+        "full", as large as `in1`.
+    axes : int or sequence of int, optional
+        The axes to convolve along; all by default.  Along the others, the arrays are broadcast:
+        each signal of a stack may have a kernel of its own.
+    algorithm : str, optional
+        How sums are computed: "auto", "fft", "direct" or another name that `fastconv.convolve` has.
+        "auto" takes the algorithm that is predicted to be the fastest, a Fourier transform or not.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+
+    Returns
+    -------
+    ndarray
+        Integers and bool count as float64, float16 as float32.  An empty array if one of them is
+        empty.  If they have one sample along each of `axes`, their product in its own dtype.
+
+    Raises
+    ------
+    ValueError
+        The numbers of axes differ, shapes cannot be broadcast, or a mode or `axes` is wrong.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Examples
+    --------
+    >>> from fastconv import signal
+    >>> signal.fftconvolve([1, 2, 3], [0, 1, 10])
+    array([ 0.,  1., 12., 23., 30.])
+    >>> signal.fftconvolve([[1, 2], [3, 4]], [[1, 1], [1, -1]], axes=1)
+    array([[ 1.,  3.,  2.],
+           [ 3.,  1., -4.]])
+    """
+    options = Options(algorithm, backend, threads)
+    return _float_convolved("fftconvolve", in1, in2, mode, axes, options)
+
+
+def oaconvolve(
+    in1: ArrayLike,
+    in2: ArrayLike,
+    mode: Mode = "full",
+    axes: Any = None,
+    *,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """Convolve two arrays of different sizes, as `scipy.signal.oaconvolve` does.
+
+    It is `fftconvolve`, whose transforms come in tiles anyway.
+
+    Parameters
+    ----------
+    in1, in2 : array_like
+        Arrays with the same number of axes.
+    mode : {"full", "valid", "same"}, optional
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
+        within the other, which has to be as large along all of `axes`; "same": the middle of
+        "full", as large as `in1`.
+    axes : int or sequence of int, optional
+        The axes to convolve along; all by default.  Along the others, the arrays are broadcast:
+        each signal of a stack may have a kernel of its own.
+    algorithm : str, optional
+        How sums are computed: "auto", "fft", "direct" or another name that `fastconv.convolve` has.
+        "auto" takes the algorithm that is predicted to be the fastest, a Fourier transform or not.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+
+    Returns
+    -------
+    ndarray
+        Integers and bool count as float64, float16 as float32.  An empty array if one of them is
+        empty.  If they have one sample along each of `axes`, their product in its own dtype.
+
+    Raises
+    ------
+    ValueError
+        The numbers of axes differ, shapes cannot be broadcast, or a mode or `axes` is wrong.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import signal
+    >>> signal.oaconvolve(np.ones(100_000), np.ones(200), mode="valid").max()
+    200.0
+    """
+    options = Options(algorithm, backend, threads)
+    return _float_convolved("oaconvolve", in1, in2, mode, axes, options)
+
+
+def _float_convolved(
+    name: str, in1: ArrayLike, in2: ArrayLike, mode: str, axes: Any, options: Options
+) -> NDArray:
+    a, b = pair(in1, in2)
+    if not a.ndim:
+        return a * b
+    if not (a.size and b.size):
+        return np.array([])
+    check_mode(mode)
+    along = both_extend(a, b, axes_of(axes, a.ndim))
+    broadcast(a, b, along)
+    a, b, _ = larger_first(a, b, mode, along)
+    dtype = float_result(a.dtype, b.dtype) if along else np.result_type(a, b)
+    return convolved(name, a, b, along, mode, dtype, options)
+
+
+def choose_conv_method(
+    in1: ArrayLike, in2: ArrayLike, mode: Mode = "full", measure: bool = False
+) -> str | tuple[str, dict[str, float]]:
+    """Say whether `convolve` goes through Fourier transforms, as `scipy.signal` does.
+
+    Parameters
+    ----------
+    in1, in2 : array_like
+        Arrays with the same number of axes.
+    mode : {"full", "valid", "same"}, optional
+        As in `convolve`.
+    measure : bool, optional
+        Time both methods instead of predicting.
+
+    Returns
+    -------
+    method : {"fft", "direct"}
+        "fft" if `convolve` chooses this algorithm for such arrays by itself, "direct" if it chooses
+        another one; or, with `measure`, the method that took less time.
+    times : dict of str to float
+        The seconds of both methods, with `measure` only.
+
+    Raises
+    ------
+    ValueError
+        What `convolve` would raise for these arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv import signal
+    >>> signal.choose_conv_method(np.ones(8), np.ones(6))
+    'direct'
+    """
+    a, b = pair(in1, in2)
+    if measure:
+        times = {
+            method: _seconds(lambda method=method: convolve(a, b, mode, method))  # type: ignore[misc]
+            for method in ("fft", "direct")
+        }
+        return min(times, key=times.__getitem__), times
+    check_mode(mode)
+    a, b, _ = larger_first(a, b, mode, range(a.ndim))
+    axes = both_extend(a, b, range(a.ndim))
+    supported = dtypes.supported(a.dtype) and dtypes.supported(b.dtype)
+    if not (axes and a.size and b.size and supported):
+        return "direct"
+    options = Options("auto", None, None)
+    name, dtype = "choose_conv_method", np.result_type(a, b)
+    chosen = planned(name, a, b, axes, mode, dtype, options).plan.algorithm
+    return "fft" if chosen == "fft" else "direct"
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    """The time of a call, the best of three."""
+    timer = Timer(function)
+    number, seconds = timer.autorange()
+    return min([seconds, *timer.repeat(2, number)]) / number
+
+
+def correlation_lags(in1_len: int, in2_len: int, mode: Mode = "full") -> NDArray[np.intp]:
+    """List the lags of the outputs of a one-dimensional `correlate`.
+
+    Parameters
+    ----------
+    in1_len, in2_len : int
+        The lengths of both signals.
+    mode : {"full", "valid", "same"}, optional
+        As in `correlate`.
+
+    Returns
+    -------
+    ndarray
+        A lag for each output: how much later a pattern is found in the first signal than in the
+        second.
+
+    Raises
+    ------
+    ValueError
+        The mode is unknown.
+
+    Examples
+    --------
+    >>> from fastconv import signal
+    >>> signal.correlation_lags(3, 2)
+    array([-1,  0,  1,  2])
+    >>> signal.correlation_lags(3, 5, mode="valid")
+    array([-2, -1,  0])
+    """
+    lags = np.arange(1 - in2_len, in1_len)
+    if mode == "full":
+        return lags
+    if mode == "same":
+        start = lags.size // 2 - in1_len // 2
+        return lags[start : start + in1_len]
+    if mode == "valid":
+        return np.arange(min(in1_len - in2_len, 0), max(in1_len - in2_len, 0) + 1)
+    raise ValueError(f"Mode {mode} is invalid")
