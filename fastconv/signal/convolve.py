@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from timeit import Timer
 from typing import Any, Literal
 
 import numpy as np
@@ -372,6 +371,8 @@ def choose_conv_method(
 
 def _seconds(function: Callable[[], object]) -> float:
     """The time of a call, the best of three."""
+    from timeit import Timer  # only measurements need it
+
     timer = Timer(function)
     number, seconds = timer.autorange()
     return min([seconds, *timer.repeat(2, number)]) / number
