@@ -42,15 +42,15 @@ def linear_convolution(
 
     ``w`` has the taps of one kernel, or is a bank ``(groups, channels out, *taps)``.  ``order`` has
     the axes of ``x`` as batch, channel (with a bank) and filtered axes, and ``before`` and
-    ``outputs`` an entry for each filtered axis.  Integer sums, the low 64
-    bits of the true ones, may come in a wider dtype than ``dtype``, for the caller to wrap them.  With ``rounds``, they
-    are computed in floats where these are exact after rounding.
+    ``outputs`` an entry for each filtered axis.  Sums of integers have the low 64 bits of the true
+    ones, and may come in a wider dtype than ``dtype``, for the caller to wrap them.  With
+    ``rounds``, they are computed in floats where these are exact after rounding.
     """
     rank = len(before)
     filtered = order[len(order) - rank :]
     leading, taps = w.shape[: w.ndim - rank], w.shape[w.ndim - rank :]
     groups, channels = leading or (1, 1)
-    kernel = w[(..., *[slice(None, None, -1)] * rank)].reshape(groups, channels, 1, *taps)
+    kernel = np.flip(w, tuple(range(w.ndim - rank, w.ndim))).reshape(groups, channels, 1, *taps)
     batch_axes = order[: len(order) - rank - bool(leading)]
     out_shape = list(x_shape)
     if leading:

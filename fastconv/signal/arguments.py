@@ -35,6 +35,7 @@ __all__ = [
     "pair",
     "plan_of",
     "planned",
+    "product",
 ]
 
 MODES = ("full", "valid", "same")
@@ -118,12 +119,12 @@ def method_named(method: object) -> AlgorithmName:
 def larger_first(
     a: NDArray, b: NDArray, mode: str, axes: Sequence[int]
 ) -> tuple[NDArray, NDArray, bool]:
-    """The operands, and whether they were swapped so that, if "valid", the first holds the other."""
+    """The operands, and whether they were swapped: if "valid", the first holds the other."""
     if mode != "valid":
         return a, b, False
-    if all([a.shape[axis] >= b.shape[axis] for axis in axes]):
+    if all(a.shape[axis] >= b.shape[axis] for axis in axes):
         return a, b, False
-    if all([b.shape[axis] >= a.shape[axis] for axis in axes]):
+    if all(b.shape[axis] >= a.shape[axis] for axis in axes):
         return b, a, True
     raise ValueError(
         "For 'valid' mode, one must be at least as large as the other in every dimension"
@@ -154,12 +155,18 @@ def convolved(
     if mode == "same":
         b = _cut(a, b)
     if not axes:
-        return np.asarray(a * b, dtype)
+        return product(a, b).astype(dtype, copy=False)
     if dtypes.supported(a.dtype) and dtypes.supported(b.dtype):
         return planned(name, a, b, axes, mode, dtype, options)()
     lengths, taps = ([array.shape[axis] for axis in axes] for array in (a, b))
     _, before, outputs = extent(tuple(lengths), tuple(taps), mode, swaps=False)
     return plain.convolved(a, b, axes, before, outputs).astype(dtype, copy=False)
+
+
+def product(a: NDArray, b: NDArray) -> NDArray:
+    """Sample times sample: the convolution along no axis."""
+    result: NDArray = a * b
+    return result
 
 
 def both_extend(a: NDArray, b: NDArray, axes: Sequence[int]) -> list[int]:

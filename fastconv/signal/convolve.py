@@ -24,6 +24,7 @@ from .arguments import (
     method_named,
     pair,
     planned,
+    product,
 )
 
 __all__ = [
@@ -55,9 +56,9 @@ def convolve(
     in1, in2 : array_like
         Arrays with the same number of axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
-        within the other, which has to be as large along every axis, ``abs(n1 - n2) + 1`` outputs;
-        "same": the middle of "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
+        lies within the other, which has to be as large along every axis.  "same": the middle of
+        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
     method : {"auto", "direct", "fft"}, optional
         How sums are computed.  "direct" makes a multiply-add for each pair of samples; "fft" goes
         through Fourier transforms, where they can do what is asked for; "auto" takes the algorithm
@@ -101,7 +102,7 @@ def convolve(
     """
     a, b = pair(in1, in2)
     if not a.ndim:
-        return a * b
+        return product(a, b)
     return _convolved("convolve", a, b, mode, Options(method_named(method), backend, threads))
 
 
@@ -114,7 +115,9 @@ def correlate(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Correlate two arrays, as `scipy.signal.correlate` does: ``sum_n in1[n + lag] * conj(in2[n])``.
+    """Correlate two arrays, as `scipy.signal.correlate` does.
+
+    For each lag, it is ``sum(in1[n + lag] * conj(in2[n]))``.
 
     Parameters
     ----------
@@ -164,7 +167,7 @@ def correlate(
     if b.dtype.kind == "c":
         b = b.conj()
     if not a.ndim:
-        return a * b
+        return product(a, b)
     b = b[(slice(None, None, -1),) * b.ndim]
     return _convolved("correlate", a, b, mode, Options(method_named(method), backend, threads))
 
@@ -203,9 +206,9 @@ def fftconvolve(
     in1, in2 : array_like
         Arrays with the same number of axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
-        within the other, which has to be as large along all of `axes`; "same": the middle of
-        "full", as large as `in1`.
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
+        lies within the other, which has to be as large along all of `axes`.  "same": the middle of
+        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
     axes : int or sequence of int, optional
         The axes to convolve along; all by default.  Along the others, the arrays are broadcast:
         each signal of a stack may have a kernel of its own.
@@ -262,9 +265,9 @@ def oaconvolve(
     in1, in2 : array_like
         Arrays with the same number of axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
-        within the other, which has to be as large along all of `axes`; "same": the middle of
-        "full", as large as `in1`.
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
+        lies within the other, which has to be as large along all of `axes`.  "same": the middle of
+        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
     axes : int or sequence of int, optional
         The axes to convolve along; all by default.  Along the others, the arrays are broadcast:
         each signal of a stack may have a kernel of its own.
@@ -305,7 +308,7 @@ def _float_convolved(
 ) -> NDArray:
     a, b = pair(in1, in2)
     if not a.ndim:
-        return a * b
+        return product(a, b)
     if not (a.size and b.size):
         return np.array([])
     check_mode(mode)

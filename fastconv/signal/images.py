@@ -40,9 +40,9 @@ def convolve2d(
     in1, in2 : array_like
         Arrays with two axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
-        within the other, which has to be as large along both axes; "same": the middle of "full", as
-        large as `in1`, from output ``(n2 - 1) // 2`` on.
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
+        lies within the other, which has to be as large along both axes.  "same": the middle of
+        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
     boundary : {"fill", "wrap", "symm"}, optional
         What lies beyond the edges of `in1`: "fill" or "pad" (`fillvalue`), "wrap" or "circular"
         (``c d | a b c d | a b``), "symm" or "symmetric" (``b a | a b c d | d c``).
@@ -103,9 +103,10 @@ def correlate2d(
     in1, in2 : array_like
         Arrays with two axes; `in2` is conjugated if it is complex.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis; "valid": where one lies
-        within the other, which has to be as large along both axes; "same": the middle of "full", as
-        large as `in1`, from output ``n2 // 2`` on (`correlate` begins at ``(n2 - 1) // 2``).
+        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
+        lies within the other, which has to be as large along both axes.  "same": the middle of
+        "full", as large as `in1`, from output ``n2 // 2`` on, which for even kernels is one later
+        than in `correlate`.
     boundary : {"fill", "wrap", "symm"}, optional
         What lies beyond the edges of `in1`: "fill" or "pad" (`fillvalue`), "wrap" or "circular"
         (``c d | a b c d | a b``), "symm" or "symmetric" (``b a | a b c d | d c``).
@@ -177,7 +178,9 @@ def _filtered(
         )
     border = BOUNDARIES[boundary]
     dtype = np.result_type(a, b)
-    fill = 0 if border != "constant" or (type(fillvalue) is int and not fillvalue) else _fill(fillvalue, dtype)
+    fill: complex = 0
+    if border == "constant" and not (type(fillvalue) is int and fillvalue == 0):
+        fill = _fill(fillvalue, dtype)
     if not (a.size and b.size):
         if b.size and mode == "same":
             return np.zeros(a.shape, dtype)
@@ -191,7 +194,7 @@ def _filtered(
         sums = plain.convolved(a, b, PLANE, before, outputs, border, fill)
         return sums.astype(dtype, copy=False)
     if fill and dtype == np.uint64:
-        fill = int(np.uint64(fill).view(np.int64))
+        fill = int(np.uint64(fill.real).view(np.int64))
     x, w = operand(b if swapped else a, dtype), operand(a if swapped else b, dtype)
     plan = plan_of(name, x, w, PLANE, before, outputs, dtype, options, border, fill)
     return plan(x).astype(dtype, copy=False)

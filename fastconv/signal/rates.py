@@ -13,7 +13,7 @@ from ..api.options import AlgorithmName
 from ..config import BackendName
 from ..problem import dtypes
 from ..problem.boundary import index_map
-from .arguments import Options, plan_of
+from .arguments import Options, plan_of, product
 
 __all__ = ["upfirdn"]
 
@@ -172,7 +172,8 @@ def _resampled(
         geometry = order, (before,), (rows,)
         plan = plan_of("upfirdn", x, bank, *geometry, h.dtype, options, *border, stride)
         plan(x, result[..., some.start : some.stop])
-    return result.reshape(*x.shape[:-2], rows * phases)[..., :length]
+    outputs: NDArray = result.reshape(*x.shape[:-2], rows * phases)
+    return outputs[..., :length]
 
 
 def _extended(x: NDArray, before: int, after: int, mode: str) -> NDArray:
@@ -184,7 +185,7 @@ def _extended(x: NDArray, before: int, after: int, mode: str) -> NDArray:
     if mode == "antisymmetric":
         index = index_map("symmetric", -before, n + after, n)
         signs = 1 - 2 * (np.arange(-before, n + after) // n % 2)
-        return x[..., index] * signs.astype(x.dtype)
+        return product(x[..., index], signs.astype(x.dtype))
     if mode == "smooth":
         left, right = (x[..., 1:2] - x[..., :1], x[..., -1:] - x[..., -2:-1]) if n > 1 else (0, 0)
     else:

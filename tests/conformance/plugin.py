@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from .table import SUITES
+from .table import SAMPLE, SUITES
 
 LEDGER = pytest.StashKey["Ledger"]()
 SERVED, REFUSED, FELL_BACK = "served", "refused", "fell back"
@@ -118,6 +118,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--conformance", action="append", default=[], choices=[*SUITES], help="rows to replace"
     )
+    parser.addoption("--all", action="store_true", help="every test of large classes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what the rows name, and of large classes a sample."""
+    rows = [SUITES[key] for key in config.getoption("--conformance")]
+    seen: Counter[str] = Counter()
+
+    def wanted(item: Any) -> bool:
+        row = next((row for row in rows if item.module.__name__.startswith(row.module)), None)
+        name = (item.cls or item.function).__name__
+        if row is None or not row.only:
+            return True
+        seen[name] += 1
+        whole = config.option.all or name not in row.sampled
+        return name in row.only and (whole or seen[name] % SAMPLE == 1)
+
+    kept = [item for item in items if wanted(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
 
 
 def pytest_configure(config: pytest.Config) -> None:
