@@ -11,21 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..api.options import AlgorithmName
 from ..config import BackendName
-from ..problem import dtypes
 from .arguments import (
-    Options,
     axes_of,
     both_extend,
     broadcast,
     check_mode,
-    convolved,
     float_result,
     larger_first,
     method_named,
     pair,
-    planned,
-    product,
 )
+from .calls import Options, Planned, Prepared, called, convolution, product
 
 __all__ = [
     "choose_conv_method",
@@ -103,7 +99,8 @@ def convolve(
     a, b = pair(in1, in2)
     if not a.ndim:
         return product(a, b)
-    return _convolved("convolve", a, b, mode, Options(method_named(method), backend, threads))
+    options = Options(method_named(method), backend, threads)
+    return _noticed(called(_convolution, "convolve", a, (b, mode), options), method)
 
 
 def correlate(
@@ -164,29 +161,41 @@ def correlate(
     array([5.+0.j])
     """
     a, b = pair(in1, in2)
-    if b.dtype.kind == "c":
-        b = b.conj()
     if not a.ndim:
-        return product(a, b)
-    b = b[(slice(None, None, -1),) * b.ndim]
-    return _convolved("correlate", a, b, mode, Options(method_named(method), backend, threads))
+        return product(a, b.conj())
+    options = Options(method_named(method), backend, threads)
+    return _noticed(called(_correlation, "correlate", a, (b, mode), options), method)
 
 
-def _convolved(name: str, a: NDArray, b: NDArray, mode: str, options: Options) -> NDArray:
-    """The convolution of arrays that are not scalars, over all axes."""
-    check_mode(mode)
-    axes = range(a.ndim)
-    a, b, _ = larger_first(a, b, mode, axes)
-    dtype = np.result_type(a, b)
-    if not (a.size and b.size):
-        if b.size and mode == "same":
-            return np.zeros(a.shape, dtype)
-        raise ValueError(f"{name}: {'in2' if a.size else 'in1'} cannot be empty")
-    result = convolved(name, a, b, axes, mode, dtype, options)
-    if options.algorithm == "fft" and dtype.kind in "fc" and not np.isfinite(result.flat[0]):
+def _noticed(result: NDArray, method: str) -> NDArray:
+    """The result, with SciPy's warning if transforms were asked for and it begins with NaN."""
+    if method == "fft" and result.dtype.kind in "fc" and not np.isfinite(result.flat[0]):
         message = "Use of fft convolution on NaN or infinity: an output is not finite"
         warnings.warn(message, RuntimeWarning, stacklevel=3)
     return result
+
+
+def _convolution(name: str, a: NDArray, b: NDArray, mode: str, options: Options) -> Prepared:
+    check_mode(mode)
+    axes = range(a.ndim)
+    dtype = np.result_type(a, b)
+    larger, smaller = larger_first(a, b, mode, axes)
+    if not (a.size and b.size):
+        if b.size and mode == "same":
+            return Prepared(lambda a: np.zeros(a.shape, dtype))
+        raise ValueError(f"{name}: {'in2' if a.size else 'in1'} cannot be empty")
+    try:
+        return convolution(name, larger, smaller, axes, mode, dtype, options)
+    except ValueError:
+        if options.algorithm != "fft":  # SciPy's word: a wish, where transforms cannot do it
+            raise
+    options = options._replace(algorithm="auto")
+    return convolution(name, larger, smaller, axes, mode, dtype, options)
+
+
+def _correlation(name: str, a: NDArray, b: NDArray, mode: str, options: Options) -> Prepared:
+    b = (b.conj() if b.dtype.kind == "c" else b)[(slice(None, None, -1),) * b.ndim]
+    return _convolution(name, a, b, mode, options)
 
 
 def fftconvolve(
@@ -243,7 +252,7 @@ def fftconvolve(
            [ 3.,  1., -4.]])
     """
     options = Options(algorithm, backend, threads)
-    return _float_convolved("fftconvolve", in1, in2, mode, axes, options)
+    return _in_floats("fftconvolve", in1, in2, mode, axes, options)
 
 
 def oaconvolve(
@@ -300,10 +309,10 @@ def oaconvolve(
     200.0
     """
     options = Options(algorithm, backend, threads)
-    return _float_convolved("oaconvolve", in1, in2, mode, axes, options)
+    return _in_floats("oaconvolve", in1, in2, mode, axes, options)
 
 
-def _float_convolved(
+def _in_floats(
     name: str, in1: ArrayLike, in2: ArrayLike, mode: str, axes: Any, options: Options
 ) -> NDArray:
     a, b = pair(in1, in2)
@@ -311,12 +320,18 @@ def _float_convolved(
         return product(a, b)
     if not (a.size and b.size):
         return np.array([])
+    return called(_float_convolution, name, a, (b, mode, axes), options)
+
+
+def _float_convolution(
+    name: str, a: NDArray, b: NDArray, mode: str, axes: Any, options: Options
+) -> Prepared:
     check_mode(mode)
     along = both_extend(a, b, axes_of(axes, a.ndim))
     broadcast(a, b, along)
-    a, b, _ = larger_first(a, b, mode, along)
     dtype = float_result(a.dtype, b.dtype) if along else np.result_type(a, b)
-    return convolved(name, a, b, along, mode, dtype, options)
+    larger, smaller = larger_first(a, b, mode, along)
+    return convolution(name, larger, smaller, along, mode, dtype, options)
 
 
 def choose_conv_method(
@@ -360,16 +375,10 @@ def choose_conv_method(
             for method in ("fft", "direct")
         }
         return min(times, key=times.__getitem__), times
-    check_mode(mode)
-    a, b, _ = larger_first(a, b, mode, range(a.ndim))
-    axes = both_extend(a, b, range(a.ndim))
-    supported = dtypes.supported(a.dtype) and dtypes.supported(b.dtype)
-    if not (axes and a.size and b.size and supported):
+    if not (a.ndim and a.size and b.size):
         return "direct"
-    options = Options("auto", None, None)
-    name, dtype = "choose_conv_method", np.result_type(a, b)
-    chosen = planned(name, a, b, axes, mode, dtype, options).plan.algorithm
-    return "fft" if chosen == "fft" else "direct"
+    run, _ = _convolution("choose_conv_method", a, b, mode, Options("auto", None, None))
+    return "fft" if isinstance(run, Planned) and run.plan.algorithm == "fft" else "direct"
 
 
 def _seconds(function: Callable[[], object]) -> float:

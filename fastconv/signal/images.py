@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,8 @@ from ..api.options import AlgorithmName
 from ..config import BackendName
 from ..problem import dtypes
 from . import plain
-from .arguments import BOUNDARIES, Options, check_mode, extent, larger_first, operand, plan_of
+from .arguments import BOUNDARIES, check_mode, extent, larger_first
+from .calls import Options, Planned, Prepared, called, plan_of
 
 __all__ = ["convolve2d", "correlate2d", "sepfir2d"]
 
@@ -80,9 +81,9 @@ def convolve2d(
     array([[3, 3],
            [7, 7]])
     """
-    options = Options(algorithm, backend, threads)
-    a, b, _ = _planes("convolve2d", in1, in2, mode)
-    return _filtered("convolve2d", a, b, mode, boundary, fillvalue, options, late=False)
+    a, b = _planes("convolve2d", in1, in2)
+    given = b, mode, boundary, fillvalue
+    return called(_convolution, "convolve2d", a, given, Options(algorithm, backend, threads))
 
 
 def correlate2d(
@@ -143,20 +144,37 @@ def correlate2d(
     >>> signal.correlate2d([[1, 2, 3]], [[1, 10]], mode="same")
     array([[21, 32,  3]])
     """
-    options = Options(algorithm, backend, threads)
-    a, b, swapped = _planes("correlate2d", in1, in2, mode)
-    b = (b.conj() if b.dtype.kind == "c" else b)[::-1, ::-1]
-    result = _filtered("correlate2d", a, b, mode, boundary, fillvalue, options, late=True)
-    return result[::-1, ::-1] if swapped else result
+    a, b = _planes("correlate2d", in1, in2)
+    given = b, mode, boundary, fillvalue
+    return called(_correlation, "correlate2d", a, given, Options(algorithm, backend, threads))
 
 
-def _planes(name: str, in1: ArrayLike, in2: ArrayLike, mode: str) -> tuple[NDArray, NDArray, bool]:
-    """Both images, the larger one first if "valid", and whether they were swapped."""
+def _planes(name: str, in1: ArrayLike, in2: ArrayLike) -> tuple[NDArray, NDArray]:
     a, b = np.asarray(in1), np.asarray(in2)
     if not a.ndim == b.ndim == 2:
         raise ValueError(f"{name} inputs must both be 2-D arrays")
+    return a, b
+
+
+def _convolution(
+    name: str, a: NDArray, b: NDArray, mode: str, boundary: str, fill: Any, options: Options
+) -> Prepared:
     check_mode(mode)
-    return larger_first(a, b, mode, PLANE)
+    a, b = larger_first(a, b, mode, PLANE)
+    return _filtered(name, a, b, mode, boundary, fill, options, late=False)
+
+
+def _correlation(
+    name: str, a: NDArray, b: NDArray, mode: str, boundary: str, fill: Any, options: Options
+) -> Prepared:
+    check_mode(mode)
+    larger, smaller = larger_first(a, b, mode, PLANE)
+    kernel = (smaller.conj() if smaller.dtype.kind == "c" else smaller)[::-1, ::-1]
+    found = _filtered(name, larger, kernel, mode, boundary, fill, options, late=True)
+    if larger is a:
+        return found
+    run, samples = found
+    return Prepared(lambda _: run(a if samples is None else samples)[::-1, ::-1])
 
 
 def _filtered(
@@ -165,11 +183,11 @@ def _filtered(
     b: NDArray,
     mode: str,
     boundary: str,
-    fillvalue: complex | ArrayLike,
+    fillvalue: Any,
     options: Options,
     *,
     late: bool,
-) -> NDArray:
+) -> Prepared:
     """An image under a kernel, which is flipped."""
     if boundary not in BOUNDARIES:
         raise ValueError(
@@ -178,26 +196,25 @@ def _filtered(
         )
     border = BOUNDARIES[boundary]
     dtype = np.result_type(a, b)
-    fill: complex = 0
-    if border == "constant" and not (type(fillvalue) is int and fillvalue == 0):
-        fill = _fill(fillvalue, dtype)
+    fill = _fill(fillvalue, dtype) if border == "constant" else 0
     if not (a.size and b.size):
         if b.size and mode == "same":
-            return np.zeros(a.shape, dtype)
+            return Prepared(lambda _: np.zeros(a.shape, dtype))
         raise ValueError(f"{name}: {'in2' if a.size else 'in1'} cannot be empty")
     engine = dtypes.supported(a.dtype) and dtypes.supported(b.dtype)
     swaps = engine and border == "constant" and not fill
     swapped, before, outputs = extent(a.shape, b.shape, mode, swaps=swaps, late=late)
+    if not engine:
+        return Prepared(
+            lambda _: plain.convolved(a, b, PLANE, before, outputs, dtype, border, fill)
+        )
     if fill and a.dtype != dtype:
         a = a.astype(dtype)  # which holds the fill value
-    if not engine:
-        sums = plain.convolved(a, b, PLANE, before, outputs, border, fill)
-        return sums.astype(dtype, copy=False)
     if fill and dtype == np.uint64:
         fill = int(np.uint64(fill.real).view(np.int64))
-    x, w = operand(b if swapped else a, dtype), operand(a if swapped else b, dtype)
+    x, w = (b, a) if swapped else (a, b)
     plan = plan_of(name, x, w, PLANE, before, outputs, dtype, options, border, fill)
-    return plan(x).astype(dtype, copy=False)
+    return Prepared(Planned(plan, dtype), x)
 
 
 def _fill(value: complex | ArrayLike, dtype: np.dtype) -> complex:
@@ -265,23 +282,32 @@ def sepfir2d(
            [2., 2., 2.],
            [0., 1., 2.]])
     """
-    image = np.asarray(input)
+    options = Options(algorithm, backend, threads)
+    return called(_separable, "sepfir2d", np.asarray(input), (hrow, hcol), options)
+
+
+def _separable(
+    name: str, image: NDArray, hrow: ArrayLike, hcol: ArrayLike, options: Options
+) -> Prepared:
     dtype = np.result_type(image, np.float32)
     if not dtypes.supported(dtype):
-        raise TypeError(f"sepfir2d: input has dtype {image.dtype}, at most complex128 is possible")
+        raise TypeError(f"{name}: input has dtype {image.dtype}, at most complex128 is possible")
     _check_depth("input", image, 2)
-    taps = [_taps(name, h, dtype) for name, h in (("hrow", hrow), ("hcol", hcol))]
-    if not all(h.size % 2 for h in taps):
+    along_rows, along_columns = _taps("hrow", hrow, dtype), _taps("hcol", hcol, dtype)
+    if not (along_rows.size % 2 and along_columns.size % 2):
         raise ValueError("hrow and hcol must be odd length")
-    return api.convolve(
-        image.astype(dtype) if image.dtype.kind == "b" else image,
-        (taps[1], taps[0]),
+    algorithm, backend, threads = options
+    plan = api.plan_convolve(
+        image.shape,
+        image.dtype,
+        (along_columns, along_rows),
         boundary="symmetric",
         dtype=dtype,
         algorithm=algorithm,
         backend=backend,
         threads=threads,
     )
+    return Prepared(plan, image)
 
 
 def _taps(name: str, values: ArrayLike, dtype: np.dtype) -> NDArray:

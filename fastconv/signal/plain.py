@@ -19,11 +19,12 @@ def convolved(
     axes: Sequence[int],
     before: tuple[int, ...],
     outputs: tuple[int, ...],
+    dtype: np.dtype,
     boundary: str = "constant",
     cval: complex = 0,
 ) -> NDArray:
     """The convolution along some axes of arrays that are broadcast along the others."""
-    samples = a
+    samples = a.astype(dtype)
     for axis, first, count in zip(axes, before, outputs, strict=True):
         index = index_map(boundary, -first, count + b.shape[axis] - 1 - first, a.shape[axis])
         taken = samples.take(np.maximum(index, 0), axis)
@@ -38,4 +39,4 @@ def convolved(
             reads[axis] = slice(start, start + count)
             weight[axis] = slice(k, k + 1)
         sums = sums + samples[tuple(reads)] * b[tuple(weight)]
-    return np.asarray(sums)
+    return np.asarray(sums, dtype)

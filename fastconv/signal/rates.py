@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import gcd
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import lower
 from ..api.options import AlgorithmName
 from ..config import BackendName
+from ..plan.plan import Plan
 from ..problem import dtypes
 from ..problem.boundary import index_map
-from .arguments import Options, plan_of, product
+from .calls import Options, Prepared, called, plan_of, product
 
 __all__ = ["upfirdn"]
 
@@ -38,8 +39,9 @@ BORDERS = {
 """Extensions that the engine has."""
 EXTRAPOLATED = ("smooth", "antisymmetric", "antireflect", "line")
 """Extensions whose samples are no samples of the signal."""
-MAX_STRETCH = 2
-"""Taps of a bank of phases, at most, for each tap of a phase: phases begin at different samples."""
+MIN_STRETCH = 16
+"""Samples between the first and the last phase of a bank, or as many as a phase has taps if these
+are more: a bank multiplies them by zeros."""
 
 
 def upfirdn(
@@ -110,55 +112,104 @@ def upfirdn(
     >>> signal.upfirdn([0.5, 1, 0.5], [0, 1, 2, 3], up=2, down=3)
     array([0. , 1. , 2.5])
     """
-    taps, samples = np.asarray(h), np.asarray(x)
-    if taps.ndim != 1 or not taps.size:
-        raise ValueError("h must be 1-D with non-zero length")
-    dtype = np.result_type(taps, samples, np.float32)
-    if not dtypes.supported(dtype):
-        raise TypeError(f"upfirdn: h and x make {dtype}, at most complex128 is possible")
-    up, down = int(up), int(down)
-    if up < 1 or down < 1:
-        raise ValueError("Both up and down must be >= 1")
-    mode = mode.lower()  # type: ignore[assignment]
-    if mode not in BORDERS and mode not in EXTRAPOLATED:
-        raise ValueError(f"Unknown mode: {mode}")
-    if mode == "constant" and isinstance(cval, complex) and dtype.kind != "c":
-        raise TypeError(f"upfirdn: cval must be a real number for {dtype}, got {cval!r}")
-    length = ((samples.shape[axis] - 1) * up + taps.size - 1) // down + 1
-    signals = np.moveaxis(samples, axis, -1)
-    if not signals.size:
-        filtered = np.zeros((*signals.shape[:-1], length), dtype)
-    else:
-        options = Options(algorithm, backend, threads)
-        filtered = _resampled(signals, taps.astype(dtype), up, down, length, mode, cval, options)
-    return np.moveaxis(filtered, -1, axis)
+    given = np.asarray(h), up, down, axis, mode, cval
+    options = Options(algorithm, backend, threads)
+    return called(_resampling, "upfirdn", np.asarray(x), given, options)
 
 
-def _resampled(
+def _resampling(
+    name: str,
     x: NDArray,
     h: NDArray,
     up: int,
     down: int,
-    length: int,
+    axis: int,
     mode: str,
     cval: complex,
     options: Options,
-) -> NDArray:
-    """So many outputs along the last axis, in the dtype of the filter."""
+) -> Prepared:
+    if h.ndim != 1 or not h.size:
+        raise ValueError("h must be 1-D with non-zero length")
+    dtype = np.result_type(h, x, np.float32)
+    if not dtypes.supported(dtype):
+        raise TypeError(f"{name}: h and x make {dtype}, at most complex128 is possible")
+    up, down = int(up), int(down)
+    if up < 1 or down < 1:
+        raise ValueError("Both up and down must be >= 1")
+    mode = mode.lower()
+    if mode not in BORDERS and mode not in EXTRAPOLATED:
+        raise ValueError(f"Unknown mode: {mode}")
+    if mode == "constant" and isinstance(cval, complex) and dtype.kind != "c":
+        raise TypeError(f"{name}: cval must be a real number for {dtype}, got {cval!r}")
+    length = ((x.shape[axis] - 1) * up + h.size - 1) // down + 1
+    if not x.size:
+        shape = list(x.shape)
+        shape[axis] = length
+        return Prepared(lambda _: np.zeros(shape, dtype))
+    taps, rates = h.astype(dtype), (up, down)
+    return Prepared(_resampler(name, x, taps, rates, length, axis, mode, cval, options), x)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampler:
+    """Banks of phases, and what they make of signals."""
+
+    plans: tuple[tuple[slice, Plan], ...]
+    """The phases of each bank, side by side in a row of the result."""
+    shape: tuple[int, ...]
+    """``(*batch, rows, phases)``."""
+    dtype: np.dtype
+    length: int
+    axis: int
+    extension: tuple[str, int, int] | None
+    """What the engine does not extend by itself, and by how many samples at both ends."""
+
+    def __call__(self, x: NDArray) -> NDArray:
+        signals = np.moveaxis(x, self.axis, -1)
+        if self.extension is not None:
+            signals = _extended(signals.astype(self.dtype), *self.extension)
+        signals = signals[..., None]
+        if len(self.plans) == 1:
+            result = self.plans[0][1](signals)
+        else:
+            result = np.empty(self.shape, self.dtype)
+            for phases, plan in self.plans:
+                plan(signals, result[..., phases])
+        outputs = result.reshape(*self.shape[:-2], -1)[..., : self.length]
+        return np.moveaxis(outputs, -1, self.axis)
+
+
+def _resampler(
+    name: str,
+    x: NDArray,
+    h: NDArray,
+    rates: tuple[int, int],
+    length: int,
+    axis: int,
+    mode: str,
+    cval: complex,
+    options: Options,
+) -> Resampler:
+    """The banks for so many outputs along an axis, in the dtype of the filter."""
+    up, down = rates
     common = gcd(up, down)
     phases, stride = up // common, down // common
     rows = -(-length // phases)
     longest = -(-h.size // up)
     first = [phase * down // up for phase in range(phases)]
+    border, fill = BORDERS.get(mode, "constant"), cval if mode == "constant" else 0
+    signals, extension = np.moveaxis(x, axis, -1), None
     added = 0
     if mode in EXTRAPOLATED:
         added = longest - 1
-        after = max((rows - 1) * stride + first[-1] + 1 - x.shape[-1], 0)
-        x = _extended(x.astype(h.dtype), added, after, mode)
-    x = lower.native(x)[..., None]
-    order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-    result = np.empty((*x.shape[:-2], rows, phases), h.dtype)
-    each = min(max((MAX_STRETCH - 1) * longest * phases // stride, 1), phases)
+        extension = mode, added, max((rows - 1) * stride + first[-1] + 1 - signals.shape[-1], 0)
+        shape = (*signals.shape[:-1], signals.shape[-1] + sum(extension[1:]))
+        signals = np.broadcast_to(np.zeros((), h.dtype), shape)
+    signals = signals[..., None]
+    order = (*range(x.ndim - 1), x.ndim, x.ndim - 1)
+    span = max(longest, MIN_STRETCH)
+    each = max(span * phases // stride, 1)
+    plans = []
     for start in range(0, phases, each):
         some = range(start, min(start + each, phases))
         last = first[some[-1]]
@@ -167,16 +218,14 @@ def _resampled(
             taps = h[phase * down % up :: up]
             begin = last - first[phase]
             bank[0, channel, begin : begin + taps.size] = taps
-        before = bank.shape[-1] - 1 - last - added
-        border = BORDERS.get(mode, "constant"), cval if mode == "constant" else 0
-        geometry = order, (before,), (rows,)
-        plan = plan_of("upfirdn", x, bank, *geometry, h.dtype, options, *border, stride)
-        plan(x, result[..., some.start : some.stop])
-    outputs: NDArray = result.reshape(*x.shape[:-2], rows * phases)
-    return outputs[..., :length]
+        geometry = order, (bank.shape[-1] - 1 - last - added,), (rows,)
+        plan = plan_of(name, signals, bank, *geometry, h.dtype, options, border, fill, stride)
+        plans.append((slice(some.start, some.stop), plan))
+    shape = (*signals.shape[:-2], rows, phases)
+    return Resampler(tuple(plans), shape, h.dtype, length, axis, extension)
 
 
-def _extended(x: NDArray, before: int, after: int, mode: str) -> NDArray:
+def _extended(x: NDArray, mode: str, before: int, after: int) -> NDArray:
     """Signals with samples before and after, which no border of the engine makes."""
     n = x.shape[-1]
     lead = [(0, 0)] * (x.ndim - 1)
