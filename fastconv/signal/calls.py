@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
@@ -67,11 +66,19 @@ def called(
     options: Options,
 ) -> NDArray:
     """Run what ``prepare(name, x, *given, options)`` returns, now or for an equal call before."""
-    chosen = config.resolve_backend(options.backend, name)
+    algorithm, backend, threads = options
+    chosen = config.resolve_backend(backend, name)
     key: Hashable = None
-    if sum([part.nbytes for part in given if type(part) is np.ndarray]) <= MAX_KERNEL_BYTES:
-        with suppress(TypeError):
-            key = name, x.shape, x.dtype, key_of(given), key_of(options), chosen
+    nbytes = 0
+    for part in given:
+        if type(part) is np.ndarray:
+            nbytes += part.nbytes
+    if nbytes <= MAX_KERNEL_BYTES:
+        try:
+            key = name, x.shape, x.dtype, key_of(given), algorithm, chosen, threads
+            hash(key)
+        except TypeError:
+            key = None
     known: Run | None = None if key is None else _runs.get(key)
     if known is not None:
         return known(x)

@@ -81,8 +81,8 @@ def convolve(
     Warns
     -----
     RuntimeWarning
-        With ``method="fft"``, if the first output is not finite.  Other than in SciPy, NaN and
-        infinity affect only outputs that they are multiplied for.
+        With ``method="fft"``, if an output is not finite.  Other than in SciPy, NaN and infinity
+        affect only outputs that they are multiplied for.
 
     See Also
     --------
@@ -168,8 +168,8 @@ def correlate(
 
 
 def _noticed(result: NDArray, method: str) -> NDArray:
-    """The result, with SciPy's warning if transforms were asked for and it begins with NaN."""
-    if method == "fft" and result.dtype.kind in "fc" and not np.isfinite(result.flat[0]):
+    """The result, with SciPy's warning if transforms were asked for and it is not finite."""
+    if method == "fft" and result.dtype.kind in "fc" and not np.isfinite(result).all():
         message = "Use of fft convolution on NaN or infinity: an output is not finite"
         warnings.warn(message, RuntimeWarning, stacklevel=3)
     return result

@@ -161,11 +161,12 @@ class Resampler:
     dtype: np.dtype
     length: int
     axis: int
+    """Of time; the last one is -1."""
     extension: tuple[str, int, int] | None
     """What the engine does not extend by itself, and by how many samples at both ends."""
 
     def __call__(self, x: NDArray) -> NDArray:
-        signals = np.moveaxis(x, self.axis, -1)
+        signals = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
         if self.extension is not None:
             signals = _extended(signals.astype(self.dtype), *self.extension)
         signals = signals[..., None]
@@ -176,7 +177,7 @@ class Resampler:
             for phases, plan in self.plans:
                 plan(signals, result[..., phases])
         outputs = result.reshape(*self.shape[:-2], -1)[..., : self.length]
-        return np.moveaxis(outputs, -1, self.axis)
+        return outputs if self.axis == -1 else np.moveaxis(outputs, -1, self.axis)
 
 
 def _resampler(
@@ -222,6 +223,7 @@ def _resampler(
         plan = plan_of(name, signals, bank, *geometry, h.dtype, options, border, fill, stride)
         plans.append((slice(some.start, some.stop), plan))
     shape = (*signals.shape[:-2], rows, phases)
+    axis = -1 if axis == x.ndim - 1 else axis
     return Resampler(tuple(plans), shape, h.dtype, length, axis, extension)
 
 

@@ -88,6 +88,6 @@ SUITES = {
             "test_correlation_lags_invalid_mode",
             "test_output_len_long_input",
         ),
-        sampled=("TestOAConvolve", "TestFFTConvolve"),
+        sampled=("TestOAConvolve",),
     ),
 }
