@@ -19,6 +19,8 @@ __all__ = ["linear_convolution"]
 
 MAX_SINGLE = 1 << 24
 """The largest sum of whole numbers that float32 holds with all before it."""
+MAX_DIRECT_TAPS = 128
+"""Taps of a kernel up to which such sums take less time than in float64, which has transforms."""
 MAX_TRANSFORMED = 1 << 45
 """The largest sum of whole numbers that a transform in float64 misses by less than a half."""
 
@@ -93,11 +95,15 @@ def _numbers(
     rows = kernel.reshape(kernel.shape[0] * kernel.shape[1], -1)
     stored = np.dtype(np.uint8) if dtype.kind == "b" else dtype
     whole = dtype.kind in "biu"
+    casts = False
     if x_dtype.kind in "biu" and kernel.dtype.kind in "biu":
         bound = dtypes.largest(x_dtype) * largest_sum(rows)
-        if (rounds or bound > MAX_SINGLE) and (bound <= MAX_TRANSFORMED or not whole):
+        single = bound <= MAX_SINGLE and rows.shape[1] <= MAX_DIRECT_TAPS and not rounds
+        if not single and (bound <= MAX_TRANSFORMED or not whole):
             kernel, rows = kernel.astype(np.float64), rows.astype(np.float64)
-        if whole and bound > np.iinfo(stored).max:
+        elif single:
+            casts = whole
+        if whole and not casts and bound > np.iinfo(stored).max:
             stored = np.dtype(np.int32 if bound < 1 << 31 else np.int64)
     fields = number_fields(name, x_dtype, [rows], None, cval, True, stored, None)
-    return kernel, {**fields, "safe": None}
+    return kernel, {**fields, "safe": None, "casts": casts}

@@ -27,6 +27,7 @@ from .transposed import TransposedPlan, recipe_of_phases
 __all__ = [
     "forget",
     "key_of",
+    "lasting",
     "make_plan",
     "make_transposed",
     "make_weight_gradient",
@@ -173,7 +174,7 @@ def _remembered(
     remember = key is not None and (nbytes <= LARGE_BYTES or _seen_before(hash(key)))
     plan = make(asked, chosen, remember or not once)
     if remember:
-        kept: Any = _lasting(key) if nbytes > HASHED_BYTES else key
+        kept: Any = lasting(key) if nbytes > HASHED_BYTES else key
         _plans.put(kept, plan, nbytes + plan._nbytes)
     return plan
 
@@ -268,8 +269,8 @@ class _Bits:
         )
 
 
-def _lasting(key: Any) -> Hashable:
+def lasting(key: Any) -> Hashable:
     """A key that does not change with the arrays of the call."""
     if type(key) is tuple:
-        return tuple([_lasting(part) for part in key])
+        return tuple([lasting(part) for part in key])
     return key.lasting() if type(key) is _Bits else key  # type: ignore[no-any-return]

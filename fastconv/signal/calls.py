@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import config, lower
 from ..api.options import AlgorithmName
 from ..config import BackendName
-from ..plan.choose import key_of, make_plan
+from ..plan.choose import key_of, lasting, make_plan
 from ..plan.memo import Memo
 from ..plan.plan import Plan
 from ..problem import dtypes
@@ -33,10 +33,12 @@ __all__ = [
 
 MAX_RUNS = 4096
 """Translated calls that are remembered."""
-MAX_KERNEL_BYTES = 1 << 12
+MAX_RUN_BYTES = 1 << 22
+"""Bytes of all their kernels."""
+MAX_KERNEL_BYTES = 1 << 15
 """Bytes of the largest kernel of a call that is remembered here; plans remember larger ones."""
 
-_runs: Memo[Any] = Memo(MAX_RUNS)
+_runs: Memo[Any] = Memo(MAX_RUNS, MAX_RUN_BYTES)
 
 Run = Callable[[NDArray], NDArray]
 """From the samples of a call to its result."""
@@ -62,30 +64,36 @@ def called(
     prepare: Callable[..., Prepared],
     name: str,
     x: NDArray,
-    given: tuple[Any, ...],
+    w: NDArray,
+    words: tuple[Any, ...],
     options: Options,
+    *,
+    swaps: bool = False,
 ) -> NDArray:
-    """Run what ``prepare(name, x, *given, options)`` returns, now or for an equal call before."""
+    """Run what ``prepare(name, x, w, *words, options)`` returns, now or for an equal call before.
+
+    Such a call has equal options, samples of the same shape and dtype, and a kernel of the same
+    values.  If ``swaps``, the smaller array is the kernel.
+    """
     algorithm, backend, threads = options
     chosen = config.resolve_backend(backend, name)
+    swapped = swaps and w.size > x.size
+    kernel, samples = (x, w) if swapped else (w, x)
     key: Hashable = None
-    nbytes = 0
-    for part in given:
-        if type(part) is np.ndarray:
-            nbytes += part.nbytes
-    if nbytes <= MAX_KERNEL_BYTES:
+    known: Run | None = None
+    if kernel.nbytes <= MAX_KERNEL_BYTES:
+        how = algorithm, chosen, threads, swapped
         try:
-            key = name, x.shape, x.dtype, key_of(given), algorithm, chosen, threads
-            hash(key)
+            key = name, samples.shape, samples.dtype, key_of(kernel), key_of(words), how
+            known = _runs.get(key)
         except TypeError:
             key = None
-    known: Run | None = None if key is None else _runs.get(key)
-    if known is not None:
-        return known(x)
-    run, samples = prepare(name, x, *given, options)
-    if samples is x and key is not None:
-        _runs.put(key, run)
-    return run(x if samples is None else samples)
+        if known is not None:
+            return known(samples)
+    run, its_samples = prepare(name, x, w, *words, options)
+    if its_samples is samples and key is not None:
+        _runs.put(lasting(key), run, kernel.nbytes)
+    return run(x if its_samples is None else its_samples)
 
 
 def convolution(

@@ -100,7 +100,7 @@ def convolve(
     if not a.ndim:
         return product(a, b)
     options = Options(method_named(method), backend, threads)
-    return _noticed(called(_convolution, "convolve", a, (b, mode), options), method)
+    return _noticed(called(_convolution, "convolve", a, b, (mode,), options, swaps=True), method)
 
 
 def correlate(
@@ -164,7 +164,7 @@ def correlate(
     if not a.ndim:
         return product(a, b.conj())
     options = Options(method_named(method), backend, threads)
-    return _noticed(called(_correlation, "correlate", a, (b, mode), options), method)
+    return _noticed(called(_correlation, "correlate", a, b, (mode,), options, swaps=True), method)
 
 
 def _noticed(result: NDArray, method: str) -> NDArray:
@@ -194,8 +194,16 @@ def _convolution(name: str, a: NDArray, b: NDArray, mode: str, options: Options)
 
 
 def _correlation(name: str, a: NDArray, b: NDArray, mode: str, options: Options) -> Prepared:
-    b = (b.conj() if b.dtype.kind == "c" else b)[(slice(None, None, -1),) * b.ndim]
-    return _convolution(name, a, b, mode, options)
+    mirrored = _mirrored(b)
+    run, samples = _convolution(name, a, mirrored, mode, options)
+    if samples is not mirrored:
+        return Prepared(run, samples)
+    return Prepared(lambda b: run(_mirrored(b)), b)
+
+
+def _mirrored(b: NDArray) -> NDArray:
+    """What convolution with equals correlation with ``b``."""
+    return (b.conj() if b.dtype.kind == "c" else b)[(slice(None, None, -1),) * b.ndim]
 
 
 def fftconvolve(
@@ -320,7 +328,7 @@ def _in_floats(
         return product(a, b)
     if not (a.size and b.size):
         return np.array([])
-    return called(_float_convolution, name, a, (b, mode, axes), options)
+    return called(_float_convolution, name, a, b, (mode, axes), options, swaps=True)
 
 
 def _float_convolution(

@@ -82,8 +82,8 @@ def convolve2d(
            [7, 7]])
     """
     a, b = _planes("convolve2d", in1, in2)
-    given = b, mode, boundary, fillvalue
-    return called(_convolution, "convolve2d", a, given, Options(algorithm, backend, threads))
+    words, options = (mode, boundary, fillvalue), Options(algorithm, backend, threads)
+    return called(_convolution, "convolve2d", a, b, words, options)
 
 
 def correlate2d(
@@ -145,8 +145,8 @@ def correlate2d(
     array([[21, 32,  3]])
     """
     a, b = _planes("correlate2d", in1, in2)
-    given = b, mode, boundary, fillvalue
-    return called(_correlation, "correlate2d", a, given, Options(algorithm, backend, threads))
+    words, options = (mode, boundary, fillvalue), Options(algorithm, backend, threads)
+    return called(_correlation, "correlate2d", a, b, words, options)
 
 
 def _planes(name: str, in1: ArrayLike, in2: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -282,27 +282,28 @@ def sepfir2d(
            [2., 2., 2.],
            [0., 1., 2.]])
     """
-    options = Options(algorithm, backend, threads)
-    return called(_separable, "sepfir2d", np.asarray(input), (hrow, hcol), options)
-
-
-def _separable(
-    name: str, image: NDArray, hrow: ArrayLike, hcol: ArrayLike, options: Options
-) -> Prepared:
+    image = np.asarray(input)
     dtype = np.result_type(image, np.float32)
     if not dtypes.supported(dtype):
-        raise TypeError(f"{name}: input has dtype {image.dtype}, at most complex128 is possible")
+        raise TypeError(f"sepfir2d: input has dtype {image.dtype}, at most complex128 is possible")
     _check_depth("input", image, 2)
     along_rows, along_columns = _taps("hrow", hrow, dtype), _taps("hcol", hcol, dtype)
     if not (along_rows.size % 2 and along_columns.size % 2):
         raise ValueError("hrow and hcol must be odd length")
+    options = Options(algorithm, backend, threads)
+    return called(_separable, "sepfir2d", image, along_rows, (along_columns,), options)
+
+
+def _separable(
+    name: str, image: NDArray, along_rows: NDArray, along_columns: NDArray, options: Options
+) -> Prepared:
     algorithm, backend, threads = options
     plan = api.plan_convolve(
         image.shape,
         image.dtype,
         (along_columns, along_rows),
         boundary="symmetric",
-        dtype=dtype,
+        dtype=along_rows.dtype,
         algorithm=algorithm,
         backend=backend,
         threads=threads,

@@ -39,9 +39,9 @@ BORDERS = {
 """Extensions that the engine has."""
 EXTRAPOLATED = ("smooth", "antisymmetric", "antireflect", "line")
 """Extensions whose samples are no samples of the signal."""
-MIN_STRETCH = 16
-"""Samples between the first and the last phase of a bank, or as many as a phase has taps if these
-are more: a bank multiplies them by zeros."""
+MAX_STRETCH, MIN_SPAN = 8, 64
+"""Samples between the first and the last phase of a bank, at most: so many for each tap of a phase,
+or so many.  A bank multiplies them by zeros, which costs less than more banks."""
 
 
 def upfirdn(
@@ -112,9 +112,9 @@ def upfirdn(
     >>> signal.upfirdn([0.5, 1, 0.5], [0, 1, 2, 3], up=2, down=3)
     array([0. , 1. , 2.5])
     """
-    given = np.asarray(h), up, down, axis, mode, cval
+    words = up, down, axis, mode, cval
     options = Options(algorithm, backend, threads)
-    return called(_resampling, "upfirdn", np.asarray(x), given, options)
+    return called(_resampling, "upfirdn", np.asarray(x), np.asarray(h), words, options)
 
 
 def _resampling(
@@ -208,8 +208,7 @@ def _resampler(
         signals = np.broadcast_to(np.zeros((), h.dtype), shape)
     signals = signals[..., None]
     order = (*range(x.ndim - 1), x.ndim, x.ndim - 1)
-    span = max(longest, MIN_STRETCH)
-    each = max(span * phases // stride, 1)
+    each = max(max(MAX_STRETCH * longest, MIN_SPAN) * phases // stride, 1)
     plans = []
     for start in range(0, phases, each):
         some = range(start, min(start + each, phases))
