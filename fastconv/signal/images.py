@@ -278,9 +278,9 @@ def sepfir2d(
     >>> import numpy as np
     >>> from fastconv import signal
     >>> signal.sepfir2d(np.eye(3), [1.0, 2.0, 1.0], [1.0])
-    array([[2., 1., 0.],
-           [2., 2., 2.],
-           [0., 1., 2.]])
+    array([[3., 1., 0.],
+           [1., 2., 1.],
+           [0., 1., 3.]])
     """
     image = np.asarray(input)
     dtype = np.result_type(image, np.float32)
