@@ -63,5 +63,6 @@ def test_errors_count_as_calls(library):
     assert not ledger.faults(whole=True)
 
 
-def test_the_table_has_every_function_of_a_module():
-    assert set(SUITES["ndimage"].names) == set(fc.ndimage.__all__)
+@pytest.mark.parametrize("module", ["ndimage", "signal"])
+def test_the_table_has_every_function_of_a_module(module):
+    assert set(SUITES[module].names) == set(getattr(fc, module).__all__)

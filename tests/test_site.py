@@ -16,6 +16,7 @@ MODULES = {
     "fastconv.ndimage": fc.ndimage,
     "fastconv.nn": fc.nn,
     "fastconv.nn.grad": fc.nn.grad,
+    "fastconv.signal": fc.signal,
 }
 
 
