@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from types import ModuleType
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -61,6 +63,28 @@ def test_errors_count_as_calls(library):
         public.double(3)
     assert ledger.counts["public.double", plugin.REFUSED] == 1
     assert not ledger.faults(whole=True)
+
+
+def kept(names, module, *, everything=False):
+    """How many tests of each class the row of `scipy.signal` keeps."""
+    items = [Mock(module=Mock(__name__=module), cls=type(name, (), {})) for name in names]
+    dropped = []
+    config = Mock()
+    config.getoption.return_value = ["signal", "ndimage"]
+    config.option.all = everything
+    config.hook.pytest_deselected = lambda items: dropped.extend(items)
+    plugin.pytest_collection_modifyitems(config, items)
+    assert len(items) + len(dropped) == len(names)
+    return Counter(item.cls.__name__ for item in items)
+
+
+def test_a_row_chooses_its_tests():
+    """Those of its classes, and a sample of large ones; other rows keep all of theirs."""
+    names = ["TestOAConvolve"] * 60 + ["TestConvolve"] * 3 + ["TestWiener"] * 2
+    suite = "scipy.signal.tests.test_signaltools"
+    assert kept(names, suite) == {"TestOAConvolve": 3, "TestConvolve": 3}
+    assert kept(names, suite, everything=True) == {"TestOAConvolve": 60, "TestConvolve": 3}
+    assert kept(names, "scipy.ndimage.tests.test_filters").total() == len(names)
 
 
 @pytest.mark.parametrize("module", ["ndimage", "signal"])
