@@ -30,6 +30,7 @@ from .api import (
     plan_conv_transpose3d,
     plan_convolve,
     plan_correlate,
+    translate_boundary,
 )
 from .config import (
     BackendName,
@@ -43,6 +44,7 @@ from .config import (
     use_backend,
     warmup,
 )
+from .patch import patch, patched, unpatch
 from .plan.plan import Plan
 
 __version__ = "0.1.0"
@@ -69,6 +71,8 @@ __all__ = [
     "kernels",
     "ndimage",
     "nn",
+    "patch",
+    "patched",
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",
@@ -81,6 +85,8 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "signal",
+    "translate_boundary",
+    "unpatch",
     "use_backend",
     "warmup",
 ]

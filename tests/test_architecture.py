@@ -30,6 +30,7 @@ ROWS = [
     {"api"},
     {"filters", "nn", "signal"},
     {"ndimage"},
+    {"patch"},
     {"fastconv"},
     {"cli"},
     {"__main__"},

@@ -4,6 +4,7 @@ Two families share one engine: `correlate` and `convolve` for signals, images an
 `conv1d`, `conv2d` and `conv3d`, with their transposes, for layers of neural networks.
 """
 
+from .borders import translate_boundary
 from .image_plans import plan_convolve, plan_correlate
 from .images import convolve, correlate
 from .layer_plans import plan_conv1d, plan_conv2d, plan_conv3d
@@ -35,4 +36,5 @@ __all__ = [
     "plan_conv_transpose3d",
     "plan_convolve",
     "plan_correlate",
+    "translate_boundary",
 ]
