@@ -1,4 +1,4 @@
-"""Elevation models: Gaussian smoothing that skips missing samples, by two filters and a quotient."""
+"""Elevation models: Gaussian smoothing that skips missing samples, by two filters."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter

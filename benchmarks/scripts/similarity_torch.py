@@ -6,7 +6,7 @@ import fastconv as fc
 
 try:
     import torch
-    from torch.nn import functional as F
+    from torch.nn import functional as F  # noqa: N812
 except ImportError:  # the version with fastconv runs
     torch = None
 
