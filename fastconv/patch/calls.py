@@ -50,33 +50,33 @@ class Report:
 
 
 class Calls:
-    """Counts of calls, kept across threads."""
+    """Counts of calls in all threads, and whether there are any to count."""
 
     def __init__(self) -> None:
         self.active = False
         """Whether drop-ins serve; otherwise originals do, and nothing is counted."""
         self.clear()
+        self._renew_lock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_lock)
 
+    def _renew_lock(self) -> None:
+        """After a fork, nobody is left to release a lock that another thread held."""
+        self.lock = Lock()
+
     def clear(self) -> None:
         """Count from zero."""
-        self._renew_lock()
         self._served: Counter[str] = Counter()
         self._given_back: Counter[tuple[str, str]] = Counter()
 
-    def _renew_lock(self) -> None:
-        """After a fork, nobody is left to release a lock that another thread held."""
-        self._lock = Lock()
-
     def count_served(self, name: str) -> None:
         """Count a call that fastconv served."""
-        with self._lock:
+        with self.lock:
             self._served[name] += 1
 
     def count_given_back(self, name: str, reason: str) -> None:
         """Count a call that SciPy served."""
-        with self._lock:
+        with self.lock:
             key = (name, reason)
             if key not in self._given_back and len(self._given_back) >= MAX_REASONS:
                 key = (name, "further reasons")
@@ -84,7 +84,7 @@ class Calls:
 
     def report(self) -> Report:
         """Return the counts."""
-        with self._lock:
+        with self.lock:
             return Report(dict(self._served), dict(self._given_back))
 
 

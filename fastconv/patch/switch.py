@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from inspect import unwrap
-from threading import Lock
 from typing import Any
 
 from .calls import Calls, Report, replacement
@@ -18,7 +17,6 @@ __all__ = ["Patch", "patch", "patched", "unpatch"]
 _MODULES = ("ndimage", "signal")
 
 _calls = Calls()
-_lock = Lock()
 _asked = False
 _blocks = 0
 
@@ -53,7 +51,7 @@ def _switch(asked: bool | None = None, blocks: int = 0) -> None:
     """Note a wish, and exchange the functions if that changes whether anybody has one."""
     global _asked, _blocks
     pairs = _pairs() if asked or blocks > 0 or _calls.active else []
-    with _lock:
+    with _calls.lock:
         _asked = _asked if asked is None else asked
         _blocks += blocks
         wanted = _asked or _blocks > 0
