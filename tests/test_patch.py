@@ -22,7 +22,7 @@ import fastconv
 import fastconv.ndimage
 import fastconv.signal
 from fastconv import patch, patched, unpatch
-from fastconv.patch.calls import MAX_REASONS, Calls, replacement
+from fastconv.patch.calls import MAX_REASONS, Calls, Report, replacement
 
 ndimage = pytest.importorskip("scipy.ndimage")
 signal = pytest.importorskip("scipy.signal")
@@ -360,21 +360,20 @@ def test_without_scipy():
     )
 
 
-def test_tensors_pass_through_scipys_array_api():
-    pytest.importorskip("torch")
+def test_other_arrays_pass_through_scipys_array_api():
+    pytest.importorskip("dask.array")
     code = (
-        "import warnings; warnings.simplefilter('ignore')\n"
-        "import fastconv, torch; fastconv.patch()\n"
+        "import fastconv, dask.array; fastconv.patch()\n"
         "from scipy import ndimage\n"
-        "print(type(ndimage.gaussian_filter(torch.eye(3), 1)).__name__)\n"
-        "print(type(ndimage.gaussian_filter(torch.eye(3).numpy(), 1)).__name__)\n"
+        "print(type(ndimage.gaussian_filter(dask.array.eye(3), 1)).__name__)\n"
+        "print(type(ndimage.gaussian_filter(dask.array.eye(3).compute(), 1)).__name__)\n"
         "report = fastconv.patch.report()\n"
         "print(list(report.given_back)[0], report.served['scipy.ndimage.gaussian_filter'])\n"
     )
     assert printed(code, SCIPY_ARRAY_API=1).splitlines() == [
-        "Tensor",
+        "Array",
         "ndarray",
-        "('scipy.ndimage.gaussian_filter', 'arrays of type torch.Tensor') 1",
+        "('scipy.ndimage.gaussian_filter', 'arrays of type dask.array.core.Array') 1",
     ]
 
 
@@ -426,3 +425,16 @@ def test_a_script_that_is_not_there(tmp_path):
     done = command("nowhere.py", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.endswith("python -m fastconv.patch: error: there is no script nowhere.py\n")
+
+
+# -- the runner of other libraries' tests ---------------------------------------------------------
+
+
+def test_the_runner_fails_without_served_calls_and_with_calls_given_back():
+    from tests.conformance.patched import faults
+
+    assert not faults(Report({"sobel": 1}, {}))
+    assert faults(Report({}, {})) == ["fastconv served no call"]
+    assert faults(Report({"sobel": 1}, {("laplace", "too large"): 2})) == [
+        "laplace was given back: too large"
+    ]

@@ -4,7 +4,7 @@
     python -m tests.conformance.patched PATH/OF/TESTS     # other tests
 
 As a plugin, this module patches SciPy before any test is imported. The run fails if no call was
-served, or if calls were given back to SciPy for another reason than those in `GIVEN_BACK`.
+served, or if calls were given back to SciPy for other reasons than those in `GIVEN_BACK`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,25 @@ SCIKIT_IMAGE = [
         "restoration.tests.test_restoration",
     )
 ]
+IN_PAIRS = (
+    "SciPy adds the samples on both sides of the centre of a symmetric kernel before multiplying, "
+    "so that derivatives of flat images are exactly 0 and mirrored images give mirrored bits"
+)
+IN_DOUBLE = "SciPy sums float32 samples in double precision"
+FAILING = {
+    "test_hessian_matrix_order[True]": IN_PAIRS,
+    "test_subpix_border": IN_PAIRS,
+    "test_2d_null_matrix": IN_PAIRS,
+    "test_3d_null_matrix": IN_PAIRS,
+    "test_2d_linearity": IN_PAIRS,
+    "test_3d_linearity": IN_PAIRS,
+    "test_3d_cropped_camera_image": IN_PAIRS,
+    "test_mssim_vs_legacy[float16]": IN_DOUBLE,
+    "test_mssim_vs_legacy[float32]": IN_DOUBLE,
+}
+"""Tests of scikit-image that fastconv does not pass. The run fails if one of them passes."""
 GIVEN_BACK: tuple[str, ...] = ()
-"""Patterns of reasons."""
+"""Patterns of the reasons for which calls may be given back to SciPy."""
 
 
 def faults(report: fastconv.patch.Report) -> list[str]:
@@ -47,6 +64,12 @@ def faults(report: fastconv.patch.Report) -> list[str]:
 
 def pytest_configure() -> None:
     fastconv.patch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.name in FAILING:
+            item.add_marker(pytest.mark.xfail(reason=FAILING[item.name], strict=True))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
