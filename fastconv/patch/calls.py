@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from threading import Lock
@@ -19,7 +19,7 @@ MAX_REASONS = 1000
 
 _PLAIN = frozenset({np.ndarray, np.memmap, np.matrix, np.dtype, bool, int, float, complex, str,
                     tuple, list, type, type(None)})  # fmt: skip
-_ARRAY_PROTOCOLS = ("__array__", "__array_interface__", "__array_namespace__", "__dlpack__")
+_PROTOCOLS = ("__array__", "__array_interface__", "__array_namespace__", "__dlpack__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +88,10 @@ class Calls:
             return Report(dict(self._served), dict(self._given_back))
 
 
-def _foreign(values: Iterable[object]) -> str | None:
-    """The type of the first array that is not NumPy's, or None."""
-    for value in values:
-        kind = type(value)
-        if kind in _PLAIN or issubclass(kind, np.generic):
-            continue
-        if any(hasattr(kind, protocol) for protocol in _ARRAY_PROTOCOLS):
-            return f"{kind.__module__}.{kind.__qualname__}"
-    return None
+def _is_foreign(value: object) -> bool:
+    """Whether a value is an array of another library, or of a subclass of NumPy's."""
+    kind = type(value)
+    return not issubclass(kind, np.generic) and any(hasattr(kind, name) for name in _PROTOCOLS)
 
 
 def replacement(
@@ -112,8 +107,12 @@ def replacement(
     def call(*args: Any, **kwargs: Any) -> Any:
         if not calls.active:
             return original(*args, **kwargs)
-        array = _foreign(args) or _foreign(kwargs.values())
-        if array is None:
+        for value in (*args, *kwargs.values()):
+            kind = type(value)
+            if kind not in _PLAIN and _is_foreign(value):
+                reason = f"arrays of type {kind.__module__}.{kind.__qualname__}"
+                break
+        else:
             try:
                 result = drop_in(*args, **kwargs)
             except Exception as error:
@@ -121,8 +120,6 @@ def replacement(
             else:
                 calls.count_served(name)
                 return result
-        else:
-            reason = f"arrays of type {array}"
         result = original(*args, **kwargs)
         calls.count_given_back(name, reason)
         return result
