@@ -19,12 +19,14 @@ def translate_boundary(name: str, source: str, target: str) -> str:
     name : str
         What `source` calls the border; synonyms are understood. OpenCV's constants are named by
         strings, such as ``"BORDER_REFLECT_101"``.
-    source, target : str
-        ``"fastconv"``, ``"numpy"`` (``numpy.pad``), ``"scipy.ndimage"`` (its filters),
-        ``"scipy.signal"`` (``convolve2d``, ``correlate2d``), ``"opencv"``, ``"torch"``
-        (``torch.nn.functional.pad``, ``padding_mode``), ``"dask"`` (``dask.array.overlap``),
-        ``"astropy"`` (``astropy.convolution``), ``"onnx"`` (Pad) or ``"gimp"`` (the convolution
-        matrix).
+    source : str
+        The library whose name it is: ``"fastconv"``, ``"numpy"`` (``numpy.pad``),
+        ``"scipy.ndimage"`` (its filters), ``"scipy.signal"`` (``convolve2d``, ``correlate2d``),
+        ``"opencv"``, ``"torch"`` (``torch.nn.functional.pad``, ``padding_mode``), ``"dask"``
+        (``dask.array.overlap``), ``"astropy"`` (``astropy.convolution``), ``"onnx"`` (Pad) or
+        ``"gimp"`` (the convolution matrix).
+    target : str
+        The library whose name is wanted, one of the same.
 
     Returns
     -------
