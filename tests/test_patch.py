@@ -14,7 +14,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreter import last_line, printed, run, survives
 
@@ -120,6 +120,7 @@ def test_modules_that_load_themselves_stay_unloaded(monkeypatch, tmp_path):
 # -- switching ----------------------------------------------------------------------------------
 
 
+@settings(max_examples=20)
 @given(st.lists(st.sampled_from(["patch", "unpatch", "enter", "leave"]), max_size=12))
 def test_any_sequence(steps):
     asked, blocks = False, []
@@ -354,9 +355,6 @@ def test_without_scipy():
         r"ModuleNotFoundError: patch: SciPy cannot be imported \(.*\); "
         "install it with: pip install scipy",
         last_line(code),
-    )
-    assert printed("import fastconv, sys; fastconv.unpatch(); print('scipy' in sys.modules)") == (
-        "False"
     )
 
 
