@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import fastconv
+from fastconv.patch import Report
 
 SCIKIT_IMAGE = [
     f"skimage.{name}"
@@ -53,7 +54,7 @@ GIVEN_BACK: tuple[str, ...] = ()
 """Patterns of the reasons for which calls may be given back to SciPy."""
 
 
-def faults(report: fastconv.patch.Report) -> list[str]:
+def faults(report: Report) -> list[str]:
     """What the run fails for."""
     found = [] if report.served else ["fastconv served no call"]
     for name, reason in report.given_back:
