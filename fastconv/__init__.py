@@ -10,7 +10,7 @@ array([[5., 3., 4.],
 
 from contextlib import suppress
 
-from . import algorithms, backends, filters, kernels, nn, viz
+from . import algorithms, backends, filters, kernels, ndimage, nn, signal, viz
 from .api import (
     AlgorithmName,
     Boundary,
@@ -33,6 +33,7 @@ from .api import (
     plan_conv_transpose3d,
     plan_convolve,
     plan_correlate,
+    translate_boundary,
 )
 from .config import (
     BackendName,
@@ -46,6 +47,7 @@ from .config import (
     use_backend,
     warmup,
 )
+from .patch import patch, patched, unpatch
 from .plan.plan import Plan
 
 __version__ = "0.1.0"
@@ -73,7 +75,10 @@ __all__ = [
     "get_backend",
     "get_num_threads",
     "kernels",
+    "ndimage",
     "nn",
+    "patch",
+    "patched",
     "plan_conv1d",
     "plan_conv2d",
     "plan_conv3d",
@@ -85,6 +90,9 @@ __all__ = [
     "set_backend",
     "set_num_threads",
     "show_config",
+    "signal",
+    "translate_boundary",
+    "unpatch",
     "use_backend",
     "viz",
     "warmup",

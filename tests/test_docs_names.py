@@ -41,6 +41,7 @@ FOREIGN = {
     *("NAME_backend", "rsp"),  # a placeholder, a register
     *("fork", "multiprocessing", "prange", "universal2", "OMP_NUM_THREADS"),
     *("col2im", "conv1d…3d", "delta"),
+    *("SCIPY_ARRAY_API", "ddepth", "initializer", "preserve_range", "sigmaX", "sigmaY"),
 }
 
 pytestmark = pytest.mark.skipif(

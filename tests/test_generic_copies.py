@@ -1,4 +1,4 @@
-"""`pad` and `store` of the loops over typed memoryviews, and of NumPy, held to definitions."""
+"""`pad`, `store` and `cast` of the loops over typed memoryviews, and of NumPy: definitions."""
 
 from __future__ import annotations
 
@@ -61,3 +61,19 @@ def test_store(dtype, sums, kernels):
         with np.errstate(all="raise"):
             kernels.store(out.array, laid(values, layout, frozen=False))
         np.testing.assert_array_equal(out.filled(), wanted)
+
+
+@pytest.mark.parametrize("sums", DTYPES)
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+def test_cast(dtype, sums, kernels):
+    values = [0, 1, 127, 128, 255, 256, -1, -128, -129, 70_000, -70_000, 2**30]
+    if sums != "int64":
+        values += [0.5, 1.9, -0.5, -1.9, 254.5, 1e-40]
+    values = np.array(values * 2, sums).reshape(2, 1, -1)
+    info = np.iinfo(dtype)
+    wanted = [(int(v) - info.min) % (info.max - info.min + 1) + info.min for v in values.flat]
+    for layout in LAYOUTS:
+        out = Guarded(values.shape, dtype, layout)
+        with np.errstate(all="raise"):
+            kernels.cast(out.array, laid(values, layout))
+        np.testing.assert_array_equal(out.filled().ravel(), np.array(wanted, dtype))

@@ -121,7 +121,7 @@ def test_a_plan_of_a_transposed_layer_is_the_layer(rank, backend):
 
 PUBLIC = [
     function
-    for module in (fc, filters, fc.nn, GRAD, fc.kernels, fc.viz)
+    for module in (fc, filters, fc.nn, GRAD, fc.kernels, fc.ndimage, fc.viz)
     for name in module.__all__
     if inspect.isfunction(function := getattr(module, name)) or inspect.isclass(function)
     if function.__module__.startswith("fastconv") and function is not fc.BackendUnavailableError

@@ -174,6 +174,30 @@ def test_integers_are_rounded_to_even_and_saturate(dtype, sums, rows):
         np.testing.assert_array_equal(out, np.array(wanted, dtype))
 
 
+def wrapped(number, dtype):
+    """The definition of a cast to integers, in Python's."""
+    info = np.iinfo(dtype)
+    return (int(number) - info.min) % (info.max - info.min + 1) + info.min
+
+
+@pytest.mark.parametrize("sums", SUMS)
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "u4", "i8", "u8"])
+def test_integers_are_cast_as_in_c(dtype, sums, rows):
+    largest = 2**31 if np.dtype(dtype).itemsize < 4 or dtype == "i4" else 2**63
+    near = [0, 1, -1, 5, 127, 128, 255, 256, -128, -129, 300, 65535, 65536, -32769, 2**24 - 1]
+    near += [largest // 2, -largest] if sums != "i8" else [2**40 + 3, -(2**62) - 5]
+    if sums != "i8":
+        near += [0.5, -0.5, 0.99, -0.99, 254.9, 255.5, -1.5, 300.7, -300.7, 1e-40, 70000.25]
+        near += [2.0**63] if dtype == "u8" else []
+    values = np.array(near * 3, sums)
+    wanted = [wrapped(v, dtype) for v in values.tolist()]
+    for steps in (1, 2):
+        out = np.empty(steps * len(values), dtype)[::steps]
+        with np.errstate(all="raise"):
+            rows.cast(out, values.copy())
+        np.testing.assert_array_equal(out, np.array(wanted, dtype))
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_floats_keep_their_value(dtype, rows):
     for sums in ("f4", "f8"):

@@ -13,9 +13,11 @@ PAGES = Path(__file__).parents[1] / "docs" / "api"
 MODULES = {
     "fastconv.filters": fc.filters,
     "fastconv.kernels": fc.kernels,
+    "fastconv.ndimage": fc.ndimage,
     "fastconv.nn": fc.nn,
     "fastconv.nn.grad": fc.nn.grad,
     "fastconv.viz": fc.viz,
+    "fastconv.signal": fc.signal,
 }
 
 

@@ -56,7 +56,7 @@ class Box(Algorithm):
         fit = sum(k > 1 for k in problem.taps) <= FUSED_AXES and prod(down) <= MOST_BYTES
         beyond = any(axis.boundary == "constant" for axis in problem.axes)
         border = not beyond or problem.cval in range(1 + MAX_BYTE)
-        return BYTE if exact and fit and border else problem.compute
+        return BYTE if exact and fit and border and not problem.casts else problem.compute
 
     def cost(self, problem: Problem, backend: str) -> float:
         passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED_AXES)

@@ -5,6 +5,7 @@ Two families share one engine: `correlate` and `convolve` for signals, images an
 """
 
 from .banks import correlate_bank
+from .borders import translate_boundary
 from .explanation import Explanation, explain
 from .image_plans import plan_convolve, plan_correlate
 from .images import convolve, correlate
@@ -40,4 +41,5 @@ __all__ = [
     "plan_conv_transpose3d",
     "plan_convolve",
     "plan_correlate",
+    "translate_boundary",
 ]

@@ -317,3 +317,7 @@ class Backend:
     def store(self, out: NDArray, sums: NDArray) -> None:
         """Sums, rounded half to even and saturated (``dtypes.store``); they may be overwritten."""
         raise NotImplementedError
+
+    def cast(self, out: NDArray, sums: NDArray) -> None:
+        """Sums as integers, towards zero and wrapped as in C (``dtypes.cast``)."""
+        raise NotImplementedError

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..api import translate_boundary
+
 __all__ = ["LIBRARIES", "Call", "Library", "alternate", "available", "check"]
 
 Call = Callable[[], Any]
@@ -22,13 +24,6 @@ Weights = NDArray | tuple[NDArray, ...]
 """A dense kernel, or one factor for each axis."""
 
 OPENCV_DTYPES = ("uint8", "int16", "float32", "float64")
-SCIPY_MODES = {
-    "constant": "constant",
-    "nearest": "nearest",
-    "symmetric": "reflect",
-    "mirror": "mirror",
-    "wrap": "wrap",
-}
 PYTORCH_BYTES = 1 << 30
 """The largest im2col matrix that PyTorch may allocate."""
 
@@ -37,15 +32,9 @@ def opencv(x: NDArray, w: Weights, boundary: str) -> Call | None:
     """The call of filter2D or sepFilter2D for an image, or None."""
     import cv2
 
-    borders = {
-        "constant": cv2.BORDER_CONSTANT,
-        "nearest": cv2.BORDER_REPLICATE,
-        "symmetric": cv2.BORDER_REFLECT,
-        "mirror": cv2.BORDER_REFLECT_101,
-    }
-    border = borders.get(boundary)
-    if x.ndim != 2 or x.dtype.name not in OPENCV_DTYPES or border is None:
+    if x.ndim != 2 or x.dtype.name not in OPENCV_DTYPES or boundary == "wrap":
         return None
+    border = getattr(cv2, translate_boundary(boundary, "fastconv", "opencv"))
     if isinstance(w, tuple):
         return lambda: cv2.sepFilter2D(x, -1, w[1], w[0], borderType=border)
     return lambda: cv2.filter2D(x, -1, w, borderType=border)
@@ -57,7 +46,7 @@ def scipy(x: NDArray, w: Weights, boundary: str) -> Call | None:
 
     if x.dtype == np.float16:
         return None
-    mode = SCIPY_MODES[boundary]
+    mode = translate_boundary(boundary, "fastconv", "scipy.ndimage")
     if isinstance(w, tuple):
         rows, columns = map(_conjugate, w)
         return lambda: ndimage.correlate1d(

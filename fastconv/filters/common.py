@@ -187,7 +187,9 @@ def blockwise(
 ) -> None:
     """Call ``function`` on blocks of arrays of one shape, small enough for a cache, on threads."""
     shape, size = arrays[0].shape, arrays[0].size
-    if not size:
+    if size <= BLOCK_ITEMS:
+        with np.errstate(all="ignore"):
+            function(*arrays)
         return
     axis = int(np.argmax(shape[:-1] or shape))
     step = max(BLOCK_ITEMS * shape[axis] // size, 1)

@@ -94,6 +94,7 @@ from .nn import (
     tensor,
     tracked,
 )
+from .signals import linear_convolution
 from .transposed import Result, Transposition, transposition
 
 __all__ = [
@@ -151,6 +152,7 @@ __all__ = [
     "invalid_samples",
     "kernels_of",
     "layout",
+    "linear_convolution",
     "maps",
     "maps_of",
     "matching_state",

@@ -15,7 +15,15 @@ from ..problem.problem import Axis, Problem
 from .arguments import brief, refuse
 from .arrays import result_dtype
 
-__all__ = ["MAX_SAMPLES", "Kernel", "Question", "axis_of", "check_reach", "number_fields"]
+__all__ = [
+    "MAX_SAMPLES",
+    "Kernel",
+    "Question",
+    "axis_of",
+    "check_reach",
+    "largest_sum",
+    "number_fields",
+]
 
 MAX_SAMPLES = int(np.iinfo(np.intp).max)
 """Samples that an axis of a result can have."""
@@ -105,7 +113,7 @@ def number_fields(
     else:
         if reads_cval:
             fill = _integer_cval(name, cval, x_dtype)
-        weights = prod([_largest_sum(row) for row in rows])
+        weights = prod([largest_sum(row) for row in rows])
         offset = 0 if bias is None else dtypes.largest_value(bias)
         compute = dtypes.exact_dtype(dtypes.largest(x_dtype) * weights + offset)
         if compute is dtypes.OBJECT:
@@ -168,7 +176,7 @@ def _integer_cval(name: str, cval: complex, x_dtype: np.dtype) -> int:
     return int(cval.real)
 
 
-def _largest_sum(rows: NDArray) -> int:
+def largest_sum(rows: NDArray) -> int:
     """The largest sum of magnitudes in a row, at least 1."""
     if rows.size <= MAX_LISTED:
         most: int = max([sum(map(abs, row)) for row in rows.tolist()])

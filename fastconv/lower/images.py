@@ -45,6 +45,8 @@ def correlation(
     dilation: object,
     out_dtype: np.dtype | None,
     dtype: DTypeLike | None,
+    casts: bool = False,
+    scale: float = 1.0,
 ) -> Kernel:
     """The kernel of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
@@ -121,6 +123,8 @@ def correlation(
             x_dtype=x_dtype,
             relu=False,
             strict=True,
+            casts=casts,
+            scale=scale,
             **values,
         )
 

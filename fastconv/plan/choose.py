@@ -28,6 +28,8 @@ from .transposed import TransposedPlan, recipe_of_phases
 __all__ = [
     "cheapest_for_once",
     "forget",
+    "key_of",
+    "lasting",
     "make_plan",
     "make_transposed",
     "make_weight_gradient",
@@ -181,7 +183,7 @@ def make_weight_gradient(
 ) -> Gradient:
     """The sums for ``lowered(*checked, **options)``."""
     chosen = config.resolve_backend(backend, str(checked[0]))
-    key = lowered.__name__, checked, _key(tuple(options.values())), chosen
+    key = lowered.__name__, checked, key_of(tuple(options.values())), chosen
     gradient: Gradient | None = candidates.recipes.get(key)
     if gradient is None:
         problem = lowered(*checked, **options)
@@ -213,7 +215,7 @@ def _remembered(
     chosen = config.resolve_backend(backend, name)
     key: tuple[Any, ...] | None
     try:
-        values = (call, _key(tuple(options.values())), *map(_key, given))
+        values = (call, key_of(tuple(options.values())), *map(key_of, given))
         key = values, checked, algorithm, chosen, threads
     except TypeError:
         key = None
@@ -225,14 +227,14 @@ def _remembered(
     if key is not None and nbytes > LARGE_BYTES and not _seen_before(hash(key[0])):
         key = None
     if key is not None and nbytes > HASHED_BYTES:
-        key = _lasting(key)
-    lasting = key is not None or not once
-    asked = ask(None if key is None else key[0], lasting)
+        key = lasting(key)
+    lasts = key is not None or not once
+    asked = ask(None if key is None else key[0], lasts)
     lower.algorithm_name(algorithm, f"{name}: algorithm")
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
     config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
-    plan = make(asked, chosen, lasting)
+    plan = make(asked, chosen, lasts)
     if key is not None:
         _plans.put(key, plan, nbytes + plan._nbytes)
     return plan
@@ -274,7 +276,7 @@ def _bytes(value: Any) -> int:
     return value.nbytes if type(value) is np.ndarray else 0
 
 
-def _key(value: Any) -> Hashable:
+def key_of(value: Any) -> Hashable:
     """What differs where values do (1 from 1.0 and True, and 0.0 from -0.0)."""
     kind = type(value)
     if kind in AS_THEY_ARE:
@@ -282,7 +284,7 @@ def _key(value: Any) -> Hashable:
     if kind is tuple:
         if AS_THEY_ARE.issuperset(map(type, value)):
             return value  # type: ignore[no-any-return]
-        return (kind, *[each if type(each) in AS_THEY_ARE else _key(each) for each in value])
+        return (kind, *[each if type(each) in AS_THEY_ARE else key_of(each) for each in value])
     if kind is np.ndarray and value.nbytes <= MAX_KERNEL_BYTES and not value.dtype.hasobject:
         large = value.nbytes > HASHED_BYTES and value.flags.c_contiguous
         return value.shape, value.dtype, _Bits(value) if large else value.tobytes()
@@ -293,7 +295,9 @@ def _key(value: Any) -> Hashable:
     if isinstance(value, type):
         return type, value
     if kind is list:
-        return (kind, *map(_key, value))
+        return kind, key_of(tuple(value))
+    if isinstance(value, np.generic):
+        return value.dtype, value.tobytes()
     raise TypeError(f"{kind.__name__} is no part of a key")
 
 
@@ -326,8 +330,8 @@ class _Bits:
         )
 
 
-def _lasting(key: Any) -> Any:
+def lasting(key: Any) -> Any:
     """A key that does not change with the arrays of the call."""
     if type(key) is tuple:
-        return tuple([_lasting(part) for part in key])
+        return tuple([lasting(part) for part in key])
     return key.lasting() if type(key) is _Bits else key  # type: ignore[no-any-return]

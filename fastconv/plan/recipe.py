@@ -218,17 +218,32 @@ class Recipe:
         return moved
 
     def _store(self, program: Any, target: NDArray, sums: NDArray) -> None:
-        if not self.problem.complex:
+        problem = self.problem
+        if not problem.complex:
             if target.dtype.kind == "c":
                 nothing = np.array([[0, target.shape[-1], OUTSIDE, 1]])
                 program.pad(target.imag, sums, (nothing,), 0)
                 target = target.real
-            program.store(target, sums)
+            if problem.casts and target.dtype.kind in "iu":
+                program.cast(target, self._scaled(program, sums))
+            else:
+                program.store(target, sums)
             return
-        channels = -1 - len(self.problem.axes)
+        channels = -1 - len(problem.axes)
         parts = np.moveaxis(sums, channels, 0)
         program.store(np.moveaxis(target.real, channels, 0), parts[::2])
         program.store(np.moveaxis(target.imag, channels, 0), parts[1::2])
+
+    def _scaled(self, program: Any, sums: NDArray) -> NDArray:
+        """Sums times the scale of the problem."""
+        if self.problem.scale == 1:
+            return sums
+        scaled: NDArray = program.empty_like(sums, sums.shape)
+        rank = len(self.problem.axes)
+        ones = (1,) * rank
+        factor = np.full((1, 1, 1, *ones), self.problem.scale, sums.dtype)
+        program.correlate(scaled, sums, factor, np.zeros((1, 1), sums.dtype), ones, ones, False)
+        return scaled
 
     @np.errstate(all="ignore")
     def pack(self, w: tuple[NDArray, ...], bias: NDArray | None, threads: int | None) -> Packed:

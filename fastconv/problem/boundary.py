@@ -8,7 +8,7 @@ adding one row to :data:`TABLE`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count, repeat
@@ -16,7 +16,7 @@ from itertools import count, repeat
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MANY", "OUTSIDE", "TABLE", "Border", "index_map", "runs"]
+__all__ = ["LIBRARIES", "MANY", "OUTSIDE", "TABLE", "Border", "index_map", "runs"]
 
 OUTSIDE = -2
 """No coordinate, and no neighbour of one."""
@@ -54,36 +54,91 @@ class Border:
 
     picture: str
     """The array ``a b c d`` with what lies on either side of it."""
-    elsewhere: str
-    """The names that other libraries give to it."""
+    names: Mapping[str, tuple[str, ...]]
+    """The names that other libraries give to it, the usual one first."""
     index_map: Callable[[int, int], int]
     """From any coordinate to one inside an axis of ``n`` samples, or to ``OUTSIDE``."""
 
 
+LIBRARIES = (
+    "numpy",
+    "scipy.ndimage",
+    "scipy.signal",
+    "opencv",
+    "torch",
+    "dask",
+    "astropy",
+    "onnx",
+    "gimp",
+)
+"""Whose names the rows of :data:`TABLE` know: those of ``numpy.pad``, of the filters of
+``scipy.ndimage``, of ``scipy.signal.convolve2d``, of OpenCV's constants, of ``torch``'s ``pad`` and
+``padding_mode``, of Dask's ``overlap``, of ``astropy.convolution``, of ONNX's Pad, and of GIMP's
+convolution matrix."""
+
 TABLE = {
     "constant": Border(
         "k k | a b c d | k k",
-        "NumPy, SciPy, OpenCV, Dask: constant; torch: zeros; signal.convolve2d: fill",
+        {
+            "numpy": ("constant",),
+            "scipy.ndimage": ("constant", "grid-constant"),
+            "scipy.signal": ("fill", "pad"),
+            "opencv": ("BORDER_CONSTANT",),
+            "torch": ("constant", "zeros"),
+            "astropy": ("fill",),
+            "onnx": ("constant",),
+        },
         _constant,
     ),
     "nearest": Border(
         "a a | a b c d | d d",
-        "NumPy: edge; OpenCV, torch: replicate; astropy: extend",
+        {
+            "numpy": ("edge",),
+            "scipy.ndimage": ("nearest",),
+            "opencv": ("BORDER_REPLICATE",),
+            "torch": ("replicate",),
+            "dask": ("nearest",),
+            "astropy": ("extend",),
+            "onnx": ("edge",),
+            "gimp": ("Extend",),
+        },
         _nearest,
     ),
     "symmetric": Border(
         "b a | a b c d | d c",
-        "NumPy: symmetric; scipy.ndimage, Dask: reflect; OpenCV: REFLECT; signal.convolve2d: symm",
+        {
+            "numpy": ("symmetric",),
+            "scipy.ndimage": ("reflect", "grid-mirror"),
+            "scipy.signal": ("symm", "symmetric"),
+            "opencv": ("BORDER_REFLECT",),
+            "dask": ("reflect",),
+        },
         _symmetric,
     ),
     "mirror": Border(
         "c b | a b c d | c b",
-        "NumPy, torch, ONNX: reflect; scipy.ndimage: mirror; OpenCV: REFLECT_101",
+        {
+            "numpy": ("reflect",),
+            "scipy.ndimage": ("mirror",),
+            "opencv": ("BORDER_REFLECT_101", "BORDER_REFLECT101", "BORDER_DEFAULT"),
+            "torch": ("reflect",),
+            "onnx": ("reflect",),
+        },
         _mirror,
     ),
     "wrap": Border(
         "c d | a b c d | a b",
-        "NumPy, SciPy, OpenCV: wrap; torch: circular; Dask: periodic",
+        {
+            "numpy": ("wrap",),
+            "scipy.ndimage": ("wrap", "grid-wrap"),
+            "scipy.signal": ("wrap", "circular"),
+            "opencv": ("BORDER_WRAP",),
+            "torch": ("circular",),
+            "dask": ("periodic",),
+            "astropy": ("wrap",),
+            "onnx": ("wrap",),
+            "gimp": ("Wrap",),
+        },
         _wrap,
     ),
 }

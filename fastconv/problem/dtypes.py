@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "canonical",
+    "cast",
     "compute_dtype",
     "exact_dtype",
     "largest",
@@ -116,6 +117,22 @@ def store(out: NDArray, acc: NDArray) -> None:
     else:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             np.copyto(out, acc, casting="unsafe")
+
+
+def cast(out: NDArray, acc: NDArray) -> None:
+    """Write sums into integers as C does: towards zero, and modulo two to the power of the bits.
+
+    Numbers beyond 32 bits (64 bits for results of 32 bits and more) and NaN become any integer.
+    """
+    bits = 8 * out.itemsize
+    if acc.dtype == OBJECT:
+        acc = (acc % (1 << bits)).astype(np.uint64)
+    elif acc.dtype.kind == "f":
+        if out.dtype == np.uint64:
+            acc = np.where(acc >= 2**63, acc - 2**64, acc)
+        narrow = bits < 32 or out.dtype == np.int32
+        acc = acc.astype(np.int32 if narrow else np.int64)
+    np.copyto(out, acc, casting="unsafe")
 
 
 def stored(sums: NDArray, dtype: np.dtype, out: NDArray | None) -> NDArray:

@@ -116,6 +116,10 @@ class Fields(NamedTuple):
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,
     None where no sum exceeds 64 bits."""
+    casts: bool = False
+    """Integer results are cast as C does (`dtypes.cast`) instead of rounded and saturated."""
+    scale: float = 1.0
+    """What sums of floats are multiplied by before they are cast."""
 
 
 class Problem(Fields):

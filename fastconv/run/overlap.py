@@ -20,7 +20,7 @@ def target(out: NDArray, reads: Iterable[NDArray | None]) -> tuple[NDArray, bool
     """
     plain = out.flags.aligned and out.dtype.isnative
     if plain and not any(read is not None and shares_memory(out, read) for read in reads):
-        return out.view(np.ndarray), True
+        return out if type(out) is np.ndarray else out.view(np.ndarray), True
     return np.empty(out.shape, out.dtype.newbyteorder("=")), False
 
 

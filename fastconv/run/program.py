@@ -266,6 +266,7 @@ OPERANDS = {
     "accumulate": 2,
     "pad": 2,
     "store": 2,
+    "cast": 2,
 }
 """Kernels and how many operands they begin with."""
 

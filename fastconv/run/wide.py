@@ -41,7 +41,8 @@ def correlate(
             sums += weights.reshape(*weights.shape, *ones) * one_channel
     if problem.relu:
         sums = np.maximum(sums, 0)
-    dtypes.store(problem.view_out(out), sums)
+    convert = dtypes.cast if problem.casts else dtypes.store
+    convert(problem.view_out(out), sums)
 
 
 def _with_border(problem: Problem, x: NDArray) -> NDArray:

@@ -144,6 +144,7 @@ class CythonBackend(Backend):
     accumulate = _Compiled()
     pad = _Compiled()
     store = _Compiled()
+    cast = _Compiled()
 
 
 def _are_flat(*arrays: NDArray) -> bool:

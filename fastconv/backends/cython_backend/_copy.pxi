@@ -20,21 +20,28 @@ cdef extern from "copy.h" nogil:
         int64_t item
         char constant[32]
     row_t *row_for(char source, char to)
+    row_t *casting_row_for(char source, char to)
     transpose_t *transpose_for(char source, char to)
     void walk(const walk_t *w, int depth, char *to, const char *source)
 
 cdef bint lay_out(
-    walk_t *w, row_axis_t *axes, const Py_buffer *to, const Py_buffer *source, tuple runs, constant
+    walk_t *w,
+    row_axis_t *axes,
+    row_t *row,
+    const Py_buffer *to,
+    const Py_buffer *source,
+    tuple runs,
+    constant,
 ) except -1:
-    """Say how to copy all items into `to`, if these dtypes can be done, and whether they can.
+    """Say how to copy all items into `to` by a row function, if there is one, and whether there is.
 
     The last axes of `to` are filled by `runs`, if there are any; see `boundary.runs`.
     """
     cdef const int64_t[:, ::1] table
     cdef int i, count = 0, first = to.ndim - <int> len(runs), innermost, beside = -1
-    w.row = row_for(letter(source), letter(to))
-    if w.row == NULL:
+    if row == NULL:
         return False
+    w.row = row
     w.transpose = transpose_for(letter(source), letter(to))
     w.item = to.itemsize
     w.axes = axes

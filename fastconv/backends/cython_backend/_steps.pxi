@@ -271,19 +271,28 @@ cdef class Kernels:
         return self.add(operands, &step, found)
 
     def pad(self, out, x, tuple runs, cval):
-        self.copy_items(out, x, runs, cval)
+        self.copy_items(out, x, runs, cval, False)
 
     def store(self, out, sums):
-        self.copy_items(out, sums, (), 0)
+        self.copy_items(out, sums, (), 0, False)
 
-    cdef int copy_items(self, to, source, tuple runs, constant) except -1:
-        """Take a copy of all items."""
+    def cast(self, out, sums):
+        self.copy_items(out, sums, (), 0, True)
+
+    cdef int copy_items(self, to, source, tuple runs, constant, bint casts) except -1:
+        """Take a copy of all items, which are converted."""
         cdef Operands operands = Operands(to, source)
+        cdef const Py_buffer *arrays = operands.arrays
         cdef row_axis_t axes[MOST_AXES]
+        cdef row_t *row
         cdef step_t step
         step.kernel = COPY
+        if casts:
+            row = casting_row_for(letter(&arrays[1]), letter(&arrays[0]))
+        else:
+            row = row_for(letter(&arrays[1]), letter(&arrays[0]))
         if not lay_out(
-            &step.extents.walk, axes, &operands.arrays[0], &operands.arrays[1], runs, constant
+            &step.extents.walk, axes, row, &arrays[0], &arrays[1], runs, constant
         ):
             raise TypeError(f"cannot convert {source.dtype} to {to.dtype}")
         return self.add(operands, &step, runs)

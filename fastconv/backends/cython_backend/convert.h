@@ -36,6 +36,17 @@ TYPES(n, N)
 VECTOR(int64_t, nq, N)
 VECTOR(uint64_t, nQ, N)
 VECTOR(double, nd, N)
+#define wcast_b wb
+#define wcast_B wB
+#define wcast_h wh
+#define wcast_H wH
+#define wcast_i wi
+#define ncast_b nb
+#define ncast_B nB
+#define ncast_h nh
+#define ncast_H nH
+#define ncast_i ni
+#define ncast_I nI
 #define AS(V, v) __builtin_convertvector(v, V)
 #define BITS(V, v) ((V)(v))
 
@@ -228,6 +239,22 @@ ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
 
+/* Sums become integers as in C: towards zero, and without the bits that there is no room for. */
+#define CASTS(T, letter)                                                               \
+    ROW(float, f, T, cast_##letter, w, W, AS(w##letter, AS(wh, AS(wi, v))))            \
+    ROW(double, d, T, cast_##letter, n, N, AS(n##letter, AS(nh, AS(ni, v))))           \
+    ROW(int64_t, q, T, cast_##letter, n, N, AS(n##letter, v))
+CASTS(int8_t, b)
+CASTS(uint8_t, B)
+CASTS(int16_t, h)
+CASTS(uint16_t, H)
+ROW(float, f, int32_t, cast_i, w, W, AS(wi, v))
+ROW(double, d, int32_t, cast_i, n, N, AS(ni, v))
+ROW(int64_t, q, int32_t, cast_i, n, N, AS(ni, v))
+ROW(float, f, uint32_t, cast_I, n, N, AS(nI, AS(nq, AS(nd, v))))
+ROW(double, d, uint32_t, cast_I, n, N, AS(nI, AS(nq, v)))
+ROW(int64_t, q, uint32_t, cast_I, n, N, AS(nI, v))
+
 /* Sums in float32 become small integers some vectors at a time, where instructions pack vectors.  They
  * saturate, and make NaN the smallest integer: 0 for types without a sign; for others it is 0 before. */
 #if defined(__SSE4_1__)
@@ -312,6 +339,20 @@ static row_t *row_for(char from, char to)
         case PAIR('f', 'h'): return packed_h;
         case PAIR('f', 'H'): return packed_H;
         CASE(B, 'B', B, 'B')
+    }
+    return NULL;
+}
+
+#define CASTS_TO(TO, letter)                                                           \
+    CASE(f, 'f', cast_##TO, letter) CASE(d, 'd', cast_##TO, letter) CASE(q, 'q', cast_##TO, letter)
+
+static row_t *casting_row_for(char from, char to)
+{
+    switch (PAIR(from, to)) {
+        CASTS_TO(b, 'b') CASTS_TO(B, 'B') CASTS_TO(h, 'h') CASTS_TO(H, 'H')
+        CASTS_TO(i, 'i') CASTS_TO(I, 'I')
+        CASE(f, 'f', cast_q, 'q') CASE(d, 'd', cast_q, 'q') CASE(q, 'q', q, 'q')
+        CASE(f, 'f', cast_Q, 'Q') CASE(d, 'd', cast_Q, 'Q') CASE(q, 'q', q, 'Q')
     }
     return NULL;
 }

@@ -40,6 +40,17 @@ static uint64_t number_to_Q(double number)
     return number < 0x1p64 ? (uint64_t)__builtin_rint(number) : UINT64_MAX;
 }
 
+/* Towards zero; what lies beyond is the smallest integer. */
+static int64_t truncated_q(double number)
+{
+    return number >= -0x1p63 && number < 0x1p63 ? (int64_t)number : INT64_MIN;
+}
+
+static uint64_t truncated_Q(double number)
+{
+    return number < 0x1p63 ? (uint64_t)truncated_q(number) : (uint64_t)truncated_q(number - 0x1p64);
+}
+
 /* Defines a row; the expression makes the result of `v`. */
 #define RARE(S, from_letter, T, to_letter, expression)                                 \
     static void row_##from_letter##_##to_letter(                                       \
@@ -65,4 +76,8 @@ RARE(int64_t, q, uint16_t, e, double_to_half((double)v))
 RARE(float, f, uint8_t, bool, v != 0)
 RARE(double, d, uint8_t, bool, v != 0)
 RARE(int64_t, q, uint8_t, bool, v != 0)
+RARE(float, f, int64_t, cast_q, truncated_q(v))
+RARE(double, d, int64_t, cast_q, truncated_q(v))
+RARE(float, f, uint64_t, cast_Q, truncated_Q(v))
+RARE(double, d, uint64_t, cast_Q, truncated_Q(v))
 #undef RARE

@@ -111,6 +111,24 @@ def store_slab(
                         out[i, j, m] = <stored> max(low, min(high, <int64_t> sums[i, j, m]))
 
 
+def cast(out, sums):
+    if out.dtype.kind not in "iu" or not compiled(out, STORED) or not compiled(sums, COMPUTED):
+        numpy_copy.cast(out, sums)
+        return
+    for to, values in batches(2, out, sums):
+        cast_slab(to, values)
+
+
+def cast_slab(stored[:, :, :] out, const item[:, :, :] sums):
+    """Cast sums as C does."""
+    cdef Py_ssize_t i, j, m
+    with nogil:
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                for m in range(out.shape[2]):
+                    out[i, j, m] = <stored> <int64_t> sums[i, j, m]
+
+
 cdef inline int64_t saturated(double value, int64_t low, int64_t high) noexcept nogil:
     """Round half to even, within limits; NaN is 0."""
     if value != value:

@@ -165,6 +165,7 @@ class NumbaBackend(Backend):
     divide = _kernel("missing")
     pad = _kernel("copy")
     store = _kernel("copy")
+    cast = _kernel("copy")
 
 
 backend = NumbaBackend()

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-__all__ = ["FLOATS", "bytes_of", "constant", "convert", "converts", "stored", "vector"]
+__all__ = ["FLOATS", "bytes_of", "cast", "constant", "convert", "converts", "stored", "vector"]
 
 SHORT_INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32")
 FLOATS = ("float32", "float64")
@@ -126,6 +126,15 @@ def _saturated(
         return builder.fptoui(value, goal)
     value = builder.fptosi(value, vector(ir.IntType(32), lanes))
     return builder.trunc(value, goal) if to.bitwidth < 32 else value
+
+
+def cast(builder: ir.IRBuilder, source: Any, to: Any, value: ir.Value, lanes: int) -> ir.Value:
+    """Sums as integers of up to 32 bits, as in C: towards zero, and without the higher bits."""
+    if source.name in FLOATS:
+        bits = 64 if to == types.uint32 else 32
+        value = builder.fptosi(value, vector(ir.IntType(bits), lanes))
+    goal = vector(stored(to), lanes)
+    return value if value.type == goal else builder.trunc(value, goal)
 
 
 def stored(kind: Any) -> ir.Type:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from .. import load
 from .compile import array, compiled
 from .convert import FLOATS, bytes_of, convert, converts, stored, vector
+from .convert import cast as casted
 from .vectors import integer
 
-__all__ = ["code", "pad", "store"]
+__all__ = ["cast", "code", "pad", "store"]
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -47,6 +48,11 @@ def store(out: NDArray, sums: NDArray) -> None:
         load("numpy").store(out, sums)
 
 
+def cast(out: NDArray, sums: NDArray) -> None:
+    if out.itemsize > 4 or not _copy(out, sums, (), 0, casts=True):
+        load("numpy").cast(out, sums)
+
+
 def _in_range(cval: float, integers: np.iinfo) -> int:
     """A number that machine code can be told, even where it does not use it."""
     if cval != cval:
@@ -54,13 +60,19 @@ def _in_range(cval: float, integers: np.iinfo) -> int:
     return round(min(max(cval, int(integers.min)), int(integers.max)))
 
 
-def _copy(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> bool:
+def _copy(
+    out: NDArray,
+    x: NDArray,
+    runs: tuple[NDArray[np.int64], ...],
+    cval: float,
+    casts: bool = False,
+) -> bool:
     """Copy all items, and say whether there is machine code for these arrays."""
-    run = code(x.dtype, out.dtype)
+    run = code(x.dtype, out.dtype, casts)
     if run is None or len(runs) > RANK:
         return False
     if out.ndim > RANK:
-        return all(_copy(*parts, runs, cval) for parts in zip(out, x, strict=True))
+        return all(_copy(*parts, runs, cval, casts) for parts in zip(out, x, strict=True))
     out, x = (a.view(np.uint16) if a.dtype == np.float16 else a for a in (out, x))
     missing = RANK - out.ndim
     tables = [_all(1)] * missing
@@ -102,7 +114,7 @@ def _all(n: int) -> NDArray[np.int64]:
     return np.array([[0, n, 0, 1]])
 
 
-def _make_fill(read: Any = None, written: Any = None) -> Any:
+def _make_fill(read: Any = None, written: Any = None, converted: Any = convert) -> Any:
     """A function for Numba that copies.  Items may be read or written as another type than Numba's,
     to which halves are integers.
     """
@@ -121,7 +133,7 @@ def _make_fill(read: Any = None, written: Any = None) -> Any:
                 for table in cgutils.unpack_tuple(builder, args[2])
             ]
             kinds = written or out.dtype, read or x.dtype
-            _Emitter(builder, *kinds, target, source, runs, args[3]).emit()
+            _Emitter(builder, *kinds, target, source, runs, args[3], converted).emit()
             return context.get_dummy_value()
 
         return types.void(out, x, tables, cval), emit
@@ -132,6 +144,7 @@ def _make_fill(read: Any = None, written: Any = None) -> Any:
 fill = _make_fill()
 fill_from_half = _make_fill(read=types.float16)
 fill_to_half = _make_fill(written=types.float16)
+fill_cast = _make_fill(converted=casted)
 
 
 def copy(out, x, tables, cval):
@@ -149,6 +162,11 @@ def copy_to_half(out, x, tables, cval):
     fill_to_half(out, x, tables, cval)
 
 
+def copy_cast(out, x, tables, cval):
+    """Call the machine code for integers that are cast."""
+    fill_cast(out, x, tables, cval)
+
+
 class _Emitter:
     """Emits a copy between two dtypes."""
 
@@ -161,6 +179,7 @@ class _Emitter:
         x: Any,
         runs: list[Any],
         cval: ir.Value,
+        convert: Callable[..., ir.Value],
     ) -> None:
         self.builder = builder
         self.to, self.source = to, source
@@ -169,6 +188,7 @@ class _Emitter:
         self.x_steps = cgutils.unpack_tuple(builder, x.strides)
         self.runs = runs
         self.cval = cval
+        self.convert = convert
 
     def emit(self) -> None:
         byte = ir.IntType(8).as_pointer()
@@ -302,7 +322,7 @@ class _Emitter:
 
     def converted(self, pointer: ir.Value, lanes: int) -> ir.Value:
         value = self.load(pointer, lanes)
-        return convert(self.builder, self.source, self.to, value, lanes)
+        return self.convert(self.builder, self.source, self.to, value, lanes)
 
 
 def _columns(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
@@ -327,7 +347,7 @@ def _columns(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
 
 
 @cache
-def code(source: np.dtype, to: np.dtype) -> Callable[..., None] | None:
+def code(source: np.dtype, to: np.dtype, casts: bool = False) -> Callable[..., None] | None:
     """The machine code for two dtypes, or None: NumPy copies those."""
     if not converts(source, to):
         return None
@@ -341,4 +361,4 @@ def code(source: np.dtype, to: np.dtype) -> Callable[..., None] | None:
         types.UniTuple(array(types.int64, 2), RANK),
         item,
     )
-    return compiled(halves.get("float16", copy), signature)
+    return compiled(copy_cast if casts else halves.get("float16", copy), signature)

@@ -9,7 +9,7 @@ import numpy as np
 from ...run import threads
 from ..protocol import Backend, Rates
 from .box import box
-from .copy import pad, store
+from .copy import cast, pad, store
 from .correlate import correlate
 from .depthwise import depthwise
 from .fourier import filter_columns, transform
@@ -86,6 +86,7 @@ class NumpyBackend(Backend):
     divide = staticmethod(divide)
     pad = staticmethod(pad)
     store = staticmethod(store)
+    cast = staticmethod(cast)
 
 
 backend = NumpyBackend()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...problem import dtypes
 from ...problem.boundary import MANY
 
-__all__ = ["pad", "store"]
+__all__ = ["cast", "pad", "store"]
 
 Selection = tuple[slice, slice | NDArray[np.int64]]
 
@@ -59,3 +59,8 @@ def _take(x: NDArray, of: tuple[slice | NDArray[np.int64], ...]) -> NDArray:
 @np.errstate(all="ignore")
 def store(out: NDArray, sums: NDArray) -> None:
     dtypes.store(out, sums)
+
+
+@np.errstate(all="ignore")
+def cast(out: NDArray, sums: NDArray) -> None:
+    dtypes.cast(out, sums)

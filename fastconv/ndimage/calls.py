@@ -1,0 +1,140 @@
+"""Calls: arguments are translated once, and equal calls find what was made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import config
+from ..api.options import AlgorithmName
+from ..config import BackendName
+from ..plan.choose import key_of
+from ..plan.memo import Memo
+from . import arguments, runs
+from .arguments import Output
+from .passes import Options, Pass, plans
+from .runs import Run
+
+__all__ = ["Call", "filtered"]
+
+MAX_FILTERS = 4096
+"""Filters that are remembered."""
+MAX_REMEMBERED_BYTES = 1 << 12
+"""Of the largest kernel whose filters are remembered here; plans remember larger ones."""
+SIMPLE = frozenset((type(None), bool, int, float, str))
+"""Types whose values are a key together with their types."""
+
+_filters: Memo[Any] = Memo(MAX_FILTERS)
+
+
+class Call:
+    """One call of one function, whose arguments are being translated."""
+
+    def __init__(self, name: str, samples: NDArray, output: Output, options: Options) -> None:
+        self.name = name
+        self.shape, self.dtype = samples.shape, samples.dtype
+        self.rank = samples.ndim
+        self.options = options
+        self._output = output
+        self.lasting = True
+        """Whether equal calls are the same, warnings included."""
+
+    def result(self, complex_sums: bool) -> np.dtype:
+        """The dtype of the result."""
+        dtype, promoted = arguments.result_dtype(self.name, self._output, self.dtype, complex_sums)
+        self.lasting = not promoted
+        return dtype
+
+    def constant(self, cval: Any, weights: NDArray | None = None) -> complex:
+        """The number beyond the edges."""
+        complex_weights = weights is not None and weights.dtype.kind == "c"
+        return arguments.constant(self.name, cval, self.dtype.kind == "c", complex_weights)
+
+    def run(
+        self,
+        passes: Sequence[Pass],
+        result: np.dtype,
+        cval: complex,
+        samples: np.dtype | None = None,
+    ) -> Run:
+        """What makes some passes over samples of the call's dtype, or of another one."""
+        if not passes:
+            return runs.copied(result)
+        dtype = self.dtype if samples is None else samples
+        if result.kind != "c" and dtype.kind == "c":
+            raise RuntimeError(f"{self.name}: output must have complex dtype: got {result}")
+        sums_complex = dtype.kind == "c" or any(p.weights.dtype.kind == "c" for p in passes)
+        for each in dtype, result:
+            arguments.check_dtype(self.name, each, sums_complex)
+        made = runs.in_turn(
+            plans(self.name, self.shape or (1,), dtype, passes, result, cval, self.options)
+        )
+        if "b" in (dtype.kind, result.kind):
+            made = runs.on_bytes(made, result)
+        return made if self.rank else runs.on_a_line(made)
+
+    def around_zeros(
+        self, step: Pass, result: np.dtype, cval: complex, otherwise: Callable[[], Run]
+    ) -> Run:
+        """What makes a pass whose weights may be zero, and must not meet what is not finite there:
+        ``otherwise`` makes what takes its place for such samples.
+        """
+        if self.dtype.kind != "f" or step.weights.all():
+            return self.run([step], result, cval)
+        if "constant" in step.borders and not np.isfinite(cval):
+            return otherwise()
+        plain = self.run([step], result, cval)
+        backend = config.resolve_backend(self.options.backend, self.name)
+        return runs.unless_finite(plain, otherwise(), backend)
+
+
+def filtered(
+    make: Callable[..., Run],
+    name: str,
+    input: ArrayLike,
+    output: Output,
+    weights: ArrayLike | None,
+    given: tuple[Any, ...],
+    algorithm: AlgorithmName,
+    backend: BackendName | None,
+    threads: int | None,
+) -> NDArray:
+    """Run what ``make(call, *given)`` returns, or ``make(call, weights, *given)`` where there are
+    weights; or what it returned for an equal call before.
+    """
+    samples = input if type(input) is np.ndarray else np.asarray(input)
+    out = None if output is None else arguments.receiver(name, output, samples.shape)
+    key: tuple[Any, ...] | None
+    try:
+        key = (
+            name,
+            samples.shape,
+            samples.dtype,
+            None if weights is None else key_of(weights),
+            _key(given),
+            output if output is None else key_of(output) if out is None else (out.dtype,),
+            algorithm,
+            config.resolve_backend(backend, name),
+            threads,
+        )
+    except TypeError:
+        key = None
+    if type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES:
+        key = None  # its plan is remembered
+    known = None if key is None else _filters.get(key)
+    if known is None:
+        options = Options(algorithm, backend, threads)
+        call = Call(name, samples, output if out is None else out, options)
+        known = make(call, *(given if weights is None else (weights, *given)))
+        if key is not None and call.lasting:
+            _filters.put(key, known)
+    return known(samples, out)
+
+
+def _key(given: tuple[Any, ...]) -> Hashable:
+    """What differs where arguments do."""
+    kinds = tuple(map(type, given))
+    return (given, kinds) if SIMPLE.issuperset(kinds) else key_of(given)

@@ -1,0 +1,186 @@
+"""Sums and lengths of derivatives that a caller's function takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..api.options import PerAxis
+from . import arguments, runs
+from .arguments import Mode, Output
+from .passes import Options
+from .runs import Combination
+
+__all__ = ["generic_gradient_magnitude", "generic_laplace"]
+
+Derivative = Callable[..., NDArray]
+
+
+def generic_laplace(
+    input: ArrayLike,
+    derivative2: Derivative,
+    output: Output = None,
+    mode: Mode | Sequence[Mode] = "reflect",
+    cval: complex = 0.0,
+    extra_arguments: Sequence[Any] = (),
+    extra_keywords: Mapping[str, Any] | None = None,
+    *,
+    axes: PerAxis | None = None,
+) -> NDArray:
+    """The sum of second derivatives that a function takes, as `scipy.ndimage.generic_laplace`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    derivative2 : callable
+        ``derivative2(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)`` takes
+        the second derivative along an axis.  `output` is an array to fill for the first axis, and
+        for the others the dtype of the array to return.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    extra_arguments : sequence, optional
+        Further arguments of the function.
+    extra_keywords : mapping, optional
+        Keyword arguments of the function.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.
+
+    Notes
+    -----
+    The function gets a copy of `input` if that shares memory with `output`.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> def second_difference(input, axis, output, mode, cval):
+    ...     return ndimage.correlate1d(input, [1, -2, 1], axis, output, mode, cval)
+    >>> ndimage.generic_laplace([0, 0, 1, 0, 0], second_difference)
+    array([ 0,  1, -2,  1,  0])
+    """
+    derivative = partial(_called, derivative2, extra_arguments, extra_keywords or {})
+    return _generic("generic_laplace", derivative, input, output, mode, cval, axes, runs.add)
+
+
+def generic_gradient_magnitude(
+    input: ArrayLike,
+    derivative: Derivative,
+    output: Output = None,
+    mode: Mode | Sequence[Mode] = "reflect",
+    cval: complex = 0.0,
+    extra_arguments: Sequence[Any] = (),
+    extra_keywords: Mapping[str, Any] | None = None,
+    *,
+    axes: PerAxis | None = None,
+) -> NDArray:
+    """The length of a gradient whose components a function takes, as
+    `scipy.ndimage.generic_gradient_magnitude`.
+
+    Parameters
+    ----------
+    input : array_like
+        An array of any rank.
+    derivative : callable
+        ``derivative(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)`` takes
+        the derivative along an axis.  `output` is an array to fill for the first axis, and for the
+        others the dtype of the array to return, which is overwritten.
+    output : array, dtype or str, optional
+        The array that receives the result, or the dtype of the result, by default that of `input`.
+        The array may share memory with `input`.
+    mode : str or sequence of str, optional
+        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
+        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`).
+    cval : scalar, optional
+        The value beyond the edges for "constant"; otherwise ignored.
+    extra_arguments : sequence, optional
+        Further arguments of the function.
+    extra_keywords : mapping, optional
+        Keyword arguments of the function.
+    axes : int or sequence of int, optional
+        The axes that are filtered; by default, all of them.
+
+    Returns
+    -------
+    ndarray
+        `output` if it is an array, or a new array of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        An argument is wrong, with the type of error that SciPy raises.
+
+    Notes
+    -----
+    The function gets a copy of `input` if that shares memory with `output`.
+
+    Examples
+    --------
+    >>> from fastconv import ndimage
+    >>> ndimage.generic_gradient_magnitude([0.0, 0.0, 3.0, 3.0], ndimage.sobel)
+    array([0., 3., 3., 0.])
+    """
+    name = "generic_gradient_magnitude"
+    derivative = partial(_called, derivative, extra_arguments, extra_keywords or {})
+    return _generic(name, derivative, input, output, mode, cval, axes, runs.magnitude)
+
+
+def _called(
+    derivative: Derivative, more: Sequence[Any], keywords: Mapping[str, Any], *arguments: Any
+) -> NDArray:
+    return derivative(*arguments, *more, **keywords)
+
+
+def _generic(
+    name: str,
+    derivative: Derivative,
+    input: ArrayLike,
+    output: Output,
+    mode: Any,
+    cval: Any,
+    axes: Any,
+    combine: Combination,
+) -> NDArray:
+    """Combine what a caller's function gives for each axis; the first one is written in place."""
+    samples = np.asarray(input)
+    result = arguments.receiver(name, output, samples.shape)
+    if result is None:
+        dtype, _ = arguments.result_dtype(name, output, samples.dtype, False)
+        result = np.zeros(samples.shape, dtype)
+    along = arguments.axes_of(name, axes, samples.ndim)
+    if not along:
+        result[...] = samples
+        return result
+    modes = arguments.per_axis(name, "mode", mode, len(along))
+    if len(along) > 1 and np.may_share_memory(samples, result):
+        samples = samples.copy()
+    derivative(samples, along[0], result, modes[0], cval)
+    parts = [
+        derivative(samples, axis, result.dtype, border, cval)
+        for axis, border in zip(along[1:], modes[1:], strict=True)
+    ]
+    combine([result, *parts], Options("auto", None, None))
+    return result

@@ -1,0 +1,271 @@
+"""Passes: correlations that are summed and stored as SciPy does it, planned by the engine.
+
+SciPy sums in double precision and casts each sum to the dtype of the result as C does: integers
+lose their fraction and wrap.  A filter of several passes casts after each of them.  Here passes run
+as one separable correlation where that gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
+from itertools import accumulate
+from math import isfinite, prod
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import lower
+from ..api.options import AlgorithmName
+from ..config import BackendName
+from ..plan.choose import make_plan
+from ..plan.plan import Plan
+from ..problem import dtypes
+
+__all__ = ["Options", "Pass", "Run", "are_one", "plans"]
+
+NARROW = frozenset("?bBhHfF")
+"""Letters of the dtypes that float32 holds every value of."""
+MAX_SMALL = 1024
+"""Samples of an array that gains nothing from passes at once; apart, they have the same bits as
+calls of their own."""
+INT64 = np.dtype(np.int64)
+MAX_NARROW_WEIGHT, MAX_EXACT = 2.0**64, 2.0**53
+EIGHT = 8
+"""Times that sums which are divided are summed, which leaves three bits for rounding: a quotient
+comes out a little larger than it is, and not as large as the next number."""
+DYADIC = 2.0**20
+"""Products of integers and multiples of its inverse are exact in double precision."""
+
+
+Run = Callable[[NDArray, NDArray | None], NDArray]
+"""From samples, and the array that receives the result or None, to the result."""
+
+
+class Options(NamedTuple):
+    """What fastconv's own keywords say."""
+
+    algorithm: AlgorithmName
+    backend: BackendName | None
+    threads: int | None
+
+
+class Pass(NamedTuple):
+    """A correlation along some axes."""
+
+    weights: NDArray
+    """float64 or complex128, with an axis for each of ``axes``."""
+    axes: tuple[int, ...]
+    borders: tuple[str, ...]
+    """By our names."""
+    origins: tuple[int, ...]
+
+
+def plans(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    passes: Sequence[Pass],
+    result: np.dtype,
+    cval: complex,
+    options: Options,
+) -> tuple[Run, ...]:
+    """What runs one after the other; bool counts as uint8."""
+    given, result = _as_bytes(dtype), _as_bytes(result)
+    exact = are_one(given, passes, result, cval)
+    alike = _reads_zeros(passes, cval) and (exact or result.kind in "fc")
+    worth = exact or prod(shape) > MAX_SMALL or options.algorithm != "auto"
+    if len(passes) > 1 and alike and worth:
+        together = sorted(passes, key=attrgetter("axes"))
+        return (_plan(name, shape, given, together, result, cval, options),)
+    made: list[Run] = []
+    for step in passes:
+        divisor = _divisor([step.weights]) if given == result == INT64 else None
+        if divisor is None:
+            made.append(_plan(name, shape, given, [step], result, cval, options))
+        else:
+            ones = step._replace(weights=np.ones_like(step.weights))
+            sums = _plan(name, shape, given, [ones], result, cval, options)
+            made.append(partial(_quotients, sums, divisor))
+        given = result
+    return tuple(made)
+
+
+def _quotients(sums: Plan, divisor: int, x: NDArray, out: NDArray | None = None) -> NDArray:
+    """Sums of 64-bit integers, which may need all of these, divided in double precision."""
+    exact = sums(x)
+    if out is None:
+        out = exact
+    dtypes.cast(out, exact / divisor)
+    return out
+
+
+def _reads_zeros(passes: Sequence[Pass], cval: complex) -> bool:
+    """Whether nothing lies beyond the edges that one pass makes, and the next one reads anew."""
+    return cval == 0 or not _reads_constant(passes)
+
+
+def _reads_constant(passes: Sequence[Pass]) -> bool:
+    return any("constant" in step.borders for step in passes)
+
+
+def _as_bytes(dtype: np.dtype) -> np.dtype:
+    dtype = dtypes.canonical(dtype)
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+
+
+def _plan(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    passes: Sequence[Pass],
+    result: np.dtype,
+    cval: complex,
+    options: Options,
+) -> Plan:
+    """One plan for passes that are one problem."""
+    terms = _terms(dtype, passes, result, cval if _reads_constant(passes) else 0)
+    axes, borders, origins = (
+        sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
+    )
+    return make_plan(
+        lower.correlation,
+        (name, shape, dtype),
+        (terms.weights[0] if len(passes) == 1 else terms.weights,),
+        {
+            "flip": False,
+            "axes": axes,
+            "mode": "same",
+            "boundary": borders,
+            "cval": terms.cval,
+            "origin": origins,
+            "stride": 1,
+            "dilation": 1,
+            "out_dtype": None,
+            "dtype": result,
+            "casts": terms.casts,
+            "scale": terms.scale,
+        },
+        *options,
+        once=False,
+    )
+
+
+class Terms(NamedTuple):
+    """What sums are made of, and what becomes of them."""
+
+    weights: tuple[NDArray, ...]
+    cval: complex
+    casts: bool
+    scale: float = 1.0
+
+
+def _terms(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex) -> Terms:
+    """Integers if the sums are whole numbers, or fractions with one divisor; or else floats."""
+    weights = tuple([step.weights for step in passes])
+    casts = result.kind in "iu"
+    if dtype.kind in "iu" and _is_sample(cval, dtype, passes):
+        if all(map(_are_whole, weights)):
+            whole = tuple([w.astype(np.int64) for w in weights])
+            return Terms(whole, int(cval.real), casts and not _fits(dtype, passes, result))
+        divisor = _divisor(weights) if casts else None
+        if divisor is not None:
+            eighths = np.full(weights[0].shape, EIGHT)
+            compute = dtypes.exact_dtype(EIGHT * eighths.size * dtypes.largest(dtype))
+            if compute.kind == "f":
+                scale = (1 + 2 * float(np.finfo(compute).epsneg)) / (EIGHT * divisor)
+                return Terms((eighths,), int(cval.real), True, scale)
+    if _are_narrow(dtype, weights, result):
+        return Terms(tuple(map(_single, weights)), cval, False)
+    return Terms(tuple(map(_nudged, weights)) if casts else weights, cval, casts)
+
+
+def _is_sample(cval: complex, dtype: np.dtype, passes: Sequence[Pass]) -> bool:
+    """Whether what is beyond the edges could be a sample."""
+    if not _reads_constant(passes):
+        return True
+    low, high = _range(dtype)
+    return isfinite(cval.real) and cval == int(cval.real) and low <= cval.real <= high
+
+
+def _are_whole(w: NDArray) -> bool:
+    return w.dtype.kind == "f" and bool(np.all((w == np.rint(w)) & (np.abs(w) <= MAX_EXACT)))
+
+
+def _divisor(weights: Sequence[NDArray]) -> int | None:
+    """The number that one kernel divides plain sums by, if that is what its weights do."""
+    (w, *others) = weights
+    first = w.flat[0]
+    if others or w.dtype.kind != "f" or not 0 < first < 1 or not np.all(w == first):
+        return None
+    divisor = round(1 / first)
+    return divisor if 1 / divisor == first else None
+
+
+def are_one(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex) -> bool:
+    """Whether integers that are cast after each pass are those that are cast once.
+
+    All sums have to be whole numbers, and either fit the result or wrap as C casts them: those of
+    up to 31 bits, to results of fewer bits.
+    """
+    dtype, result = _as_bytes(dtype), _as_bytes(result)
+    if dtype.kind not in "iu" or not _is_sample(cval, dtype, passes):
+        return False
+    if not all(_are_whole(step.weights) for step in passes):
+        return False
+    held = np.iinfo(np.int32 if result.itemsize < 4 else result) if result.kind in "iu" else None
+    ranges = accumulate(passes, _range_after, initial=_range(dtype))
+    return held is None or all(held.min <= low and high <= held.max for low, high in ranges)
+
+
+def _fits(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype) -> bool:
+    """Whether the result can hold every sum."""
+    (low, high), (least, most) = reduce(_range_after, passes, _range(dtype)), _range(result)
+    return least <= low and high <= most
+
+
+def _range(dtype: np.dtype) -> tuple[int, int]:
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
+
+
+def _range_after(samples: tuple[int, int], step: Pass) -> tuple[int, int]:
+    """The smallest and the largest sum that a pass makes of samples in some range."""
+    low, high = samples
+    w = step.weights
+    up, down = int(w[w > 0].sum()), int(w[w < 0].sum())
+    return up * low + down * high, up * high + down * low
+
+
+def _are_narrow(dtype: np.dtype, weights: Sequence[NDArray], result: np.dtype) -> bool:
+    """Whether sums may be float32, which the result is."""
+    if dtype.char not in NARROW or result.char not in "fF":
+        return False
+    largest = [float(np.abs(w).max()) for w in weights if w.size]
+    return all(1 / MAX_NARROW_WEIGHT < most < MAX_NARROW_WEIGHT for most in largest)
+
+
+def _single(w: NDArray) -> NDArray:
+    """Weights in single precision.  Those of a mean are rounded, from the largest to the smallest,
+    such that they sum up to what they did: an image keeps its brightness.
+    """
+    if w.dtype.kind == "c":
+        return w.astype(np.complex64)
+    single = w.astype(np.float32)
+    if w.ndim > 1 or not np.array_equal(w, w[::-1]) or w.min() <= 0 or w.min() == w.max():
+        return single
+    error, middle = 0.0, len(w) // 2
+    for i in range(middle, len(w)):
+        copies = 1 if i == middle and len(w) % 2 else 2
+        single[i] = single[~i] = w[i] + error / copies
+        error += copies * (w[i] - float(single[i]))
+    return single
+
+
+def _nudged(w: NDArray) -> NDArray:
+    """Weights so much larger that a sum that is whole but for rounding is cast to that number."""
+    if np.array_equal(w * DYADIC, np.rint(w * DYADIC)):
+        return w
+    return w * (1 + (w.size + 2) * np.finfo(np.float64).epsneg)

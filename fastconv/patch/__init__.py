@@ -1,0 +1,9 @@
+"""SciPy's filters served by fastconv, in code that calls SciPy: opt-in and reversible.
+
+`fastconv.patch` is this module's function of the same name.
+"""
+
+from .calls import Report
+from .switch import patch, patched, unpatch
+
+__all__ = ["Report", "patch", "patched", "unpatch"]

@@ -1,0 +1,246 @@
+"""Filters that change the sampling rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..api.options import AlgorithmName
+from ..config import BackendName
+from ..plan.plan import Plan
+from ..problem import dtypes
+from ..problem.boundary import index_map
+from .calls import Options, Prepared, called, plan_of, product
+
+__all__ = ["upfirdn"]
+
+Extension = Literal[
+    "constant",
+    "wrap",
+    "edge",
+    "smooth",
+    "symmetric",
+    "reflect",
+    "antisymmetric",
+    "antireflect",
+    "line",
+]
+BORDERS = {
+    "constant": "constant",
+    "wrap": "wrap",
+    "edge": "nearest",
+    "symmetric": "symmetric",
+    "reflect": "mirror",
+}
+"""Extensions that the engine has."""
+EXTRAPOLATED = ("smooth", "antisymmetric", "antireflect", "line")
+"""Extensions whose samples are no samples of the signal."""
+MAX_STRETCH, MIN_SPAN = 8, 64
+"""Samples between the first and the last phase of a bank, at most: so many for each tap of a phase,
+or so many.  A bank multiplies them by zeros, which costs less than more banks."""
+
+
+def upfirdn(
+    h: ArrayLike,
+    x: ArrayLike,
+    up: int = 1,
+    down: int = 1,
+    axis: int = -1,
+    mode: Extension = "constant",
+    cval: complex = 0,
+    *,
+    algorithm: AlgorithmName = "auto",
+    backend: BackendName | None = None,
+    threads: int | None = None,
+) -> NDArray:
+    """Insert zeros, filter, and keep every `down`-th output, as `scipy.signal.upfirdn` does.
+
+    Parameters
+    ----------
+    h : array_like
+        The taps of the filter, at the higher rate.
+    x : array_like
+        Signals of any rank.
+    up, down : int, optional
+        A sample becomes `up` samples, of which `down` become one.
+    axis : int, optional
+        The axis of time.
+    mode : str, optional
+        What lies beyond both ends: "constant" (`cval`), "wrap" (``c d | a b c d | a b``), "edge"
+        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``) or "reflect"
+        (``c b | a b c d | c b``); "antisymmetric" and "antireflect" continue these two point by
+        point around zero and around the last sample; "smooth" extends the line through the last two
+        samples, and "line" the one through the first and the last.
+    cval : scalar, optional
+        The value beyond both ends for "constant".
+    algorithm : str, optional
+        How sums are computed: "auto", or the name of an algorithm that `fastconv.correlate` has.
+    backend : {"cython", "numba", "numpy"}, optional
+        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+    threads : int, optional
+        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+
+    Returns
+    -------
+    ndarray
+        With ``((n - 1) * up + len(h) - 1) // down + 1`` samples along `axis`, of the dtype
+        ``np.result_type(h, x, np.float32)``.
+
+    Raises
+    ------
+    ValueError
+        `h` is not a filter with one axis, `up` or `down` is less than 1, or a mode is unknown.
+    TypeError
+        The dtype of the result would be an extended precision or object.
+    BackendUnavailableError
+        The chosen backend cannot run here.
+
+    Notes
+    -----
+    No zeros are inserted: output ``m`` reads the taps ``h[m * down % up :: up]``.  Outputs with the
+    same taps are a phase, and phases are the channels of a bank of filters with a stride.
+
+    Examples
+    --------
+    >>> from fastconv import signal
+    >>> signal.upfirdn([1, 1, 1], [1, 2, 3], up=3)
+    array([1., 1., 1., 2., 2., 2., 3., 3., 3.])
+    >>> signal.upfirdn([0.5, 1, 0.5], [0, 1, 2, 3], up=2, down=3)
+    array([0. , 1. , 2.5])
+    """
+    words = up, down, axis, mode, cval
+    options = Options(algorithm, backend, threads)
+    return called(_resampling, "upfirdn", np.asarray(x), np.asarray(h), words, options)
+
+
+def _resampling(
+    name: str,
+    x: NDArray,
+    h: NDArray,
+    up: int,
+    down: int,
+    axis: int,
+    mode: str,
+    cval: complex,
+    options: Options,
+) -> Prepared:
+    if h.ndim != 1 or not h.size:
+        raise ValueError("h must be 1-D with non-zero length")
+    dtype = np.result_type(h, x, np.float32)
+    if not dtypes.supported(dtype):
+        raise TypeError(f"{name}: h and x make {dtype}, at most complex128 is possible")
+    up, down = int(up), int(down)
+    if up < 1 or down < 1:
+        raise ValueError("Both up and down must be >= 1")
+    mode = mode.lower()
+    if mode not in BORDERS and mode not in EXTRAPOLATED:
+        raise ValueError(f"Unknown mode: {mode}")
+    if mode == "constant" and isinstance(cval, complex) and dtype.kind != "c":
+        raise TypeError(f"{name}: cval must be a real number for {dtype}, got {cval!r}")
+    length = ((x.shape[axis] - 1) * up + h.size - 1) // down + 1
+    if not x.size:
+        shape = list(x.shape)
+        shape[axis] = length
+        return Prepared(lambda _: np.zeros(shape, dtype))
+    taps, rates = h.astype(dtype), (up, down)
+    return Prepared(_resampler(name, x, taps, rates, length, axis, mode, cval, options), x)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampler:
+    """Banks of phases, and what they make of signals."""
+
+    plans: tuple[tuple[slice, Plan], ...]
+    """The phases of each bank, side by side in a row of the result."""
+    shape: tuple[int, ...]
+    """``(*batch, rows, phases)``."""
+    dtype: np.dtype
+    length: int
+    axis: int
+    """Of time; the last one is -1."""
+    extension: tuple[str, int, int] | None
+    """What the engine does not extend by itself, and by how many samples at both ends."""
+
+    def __call__(self, x: NDArray) -> NDArray:
+        signals = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
+        if self.extension is not None:
+            signals = _extended(signals.astype(self.dtype), *self.extension)
+        signals = signals[..., None]
+        if len(self.plans) == 1:
+            result = self.plans[0][1](signals)
+        else:
+            result = np.empty(self.shape, self.dtype)
+            for phases, plan in self.plans:
+                plan(signals, result[..., phases])
+        outputs = result.reshape(*self.shape[:-2], -1)[..., : self.length]
+        return outputs if self.axis == -1 else np.moveaxis(outputs, -1, self.axis)
+
+
+def _resampler(
+    name: str,
+    x: NDArray,
+    h: NDArray,
+    rates: tuple[int, int],
+    length: int,
+    axis: int,
+    mode: str,
+    cval: complex,
+    options: Options,
+) -> Resampler:
+    """The banks for so many outputs along an axis, in the dtype of the filter."""
+    up, down = rates
+    common = gcd(up, down)
+    phases, stride = up // common, down // common
+    rows = -(-length // phases)
+    longest = -(-h.size // up)
+    first = [phase * down // up for phase in range(phases)]
+    border, fill = BORDERS.get(mode, "constant"), cval if mode == "constant" else 0
+    signals, extension = np.moveaxis(x, axis, -1), None
+    added = 0
+    if mode in EXTRAPOLATED:
+        added = longest - 1
+        extension = mode, added, max((rows - 1) * stride + first[-1] + 1 - signals.shape[-1], 0)
+        shape = (*signals.shape[:-1], signals.shape[-1] + sum(extension[1:]))
+        signals = np.broadcast_to(np.zeros((), h.dtype), shape)
+    signals = signals[..., None]
+    order = (*range(x.ndim - 1), x.ndim, x.ndim - 1)
+    each = max(max(MAX_STRETCH * longest, MIN_SPAN) * phases // stride, 1)
+    plans = []
+    for start in range(0, phases, each):
+        some = range(start, min(start + each, phases))
+        last = first[some[-1]]
+        bank = np.zeros((1, len(some), longest + last - first[start]), h.dtype)
+        for channel, phase in enumerate(some):
+            taps = h[phase * down % up :: up]
+            begin = last - first[phase]
+            bank[0, channel, begin : begin + taps.size] = taps
+        geometry = order, (bank.shape[-1] - 1 - last - added,), (rows,)
+        plan = plan_of(name, signals, bank, *geometry, h.dtype, options, border, fill, stride)
+        plans.append((slice(some.start, some.stop), plan))
+    shape = (*signals.shape[:-2], rows, phases)
+    axis = -1 if axis == x.ndim - 1 else axis
+    return Resampler(tuple(plans), shape, h.dtype, length, axis, extension)
+
+
+def _extended(x: NDArray, mode: str, before: int, after: int) -> NDArray:
+    """Signals with samples before and after, which no border of the engine makes."""
+    n = x.shape[-1]
+    lead = [(0, 0)] * (x.ndim - 1)
+    if mode == "antireflect":
+        return np.pad(x, [*lead, (before, after)], mode="reflect", reflect_type="odd")
+    if mode == "antisymmetric":
+        index = index_map("symmetric", -before, n + after, n)
+        signs = 1 - 2 * (np.arange(-before, n + after) // n % 2)
+        return product(x[..., index], signs.astype(x.dtype))
+    if mode == "smooth":
+        left, right = (x[..., 1:2] - x[..., :1], x[..., -1:] - x[..., -2:-1]) if n > 1 else (0, 0)
+    else:
+        left = right = (x[..., -1:] - x[..., :1]) / max(n - 1, 1)
+    steps = np.arange(max(before, after) + 1)[1:].astype(x.dtype)
+    start = x[..., :1] - left * steps[:before][::-1]
+    end = x[..., -1:] + right * steps[:after]
+    return np.concatenate([start, x, end], axis=-1).astype(x.dtype, copy=False)

@@ -1,0 +1,1 @@
+"""Suites that others wrote, run on fastconv: `python -m tests.conformance NAME`."""
