@@ -1,5 +1,4 @@
-"""The command ``fastconv``: ``demo``, ``apply``, ``animate``, ``explore``, ``kernels``, ``bench``,
-``info``.
+"""The command ``fastconv``: see ``fastconv --help``.
 
 Exit status
     0 for success; 1 if results that should agree do not; 2 for wrong arguments or a file that
@@ -130,6 +129,12 @@ def _explore(arguments: argparse.Namespace) -> int:
     return server.run(arguments.port, arguments.browser)
 
 
+def _train(arguments: argparse.Namespace) -> int:
+    from . import train
+
+    return train.run(arguments, show_status)
+
+
 def _info(arguments: argparse.Namespace) -> int:
     fc.show_config()
     return 0
@@ -196,4 +201,5 @@ _COMMANDS = {
     "bench": _bench,
     "explore": _explore,
     "info": _info,
+    "train": _train,
 }

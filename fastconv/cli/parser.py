@@ -174,6 +174,19 @@ def parser() -> argparse.ArgumentParser:
         help="only print the address, to be opened in a browser by hand",
     )
 
+    train = commands.add_parser(
+        "train",
+        help="train small networks on handwritten digits",
+        description="Train a network on scikit-learn's 1797 digits, a fifth of them held out, "
+        "and a single kernel that tells 0 from 1. Write a checkpoint after each epoch, from which "
+        "a run that was stopped goes on, and pictures of kernels and feature maps.",
+    )
+    _add_directory(train)
+    train.add_argument("--epochs", type=_count, default=12, metavar="N", help="default: 12")
+    train.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    train.add_argument("--fresh", action="store_true", help="begin anew, without the checkpoint")
+    _add_backend(train, "the fastest")
+
     commands.add_parser(
         "info", help="print the configuration", description="Print the configuration."
     )
