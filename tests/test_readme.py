@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from conftest import BACKENDS, require
 from interpreter import printed
 
@@ -13,11 +14,14 @@ from fastconv.problem.boundary import TABLE
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_programs_run():
+def test_the_programs_run(tmp_path, monkeypatch):
     for backend in BACKENDS:
         require(backend)
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("scipy")
+    monkeypatch.chdir(tmp_path)
     programs = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(programs) == 2
+    assert len(programs) == 6
     shown = printed("\n".join(programs))
     assert shown.startswith("correlate 512x512 float32")
     assert "numba" in shown
