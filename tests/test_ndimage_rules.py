@@ -209,3 +209,20 @@ def test_arrays_in_any_form(backend):
         assert ndimage.correlate(empty, np.ones((3, 3)), mode="constant").shape == empty.shape
     assert ndimage.correlate(np.array(3.0), np.array(2.0)) == 6
     assert ndimage.laplace(np.array(3.0)) == 3
+
+
+class Subclass(np.ndarray):
+    """As np.memmap or np.matrix are."""
+
+
+@pytest.mark.parametrize("kind", [np.ndarray, Subclass])
+@pytest.mark.parametrize("taps", [3, 101, 700])
+def test_a_kernel_that_changes_in_place_is_another_kernel(taps, kind):
+    samples = np.arange(900.0)
+    weights = np.ones(taps).view(kind)
+    for factor in (1.0, 2.0, 4.0):
+        weights[...] = factor
+        for _ in range(3):
+            result = ndimage.correlate1d(samples, weights)
+            first = result if factor == 1 else first
+            np.testing.assert_array_equal(result, factor * first)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import config
 from ..api.options import AlgorithmName
 from ..config import BackendName
-from ..plan.choose import key_of
+from ..plan.choose import key_of, lasting
 from ..plan.memo import Memo
 from . import arguments, runs
 from .arguments import Output
@@ -130,7 +130,7 @@ def filtered(
         call = Call(name, samples, output if out is None else out, options)
         known = make(call, *(given if weights is None else (weights, *given)))
         if key is not None and call.lasting:
-            _filters.put(key, known)
+            _filters.put(lasting(key), known)
     return known(samples, out)
 
 
