@@ -220,9 +220,8 @@ class Subclass(np.ndarray):
 def test_a_kernel_that_changes_in_place_is_another_kernel(taps, kind):
     samples = np.arange(900.0)
     weights = np.ones(taps).view(kind)
-    for factor in (1.0, 2.0, 4.0):
+    ones = ndimage.correlate1d(samples, weights)
+    for factor in (2.0, 4.0):
         weights[...] = factor
         for _ in range(3):
-            result = ndimage.correlate1d(samples, weights)
-            first = result if factor == 1 else first
-            np.testing.assert_array_equal(result, factor * first)
+            np.testing.assert_array_equal(ndimage.correlate1d(samples, weights), factor * ones)
