@@ -6,7 +6,10 @@ pip install -e '.[docs]' && sphinx-build -W docs build/site
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
+
+from sphinx_gallery.scrapers import figure_rst
 
 import fastconv
 
@@ -51,7 +54,23 @@ numpydoc_show_class_members = False
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
+
+def pictures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
+    """The figure or the animation that a block of an example made, for sphinx-gallery."""
+    names = variables["example_globals"]
+    paths = []
+    if (figure := names.pop("figure", None)) is not None:
+        paths.append(next(variables["image_path_iterator"]))
+        figure.savefig(paths[-1])
+    if (animation := names.pop("animation", None)) is not None:
+        paths.append(str(Path(next(variables["image_path_iterator"])).with_suffix(".gif")))
+        animation.save(paths[-1])
+    return str(figure_rst(paths, settings["src_dir"]))
+
+
 sphinx_gallery_conf = {
+    "image_scrapers": (pictures,),
+    "ignore_repr_types": r"matplotlib\.figure|fastconv\.viz",
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/\d\d_",
