@@ -18,8 +18,8 @@ figure = viz.kernels(names)
 figure
 
 # %%
-# Vessels are dark, so the photograph is inverted.  It is halved, that a vessel is about as wide as
-# a kernel.
+# Vessels are dark, so the photograph is inverted.  It is halved, so that a vessel is about as wide
+# as a kernel.
 photo = data.retina()
 green = fc.filters.invert(photo[..., 1]).astype("float32") / 255
 small = fc.filters.gaussian(green, 1.5)[::2, ::2]
