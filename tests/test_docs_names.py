@@ -30,6 +30,7 @@ FOREIGN_MODULES = {
     "np",
     "numpy",
     "scipy",
+    "astropy",
     "skimage",
     "cv2",
     "torch",
@@ -42,6 +43,8 @@ FOREIGN = {
     *("fork", "multiprocessing", "prange", "universal2", "OMP_NUM_THREADS"),
     *("col2im", "conv1d…3d", "delta"),
     *("SCIPY_ARRAY_API", "ddepth", "initializer", "preserve_range", "sigmaX", "sigmaY"),
+    *("normalize_kernel", "preserve_nan", "min_periods"),  # astropy, pandas
+    *("G", "local_mean", "local_std", "local_variance"),  # a formula, and names not given
 }
 
 pytestmark = pytest.mark.skipif(

@@ -204,6 +204,7 @@ def test_filters_do_not_care_for_the_error_state(name, dtype):
     arguments = {
         "gaussian": (3,), "box": (3,), "motion_blur": (5, 30), "gaussian_laplace": (2,),
         "difference_of_gaussians": (1,), "unsharp_mask": (3, 0.1), "sharpen": (1e-30,),
+        "local_moments": (3,),
     }  # fmt: skip
     shape = (9, 8, 3) if name in ("sepia", "grayscale", "invert") else (9, 8)
     how = {"channel_axis": -1} if len(shape) == 3 else {}

@@ -109,14 +109,13 @@ def trained(threads):
     descent = nn.Adam(net.parameters)
     images = rng.standard_normal((64, 1, 28, 28), "float32")
     labels = rng.integers(0, 10, 64)
-    before = fc.get_num_threads()
     fc.set_num_threads(threads)
     try:
         for _ in range(3):
             net.parameter_gradients(nn.grad.cross_entropy(net(images), labels))
             descent.step()
     finally:
-        fc.set_num_threads(before)
+        fc.set_num_threads(None)
     return net.state_dict()
 
 

@@ -31,7 +31,7 @@ __all__ = [
 
 SHARED = {"boundary", "cval", "channel_axis", "out", "algorithm", "backend", "threads"}
 """What all filters take: it is no parameter of one of them."""
-MISSING_DATA = {"nan", "mask", "min_weight"}
+MISSING_DATA = {"nan", "mask", "min_weight", "fill_value"}
 """What image files have no use for: their samples are all there."""
 
 
@@ -52,8 +52,8 @@ def _parameters(name: str) -> dict[str, inspect.Parameter]:
     return {one.name: one for one in rest if one.name not in SHARED | MISSING_DATA}
 
 
-FILTERS = {name: _parameters(name) for name in filters.__all__}
-"""The parameters of each filter, by their names."""
+FILTERS = {name: _parameters(name) for name in filters.__all__ if name != "local_moments"}
+"""The parameters of each filter that makes one image, by their names."""
 
 
 def option(parameter: str) -> str:

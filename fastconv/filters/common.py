@@ -187,6 +187,7 @@ def blockwise(
 ) -> None:
     """Call ``function`` on blocks of arrays of one shape, small enough for a cache, on threads."""
     shape, size = arrays[0].shape, arrays[0].size
+    threads = config.resolve_threads(threads)
     if size <= BLOCK_ITEMS:
         with np.errstate(all="ignore"):
             function(*arrays)
@@ -200,7 +201,7 @@ def blockwise(
         with np.errstate(all="ignore"):
             function(*(array[where] for array in arrays))
 
-    parallel.run(block, -(-shape[axis] // step), config.resolve_threads(threads))
+    parallel.run(block, -(-shape[axis] // step), threads)
 
 
 @cache

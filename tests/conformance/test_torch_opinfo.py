@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import fastconv as fc
 
@@ -11,7 +12,9 @@ from .packages import package
 
 torch = package("torch")
 package("expecttest")  # which the samples need
+profile = settings.get_current_profile_name()
 operators = package("torch.testing._internal.common_methods_invocations")
+settings.load_profile(profile)  # PyTorch's tests load one of their own
 
 NAMES = [f"{kind}{rank}d" for kind in ("conv", "conv_transpose") for rank in (1, 2, 3)]
 OPS = {
