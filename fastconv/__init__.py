@@ -9,8 +9,11 @@ array([[5., 3., 4.],
 """
 
 from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from . import algorithms, backends, filters, kernels, ndimage, nn, signal, viz
+from . import algorithms, backends, filters, kernels, nn
 from .api import (
     AlgorithmName,
     Boundary,
@@ -49,6 +52,9 @@ from .config import (
 )
 from .patch import patch, patched, unpatch
 from .plan.plan import Plan
+
+if TYPE_CHECKING:
+    from . import ndimage, signal, viz
 
 __version__ = "0.1.0"
 
@@ -106,6 +112,13 @@ for _name in backends.ORDER:
     backends.load(_name)
 with suppress(ValueError):  # FASTCONV_ISA is wrong, which the first call says
     backends.unavailable("cython")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Modules that many programs do without are imported when they are first named."""
+    if name in ("ndimage", "signal", "viz"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
