@@ -241,9 +241,9 @@ def test_a_derivative_may_return_the_same_array_every_time():
     x = oracle.samples((4, 5, 6), "float64")
     room = np.empty_like(x)
 
-    def in_room(input, axis, output, *beyond):
+    def in_room(samples, axis, output, *beyond):
         into = output if isinstance(output, np.ndarray) else room
-        return ndimage.sobel(input, axis, into, *beyond)
+        return ndimage.sobel(samples, axis, into, *beyond)
 
     slopes = [ndimage.sobel(x, axis) for axis in range(3)]
     np.testing.assert_allclose(ndimage.generic_laplace(x, in_room), sum(slopes))
