@@ -214,3 +214,32 @@ def test_equal_choices_of_other_types_are_not_taken_for_each_other():
     second = fc.plan_correlate(X.shape, X.dtype, W, stride=steps)
     steps[0] = 2
     assert fc.plan_correlate(X.shape, X.dtype, W, stride=steps) is not second
+
+
+@pytest.mark.parametrize("rows", [list, tuple])
+def test_rows_that_change_in_place_are_another_kernel(rows):
+    x, row = np.arange(1400.0).reshape(2, 700), np.ones(700)
+    assert row.nbytes > choose.HASHED_BYTES
+    for i in range(5):
+        row[i] = i + 2.0  # the bytes that are hashed stay the same
+        wanted = fc.correlate(x, np.array([row, row]), axes=(0, 1))
+        for _ in range(3):
+            kernel = rows([row, row]) if rows is list else (np.ones(2), row)
+            np.testing.assert_allclose(fc.correlate(x, kernel, axes=(0, 1)), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "stride", "shapes"),
+    [
+        (fc.conv2d, (2, 2), [(3, 20), (20, 3)]),
+        (fc.conv3d, (2, 1, 2), [(3, 9, 20), (20, 9, 3)]),
+    ],
+)
+def test_shapes_that_lose_a_stride_share_no_packed_weights(call, stride, shapes):
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(16, 16, *[3] * len(stride))).astype(np.float32)
+    for shape in shapes:
+        x = rng.normal(size=(1, 16, *shape)).astype(np.float32)
+        wanted = call(x, w, stride=stride, algorithm="direct")
+        got = call(x, w, stride=stride, algorithm="winograd")
+        np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-3)

@@ -225,3 +225,27 @@ def test_a_kernel_that_changes_in_place_is_another_kernel(taps, kind):
         weights[...] = factor
         for _ in range(3):
             np.testing.assert_array_equal(ndimage.correlate1d(samples, weights), factor * ones)
+
+
+@pytest.mark.parametrize("output", [">f4", np.dtype(">f8"), ">i2", "<f4"])
+def test_a_result_has_the_byte_order_that_is_asked_for(output):
+    x = oracle.samples((6, 7), "float32")
+    native = ndimage.correlate1d(x, [1, 2], output=np.dtype(output).newbyteorder("="))
+    for _ in range(2):
+        got = ndimage.correlate1d(x, [1, 2], output=output)
+        assert got.dtype == np.dtype(output)
+        np.testing.assert_array_equal(got, native)
+
+
+def test_a_derivative_may_return_the_same_array_every_time():
+    x = oracle.samples((4, 5, 6), "float64")
+    room = np.empty_like(x)
+
+    def in_room(samples, axis, output, *beyond):
+        into = output if isinstance(output, np.ndarray) else room
+        return ndimage.sobel(samples, axis, into, *beyond)
+
+    slopes = [ndimage.sobel(x, axis) for axis in range(3)]
+    np.testing.assert_allclose(ndimage.generic_laplace(x, in_room), sum(slopes))
+    length = np.sqrt(sum([slope**2 for slope in slopes]))
+    np.testing.assert_allclose(ndimage.generic_gradient_magnitude(x, in_room), length)

@@ -41,11 +41,13 @@ class Call:
         self._output = output
         self.lasting = True
         """Whether equal calls are the same, warnings included."""
+        self.stored: np.dtype | None = None
+        """The dtype of the result, once it is known."""
 
     def result(self, complex_sums: bool) -> np.dtype:
         """The dtype of the result."""
         dtype, promoted = arguments.result_dtype(self.name, self._output, self.dtype, complex_sums)
-        self.lasting = not promoted
+        self.lasting, self.stored = not promoted, dtype
         return dtype
 
     def constant(self, cval: Any, weights: NDArray | None = None) -> complex:
@@ -129,6 +131,8 @@ def filtered(
         options = Options(algorithm, backend, threads)
         call = Call(name, samples, output if out is None else out, options)
         known = make(call, *(given if weights is None else (weights, *given)))
+        if out is None and call.stored is not None and not call.stored.isnative:
+            known = runs.stored(known, call.stored)
         if key is not None and call.lasting:
             _filters.put(lasting(key), known)
     return known(samples, out)

@@ -178,8 +178,8 @@ def _generic(
     if len(along) > 1 and np.may_share_memory(samples, result):
         samples = samples.copy()
     derivative(samples, along[0], result, modes[0], cval)
-    parts = [
-        derivative(samples, axis, result.dtype, border, cval)
+    parts = [  # copies, for the function may return the same array every time
+        np.array(derivative(samples, axis, result.dtype, border, cval))
         for axis, border in zip(along[1:], modes[1:], strict=True)
     ]
     combine([result, *parts], Options("auto", None, None))

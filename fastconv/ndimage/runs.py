@@ -27,6 +27,7 @@ __all__ = [
     "magnitude",
     "on_a_line",
     "on_bytes",
+    "stored",
     "unless_finite",
 ]
 
@@ -88,6 +89,11 @@ def copied(dtype: np.dtype) -> Run:
         return delivered(x.astype(dtype) if out is None else x, out)
 
     return copy
+
+
+def stored(run: Run, dtype: np.dtype) -> Run:
+    """The same, with new results in the byte order of a dtype."""
+    return lambda x, _: run(x, None).astype(dtype, copy=False)
 
 
 def combined(runs: Sequence[Run], combine: Combination, options: Options) -> Run:

@@ -78,8 +78,13 @@ class _Weights:
         self._packed: WeakValueDictionary[Hashable, Packed] = WeakValueDictionary()
 
     def packed(self, recipe: Recipe, threads: int | None) -> Packed:
-        """As the programs of a recipe read them."""
-        form = recipe.algorithm.name, recipe.backend_name, recipe.weights
+        """As the programs of a recipe read them.
+
+        Strides belong to it: a result of one sample along an axis has none there, and the tiles of
+        an algorithm may then lie along that axis.
+        """
+        strides = tuple([axis.stride for axis in recipe.problem.axes])
+        form = recipe.algorithm.name, recipe.backend_name, recipe.weights, strides
         packed = self._packed.get(form)
         if packed is None:
             packed = self._packed[form] = recipe.pack(self.w, self.bias, threads)
@@ -226,7 +231,7 @@ def _remembered(
     nbytes = sum(map(_bytes, given))
     if key is not None and nbytes > LARGE_BYTES and not _seen_before(hash(key[0])):
         key = None
-    if key is not None and nbytes > HASHED_BYTES:
+    if key is not None:
         key = lasting(key)
     lasts = key is not None or not once
     asked = ask(None if key is None else key[0], lasts)
@@ -270,8 +275,8 @@ def _seen_before(call: int) -> bool:
 
 
 def _bytes(value: Any) -> int:
-    """Bytes of a kernel, or of its factors."""
-    if type(value) is tuple:
+    """Bytes of a kernel, or of its factors or rows."""
+    if type(value) in (tuple, list):
         return sum(map(_bytes, value))
     return value.nbytes if type(value) is np.ndarray else 0
 
