@@ -431,9 +431,9 @@ def script(tmp_path):
 
 
 def test_a_script_runs_as_in_python(script, tmp_path):
-    done = command("there/script.py", "--report", "-m", "x y", cwd=tmp_path)
+    done = command("there/script.py", "--", "--report", "-m", "x y", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
-    assert done.stdout == "__main__ ['--report', '-m', 'x y'] True [3. 3.]\n"
+    assert done.stdout == "__main__ ['--', '--report', '-m', 'x y'] True [3. 3.]\n"
     assert not done.stderr
 
 
