@@ -154,6 +154,23 @@ def test_pages_of_any_size_and_depth():
     assert_array_equal(tifffile.imread("out.tif", key=1), deep[1])
 
 
+def test_pages_become_deep_later():
+    pages = [drawn(5, 6, 3), drawn(5, 6, 1, dtype="float32"), drawn(5, 6, 3, dtype="uint16")]
+    save("in.tif", *pages)
+    for found, page in zip(frames("in.tif"), pages, strict=True):
+        assert_array_equal(found, page)
+        assert found.dtype == page.dtype
+
+
+def test_an_image_for_those_who_show_no_animation_takes_no_time():
+    shown = [Image.fromarray(drawn(8, 9, 3, seed=seed)) for seed in range(3)]
+    times = {"duration": [50, 60], "default_image": True}
+    shown[0].save("in.png", save_all=True, append_images=shown[1:], **times)
+    apply("in.png", "-k", "identity", "-o", "out.png")
+    timing = imageio.read_frames(Path("out.png")).timing
+    assert timing == {"duration": [0, 50, 60], "default_image": True, "loop": 0}
+
+
 def test_a_hole_in_an_animation_stays_one():
     clear = np.full((6, 7, 4), 255, np.uint8)
     clear[2:4, 2:5, 3] = 0

@@ -211,6 +211,13 @@ def test_what_is_no_image_is_refused(explorer, data):
     assert answer["error"].startswith("cannot read ü.png: ")
 
 
+def test_a_program_is_not_run(explorer):
+    buffer = io.BytesIO()
+    pytest.importorskip("PIL.Image").new("L", (3, 3)).save(buffer, "EPS")
+    status, _, answer = sent(explorer, "POST", "image", buffer.getvalue())
+    assert (status, b"EPS is a program" in answer) == (400, True)
+
+
 def test_images_need_pillow(explorer, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setitem(sys.modules, "PIL.Image", None)

@@ -233,6 +233,30 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     assert "decompression bomb" in refused(tmp_path / "bomb.png")
 
 
+@pytest.mark.parametrize(("allowed", "meanwhile"), [(None, 50), (40, 50), (101, 51)])
+def test_the_limit_of_the_process_changes_only_to_allow_more(
+    allowed, meanwhile, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    limits, film = [], imageio._film
+    monkeypatch.setattr(
+        imageio, "_film", lambda *args: (limits.append(Image.MAX_IMAGE_PIXELS), film(*args))[1]
+    )
+    Image.new("L", (5, 8)).save(tmp_path / "small.png")
+    imageio.read_frames(tmp_path / "small.png", allowed)
+    assert (limits, Image.MAX_IMAGE_PIXELS) == ([meanwhile], 50)
+
+
+def test_the_first_frame_is_read_without_counting_the_others(tmp_path, monkeypatch):
+    from PIL.GifImagePlugin import GifImageFile
+
+    Image.new("L", (5, 8)).save(tmp_path / "one.gif")
+    monkeypatch.setattr(GifImageFile, "n_frames", property(lambda _: 1 / 0))
+    assert imageio.read(tmp_path / "one.gif").color.shape[:2] == (8, 5)
+    with pytest.raises(ImageFileError, match="division by zero"):
+        imageio.read_frames(tmp_path / "one.gif")
+
+
 def test_broken_files(tmp_path):
     path = tmp_path / "broken.png"
     assert "No such file" in refused(path)

@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import ModuleType
@@ -22,6 +23,7 @@ import fastconv
 import fastconv.ndimage
 import fastconv.signal
 from fastconv import patch, patched, unpatch
+from fastconv.patch import switch
 from fastconv.patch.calls import MAX_REASONS, Calls, Report, replacement
 
 ndimage = pytest.importorskip("scipy.ndimage")
@@ -172,6 +174,32 @@ def test_threads_switch_and_call():
         list(pool.map(work, range(6)))
     assert patch.report().served["scipy.ndimage.uniform_filter"] == 60
     assert ndimage.uniform_filter is ORIGINAL[ndimage, "uniform_filter"]
+
+
+def test_two_first_blocks_at_once(monkeypatch):
+    """The second begins while the first makes the replacements."""
+    make, inside, leave = switch.replacement, threading.Event(), threading.Event()
+
+    def second():
+        with patched():
+            inside.set()
+            leave.wait()
+
+    other = threading.Thread(target=second)
+
+    def slow(*args):
+        if other.ident is None:
+            other.start()
+            inside.wait(0.1)  # in vain, if the second has to wait
+        return make(*args)
+
+    monkeypatch.setattr(switch, "replacement", slow)
+    switch._pairs.cache_clear()
+    with patched():
+        leave.set()
+        other.join()
+        assert ndimage.sobel is not SOBEL[0]
+    assert ndimage.sobel is SOBEL[0]
 
 
 # -- calls --------------------------------------------------------------------------------------
@@ -403,9 +431,9 @@ def script(tmp_path):
 
 
 def test_a_script_runs_as_in_python(script, tmp_path):
-    done = command("there/script.py", "--report", "-m", "x y", cwd=tmp_path)
+    done = command("there/script.py", "--", "--report", "-m", "x y", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
-    assert done.stdout == "__main__ ['--report', '-m', 'x y'] True [3. 3.]\n"
+    assert done.stdout == "__main__ ['--', '--report', '-m', 'x y'] True [3. 3.]\n"
     assert not done.stderr
 
 

@@ -115,25 +115,30 @@ def pillow() -> Any:
 
 def read(path: Path) -> Picture:
     """The first frame of an image file."""
-    return _read(path, 1, None).frames[0]
+    return _read(path, first_only=True).frames[0]
 
 
 def read_frames(path: Path, max_pixels: int | None = None) -> Film:
-    """All frames of an image file, which may have ``max_pixels`` in all (default: Pillow's)."""
-    return _read(path, None, max_pixels)
+    """All frames of an image file, which may have ``max_pixels`` in all (default: Pillow's).
+
+    To allow more than Pillow does raises its limit for the whole process meanwhile.
+    """
+    return _read(path, max_pixels=max_pixels)
 
 
-def _read(path: Path, most_frames: int | None, max_pixels: int | None) -> Film:
+def _read(path: Path, first_only: bool = False, max_pixels: int | None = None) -> Film:
     images = pillow()
     usual = images.MAX_IMAGE_PIXELS  # from which on Pillow warns; it refuses twice as many
     limit = max_pixels or 2 * (usual or sys.maxsize)
-    images.MAX_IMAGE_PIXELS = -(-limit // 2)
+    raised = usual is not None and limit > 2 * usual
+    if raised:
+        images.MAX_IMAGE_PIXELS = -(-limit // 2)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about unusual metadata
             with images.open(path) as image:
-                count = getattr(image, "n_frames", 1) if image.format in FILMS else 1
-                return _film(path, image, min(count, most_frames or count), limit)
+                one = first_only or image.format not in FILMS
+                return _film(path, image, 1 if one else getattr(image, "n_frames", 1), limit)
     except images.UnidentifiedImageError:
         raise ImageFileError(
             "read", path, "not an image in a format that Pillow can read"
@@ -144,7 +149,8 @@ def _read(path: Path, most_frames: int | None, max_pixels: int | None) -> Film:
     except Exception as error:  # for broken files, decoders raise anything
         raise ImageFileError("read", path, error) from error
     finally:
-        images.MAX_IMAGE_PIXELS = usual
+        if raised:
+            images.MAX_IMAGE_PIXELS = usual
 
 
 def _film(path: Path, image: ImageFile, count: int, limit: int) -> Film:
@@ -264,7 +270,7 @@ def write_frames(path: Path, film: Film, quality: int | None = None) -> None:
     name, profile = _format(path), film.frames[0].icc_profile
     pages = _pages(film.frames, alike=name != "TIFF")
     _check_holds(path, name, pages)
-    deep = pages[0].dtype == np.uint16 and pages[0].shape[2] > 1
+    deep = any(page.dtype == np.uint16 and page.shape[2] > 1 for page in pages)
     with replacing(path) as file:
         if deep and name == "PNG":
             deepcolor.write_png(file, pages[0], profile)
@@ -274,6 +280,8 @@ def write_frames(path: Path, film: Film, quality: int | None = None) -> None:
             clear = name == "GIF" and pages[0].shape[2] == 4
             first, *rest = map(_gif_frame if clear else _frame, pages)
             several = {"save_all": True, "append_images": rest, **film.timing} if rest else {}
+            if name == "PNG" and several.get("default_image") and "duration" in several:
+                several["duration"] = several["duration"][1:]  # that image has no time of its own
             if clear:  # with 2, what is clear does not show an earlier frame
                 several |= {"transparency": CLEAR, "disposal": 2, "optimize": False}
             several |= {"lossless": True} if film.lossless and quality is None else {}

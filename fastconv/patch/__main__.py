@@ -22,21 +22,26 @@ def main() -> None:
         "--report", action="store_true", help="print which calls were served, to stderr"
     )
     parser.add_argument("-m", action="store_true", dest="module", help="run a module")
-    parser.add_argument("program", metavar="script.py", help="a script, or the name of a module")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
+    parser.add_argument(
+        "program",
+        nargs=argparse.PARSER,  # unlike REMAINDER after a name, it keeps "--"
+        metavar="script.py",
+        help="a script, or the name of a module, and what it is given",
+    )
     given = parser.parse_args()
-    if not given.module and not Path(given.program).exists():
-        parser.error(f"there is no script {given.program}")
+    program, *_ = given.program
+    if not given.module and not Path(program).exists():
+        parser.error(f"there is no script {program}")
 
     patch()
-    sys.argv = [given.program, *given.arguments]
+    sys.argv = given.program
     try:
         if given.module:
-            runpy.run_module(given.program, run_name="__main__", alter_sys=True)
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
         else:
             if not sys.flags.safe_path:
-                sys.path[0] = str(Path(given.program).resolve().parent)
-            runpy.run_path(given.program, run_name="__main__")
+                sys.path[0] = str(Path(program).resolve().parent)
+            runpy.run_path(program, run_name="__main__")
     finally:
         if given.report:
             print(patch.report(), file=sys.stderr)

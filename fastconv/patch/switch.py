@@ -50,8 +50,8 @@ def _pairs() -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
 def _switch(asked: bool | None = None, blocks: int = 0) -> None:
     """Note a wish, and exchange the functions if that changes whether anybody has one."""
     global _asked, _blocks
-    pairs = _pairs() if asked or blocks > 0 or _calls.active else []
-    with _calls.lock:
+    with _calls.lock:  # replacements as well are made by one thread
+        pairs = _pairs() if asked or blocks > 0 or _calls.active else []
         _asked = _asked if asked is None else asked
         _blocks += blocks
         wanted = _asked or _blocks > 0

@@ -160,6 +160,8 @@ def _decoded(name: str, data: bytes) -> imageio.Picture:
                 warnings.simplefilter("ignore")  # about sizes that are refused below
                 with images.open(BytesIO(data)) as image:
                     width, height = image.size
+                    if image.format == "EPS":  # Ghostscript would run it
+                        raise RefusedError(f"{name}: EPS is a program, not an image", "input")
             if width * height > MAX_PIXELS:
                 came = f"has {width}×{height} pixels, allowed are {MAX_PIXELS:,} at most"
                 raise RefusedError(f"{name}: {came}", "input")
