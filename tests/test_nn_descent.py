@@ -283,6 +283,8 @@ def test_safetensors(tmp_path):
         (tensors({"a": {**A, "shape": [3]}}, NUMBERS), "8 bytes do not make"),
         (tensors({"a": {**A, "shape": [-2]}}, NUMBERS), "damaged"),
         (tensors({"a": {**A, "shape": [1 << 70, 0]}}, NUMBERS), "damaged"),
+        (tensors({"a": {**A, "shape": [0, 1 << 61, 1 << 61]}}, b""), "damaged"),
+        (tensors(b'{"a": {"data_offsets": [1e999, 0]}}', b""), "damaged"),
         (tensors({"a": {**A, "shape": 2}}, NUMBERS), "damaged"),
         (tensors({"a": {**A, "dtype": "F8_E4M3"}}, NUMBERS), "F8_E4M3"),
         (tensors({"a": {**A, "dtype": ["F32"]}}, NUMBERS), "damaged"),

@@ -133,6 +133,58 @@ def test_a_normalization_that_is_read_twice_stays():
         nn.freeze(conv)(x[:, [0, 1, 1]])
 
 
+def test_a_result_that_a_sum_reads_more_than_once():
+    same = nn.Add(nn.Identity(), nn.Identity(), nn.Identity())
+    net = nn.Sequential(nn.Conv2d(4, 3, 3, rng=0), same).eval()
+    x = oracle.samples((2, 4, 7, 8), "float32")
+    assert_allclose(nn.freeze(net)(x), net(x), rtol=0, atol=1e-5)
+
+
+def test_normalization_behind_channels_that_are_last():
+    """It is of axis 1, a filtered one here, even where that is as long as the channels."""
+    net = nn.Sequential(nn.Conv2d(2, 4, 3, layout="NHWC", rng=0), nn.BatchNorm2d(4))
+    x = oracle.samples((3, 6, 7, 2), "float32")
+    net(x)
+    assert_allclose(nn.freeze(net)(x), net.eval()(x), rtol=0, atol=1e-5)
+
+
+class DoubledConv(nn.Conv2d):
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+class DoubledSequential(nn.Sequential):
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+class TripledReLU(nn.ReLU):
+    def _forward(self, x):
+        y, kept = super()._forward(x)
+        return 3 * y, kept
+
+
+class Pool(nn.MaxPool2d):
+    def __init__(self):
+        super().__init__(2)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        DoubledConv(3, 3, 3, rng=1),
+        DoubledSequential(nn.Conv2d(3, 3, 1, rng=1), nn.ReLU()),
+        TripledReLU(),
+        Pool(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_that_extend_others_are_called_as_they_are(layer):
+    net = nn.Sequential(nn.Conv2d(2, 3, 3, rng=0), layer).eval()
+    x = oracle.samples((1, 2, 8, 8), "float32")
+    assert_allclose(nn.freeze(net)(x), net(x), rtol=0, atol=1e-5)
+
+
 # -- onnxruntime ----------------------------------------------------------------------------------
 
 
@@ -226,6 +278,47 @@ def test_operators(onnx, kind, attributes, constants):
     compare(m.model(IMAGE, y), 2 * oracle.samples(IMAGE, "float32"))
 
 
+def test_axes_that_are_listed_but_none(onnx):
+    m = onnx_models.Maker(onnx, 18)
+    y = m.node("ReduceMean", "x", m.constant(np.zeros(0), "int64"))
+    compare(m.model(IMAGE, y), oracle.samples(IMAGE, "float32"))
+
+
+def test_a_sum_of_the_same(onnx):
+    m = onnx_models.Maker(onnx)
+    a = m.node("Relu", "x")
+    compare(m.model(IMAGE, m.node("Sum", a, a, a)), oracle.samples(IMAGE, "float32"))
+
+
+def test_results_share_no_memory(onnx):
+    m = onnx_models.Maker(onnx)
+    a = m.node("Sigmoid", "x")
+    net = compare(m.model(IMAGE, a, m.node("Flatten", a)), oracle.samples(IMAGE, "float32"))
+    first, second = net(np.zeros(IMAGE, "float32"))
+    first[...] = 7
+    assert_array_equal(second, 0.5)
+
+
+NEAREST = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+PYTORCH = {"coordinate_transformation_mode": "pytorch_half_pixel", "mode": "linear"}
+
+
+def test_sizes_that_fit_no_batch(onnx):
+    """A file has sizes for all axes, but only those behind the channels are resized."""
+    for how, size, words in (
+        (NEAREST, [3, 4, 7, 8], "would resize the first two axes"),
+        (PYTORCH, [2, 4, 1, 8], "to a single sample, with 'pytorch_half_pixel'"),
+    ):
+        m = onnx_models.Maker(onnx)
+        region = m.constant(np.zeros(0), "float32")
+        y = m.node("Resize", "x", region, "", m.constant(size, "int64"), **how)
+        net = nn.load_onnx(m.model(IMAGE, y))
+        with pytest.raises(ValueError, match=words):
+            net(np.zeros(IMAGE, "float32"))
+        fitting = np.zeros((size[0], *IMAGE[1:2], 1, 8), "float32")
+        assert net(fitting).shape == tuple(size)
+
+
 def test_shapes_that_a_graph_computes(onnx):
     """``x.view(x.size(0), -1)`` as PyTorch once wrote it, and constants as nodes."""
     m = onnx_models.Maker(onnx, 11)
@@ -268,6 +361,8 @@ REFUSED = [
     ("MaxPool", {"kernel_shape": [2, 2], "storage_order": 1}, [], "indices are not supported"),
     ("Gemm", {}, [], "it has no input 1"),
     ("Gemm", {"transA": 1}, [np.eye(3)], "transA"),
+    ("Gemm", {}, [np.eye(3), np.ones((3, 1))], "not those of a linear layer"),
+    ("Pad", {}, [np.zeros(8, int), np.ones(1), np.arange(4)], "axes are not supported"),
     ("Conv", {"strides": [1, 1]}, ["x"], "its input 'x' is not a constant"),
     ("Conv", {"kernel_shape": [2, 2]}, [np.ones((3, 4, 3, 3))], "kernel_shape differs"),
     ("Conv", {"auto_pad": "ODD"}, [np.ones((3, 4, 3, 3))], "auto_pad is 'ODD'"),

@@ -64,7 +64,7 @@ def _start(item: tuple[str, Any]) -> int:
     """Where a tensor begins, as far as that can be seen."""
     try:
         return int(item[1]["data_offsets"][0])
-    except (TypeError, ValueError, KeyError, IndexError):
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError):
         return 0
 
 
@@ -78,7 +78,8 @@ def _checked(name: str, entry: Any) -> tuple[str, list[int], int, int]:
     if not known:
         raise ValueError(f"{name}: numbers of type {dtype!r:.20} are not supported")
     lengths = [*shape, start, stop] if isinstance(shape, list) else [-1]
-    if len(lengths) > MAX_AXES or not all(type(n) is int and 0 <= n < 1 << 62 for n in lengths):
+    whole = all(type(n) is int and 0 <= n < 1 << 62 for n in lengths)
+    if len(lengths) > MAX_AXES or not whole or prod(n for n in shape if n) >= 1 << 59:
         raise ValueError(f"{name}: damaged (an entry {entry!r:.80})")
     if stop - start != prod(shape) * np.dtype(DTYPES[dtype]).itemsize:
         raise ValueError(f"{name}: {stop - start} bytes do not make {dtype} of shape {shape}")

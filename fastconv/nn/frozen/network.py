@@ -97,7 +97,9 @@ class Frozen:
             for name, done in zip(step.inputs, last, strict=True):
                 if done:
                     arena.release(values.pop(name))
-        results = [_own(values[name], given) for name in self.outputs]
+        results: list[NDArray] = []
+        for name in self.outputs:
+            results.append(_own(values[name], [*given, *results]))
         for value in values.values():
             arena.release(value)
         arena.end()
@@ -110,7 +112,9 @@ class Frozen:
 
 
 def _own(value: Value, given: Sequence[NDArray]) -> NDArray:
-    """A result in memory of its own: not the arena's, and not that of what was given."""
+    """A result in memory of its own: not the arena's, nor that of what was given or of
+    another result.
+    """
     array = value.in_order
     shared = value.block is not None or any(np.may_share_memory(array, each) for each in given)
     return array.copy("C") if shared or value.rank else array

@@ -19,7 +19,6 @@ from ... import config, lower
 from ...plan.choose import plan_for, transposed_plan_for
 from ...plan.memo import Memo
 from ...run import threads
-from ..modules.base import Layer
 from .arena import Arena, Value
 
 __all__ = [
@@ -112,8 +111,10 @@ class Convolution:
 
     @property
     def channels(self) -> int:
-        """Channels of the result."""
+        """Channels of the result along axis 1; 0 where the network itself has them last."""
         weight = self.weight
+        if self.how["layout"][1] != "C":
+            return 0
         return weight.shape[1] * int(self.how["groups"]) if self.transposed else len(weight)
 
     def scaled(self, scale: NDArray, shift: NDArray) -> Convolution:
@@ -276,7 +277,7 @@ class Total:
         shape, dtype = np.broadcast_shapes(*[a.shape for a in arrays]), np.result_type(*arrays)
         for at, (value, done) in enumerate(zip(values, last, strict=True)):
             fits = value.rank == rank and (value.array.shape, value.array.dtype) == (shape, dtype)
-            if done and fits and value.is_alone:
+            if done and fits and value.is_alone and values.count(value) == 1:
                 first, rest = arrays.pop(at), arrays
                 result = Value(first, value.block, rank)
                 break
@@ -327,12 +328,12 @@ class Function:
         return Value(result)
 
 
-def pooling(layer: Layer) -> Function:
+def pooling(layer: Any) -> Function:
     """A pooling layer, for maps with their channels in front or last."""
     first = copy(layer).eval()
-    rank, found = vars(type(layer))["_rank"], vars(first)["layout"]
+    rank, found = layer._rank, layer.layout
     if found == LAYOUTS[rank]:  # the channels of the network itself are last
         return Function(first)
     last = copy(first)
-    vars(last)["layout"] = LAYOUTS[rank]
+    last.layout = LAYOUTS[rank]
     return Function(first, last)

@@ -61,8 +61,9 @@ class Layer:
     Notes
     -----
     While it is trained, a layer serves one batch at a time: between a call and its `backward` it
-    must not be called again.  After `eval` a layer keeps nothing of a call, so that threads may
-    share it.
+    must not be called again, and neither its batch nor its result may be changed: gradients are
+    computed from these arrays, not from copies.  After `eval` a layer keeps nothing of a call, so
+    that threads may share it.
     """
 
     training: bool = True
@@ -70,6 +71,12 @@ class Layer:
     """Attributes with arrays that are not learned but belong to the state."""
     _kept: tuple[Any, tuple[int, ...]] | None = None
     """What the gradient of the last call needs, and the shape of its result."""
+
+    def __init_subclass__(cls) -> None:
+        """A class with a call of its own is one node, whatever the class that it extends is."""
+        super().__init_subclass__()
+        if {"__call__", "_forward"} & vars(cls).keys() and "_nodes" not in vars(cls):
+            cls._nodes = Layer._nodes  # type: ignore[method-assign]
 
     # -- calls ------------------------------------------------------------------------------------
 

@@ -65,9 +65,9 @@ def load_onnx(model: str | os.PathLike[str] | bytes | Any) -> Frozen:
     try:
         for node in nodes:
             site, result = Site(node, constants, opset), node.outputs[0]
-            made[result] = result
             if node.kind == "Constant":
                 constants[result] = constant(site)
+                made[result] = result
             elif node.kind in ALIASES:
                 made[result] = made[node.inputs[0]]
                 if node.inputs[0] in constants:
@@ -75,6 +75,7 @@ def load_onnx(model: str | os.PathLike[str] | bytes | Any) -> Frozen:
             elif node.kind in OPERATORS:
                 operation = OPERATORS[node.kind](site)
                 steps.append(Step(result, operation, tuple(made[each] for each in site.values())))
+                made[result] = result
                 site.check_read()
             else:
                 site.refuse("this operator is not supported")

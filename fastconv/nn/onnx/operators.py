@@ -175,7 +175,8 @@ def _gemm(site: Site) -> Operation:
         site.refuse("transA is not supported")
     weight = weight if site.says("transB", 0) else weight.T
     alpha, beta = site.says("alpha", 1.0), site.says("beta", 1.0)
-    if weight.ndim != 2 or (bias is not None and bias.size not in (1, len(weight))):
+    shapes = (), (1,), (1, 1), (len(weight),), (1, len(weight))
+    if weight.ndim != 2 or (bias is not None and bias.shape not in shapes):
         site.refuse("shapes that are not those of a linear layer")
     if alpha != 1:
         weight = weight * weight.dtype.type(alpha)
@@ -245,7 +246,7 @@ def _reduce_mean(site: Site) -> Operation:
     listed = site.constant(1)
     axes = site.says("axes") if listed is None else listed.tolist()
     keep = bool(site.says("keepdims", 1))
-    if axes is None and not site.says("noop_with_empty_axes", 0):
+    if not axes and not site.says("noop_with_empty_axes", 0):
         return Function(lambda x: x.mean(keepdims=keep))
     return Function(lambda x: x.mean(tuple(axes or ()), keepdims=keep))
 
@@ -339,6 +340,8 @@ def _gather(site: Site) -> Operation:
 def _pad(site: Site) -> Operation:
     mode, value = site.says("mode", "constant"), site.says("value", 0.0)
     listed = site.says("pads") if site.opset < 11 else site.needed(1).tolist()
+    if site.constant(3) is not None:
+        site.refuse("axes are not supported")
     rank = len(listed or []) // 2
     pairs = list(zip(listed[:rank], listed[rank:], strict=True)) if rank > 2 else []
     if mode not in BORDERS or not pairs or any(map(any, pairs[:2])) or min(map(min, pairs)) < 0:
@@ -354,6 +357,7 @@ def _upsample(site: Site) -> Operation:
     places = site.says("coordinate_transformation_mode", "half_pixel")
     rounded = site.says("nearest_mode", "round_prefer_floor")
     site.says("cubic_coeff_a")
+    site.constant(1)  # a region, which other modes read
     scales, sizes = (
         None if each is None or not each.size else each.tolist()
         for each in (site.constant(2), site.constant(3))
@@ -370,8 +374,20 @@ def _upsample(site: Site) -> Operation:
         given[2:] if scales else None,
         "nearest" if nearest else "linear",
         None if nearest else between[places],
-    )
-    return Function(layer.eval())
+    ).eval()
+
+    def resized(x: NDArray) -> NDArray:
+        if not scales and list(x.shape[:2]) != given[:2]:
+            raise ValueError(f"Resize: shape {x.shape} to {given} would resize the first two axes")
+        result = layer(x)
+        if places == "pytorch_half_pixel" and any(
+            m == 1 < n for n, m in zip(x.shape[2:], result.shape[2:], strict=True)
+        ):
+            raise ValueError(f"Resize: shape {x.shape} to a single sample, with {places!r}, is not "
+                             "supported")  # fmt: skip
+        return result
+
+    return Function(resized)
 
 
 OPERATORS: dict[str, Callable[[Site], Operation]] = {
