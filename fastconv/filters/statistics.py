@@ -191,7 +191,8 @@ def _not_masked(samples: NDArray, said: lower.Missing | None) -> NDArray:
     masks = [] if said is None else [m for m in (said.mask, said.own_mask) if m is not None]
     if not masks:
         return samples
-    return samples[~np.broadcast_to(reduce(np.logical_or, masks), samples.shape)]
+    valid: NDArray = samples[~np.broadcast_to(reduce(np.logical_or, masks), samples.shape)]
+    return valid
 
 
 def _middle(samples: NDArray) -> float:
