@@ -143,3 +143,31 @@ def test_wrong_calls(how, kind, words):
         filters.local_moments(np.zeros((4, 5, 3)), 3)
     with pytest.raises(TypeError, match="local_moments: image"):
         filters.local_moments(np.zeros((4, 5), complex), 3)
+
+
+def test_what_a_mask_hides_does_not_matter(backend):
+    x = oracle.samples((12, 13), "float64")
+    missing = np.random.default_rng(1).random(x.shape) < 0.7
+    ways = (
+        lambda image: filters.local_moments(image, 3, mask=missing, backend=backend),
+        lambda image: filters.local_moments(np.ma.array(image, mask=missing), 3, backend=backend),
+        lambda image: filters.local_moments(
+            np.ma.array(image, mask=missing), 3, mask=missing[:, :1] & False, backend=backend
+        ),
+    )
+    for moments in ways:
+        found = [moments(np.where(missing, hidden, x)) for hidden in (0, 1e20, -np.inf)]
+        for other in found[1:]:
+            np.testing.assert_allclose(other.mean, found[0].mean, rtol=1e-12, atol=1e-14)
+            np.testing.assert_allclose(other.variance, found[0].variance, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_whole_numbers_as_far_apart_as_64_bits_allow(dtype, backend):
+    info = np.iinfo(dtype)
+    for x in ([info.min, *[info.max] * 4], [info.max, *[info.min] * 4]):
+        signal = np.array(x, dtype)
+        found = filters.local_moments(signal, 3, backend=backend)
+        mean, variance = exact(signal, (3,), "symmetric")
+        np.testing.assert_allclose(found.mean, mean.astype(float), rtol=1e-15)
+        np.testing.assert_allclose(found.variance, variance.astype(float), rtol=1e-15)

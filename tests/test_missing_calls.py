@@ -96,6 +96,53 @@ def test_threads_do_not_matter(backend):
         np.testing.assert_array_equal(one, four)
 
 
+# -- results of another dtype, large weights, outputs beyond the edges ----------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
+def test_integers_in_floats_are_fractions_and_nan(backend, dtype):
+    x, mask = np.array([1, 2, 4, 9, 6, 8]), np.array([0, 1, 0, 1, 1, 1], bool)
+    for w in ([1, 1, 1], [-1, -1, -1], [1, 1, np.int64(1) << 60]):
+        sums, shares = (oracle.correlate(v, w).everywhere().values for v in (x * ~mask, ~mask * 1))
+        full = oracle.correlate(np.ones(6, int), w, boundary="nearest").everywhere().values
+        outside = [w[0], 0, 0, 0, 0, w[2]]
+        wanted = [
+            a * f / (s + o) if s + o else np.nan
+            for a, f, s, o in zip(sums, full, shares, outside, strict=True)
+        ]
+        how = {"mask": mask, "backend": backend}
+        rtol = 4 * np.finfo(dtype).eps
+        with np.errstate(over="ignore"):
+            wanted = np.array(wanted).astype(dtype)
+        given = fc.correlate(x, w, dtype=dtype, **how)
+        np.testing.assert_allclose(given, wanted, rtol=rtol)
+        out = np.zeros(6, dtype)
+        fc.correlate(x, w, out=out, **how)
+        np.testing.assert_array_equal(out, given)
+
+
+def test_integer_weights_that_may_leave_64_bits_are_refused(backend):
+    x, mask = np.arange(5), np.eye(5, dtype=bool)[2]
+    for w in (np.full(2, 2**62), np.array([-(2**62), 3, 2**62]), np.full(2, 2**63, np.uint64)):
+        with pytest.raises(ValueError, match=r"correlate: w.*magnitudes.*2\*\*63"):
+            fc.correlate(x, w, mask=mask, out=np.empty(5), backend=backend)
+    given = fc.correlate(x, [2**62, 2**61], mask=mask, dtype="float64", backend=backend)
+    np.testing.assert_allclose(given, np.array([0, 1, 3, 9, 10]) * 2.0**61)
+
+
+def test_fill_beyond_edges_does_not_depend_on_missing_samples(backend):
+    x = oracle.samples((9, 10), "float64")
+    how = {"nan": "fill", "mode": "full", "boundary": "ignore", "backend": backend}
+    whole = fc.correlate(x, DENSE, **how)
+    other = x.copy()
+    other[4, 4] = np.nan
+    hurt = np.isnan(fc.correlate(other, DENSE, **how))
+    hurt[5, 6] = False
+    np.testing.assert_array_equal(np.isnan(whole), hurt)
+    assert not np.isnan(whole[1:-1, 2:-2]).any()
+    assert np.isnan(whole).sum() == whole.size - x.size
+
+
 # -- plans ---------------------------------------------------------------------------------------
 
 
@@ -190,6 +237,7 @@ X = np.arange(12.0).reshape(3, 4)
         ({"mask": X[:, :2] > 0}, ValueError, ["correlate: mask", "(3, 2)", "(3, 4)"]),
         ({"min_weight": 1.5}, ValueError, ["min_weight", "1.5", "0 to 1"]),
         ({"min_weight": "1"}, TypeError, ["min_weight", "'1'"]),
+        ({"min_weight": np.zeros(2)}, TypeError, ["min_weight", "array"]),
         ({"nan": "ignore", "fill_value": 1j}, TypeError, ["fill_value", "1j", "float64"]),
         ({"nan": "ignore", "fill_value": "0"}, TypeError, ["fill_value", "'0'"]),
         ({"boundary": ("ignore", "constant"), "cval": 2}, ValueError, ["boundary", "cval=2"]),

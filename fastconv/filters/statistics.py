@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from math import prod
 from typing import NamedTuple
 
@@ -152,7 +153,7 @@ def local_moments(
     samples = call.samples
     lower.real_samples(name, samples)
     single = samples.dtype.kind == "f" and samples.dtype.itemsize < 8
-    middle = _middle(samples)
+    middle = _middle(_not_masked(samples, call.said))
     differences = _differences(samples, middle)
     if size is not None:
         sizes = [lower.taps(n, f"{name}: size") for n in _sizes(name, size, len(call.axes))]
@@ -185,6 +186,15 @@ def _sizes(name: str, size: PerAxis, count: int) -> list[int]:
     return lower.per_axis(size, count, f"{name}: size", least=1)
 
 
+def _not_masked(samples: NDArray, said: lower.Missing | None) -> NDArray:
+    """The samples that no mask says are missing."""
+    masks = [] if said is None else [m for m in (said.mask, said.own_mask) if m is not None]
+    if not masks:
+        return samples
+    valid: NDArray = samples[~np.broadcast_to(reduce(np.logical_or, masks), samples.shape)]
+    return valid
+
+
 def _middle(samples: NDArray) -> float:
     """The median of some samples, a whole number for integers."""
     step = samples.size // MOST_LOOKED_AT + 1
@@ -198,12 +208,15 @@ def _middle(samples: NDArray) -> float:
 
 
 def _differences(samples: NDArray, middle: float) -> NDArray:
-    """Samples less a number: of integers, exactly; 64 bits that overflow wrap to the right ones."""
+    """Samples less a number: of integers, exactly, or as floats if differences exceed 64 bits."""
     if samples.dtype.kind == "f":
         return samples.astype(FLOAT64) - middle
     if samples.dtype.itemsize < 8:
         return samples.astype(INT64) - int(middle)
-    whole = samples.view(np.uint64) - np.uint64(int(middle) % (1 << 64))
+    middle = int(middle)
+    whole = samples.view(np.uint64) - np.uint64(middle % (1 << 64))
+    if samples.size and max(int(samples.max()) - middle, middle - int(samples.min())) >= MAX_EXACT:
+        return np.where(samples < middle, -(-whole).astype(FLOAT64), whole.astype(FLOAT64))
     return whole.view(INT64)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Missing",
     "aligned",
     "check_has_weight",
+    "check_sums_fit",
     "fill_value",
     "ignored_borders",
     "invalid_samples",
@@ -63,7 +64,8 @@ def missing(
     masked = "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
     ignores = isinstance(boundary, (str, tuple, list)) and "ignore" in boundary
     plain = not masked and mask is None and not ignores and type(nan) is str
-    if plain and nan == "propagate" and min_weight == 0.0 and fill_value is None:
+    by_default = isinstance(min_weight, float) and min_weight == 0.0 and fill_value is None
+    if plain and nan == "propagate" and by_default:
         return None
     one_of(nan, f"{name}: nan", RULES)
     if not isinstance(min_weight, Real) or not 0 <= float(min_weight) <= 1:
@@ -144,6 +146,13 @@ def check_has_weight(name: str, total: complex, magnitude: float, slack: float) 
         "put local means in the place of missing samples first, as in x = np.where(missing, "
         "fastconv.filters.gaussian(x, 2, mask=missing), x)"
     )
+
+
+def check_sums_fit(name: str, magnitude: int) -> None:
+    """Refuse a kernel of integers whose sums of weights may not fit 64 bits."""
+    if magnitude >= 1 << 63:
+        came = f"integers whose magnitudes sum to {magnitude}"
+        refuse(ValueError, f"{name}: w", came, "a sum below 2**63 where samples may be missing")
 
 
 def fill_value(name: str, fill: complex | None, dtype: np.dtype) -> complex:

@@ -137,8 +137,9 @@ class MissingPlan(Plan):
         valid = valid_samples(samples, invalid, said.nan != "propagate", self._threads)
         shares = self._shares_of(valid, fixed=said.nan == "propagate" and said.own_mask is None)
         restored = None
-        if valid is not None and said.nan == "fill":
-            restored = self._centres(~valid)
+        beyond_edges = self._ignored and self._arguments[2]["mode"] != "same"
+        if said.nan == "fill" and (valid is not None or beyond_edges):
+            restored = self._centres(np.zeros(samples.shape, bool) if valid is None else ~valid)
         if out is None:
             target, whole = None, True
         else:

@@ -43,6 +43,8 @@ class Kernel:
         parts = [part.ravel() for part in w] if len(w) > 1 else [w[0].reshape(problem.taps)]
         self.given = _kernel(parts)
         self.exact = problem.exact
+        self.whole = problem.exact and problem.dtype.kind in "iu"
+        """Whether the quotients are rounded to whole numbers."""
         is_complex = any(part.dtype.kind == "c" for part in parts)
         number = object if self.exact else np.complex128 if is_complex else np.float64
         self._parts = [part.astype(number) for part in parts]
@@ -51,6 +53,8 @@ class Kernel:
         magnitude = prod([abs(part).sum() for part in self._parts])
         self.total = prod([part.sum() for part in self._parts])
         lower.check_has_weight(problem.name, self.total, magnitude, eps * terms)
+        if self.exact:
+            lower.check_sums_fit(problem.name, magnitude)
         self.signed = is_complex or any((part < 0).any() for part in self._parts)
         self.tolerance = eps * (8 + 2 * sqrt(terms)) * float(magnitude / abs(self.total))
         """Of the share of a window without missing samples."""
@@ -63,7 +67,7 @@ class Kernel:
 
     def sums_dtype(self, problem: Problem) -> np.dtype:
         """Of sums that are to be divided."""
-        if self.exact:
+        if self.whole:
             return INT64 if self.signed else problem.compute
         if problem.dtype.kind in "fc" and problem.dtype.itemsize >= 4:
             return problem.dtype
@@ -296,7 +300,7 @@ def _divide_exactly(
     magnitudes: NDArray | None,
     lost: NDArray | None,
 ) -> None:
-    """Integers over integers, rounded half to even."""
+    """Integers over integers, rounded half to even if the result is to be an integer."""
     none = shares == 0
     if magnitudes is not None:
         none |= magnitudes < min_share * (1 - 1e-12)
@@ -305,6 +309,9 @@ def _divide_exactly(
     if lost is not None:
         lost[...] = none
     total = kernel.total
+    if not kernel.whole:
+        np.multiply(part, total / np.where(none, np.nan, shares), out=part, casting="unsafe")
+        return
     bound = dtypes.largest_value(part) * abs(total)
     if bound < EXACT_PRODUCT and shares.dtype.kind == "f":
         quotients = np.rint(part.astype(FLOAT64) * float(total) / shares)
