@@ -13,13 +13,14 @@ the same types of errors.  `output` may be an array, which may share memory with
 dtype.  Sums are cast as SciPy casts them: integers lose their fraction and wrap, after each pass of
 a filter that has several.
 
-These are all differences.
+These are all differences that we know.
 
 - Sums are added in another order, and differ by rounding.  float32 and complex64 are summed in
   their own precision, unless the result is wider; SciPy sums in float64 and rounds each sum.
 - Integer results are those of SciPy wherever double precision is exact: for integer weights, for
-  weights such as 1/4, and for means of a window.  With other weights, a sum that is whole but for
-  rounding is cast to that number, where SciPy may cast it to the one before.
+  weights such as 1/4, and for means of a window.  With other weights, a sum of integer samples that
+  is whole but for rounding is cast to that number, where SciPy may cast it to the one before: a
+  filter with several passes may then be off by a few.
 - Sums of 64-bit integers under integer weights are exact; SciPy sums in float64.
 - C does not define what a number becomes that is beyond the integers it is cast to.  Results that
   SciPy casts from sums of 2**31 or more (2**63 for results of 32 bits and more), or from NaN, may
@@ -32,6 +33,8 @@ These are all differences.
 - `gaussian_laplace` and `gaussian_gradient_magnitude` list the keywords `truncate` and `radius`,
   which SciPy takes as further keywords.  The generic functions have no keywords of ours: the
   caller's function does the work.
+- With the mode "reflect", kernels may be many times longer than an axis; SciPy's `correlate` and
+  `convolve` of several axes then read other samples than `numpy.pad` has.
 - Gradient magnitudes of floats do not overflow where their squares do.
 - Overflow gives no warnings.
 """
