@@ -66,7 +66,7 @@ def _applied(
     dtype, alpha = picture.color.dtype, picture.alpha
     if by.averages and alpha is not None and np.any(alpha < white(dtype)):
         sums, alpha = _averaged(picture.color, alpha, by)
-        color = _stored(sums * scale + offset * white(dtype), dtype)
+        color = dtypes.stored(sums * scale + offset * white(dtype), dtype, None)
     else:
         rows, columns = arguments.stride
         alpha = None if alpha is None else alpha[::rows, ::columns]
@@ -74,7 +74,7 @@ def _applied(
             color = by.run(picture.color, dtype)
         else:
             sums = by.run(picture.color, np.float64)
-            color = _stored(sums * scale + offset * white(dtype), dtype)
+            color = dtypes.stored(sums * scale + offset * white(dtype), dtype, None)
     same_colors = color.shape[2] == picture.color.shape[2]
     return imageio.Picture(color, alpha, picture.icc_profile if same_colors else None)
 
@@ -91,10 +91,4 @@ def _averaged(
     sums = by.run(color * opacity, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         sums = np.where(opacities > 0, sums / opacities * by.gain, 0)
-    return sums, _stored(opacities / by.gain * white(alpha.dtype), alpha.dtype)
-
-
-def _stored(values: NDArray[Any], dtype: np.dtype) -> NDArray[Any]:
-    stored = np.empty(values.shape, dtype)
-    dtypes.store(stored, values)
-    return stored
+    return sums, dtypes.stored(opacities / by.gain * white(alpha.dtype), alpha.dtype, None)

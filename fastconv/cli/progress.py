@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-__all__ = ["complain", "show_status", "with_progress"]
+__all__ = ["bar", "complain", "show_status", "with_progress"]
 
 Item = TypeVar("Item")
 
@@ -28,11 +28,16 @@ def show_status(text: str) -> None:
         print(f"\r{blank}\r{text[:width]}", end="", file=sys.stderr, flush=True)
 
 
+def bar(done: int, total: int) -> str:
+    """How much of something is done."""
+    marks = "#" * (30 * done // total)
+    return f"[{marks:<30}]"
+
+
 def with_progress(items: Sequence[Item]) -> Iterator[Item]:
     """Iterate over the items under a progress bar, if there are several."""
     for done, item in enumerate(items):
         if len(items) > 1:
-            bar = "#" * (30 * done // len(items))
-            show_status(f"[{bar:<30}] {done}/{len(items)}")
+            show_status(f"{bar(done, len(items))} {done}/{len(items)}")
         yield item
     show_status("")

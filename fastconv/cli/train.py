@@ -21,6 +21,7 @@ import fastconv as fc
 from .. import config, kernels, nn, viz
 from ..viz import canvas
 from . import imageio
+from .progress import bar
 
 __all__ = ["run"]
 
@@ -126,8 +127,8 @@ def _train(
         losses = []
         for done, which in enumerate(batches):
             losses.append(_step(net, descent, learned.part(which)))
-            bar = "#" * (30 * (done + 1) // len(batches))
-            show_status(f"[{bar:<30}] epoch {epoch + 1}, loss {np.mean(losses):.4f}")
+            shown = bar(done + 1, len(batches))
+            show_status(f"{shown} epoch {epoch + 1}, loss {np.mean(losses):.4f}")
         schedule.step()
         net.eval()
         accuracy, seconds = _accuracy(net, held_out), time.perf_counter() - start
