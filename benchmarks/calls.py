@@ -1,9 +1,14 @@
 """The time and the memory of one call.  Compilation happens in the setup."""
 
+from contextlib import ExitStack
+from functools import partial
+from importlib.util import find_spec
+
 import fastconv
 from fastconv.backends import ORDER
 
 from .cases import CASES, names
+from .scripts import SCRIPTS
 
 COMPILED = ["cython", "numba"]
 THREADED = [
@@ -36,7 +41,7 @@ class Filters(CaseBenchmark):
     params = [
         names(
             *("dense", "fft", "dtypes", "borders", "separable", "filters", "box", "ranks", "tiny"),
-            *("colour", "long", "thin"),
+            *("colour", "long", "thin", "stacks", "volumes", "changing"),
         ),
         list(ORDER),
     ]
@@ -66,6 +71,31 @@ class Threads(CaseBenchmark):
     params = [THREADED, COMPILED, [1, 2]]
 
     def time_call(self, case: str, backend: str, threads: int) -> None:
+        self.call()
+
+
+class Scripts:
+    """Whole scripts, of which convolution is the larger part."""
+
+    processes = 1
+    repeat = (2, 5, 1.0)
+    param_names = ("script",)
+    params = [[script.name for script in SCRIPTS]]
+
+    def setup(self, name: str) -> None:
+        script = next(script for script in SCRIPTS if script.name == name)
+        if find_spec(script.library) is None:
+            raise NotImplementedError(script.library)  # asv skips it
+        inputs = script.inputs(script.size)
+        self.patched = ExitStack()
+        self.patched.enter_context(script.patched())
+        self.call = partial(script.fast, inputs)
+        self.call()
+
+    def teardown(self, name: str) -> None:
+        self.patched.close()
+
+    def time_script(self, name: str) -> None:
         self.call()
 
 

@@ -4,9 +4,10 @@ A case is a call that a user might type: a public function, the shapes and dtype
 its options, but neither data nor backend. It generates the same arrays every time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle, product
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -77,6 +78,8 @@ class Case:
         """Return a function without arguments that makes the call on a backend."""
         x, *rest = self.arrays()
         how = {**self.options, "backend": backend, "threads": threads}
+        if self.function == "filters.invert":  # which no backend computes
+            del how["backend"]
         if self.planned:
             plan = _public(f"plan_{self.function}")(x.shape, x.dtype, *rest, **how)
             return partial(plan, x)
@@ -94,6 +97,68 @@ class Case:
     def nbytes(self) -> int:
         """Bytes of the samples and of the result, each touched once."""
         return 2 * int(np.prod(self.x)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class ChangingCase:
+    """Calls of ``correlate``, each with a shape or a kernel that it has not seen for a long time.
+
+    Parameters
+    ----------
+    name : str
+        The name in reports, unique in the table.
+    group : str
+        The group that it belongs to.
+    new : {"shape", "kernel"}
+        What changes from one call to the next.
+    sizes : tuple of int
+        Rows and columns are at least the first, and less than the second.  With new kernels, there
+        is one image, the largest.
+    k : int
+        Kernels have k×k taps.
+    dtype : str
+        The dtype of the images and the results.
+    """
+
+    name: str
+    group: str
+    new: Literal["shape", "kernel"]
+    sizes: tuple[int, int]
+    k: int
+    dtype: str = "float32"
+
+    def every(self, function: Callable[..., Any]) -> Call:
+        """Return a function without arguments that calls another one with the next arrays."""
+        arrays = self._arrays()
+        return lambda: function(*next(arrays))
+
+    def _arrays(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        rng = np.random.default_rng(0)
+        low, high = self.sizes
+        x = _samples(rng, (high, high), self.dtype)
+        if self.new == "kernel":
+            return (
+                (x, w)
+                for w in cycle([_weights(rng, (self.k,) * 2, "float32") for _ in range(3000)])
+            )
+        w = _weights(rng, (self.k, self.k), "float32")
+        shapes = rng.permutation([*product(range(low, high), repeat=2)]).tolist()
+        return ((x[:rows, :columns], w) for rows, columns in cycle(shapes))
+
+    def call(self, backend: str | None, threads: int | None = None) -> Call:
+        """Return a function without arguments that makes the next call on a backend."""
+        how = {"dtype": self.dtype, "backend": backend, "threads": threads}
+        return self.every(partial(_public("correlate"), **how))
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions of a direct sum, in the mean."""
+        return int(2 * self.k**2 * np.mean(self.sizes) ** 2)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the samples and of the result, each touched once, in the mean."""
+        return int(2 * np.mean(self.sizes) ** 2 * np.dtype(self.dtype).itemsize)
 
 
 @dataclass(frozen=True)
@@ -134,6 +199,9 @@ class LayerCase:
         """Bytes of the samples, the weights and the result, each touched once."""
         x, w, _ = self.layer.arrays()
         return x.nbytes + w.nbytes + x.itemsize * self.layer.filters * self.layer.outputs
+
+
+AnyCase = Case | ChangingCase | LayerCase
 
 
 def _public(name: str) -> Callable[..., Any]:
@@ -193,7 +261,21 @@ def _thin(name: str, x: tuple[int, ...], w: tuple[int, ...], **options: Any) -> 
     return Case(f"thin {name}", "thin", "correlate", x, w, options=options)
 
 
-_ROWS: list[Case | LayerCase] = [
+def _frames(name: str, x: tuple[int, ...], w: tuple[int, ...] = (), **changes: Any) -> Case:
+    """A filter of each image of a stack: dense, or a Gaussian."""
+    if w:
+        how = {"axes": (1, 2), "boundary": "mirror", "dtype": changes.get("dtype", "float32")}
+        return Case(name, "stacks", "correlate", x, w, options=how, **changes)
+    return Case(name, "stacks", "filters.gaussian", x, options={"sigma": (0, 2, 2)}, **changes)
+
+
+def _volume(name: str, **changes: Any) -> Case:
+    """A filter of a volume of 128×128×128."""
+    row = {"function": "correlate", "x": (128, 128, 128), **changes}
+    return Case(f"volume {name}", "volumes", **row)
+
+
+_ROWS: list[AnyCase] = [
     *(_image(f"dense {k}x{k}", "dense", k) for k in (3, 5, 7, 9, 11)),
     *(_image(f"dense {k}x{k}", "fft", k) for k in (15, 31, 63)),
     _image("diagonal 31x31", "dense", 31, diagonal=True),
@@ -238,7 +320,15 @@ _ROWS: list[Case | LayerCase] = [
         ]
     ),
     _image("signal 255", "ranks", 255, x=(1 << 20,), w=(255,)),
-    _image("volume 3x3x3", "ranks", 3, x=(128, 128, 128), w=(3, 3, 3)),
+    *(_volume(f"{k}x{k}x{k}", w=(k, k, k)) for k in (3, 5)),
+    *(
+        _volume(name, function=f"filters.{name.split()[0]}", options=options)
+        for name, options in [
+            ("gaussian 2", {"sigma": 2}),
+            ("box 5", {"size": 5}),
+            ("sobel", {"axis": 0}),
+        ]
+    ),
     _image("tiny 3x3", "tiny", 3, x=(8, 8)),
     _image("tiny 3x3 planned", "tiny", 3, x=(8, 8), planned=True),
     *(
@@ -253,6 +343,7 @@ _ROWS: list[Case | LayerCase] = [
             ("box 15", 3, 0, {"size": 15, "channel_axis": -1}),
             ("sepia", 3, 0, {}),
             ("grayscale", 3, 0, {}),
+            ("invert", 3, 0, {"channel_axis": -1}),
         ]
     ),
     _long("3000 of 100000", (100_000,), (3000,)),
@@ -266,6 +357,17 @@ _ROWS: list[Case | LayerCase] = [
     _thin("last of 2 axes", (512, 4096), (31,), axes=1),
     _thin("3x3 of 3x10^6", (3, 1_000_000), (3, 3)),
     _thin("9 of 100000 rows of 16", (100_000, 16), (9,), axes=1),
+    _frames("100 frames 3x3", (100, 256, 256), (3, 3)),
+    _frames("100 frames gaussian 2", (100, 256, 256)),
+    _frames("uint8 100 frames 3x3", (100, 256, 256), (3, 3), dtype="uint8"),
+    _frames("uint8 100 frames gaussian 2", (100, 256, 256), dtype="uint8"),
+    _frames("uint8 20 frames of 3 colours 5x5", (20, 480, 640, 3), (5, 5), dtype="uint8"),
+    _frames("10000 images of 16x16 3x3", (10_000, 16, 16), (3, 3)),
+    ChangingCase("new shapes 8 to 64 3x3", "changing", "shape", (8, 64), 3),
+    ChangingCase("uint8 new shapes 8 to 64 5x5", "changing", "shape", (8, 64), 5, "uint8"),
+    ChangingCase("new shapes 200 to 300 5x5", "changing", "shape", (200, 300), 5),
+    ChangingCase("new kernels 3x3 of 64x64", "changing", "kernel", (8, 64), 3),
+    ChangingCase("new kernels 9x9 of 256x256", "changing", "kernel", (8, 256), 9),
     Case(
         "transposed 4x4 s2",
         "layers",
@@ -283,7 +385,7 @@ _ROWS: list[Case | LayerCase] = [
     ),
 ]
 
-CASES: dict[str, Case | LayerCase] = {case.name: case for case in _ROWS}
+CASES: dict[str, AnyCase] = {case.name: case for case in _ROWS}
 
 
 def names(*groups: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The same cases in other libraries, as far as these are installed and can do them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter, sleep
 from typing import Any
@@ -11,7 +11,7 @@ import fastconv
 from fastconv.cli.peers import LIBRARIES, Call, available
 
 from . import frameworks
-from .cases import Case, LayerCase
+from .cases import AnyCase, Case, ChangingCase, LayerCase
 
 PAUSE = 0.03
 """Seconds after which threads that spin while they wait, as in PyTorch and onnxruntime, are asleep
@@ -22,7 +22,7 @@ FILTERS = ("OpenCV", "SciPy")
 """Libraries for images.  PyTorch takes ten times as long there, and is used for layers only."""
 
 
-def peers(case: Case | LayerCase) -> dict[str, Call]:
+def peers(case: AnyCase) -> dict[str, Call]:
     """Return the calls of the installed libraries that can do a case, by name."""
     if isinstance(case, LayerCase):
         if case.step == "planned":
@@ -30,15 +30,8 @@ def peers(case: Case | LayerCase) -> dict[str, Call]:
         if "PyTorch" not in available():
             return {}
         return {"PyTorch": frameworks.pytorch_step(case.layer, case.step, batch=1)}
-    if case.group == "layers":
-        return {}
-    if case.group == "long":
-        return {"SciPy": scipy_transform(case)} if "SciPy" in available() else {}
-    if case.group == "thin":
-        return {"SciPy": scipy_along(case)} if "SciPy" in available() else {}
-    if case.group == "colour":
-        return {"OpenCV": opencv_colours(case)} if "OpenCV" in available() else {}
-    calls = {name: filter_call(name, case) for name in FILTERS if name in available()}
+    ways = BY_GROUP.get(case.group, {name: partial(filter_call, name) for name in FILTERS})
+    calls = {name: way(case) for name, way in ways.items() if name in available()}
     return {name: call for name, call in calls.items() if call is not None}
 
 
@@ -82,6 +75,9 @@ def opencv_colours(case: Case) -> Call:
     x, *w = case.arrays()
     if w:
         return partial(cv2.filter2D, x, -1, *w, borderType=cv2.BORDER_REFLECT_101)
+    if case.function == "filters.invert":
+        white = 1.0 if case.dtype == "float32" else np.iinfo(case.dtype).max
+        return partial(cv2.subtract, (white,) * 4, x)
     if case.function in ("filters.sepia", "filters.grayscale"):
         matrix = fastconv.kernels.get(case.function.removeprefix("filters."), np.float32)
         return partial(cv2.transform, x, matrix)
@@ -130,6 +126,54 @@ def scipy_filter(case: Case) -> Call | None:
     names = {"gaussian": "gaussian_filter", "box": "uniform_filter"}
     name = case.function.removeprefix("filters.")
     return partial(getattr(ndimage, names.get(name, name)), *case.arrays(), **case.options)
+
+
+def opencv_frames(case: Case) -> Call:
+    """Return OpenCV's calls for the images of a stack, one after the other."""
+    import cv2
+
+    frames, *w = case.arrays()
+    results = np.empty_like(frames)
+    if w:
+        one = partial(cv2.filter2D, ddepth=-1, kernel=w[0], borderType=cv2.BORDER_REFLECT_101)
+    else:
+        sigma = case.options["sigma"][-1]
+        taps = 2 * int(4 * sigma + 0.5) + 1
+        border = cv2.BORDER_REFLECT
+        one = partial(cv2.GaussianBlur, ksize=(taps, taps), sigmaX=sigma, borderType=border)
+
+    def call() -> np.ndarray:
+        for frame, result in zip(frames, results, strict=True):
+            one(frame, dst=result)
+        return results
+
+    return call
+
+
+def opencv_changing(case: ChangingCase) -> Call:
+    """Return OpenCV's next call for the next arrays."""
+    import cv2
+
+    return case.every(lambda x, w: cv2.filter2D(x, -1, w, borderType=cv2.BORDER_CONSTANT))
+
+
+def scipy_changing(case: ChangingCase) -> Call:
+    """Return SciPy's next call for the next arrays."""
+    from scipy import ndimage
+
+    return case.every(partial(ndimage.correlate, mode="constant"))
+
+
+BY_GROUP: dict[str, dict[str, Callable[[Any], Call | None]]] = {
+    "layers": {},
+    "long": {"SciPy": scipy_transform},
+    "thin": {"SciPy": scipy_along},
+    "volumes": {"SciPy": partial(filter_call, "SciPy")},
+    "colour": {"OpenCV": opencv_colours},
+    "stacks": {"OpenCV": opencv_frames},
+    "changing": {"OpenCV": opencv_changing, "SciPy": scipy_changing},
+}
+"""How libraries do the cases of a group; those of all others are filters of one image."""
 
 
 def bursts(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, float]:

@@ -2,11 +2,9 @@
 
 from importlib.util import find_spec
 
-import numpy as np
-
 import fastconv
 
-from .cases import CASES
+from .cases import CASES, names
 
 BACKENDS = ["cython", "numba"]
 IMAGES = [
@@ -14,6 +12,7 @@ IMAGES = [
     *("separable 9x9", "float32 gaussian 2", "uint8 gaussian 2", "float32 box 15"),
     *("float32 sobel", "tiny 3x3"),
 ]
+FAMILIES = names("colour", "long", "thin", "stacks", "volumes", "changing")
 LAYERS = [
     *("stem 7x7 s2 planned", "3x3 planned", "3x3 of 256 planned", "3x3 s2 planned"),
     *("1x1 to more planned", "depthwise 3x3 planned", "3x3 input", "3x3 weight"),
@@ -40,24 +39,24 @@ class BesidePeers:
         self.calls = {"fastconv": ours, **others}
         check(self.calls)
 
+    def track_ratio(self, case: str, backend: str, peer: str) -> float:
+        from .peers import bursts
+
+        times = bursts(self.calls, rounds=4, seconds=1.0)
+        return times.pop("fastconv") / min(times.values())
+
 
 class OnImages(BesidePeers):
     params = [IMAGES, BACKENDS, ["OpenCV", "SciPy"]]
 
-    def track_ratio(self, case: str, backend: str, peer: str) -> float:
-        from fastconv.cli.peers import alternate
 
-        times = alternate(self.calls, rounds=15, seconds=1.0)
-        return float(np.median(times["fastconv"] / times[peer]))
+class OnFamilies(BesidePeers):
+    """Where no single image is filtered in grey."""
+
+    params = [FAMILIES, BACKENDS[:1], ["OpenCV", "SciPy"]]
 
 
 class OnLayers(BesidePeers):
     """Each library in its faster layout."""
 
     params = [LAYERS, BACKENDS, ["PyTorch", "onnxruntime"]]
-
-    def track_ratio(self, case: str, backend: str, peer: str) -> float:
-        from .peers import bursts
-
-        times = bursts(self.calls, rounds=4, seconds=1.0)
-        return times.pop("fastconv") / min(times.values())
