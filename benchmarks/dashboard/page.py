@@ -88,23 +88,32 @@ def _peers(run: Run) -> Iterator[str]:
         f"fastconv is faster. Discs are the cython backend, rings numba.{keys}</p>"
     )
     yield drawing.ratios(rows)
-    yield f"<p>Geometric mean over the best library of each case: {_means(rows)}.</p>"
+    yield (
+        "<h3>Over the best library of each case</h3>"
+        "<table><tr><th>group</th><th>backend</th><th>cases</th><th>ahead in</th>"
+        "<th>geometric mean</th><th>worst</th><th>in</th></tr>"
+    )
+    for group in dict.fromkeys(CASES[name].group for name in rows):
+        members = {name: row for name, row in rows.items() if CASES[name].group == group}
+        yield from _group(group, members)
+    yield "</table>"
 
 
-def _means(rows: dict[str, dict[tuple[str, str], float]]) -> str:
-    """The mean speed-up over the best library, by backend."""
-    texts = []
+def _group(group: str, rows: dict[str, dict[tuple[str, str], float]]) -> Iterator[str]:
+    """The mean and the worst speed-up over the best library, for each backend."""
     for backend in BACKENDS[:2]:
-        least = [
-            min(value for (_, ours), value in row.items() if ours == backend)
-            for row in rows.values()
+        least = {
+            name: min(value for (_, ours), value in row.items() if ours == backend)
+            for name, row in rows.items()
             if any(ours == backend for _, ours in row)
-        ]
+        }
         if least:
-            ahead = sum(value > 1 for value in least)
-            mean = math.exp(float(np.log(least).mean()))
-            texts.append(f"{backend} {mean:.2f}, ahead in {ahead} of {len(least)} cases")
-    return "; ".join(texts)
+            ahead = sum(value > 1 for value in least.values())
+            mean = math.exp(float(np.log([*least.values()]).mean()))
+            worst = min(least, key=least.__getitem__)
+            cells = [group, backend, f"{len(least)}", f"{ahead}", f"{mean:.2f}×"]
+            cells += [f"{least[worst]:.2f}×", escape(worst)]
+            yield f"<tr><td>{'</td><td>'.join(cells)}</td></tr>"
 
 
 # -- over the commits ---------------------------------------------------------------------------
