@@ -280,12 +280,13 @@ def by_taps(
     x, weight = np.asarray(x), _weights(w)
     axes, windows = _windows(x.shape, weight.shape, axes, mode, boundary, origin, stride, dilation)
     wide = np.result_type(x, np.float64)
+    read = [[window.sources(o) for o in range(window.extent)] for window in windows]
     values: Any = 0.0
     magnitude: Any = 0.0
     for taps in np.ndindex(weight.shape):
         seen = x.astype(wide)
-        for axis, window, t in zip(axes, windows, taps, strict=True):
-            sources = [window.sources(o)[t] for o in range(window.extent)]
+        for axis, outputs, t in zip(axes, read, taps, strict=True):
+            sources = [output[t] for output in outputs]
             outside = np.array([s is None for s in sources], dtype=bool)
             seen = np.take(seen, [0 if s is None else s for s in sources], axis=axis)
             np.moveaxis(seen, axis, 0)[outside] = cval
