@@ -198,7 +198,7 @@ def test_single_precision_keeps_the_brightness(backend):
 def test_arrays_in_any_form(backend):
     x = oracle.samples((7, 8), "float64")
     wanted = ndimage.gaussian_filter(x, 1, backend=backend)
-    for form in (x.astype(">f8"), np.asfortranarray(x), x.tolist(), np.ma.array(x), x[::-1][::-1]):
+    for form in (x.astype(">f8"), np.asfortranarray(x), x.tolist(), x[::-1][::-1]):
         got = ndimage.gaussian_filter(form, 1, backend=backend)
         assert type(got) is np.ndarray
         np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)

@@ -8,13 +8,15 @@ array([[0.5 , 0.33, 0.17],
        [0.17, 0.33, 0.5 ]])
 
 Functions have the signatures of SciPy 1.17 and 1.18, and more keywords: `algorithm`, `backend` and
-`threads`.  They have its defaults, dtypes, borders, origins and centres of even kernels, and raise
-the same types of errors.  `output` may be an array, which may share memory with `input`, or a
-dtype.  Sums are cast as SciPy casts them: integers lose their fraction and wrap, after each pass of
-a filter that has several.
+`threads`, and for missing data `nan`, `mask`, `min_weight` and `fill_value`.  They have its
+defaults, dtypes, borders, origins and centres of even kernels, and raise the same types of errors.
+`output` may be an array, which may share memory with `input`, or a dtype.  Sums are cast as SciPy
+casts them: integers lose their fraction and wrap, after each pass of a filter that has several.
 
 These are all differences that we know.
 
+- Correlations, convolutions, Gaussians and uniform filters skip the masked samples of a masked
+  array, and return a masked array; SciPy ignores the mask.  The mode "ignore" is ours.
 - Sums are added in another order, and differ by rounding.  float32 and complex64 are summed in
   their own precision, unless the result is wider; SciPy sums in float64 and rounds each sum.
 - Integer results are those of SciPy wherever double precision is exact: for integer weights, for
@@ -47,8 +49,9 @@ from .derivatives import (
     prewitt,
     sobel,
 )
+from .gaussian import gaussian_filter, gaussian_filter1d
 from .generic import generic_gradient_magnitude, generic_laplace
-from .smoothing import gaussian_filter, gaussian_filter1d, uniform_filter, uniform_filter1d
+from .uniform import uniform_filter, uniform_filter1d
 
 __all__ = [
     "convolve",

@@ -15,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
+    "MissingMode",
     "Mode",
     "Output",
     "axes_of",
@@ -39,6 +40,7 @@ Mode = Literal[
     "grid-constant",
     "grid-wrap",
 ]
+MissingMode = Mode | Literal["ignore"]
 Output = NDArray[Any] | DTypeLike | None
 
 BORDERS = {

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import config
-from ..api.options import AlgorithmName
-from ..config import BackendName
+from .. import config, lower
+from ..plan import missing as gaps
 from ..plan.choose import key_of, lasting
 from ..plan.memo import Memo
+from ..problem import dtypes
 from . import arguments, runs
 from .arguments import Output
-from .passes import Options, Pass, plans
+from .passes import Options, Pass, correlation, plans, whole_sums
 from .runs import Run
 
 __all__ = ["Call", "filtered"]
@@ -55,6 +56,10 @@ class Call:
         complex_weights = weights is not None and weights.dtype.kind == "c"
         return arguments.constant(self.name, cval, self.dtype.kind == "c", complex_weights)
 
+    def border(self, mode: object) -> str:
+        """Our name of a border."""
+        return arguments.border(self.name, mode)
+
     def run(
         self,
         passes: Sequence[Pass],
@@ -71,12 +76,16 @@ class Call:
         sums_complex = dtype.kind == "c" or any(p.weights.dtype.kind == "c" for p in passes)
         for each in dtype, result:
             arguments.check_dtype(self.name, each, sums_complex)
-        made = runs.in_turn(
-            plans(self.name, self.shape or (1,), dtype, passes, result, cval, self.options)
-        )
+        made = self._planned(dtype, passes, result, cval)
         if "b" in (dtype.kind, result.kind):
             made = runs.on_bytes(made, result)
         return made if self.rank else runs.on_a_line(made)
+
+    def _planned(
+        self, dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex
+    ) -> Run:
+        shape = self.shape or (1,)
+        return runs.in_turn(plans(self.name, shape, dtype, passes, result, cval, self.options))
 
     def around_zeros(
         self, step: Pass, result: np.dtype, cval: complex, otherwise: Callable[[], Run]
@@ -93,6 +102,52 @@ class Call:
         return runs.unless_finite(plain, otherwise(), backend)
 
 
+class MissingCall(Call):
+    """One call about missing data: a single sum over the valid samples of a window, divided by the
+    share of the kernel's weight that lies on them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        samples: NDArray,
+        output: Output,
+        options: Options,
+        said: lower.Missing,
+    ) -> None:
+        super().__init__(name, samples, output, options)
+        self._said = said
+
+    def border(self, mode: object) -> str:
+        return "ignore" if mode == "ignore" else super().border(mode)
+
+    def around_zeros(
+        self, step: Pass, result: np.dtype, cval: complex, otherwise: Callable[[], Run]
+    ) -> Run:
+        return self.run([step], result, cval)
+
+    def _planned(
+        self, dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex
+    ) -> Run:
+        together = sorted(passes, key=attrgetter("axes"))
+        said = self._said._replace(fill=lower.fill_value(self.name, self._said.fill, result))
+        w, options = correlation(together, cval)
+        options["dtype"] = sums = result if result.kind in "fc" else np.dtype(np.float64)
+        nudge = whole_sums(sum([step.weights.size for step in passes]))
+
+        def run(x: NDArray, out: NDArray | None) -> NDArray:
+            receiver = out if sums == result else None
+            options["out_dtype"] = None if receiver is None else receiver.dtype
+            made = gaps.correlate(self.name, x, w, options, said, *self.options, receiver)
+            if sums == result:
+                return made
+            cast = np.empty(made.shape, result) if out is None else out
+            dtypes.cast(cast, np.ma.getdata(made) * nudge)
+            return np.ma.array(cast, mask=np.ma.getmask(made)) if said.masked else cast
+
+        return run
+
+
 def filtered(
     make: Callable[..., Run],
     name: str,
@@ -100,13 +155,24 @@ def filtered(
     output: Output,
     weights: ArrayLike | None,
     given: tuple[Any, ...],
-    algorithm: AlgorithmName,
-    backend: BackendName | None,
-    threads: int | None,
+    options: Options,
+    missing: tuple[Any, ...] | None = None,
 ) -> NDArray:
     """Run what ``make(call, *given)`` returns, or ``make(call, weights, *given)`` where there are
     weights; or what it returned for an equal call before.
+
+    ``missing`` is what the call says of missing data, and its mode.
     """
+    operands = given if weights is None else (weights, *given)
+    if missing is not None:
+        said = lower.missing(name, input, *missing)
+        if said is not None:
+            samples = np.asarray(said.plain(input))
+            out = None if output is None else arguments.receiver(name, output, samples.shape)
+            receiver = output if out is None else out
+            return make(MissingCall(name, samples, receiver, options, said), *operands)(
+                samples, out
+            )
     samples = input if type(input) is np.ndarray else np.asarray(input)
     out = None if output is None else arguments.receiver(name, output, samples.shape)
     key: tuple[Any, ...] | None
@@ -118,9 +184,9 @@ def filtered(
             None if weights is None else key_of(weights),
             _key(given),
             output if output is None else key_of(output) if out is None else (out.dtype,),
-            algorithm,
-            config.resolve_backend(backend, name),
-            threads,
+            options.algorithm,
+            config.resolve_backend(options.backend, name),
+            options.threads,
         )
     except TypeError:
         key = None
@@ -128,9 +194,8 @@ def filtered(
         key = None  # its plan is remembered
     known = None if key is None else _filters.get(key)
     if known is None:
-        options = Options(algorithm, backend, threads)
         call = Call(name, samples, output if out is None else out, options)
-        known = make(call, *(given if weights is None else (weights, *given)))
+        known = make(call, *operands)
         if out is None and call.stored is not None and not call.stored.isnative:
             known = runs.stored(known, call.stored)
         if key is not None and call.lasting:

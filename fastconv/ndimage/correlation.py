@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..api.options import AlgorithmName, PerAxis
+from ..api.options import AlgorithmName, Nan, PerAxis
 from ..config import BackendName
 from . import arguments
-from .arguments import Mode, Output
+from .arguments import MissingMode, Output
 from .calls import Call, filtered
-from .passes import Pass
+from .passes import Options, Pass
 from .runs import Run, delivered
 
 __all__ = ["convolve", "convolve1d", "correlate", "correlate1d", "line"]
@@ -24,11 +24,15 @@ def correlate(
     input: ArrayLike,
     weights: ArrayLike,
     output: Output = None,
-    mode: Mode = "reflect",
+    mode: MissingMode = "reflect",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     *,
     axes: PerAxis | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -38,7 +42,7 @@ def correlate(
     Parameters
     ----------
     input : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     weights : array_like
         The kernel, with an axis for each filtered axis of `input`, in the same order.
     output : array, dtype or str, optional
@@ -47,7 +51,8 @@ def correlate(
     mode : str, optional
         What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
+        "ignore" (nothing: what lies there is missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -55,6 +60,18 @@ def correlate(
         tap ``len // 2``, on the sample; a positive number moves it to the right.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
+        lengths, or with the filtered axes only.  What lies there is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
+        result with less is `fill_value`.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -66,7 +83,8 @@ def correlate(
     Returns
     -------
     ndarray
-        `output` if it is an array, or a new array of the shape of `input`.
+        `output` if it is an array, or a new array of the shape of `input`; a masked array if
+        `input` is one.
 
     Raises
     ------
@@ -89,18 +107,24 @@ def correlate(
     array([0, 3, 2, 1, 0])
     """
     given = mode, cval, origin, axes, False
-    return filtered(_dense, "correlate", input, output, weights, given, algorithm, backend, threads)
+    missing = nan, mask, min_weight, fill_value, mode
+    options = Options(algorithm, backend, threads)
+    return filtered(_dense, "correlate", input, output, weights, given, options, missing)
 
 
 def convolve(
     input: ArrayLike,
     weights: ArrayLike,
     output: Output = None,
-    mode: Mode = "reflect",
+    mode: MissingMode = "reflect",
     cval: complex = 0.0,
     origin: PerAxis = 0,
     *,
     axes: PerAxis | None = None,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -110,7 +134,7 @@ def convolve(
     Parameters
     ----------
     input : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     weights : array_like
         The kernel, with an axis for each filtered axis of `input`, in the same order.
     output : array, dtype or str, optional
@@ -119,7 +143,8 @@ def convolve(
     mode : str, optional
         What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
+        "ignore" (nothing: what lies there is missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
@@ -127,6 +152,18 @@ def convolve(
         tap ``len // 2``, on the sample; a positive number moves it to the right.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
+        lengths, or with the filtered axes only.  What lies there is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
+        result with less is `fill_value`.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -138,7 +175,8 @@ def convolve(
     Returns
     -------
     ndarray
-        `output` if it is an array, or a new array of the shape of `input`.
+        `output` if it is an array, or a new array of the shape of `input`; a masked array if
+        `input` is one.
 
     Raises
     ------
@@ -162,7 +200,9 @@ def convolve(
     array([0, 1, 2, 3, 0])
     """
     given = mode, cval, origin, axes, True
-    return filtered(_dense, "convolve", input, output, weights, given, algorithm, backend, threads)
+    missing = nan, mask, min_weight, fill_value, mode
+    options = Options(algorithm, backend, threads)
+    return filtered(_dense, "convolve", input, output, weights, given, options, missing)
 
 
 def correlate1d(
@@ -170,10 +210,14 @@ def correlate1d(
     weights: ArrayLike,
     axis: int = -1,
     output: Output = None,
-    mode: Mode = "reflect",
+    mode: MissingMode = "reflect",
     cval: complex = 0.0,
     origin: int = 0,
     *,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -183,7 +227,7 @@ def correlate1d(
     Parameters
     ----------
     input : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     weights : array_like
         The kernel: numbers along one axis, at least one.
     axis : int, optional
@@ -194,12 +238,25 @@ def correlate1d(
     mode : str, optional
         What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
+        "ignore" (nothing: what lies there is missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int, optional
         Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
         moves it to the right.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
+        lengths, or with the filtered axes only.  What lies there is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
+        result with less is `fill_value`.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -211,7 +268,8 @@ def correlate1d(
     Returns
     -------
     ndarray
-        `output` if it is an array, or a new array of the shape of `input`.
+        `output` if it is an array, or a new array of the shape of `input`; a masked array if
+        `input` is one.
 
     Raises
     ------
@@ -234,9 +292,9 @@ def correlate1d(
     array([ 8, 26,  8, 12])
     """
     given = axis, mode, cval, origin, False
-    return filtered(
-        _along, "correlate1d", input, output, weights, given, algorithm, backend, threads
-    )
+    missing = nan, mask, min_weight, fill_value, mode
+    options = Options(algorithm, backend, threads)
+    return filtered(_along, "correlate1d", input, output, weights, given, options, missing)
 
 
 def convolve1d(
@@ -244,10 +302,14 @@ def convolve1d(
     weights: ArrayLike,
     axis: int = -1,
     output: Output = None,
-    mode: Mode = "reflect",
+    mode: MissingMode = "reflect",
     cval: complex = 0.0,
     origin: int = 0,
     *,
+    nan: Nan = "propagate",
+    mask: ArrayLike | None = None,
+    min_weight: float = 0.0,
+    fill_value: complex | None = None,
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
     threads: int | None = None,
@@ -257,7 +319,7 @@ def convolve1d(
     Parameters
     ----------
     input : array_like
-        An array of any rank.
+        An array of any rank.  A masked array of `numpy.ma` has missing samples.
     weights : array_like
         The kernel: numbers along one axis, at least one.
     axis : int, optional
@@ -268,12 +330,25 @@ def convolve1d(
     mode : str, optional
         What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
+        "ignore" (nothing: what lies there is missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int, optional
         Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
         moves it to the right.
+    nan : {"propagate", "ignore", "fill"}, optional
+        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
+        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
+        sample is missing are `fill_value`.
+    mask : array_like of bool, optional
+        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
+        lengths, or with the filtered axes only.  What lies there is never read.
+    min_weight : float, optional
+        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
+        result with less is `fill_value`.
+    fill_value : scalar, optional
+        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
@@ -285,7 +360,8 @@ def convolve1d(
     Returns
     -------
     ndarray
-        `output` if it is an array, or a new array of the shape of `input`.
+        `output` if it is an array, or a new array of the shape of `input`; a masked array if
+        `input` is one.
 
     Raises
     ------
@@ -309,9 +385,9 @@ def convolve1d(
     array([14, 24,  4, 16])
     """
     given = axis, mode, cval, origin, True
-    return filtered(
-        _along, "convolve1d", input, output, weights, given, algorithm, backend, threads
-    )
+    missing = nan, mask, min_weight, fill_value, mode
+    options = Options(algorithm, backend, threads)
+    return filtered(_along, "convolve1d", input, output, weights, given, options, missing)
 
 
 def _along(
@@ -333,7 +409,7 @@ def line(call: Call, w: NDArray, axis: Any, mode: Any, origin: Any = 0) -> Pass:
     """A pass along one axis."""
     along = arguments.normalize_axis_index(axis, call.rank)
     shift = arguments.centre(call.name, origin, w.size)
-    return Pass(w, (along,), (arguments.border(call.name, mode),), (shift,))
+    return Pass(w, (along,), (call.border(mode),), (shift,))
 
 
 def _numbers(w: NDArray, flip: bool) -> NDArray:
@@ -372,7 +448,7 @@ def _dense(
     ]
     if not isinstance(mode, str) and np.iterable(mode):
         raise RuntimeError(f"{call.name}: A sequence of modes is not supported: got {mode!r}")
-    borders = (arguments.border(call.name, mode),) * len(along)
+    borders = (call.border(mode),) * len(along)
     if not along:  # one weight for all samples
         along, borders, shifts, w = (0,), ("nearest",), [0], w.reshape(1)
     step = Pass(w, along, borders, tuple(shifts))

@@ -15,9 +15,9 @@ from . import arguments, runs
 from .arguments import Mode, Output
 from .calls import Call, filtered
 from .correlation import line
-from .passes import Pass, are_one
+from .gaussian import gaussian_passes
+from .passes import Options, Pass, are_one
 from .runs import Combination, Run
-from .smoothing import gaussian_passes
 
 __all__ = [
     "gaussian_gradient_magnitude",
@@ -94,7 +94,8 @@ def prewitt(
     array([0, 3, 3, 0])
     """
     given = axis, mode, cval
-    return filtered(_slope, "prewitt", input, output, None, given, algorithm, backend, threads)
+    options = Options(algorithm, backend, threads)
+    return filtered(_slope, "prewitt", input, output, None, given, options)
 
 
 def sobel(
@@ -161,7 +162,8 @@ def sobel(
     array([0, 4, 4, 0])
     """
     given = axis, mode, cval
-    return filtered(_slope, "sobel", input, output, None, given, algorithm, backend, threads)
+    options = Options(algorithm, backend, threads)
+    return filtered(_slope, "sobel", input, output, None, given, options)
 
 
 def laplace(
@@ -226,9 +228,8 @@ def laplace(
     >>> ndimage.laplace([0, 0, 1, 0, 0])
     array([ 0,  1, -2,  1,  0])
     """
-    return filtered(
-        _laplace, "laplace", input, output, None, (mode, cval, axes), algorithm, backend, threads
-    )
+    options = Options(algorithm, backend, threads)
+    return filtered(_laplace, "laplace", input, output, None, (mode, cval, axes), options)
 
 
 def gaussian_laplace(
@@ -305,17 +306,8 @@ def gaussian_laplace(
     array([ 0.  ,  1.28, -3.15,  1.28,  0.  ])
     """
     given = sigma, mode, cval, axes, truncate, radius
-    return filtered(
-        _gaussian_laplace,
-        "gaussian_laplace",
-        input,
-        output,
-        None,
-        given,
-        algorithm,
-        backend,
-        threads,
-    )
+    options = Options(algorithm, backend, threads)
+    return filtered(_gaussian_laplace, "gaussian_laplace", input, output, None, given, options)
 
 
 def gaussian_gradient_magnitude(
@@ -395,9 +387,8 @@ def gaussian_gradient_magnitude(
     """
     given = sigma, mode, cval, axes, truncate, radius
     name = "gaussian_gradient_magnitude"
-    return filtered(
-        _gaussian_gradient, name, input, output, None, given, algorithm, backend, threads
-    )
+    options = Options(algorithm, backend, threads)
+    return filtered(_gaussian_gradient, name, input, output, None, given, options)
 
 
 def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Run:

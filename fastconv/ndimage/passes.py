@@ -12,7 +12,7 @@ from functools import partial, reduce
 from itertools import accumulate
 from math import isfinite, prod
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from ..plan.choose import make_plan
 from ..plan.plan import Plan
 from ..problem import dtypes
 
-__all__ = ["Options", "Pass", "Run", "are_one", "plans"]
+__all__ = ["Options", "Pass", "Run", "are_one", "correlation", "plans", "whole_sums"]
 
 NARROW = frozenset("?bBhHfF")
 """Letters of the dtypes that float32 holds every value of."""
@@ -127,30 +127,33 @@ def _plan(
 ) -> Plan:
     """One plan for passes that are one problem."""
     terms = _terms(dtype, passes, result, cval if _reads_constant(passes) else 0)
+    _, arguments = correlation(passes, terms.cval)
+    arguments |= {"dtype": result, "casts": terms.casts, "scale": terms.scale}
+    weights = terms.weights[0] if len(passes) == 1 else terms.weights
+    return make_plan(
+        lower.correlation, (name, shape, dtype), (weights,), arguments, *options, once=False
+    )
+
+
+def correlation(
+    passes: Sequence[Pass], cval: complex
+) -> tuple[NDArray | tuple[NDArray, ...], dict[str, Any]]:
+    """The weights and the arguments of one correlation for passes in the order of their axes."""
     axes, borders, origins = (
         sum([getattr(step, field) for step in passes], ()) for field in Pass._fields[1:]
     )
-    return make_plan(
-        lower.correlation,
-        (name, shape, dtype),
-        (terms.weights[0] if len(passes) == 1 else terms.weights,),
-        {
-            "flip": False,
-            "axes": axes,
-            "mode": "same",
-            "boundary": borders,
-            "cval": terms.cval,
-            "origin": origins,
-            "stride": 1,
-            "dilation": 1,
-            "out_dtype": None,
-            "dtype": result,
-            "casts": terms.casts,
-            "scale": terms.scale,
-        },
-        *options,
-        once=False,
-    )
+    weights = tuple([step.weights for step in passes])
+    return weights[0] if len(passes) == 1 else weights, {
+        "flip": False,
+        "axes": axes,
+        "mode": "same",
+        "boundary": borders,
+        "cval": cval,
+        "origin": origins,
+        "stride": 1,
+        "dilation": 1,
+        "out_dtype": None,
+    }
 
 
 class Terms(NamedTuple):
@@ -268,4 +271,9 @@ def _nudged(w: NDArray) -> NDArray:
     """Weights so much larger that a sum that is whole but for rounding is cast to that number."""
     if np.array_equal(w * DYADIC, np.rint(w * DYADIC)):
         return w
-    return w * (1 + (w.size + 2) * np.finfo(np.float64).epsneg)
+    return w * whole_sums(w.size)
+
+
+def whole_sums(taps: int) -> float:
+    """A factor above one, for sums that are whole but for rounding to keep their whole part."""
+    return 1 + (taps + 2) * float(np.finfo(np.float64).epsneg)
