@@ -255,7 +255,10 @@ def invert(
     white = _white(np.asarray(image).dtype)
 
     def fill(target: NDArray, block: NDArray) -> None:
-        dtypes.store(target, np.subtract(white, block))
+        if target.dtype == block.dtype:
+            np.subtract(white, block, out=target)
+        else:
+            dtypes.store(target, np.subtract(white, block))
 
     if channel is None or samples.shape[channel] not in (2, 4):
         blockwise(fill, (result, samples), threads)

@@ -192,7 +192,9 @@ def blockwise(
         with np.errstate(all="ignore"):
             function(*arrays)
         return
-    axis = int(np.argmax(shape[:-1] or shape))
+    outer = shape[:-1] or shape
+    enough = [axis for axis, n in enumerate(outer) if n * BLOCK_ITEMS >= size]
+    axis = enough[0] if enough else int(np.argmax(outer))  # the first one: long runs of memory
     step = max(BLOCK_ITEMS * shape[axis] // size, 1)
     lead = (slice(None),) * axis
 
