@@ -26,13 +26,14 @@ def valid_samples(
     """
     valid: NDArray[np.bool_] | None = None if invalid is None else np.logical_not(invalid)
     if nan and samples.dtype.kind in "fc":
-        numbers = np.empty(samples.shape, bool)
+        gaps = np.empty(samples.shape, bool)
 
-        def are_numbers(out: NDArray, x: NDArray) -> None:
-            np.equal(x, x, out=out)
+        def find(out: NDArray, x: NDArray) -> None:
+            np.isnan(x, out=out)
 
-        in_blocks(are_numbers, (numbers, samples), threads)
-        if not numbers.all():
+        in_blocks(find, (gaps, samples), threads)
+        if gaps.any():
+            numbers = np.logical_not(gaps, out=gaps)
             valid = numbers if valid is None else numbers & valid
     return valid
 
