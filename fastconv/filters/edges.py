@@ -50,14 +50,15 @@ def sobel(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -68,10 +69,10 @@ def sobel(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have derivatives, but no
+        An argument is invalid; the message names it.  Complex numbers have derivatives, but no
         magnitude.  `out` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -135,14 +136,15 @@ def prewitt(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -153,10 +155,10 @@ def prewitt(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have derivatives, but no
+        An argument is invalid; the message names it.  Complex numbers have derivatives, but no
         magnitude.  `out` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -215,14 +217,15 @@ def scharr(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -233,10 +236,10 @@ def scharr(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have derivatives, but no
+        An argument is invalid; the message names it.  Complex numbers have derivatives, but no
         magnitude.  `out` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -288,14 +291,15 @@ def roberts(
         The axis of the colours; each channel is filtered on its own.  By default there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -306,10 +310,10 @@ def roberts(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have no magnitude of a
+        An argument is invalid; the message names it.  Complex numbers have no magnitude of a
         gradient.  `out` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

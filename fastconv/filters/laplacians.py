@@ -47,14 +47,15 @@ def laplace(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -65,9 +66,9 @@ def laplace(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -130,14 +131,15 @@ def gaussian_laplace(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -148,9 +150,9 @@ def gaussian_laplace(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -227,14 +229,15 @@ def difference_of_gaussians(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -245,9 +248,9 @@ def difference_of_gaussians(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -311,14 +314,15 @@ def edge_detect(
         The axis of the colours; each channel is filtered on its own.  By default there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -329,9 +333,9 @@ def edge_detect(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

@@ -48,14 +48,15 @@ def sharpen(
         The axis of the colours; each channel is filtered on its own.  By default there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -65,9 +66,9 @@ def sharpen(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -134,14 +135,15 @@ def unsharp_mask(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -151,9 +153,9 @@ def unsharp_mask(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -214,14 +216,15 @@ def emboss(
         The axis of the colours; each channel is filtered on its own.  By default there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -231,9 +234,9 @@ def emboss(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -286,14 +289,15 @@ def edge_enhance(
         The axis of the colours; each channel is filtered on its own.  By default there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -304,9 +308,9 @@ def edge_enhance(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

@@ -65,7 +65,7 @@ def gaussian(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     nan : {"propagate", "ignore", "fill"}, optional
         What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
         contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
@@ -75,17 +75,19 @@ def gaussian(
         for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
         and infinity included, is never read.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -97,9 +99,9 @@ def gaussian(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -214,7 +216,7 @@ def box(
         last has 3 or 4 entries, which may be a photograph or a volume.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     nan : {"propagate", "ignore", "fill"}, optional
         What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
         contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
@@ -224,17 +226,19 @@ def box(
         for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
         and infinity included, is never read.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -245,9 +249,9 @@ def box(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -314,7 +318,7 @@ def motion_blur(
         The axis of the colours; each channel is filtered on its own.  By default there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     nan : {"propagate", "ignore", "fill"}, optional
         What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
         contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
@@ -324,17 +328,19 @@ def motion_blur(
         for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
         and infinity included, is never read.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -345,9 +351,9 @@ def motion_blur(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

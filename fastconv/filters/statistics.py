@@ -94,10 +94,11 @@ def local_moments(
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -109,9 +110,9 @@ def local_moments(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

@@ -68,17 +68,19 @@ def correlate(
         True where a sample is missing: an array of the shape of `input`, with 1 for any of its
         lengths, or with the filtered axes only.  What lies there is never read.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def correlate(
     RuntimeError, TypeError, ValueError
         An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -160,17 +162,19 @@ def convolve(
         True where a sample is missing: an array of the shape of `input`, with 1 for any of its
         lengths, or with the filtered axes only.  What lies there is never read.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -183,7 +187,7 @@ def convolve(
     RuntimeError, TypeError, ValueError
         An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -253,17 +257,19 @@ def correlate1d(
         True where a sample is missing: an array of the shape of `input`, with 1 for any of its
         lengths, or with the filtered axes only.  What lies there is never read.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -276,7 +282,7 @@ def correlate1d(
     RuntimeError, TypeError, ValueError
         An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -345,17 +351,19 @@ def convolve1d(
         True where a sample is missing: an array of the shape of `input`, with 1 for any of its
         lengths, or with the filtered axes only.  What lies there is never read.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
         How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -368,7 +376,7 @@ def convolve1d(
     RuntimeError, TypeError, ValueError
         An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

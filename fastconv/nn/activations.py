@@ -104,7 +104,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.01) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -221,7 +221,7 @@ def softmax(x: ArrayLike, axis: int = -1) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

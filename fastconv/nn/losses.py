@@ -31,7 +31,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -74,7 +74,7 @@ def mse_loss(output: ArrayLike, target: ArrayLike) -> float:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

@@ -87,7 +87,7 @@ class SGD(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -163,7 +163,7 @@ class Adam(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

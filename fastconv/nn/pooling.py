@@ -55,7 +55,7 @@ def max_pool2d(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -131,7 +131,7 @@ def avg_pool2d(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

@@ -29,7 +29,7 @@ class LambdaLR:
     Raises
     ------
     TypeError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------

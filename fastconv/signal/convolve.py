@@ -60,9 +60,11 @@ def convolve(
         through Fourier transforms, where they can do what is asked for; "auto" takes the algorithm
         that is predicted to be the fastest, of all that `fastconv.convolve` has.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def convolve(
         The numbers of axes differ, an array is empty, neither of them lies within the other
         ("valid"), or a mode or method is unknown.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Warns
     -----
@@ -129,9 +131,11 @@ def correlate(
         through Fourier transforms, where they can do what is asked for; "auto" takes the algorithm
         that is predicted to be the fastest, of all that `fastconv.correlate` has.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -145,7 +149,7 @@ def correlate(
         The numbers of axes differ, an array is empty, neither of them lies within the other
         ("valid"), or a mode or method is unknown.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     See Also
     --------
@@ -233,9 +237,11 @@ def fftconvolve(
         How sums are computed: "auto", "fft", "direct" or another name that `fastconv.convolve` has.
         "auto" takes the algorithm that is predicted to be the fastest, a Fourier transform or not.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -248,7 +254,7 @@ def fftconvolve(
     ValueError
         The numbers of axes differ, shapes cannot be broadcast, or a mode or `axes` is wrong.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Examples
     --------
@@ -292,9 +298,11 @@ def oaconvolve(
         How sums are computed: "auto", "fft", "direct" or another name that `fastconv.convolve` has.
         "auto" takes the algorithm that is predicted to be the fastest, a Fourier transform or not.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -307,7 +315,7 @@ def oaconvolve(
     ValueError
         The numbers of axes differ, shapes cannot be broadcast, or a mode or `axes` is wrong.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Examples
     --------

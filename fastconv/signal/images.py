@@ -52,9 +52,11 @@ def convolve2d(
     algorithm : str, optional
         How sums are computed: "auto", or the name of an algorithm that `fastconv.convolve` has.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def convolve2d(
         ("valid"), a mode or boundary is unknown, or `fillvalue` is not one number of the result's
         dtype.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     See Also
     --------
@@ -116,9 +118,11 @@ def correlate2d(
     algorithm : str, optional
         How sums are computed: "auto", or the name of an algorithm that `fastconv.correlate` has.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -132,7 +136,7 @@ def correlate2d(
         ("valid"), a mode or boundary is unknown, or `fillvalue` is not one number of the result's
         dtype.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     See Also
     --------
@@ -255,9 +259,11 @@ def sepfir2d(
     algorithm : {"auto", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -271,7 +277,7 @@ def sepfir2d(
     TypeError
         A filter is an array of a dtype that cannot be cast to that of the result without loss.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Examples
     --------

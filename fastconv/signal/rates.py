@@ -80,9 +80,11 @@ def upfirdn(
     algorithm : str, optional
         How sums are computed: "auto", or the name of an algorithm that `fastconv.correlate` has.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def upfirdn(
     TypeError
         The dtype of the result would be an extended precision or object.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

@@ -33,7 +33,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  The file is as it was.
+        An argument is invalid; the message names it.  The file is as it was.
     OSError
         The file cannot be written.  It is as it was.
 

@@ -30,7 +30,7 @@ def relu(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def relu6(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def leaky_relu(x: ArrayLike, grad_output: ArrayLike, negative_slope: float = 0.0
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def sigmoid(y: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def tanh(y: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def softmax(y: ArrayLike, grad_output: ArrayLike, axis: int = -1) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

@@ -26,7 +26,7 @@ def conv1d_bias(
         Where its channels are.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
-        temporary array is used then.
+        temporary array is used in that case.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def conv1d_bias(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def conv2d_bias(
         Where its channels are.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
-        temporary array is used then.
+        temporary array is used in that case.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def conv2d_bias(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def conv3d_bias(
         Where its channels are.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
-        temporary array is used then.
+        temporary array is used in that case.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def conv3d_bias(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------

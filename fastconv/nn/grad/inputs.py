@@ -57,15 +57,16 @@ def conv1d_input(
         Where the channels are, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `weight` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
         "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
         sum that is possible; "strict" rounds as a plain sum does.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -75,9 +76,9 @@ def conv1d_input(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -152,15 +153,16 @@ def conv2d_input(
         Where the channels are, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `weight` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
         "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
         sum that is possible; "strict" rounds as a plain sum does.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -170,9 +172,9 @@ def conv2d_input(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -252,15 +254,16 @@ def conv3d_input(
         Where the channels are, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `weight` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
         "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
         sum that is possible; "strict" rounds as a plain sum does.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -270,9 +273,9 @@ def conv3d_input(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

@@ -30,7 +30,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def mse_loss(output: ArrayLike, target: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------

@@ -57,12 +57,13 @@ def conv1d_weight(
         Where the channels are, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `input` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -72,9 +73,9 @@ def conv1d_weight(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -147,12 +148,13 @@ def conv2d_weight(
         Where the channels are, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `input` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -162,9 +164,9 @@ def conv2d_weight(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -239,12 +241,13 @@ def conv3d_weight(
         Where the channels are, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `input` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -254,9 +257,9 @@ def conv3d_weight(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

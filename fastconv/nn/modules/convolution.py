@@ -182,7 +182,7 @@ class Conv1d(_Conv):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
+        An argument is invalid; the message names it.  What depends on the batch is checked when the
         layer is called.
 
     References
@@ -247,7 +247,7 @@ class Conv2d(_Conv):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
+        An argument is invalid; the message names it.  What depends on the batch is checked when the
         layer is called.
 
     References
@@ -312,7 +312,7 @@ class Conv3d(_Conv):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
+        An argument is invalid; the message names it.  What depends on the batch is checked when the
         layer is called.
 
     References

@@ -43,7 +43,7 @@ class Linear(Layer):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in a call, a batch that is not
+        An argument is invalid; the message names it.  So is, in a call, a batch that is not
         ``(N, in_features)``.
 
     Notes

@@ -156,7 +156,7 @@ class BatchNorm1d(_BatchNorm):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in training, a batch with a single
+        An argument is invalid; the message names it.  So is, in training, a batch with a single
         number for each channel.
 
     Notes
@@ -212,7 +212,7 @@ class BatchNorm2d(_BatchNorm):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in training, a batch with a single
+        An argument is invalid; the message names it.  So is, in training, a batch with a single
         number for each channel.
 
     Notes
@@ -268,7 +268,7 @@ class BatchNorm3d(_BatchNorm):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in training, a batch with a single
+        An argument is invalid; the message names it.  So is, in training, a batch with a single
         number for each channel.
 
     Notes

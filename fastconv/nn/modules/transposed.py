@@ -168,7 +168,7 @@ class ConvTranspose1d(_ConvTranspose):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
+        An argument is invalid; the message names it.  What depends on the batch is checked when the
         layer is called.
 
     Notes
@@ -236,7 +236,7 @@ class ConvTranspose2d(_ConvTranspose):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
+        An argument is invalid; the message names it.  What depends on the batch is checked when the
         layer is called.
 
     Notes
@@ -304,7 +304,7 @@ class ConvTranspose3d(_ConvTranspose):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
+        An argument is invalid; the message names it.  What depends on the batch is checked when the
         layer is called.
 
     Notes
