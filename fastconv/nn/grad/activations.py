@@ -1,4 +1,4 @@
-"""Gradients of the functions between layers."""
+"""Gradients of activation functions."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def leaky_relu(x: ArrayLike, grad_output: ArrayLike, negative_slope: float = 0.0
     Returns
     -------
     ndarray
-        `grad_output` where `x` is positive, and its multiple by the slope elsewhere.
+        `grad_output` where `x` is positive, and ``grad_output * negative_slope`` elsewhere.
 
     Raises
     ------

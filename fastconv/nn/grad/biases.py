@@ -1,4 +1,4 @@
-"""Gradients of biases: sums over channels."""
+"""Gradients of biases: the sum of each channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def conv1d_bias(
     grad_output : array_like
         The gradient with respect to the result of the convolution.
     layout : {"NCL", "NLC"}, optional
-        Where its channels are.
+        The order of its axes.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
         temporary array is used in that case.
@@ -31,7 +31,7 @@ def conv1d_bias(
     Returns
     -------
     ndarray
-        ``(K,)``: the sum over each channel, in the dtype of `grad_output`.
+        `out`, or a new array ``(K,)`` with the sum of each channel, of the dtype of `grad_output`.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def conv2d_bias(
     grad_output : array_like
         The gradient with respect to the result of the convolution.
     layout : {"NCHW", "NHWC"}, optional
-        Where its channels are.
+        The order of its axes.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
         temporary array is used in that case.
@@ -65,7 +65,7 @@ def conv2d_bias(
     Returns
     -------
     ndarray
-        ``(K,)``: the sum over each channel, in the dtype of `grad_output`.
+        `out`, or a new array ``(K,)`` with the sum of each channel, of the dtype of `grad_output`.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def conv3d_bias(
     grad_output : array_like
         The gradient with respect to the result of the convolution.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where its channels are.
+        The order of its axes.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
         temporary array is used in that case.
@@ -103,7 +103,7 @@ def conv3d_bias(
     Returns
     -------
     ndarray
-        ``(K,)``: the sum over each channel, in the dtype of `grad_output`.
+        `out`, or a new array ``(K,)`` with the sum of each channel, of the dtype of `grad_output`.
 
     Raises
     ------
