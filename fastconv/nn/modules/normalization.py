@@ -127,7 +127,8 @@ class _BatchNorm(Layer):
 class BatchNorm1d(_BatchNorm):
     """Batch normalization of ``(N, C)`` or ``(N, C, L)``.
 
-    Each channel is normalized to mean 0 and variance 1, then a learned scale and offset are applied.
+    Each channel is normalized to mean 0 and variance 1; then a learned scale and offset are applied
+    to it.
 
     In training, it uses the statistics of the batch and updates the running statistics.  After
     `eval`, it uses the running statistics.
@@ -184,7 +185,8 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """Batch normalization of ``(N, C, H, W)``.
 
-    Each channel is normalized to mean 0 and variance 1, then a learned scale and offset are applied.
+    Each channel is normalized to mean 0 and variance 1; then a learned scale and offset are applied
+    to it.
 
     In training, it uses the statistics of the batch and updates the running statistics.  After
     `eval`, it uses the running statistics.
@@ -241,7 +243,8 @@ class BatchNorm2d(_BatchNorm):
 class BatchNorm3d(_BatchNorm):
     """Batch normalization of ``(N, C, D, H, W)``.
 
-    Each channel is normalized to mean 0 and variance 1, then a learned scale and offset are applied.
+    Each channel is normalized to mean 0 and variance 1; then a learned scale and offset are applied
+    to it.
 
     In training, it uses the statistics of the batch and updates the running statistics.  After
     `eval`, it uses the running statistics.
