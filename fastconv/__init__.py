@@ -1,4 +1,4 @@
-"""Fast convolution for signals, images, volumes and CNN layers, on three backends that agree.
+"""Fast convolution for signals, images, volumes and CNN layers, on three interchangeable backends.
 
 >>> import numpy as np
 >>> import fastconv as fc
@@ -115,12 +115,12 @@ with suppress(ValueError):  # FASTCONV_ISA is wrong, which the first call says
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Modules that many programs do without are imported when they are first named."""
+    """Import the modules that few programs need on first access."""
     if name in ("ndimage", "signal", "viz"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """The public names: what else lies here are the rooms of the house."""
+    """Return the public names only."""
     return sorted(__all__)

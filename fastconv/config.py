@@ -1,10 +1,10 @@
-"""Which backend, how many threads: the choices that outlive a call, and where they come from.
+"""The default backend and number of threads, and where they come from.
 
-The backend of a call is the first that is given of: the argument ``backend=``, the innermost
+The backend of a call is the first one given by: the argument ``backend=``, the innermost
 ``with use_backend(...)``, `set_backend`, the environment variable ``FASTCONV_BACKEND``, and the
-fastest one that this installation can run.  A backend that was named is used or refused; only the
-last choice steps down, and `show_config` explains why.  The environment is read once, when it is
-first needed.
+fastest one that this installation can run.  If a requested backend is not available, an error is
+raised.  Only the automatic choice falls back to another backend, and `show_config` explains why.
+The environment is read once, when it is first needed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _process_threads: int | None = None
 
 
 class BackendUnavailableError(RuntimeError):
-    """A backend was named, and this installation cannot run it."""
+    """The requested backend is not available in this installation."""
 
 
 @cache
@@ -60,9 +60,9 @@ def resolve_backend(argument: str | None = None, call: str | None = None) -> str
     Raises
     ------
     ValueError
-        The name of no backend.
+        `argument` is not the name of a backend.
     BackendUnavailableError
-        This installation cannot run the backend that was chosen.
+        The chosen backend is not available in this installation.
     """
     if argument is not None:
         of = f"{call}: " if call else ""
@@ -88,7 +88,7 @@ def _runnable(name: str, of: str = "") -> str:
 
 
 def available_backends() -> tuple[str, ...]:
-    """Names of the backends that this installation can run, the fastest first.
+    """Return the names of the available backends, the fastest first.
 
     The first call imports Numba, which takes about half a second.
 
@@ -106,7 +106,7 @@ def available_backends() -> tuple[str, ...]:
 
 
 def get_backend() -> str:
-    """Name of the backend that a call without ``backend=`` would run on here and now.
+    """Return the name of the backend that a call without ``backend=`` would use here.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def get_backend() -> str:
     ValueError
         ``FASTCONV_BACKEND`` is not the name of a backend.
     BackendUnavailableError
-        This installation cannot run the backend that was chosen.
+        The chosen backend is not available in this installation.
 
     Examples
     --------
@@ -131,19 +131,20 @@ def get_backend() -> str:
 
 
 def set_backend(backend: BackendName | None) -> None:
-    """Choose the backend of every call of this process that does not choose its own.
+    """Set the default backend of this process, for all calls without ``backend=``.
 
     Parameters
     ----------
     backend : {"cython", "numba", "numpy"} or None
-        None revokes the choice.
+        None restores the automatic choice.
 
     Raises
     ------
     TypeError, ValueError
         `backend` is not the name of a backend.
     BackendUnavailableError
-        This installation cannot run the backend; the message gives the reason and the cure.
+        The backend is not available in this installation; the message gives the reason and the
+        remedy.
 
     Examples
     --------
@@ -160,19 +161,20 @@ def set_backend(backend: BackendName | None) -> None:
 
 
 class use_backend:  # noqa: N801 (it reads as a function: with use_backend("numba"): ...)
-    """Choose the backend for a ``with`` block, in this thread or task only.
+    """Set the default backend in a ``with`` block, for this thread or task only.
 
     Parameters
     ----------
     backend : {"cython", "numba", "numpy"}
-        The backend of all calls in the block that do not choose their own.
+        The backend of all calls in the block without ``backend=``.
 
     Raises
     ------
     TypeError, ValueError
         `backend` is not the name of a backend.
     BackendUnavailableError
-        This installation cannot run the backend; the message gives the reason and the cure.
+        The backend is not available in this installation; the message gives the reason and the
+        remedy.
 
     Examples
     --------
@@ -217,24 +219,24 @@ def _openmp_threads() -> int | None:
 
 
 def get_num_threads() -> int:
-    """The most threads that a call without ``threads=`` may use.
+    """Return the maximum number of threads of a call without ``threads=``.
 
     Returns
     -------
     int
-        The first of these that is given: the number passed to `set_num_threads`, the environment
+        The first of these that is set: the number passed to `set_num_threads`, the environment
         variables ``FASTCONV_NUM_THREADS`` and ``OMP_NUM_THREADS``, and the number of processors
         that this process may use, by its affinity and the CPU quota of its container.
 
     Raises
     ------
     ValueError
-        ``FASTCONV_NUM_THREADS`` is not a positive whole number.
+        ``FASTCONV_NUM_THREADS`` is not a positive integer.
 
     Notes
     -----
-    The environment is read once.  Of ``OMP_NUM_THREADS``, the first number of a list counts, and
-    what is not a positive number is ignored, as other libraries read the variable, too.
+    The environment is read once.  If ``OMP_NUM_THREADS`` is a list, its first number is used.  As
+    in other libraries, a value that is not a positive number is ignored.
 
     Examples
     --------
@@ -246,19 +248,19 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(threads: int | None) -> None:
-    """Limit the threads of every call of this process without ``threads=``.
+    """Set the maximum number of threads of all calls of this process without ``threads=``.
 
-    Results do not depend on it: they are the same bits for any number of threads.
+    The bits of results do not depend on it.
 
     Parameters
     ----------
     threads : int or None
-        At least 1.  None revokes the limit.
+        At least 1.  None restores the default; see `get_num_threads`.
 
     Raises
     ------
     TypeError, ValueError
-        `threads` is not a whole number, or less than 1.
+        `threads` is not an integer, or is less than 1.
 
     Examples
     --------
@@ -273,22 +275,22 @@ def set_num_threads(threads: int | None) -> None:
 
 
 def warmup(backend: BackendName | None = None) -> None:
-    """Do now what the first call would wait for: import the backend and compile its kernels.
+    """Import a backend and compile its kernels, so that the first call does not wait for it.
 
-    Numba takes about half a second to start, and some seconds to compile if its cache on disk is
-    empty.  The other backends need nothing.
+    Numba takes about half a second to import, and a few seconds to compile if its cache on disk is
+    empty.  The other backends need no preparation.
 
     Parameters
     ----------
     backend : {"cython", "numba", "numpy"}, optional
-        By default, the backend that `get_backend` names.
+        By default, the backend that `get_backend` returns.
 
     Raises
     ------
     TypeError, ValueError
         `backend` is not the name of a backend.
     BackendUnavailableError
-        This installation cannot run the backend.
+        The backend is not available in this installation.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Named kernels: one table, with one row for each kernel.
 
-The numbers are cross-correlation weights, as they are laid over the image with the first row on
-top, and as `fastconv.correlate` takes them.  ``sobel_x`` is therefore positive where the image
-gets brighter to the right.  (A convolution turns the kernel by 180 degrees first.)
+The numbers are cross-correlation weights, as `fastconv.correlate` takes them: the kernel is placed
+on the image with its first row on top.  ``sobel_x`` is therefore positive where the image gets
+brighter to the right.  (A convolution rotates the kernel by 180 degrees first.)
 
 Kernels of whole numbers are int8, so that integer images are filtered exactly and float32 images
 stay float32; kernels of fractions are float32 by default.

@@ -1,4 +1,4 @@
-"""Many kernels over one array."""
+"""Many kernels applied to one array."""
 
 from __future__ import annotations
 
@@ -44,54 +44,56 @@ def correlate_bank(
     x : array_like
         An array of any rank.
     bank : array_like or sequence of tuple of 1-D ndarray
-        The kernels, one after the other along the first axis: ``(n, *taps)``.  Or the factors of
-        each kernel, if kernels are outer products, as a tuple with one array for each axis.
+        The kernels, stacked along the first axis: ``(n, *taps)``.  Kernels that are outer products
+        may be given as a sequence of tuples instead, each with one 1-D factor for each axis.
     axes : int or sequence of int, optional
         The axes of `x` that a kernel spans, in the order of its axes.  All other axes are a batch:
-        an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a kernel with one axis spans
-        the last axis of `x`, and any other kernel has to have as many axes as `x`.
+        an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a 1-D kernel is applied along
+        the last axis of `x`, and any other kernel must have as many axes as `x`.
     mode : {"same", "valid", "full"}, optional
-        "same": as many outputs as samples; "valid": only where the whole kernel lies on `x`;
-        "full": wherever the kernel touches `x`.  "same" is ``full[(n - 1) // 2 :][: len(x)]`` for
-        kernels that reach over n samples.
+        "same": as many outputs as samples; "valid": only outputs whose whole window lies inside
+        `x`; "full": all outputs whose window overlaps `x`.  For kernels that span n samples,
+        dilation included, "same" is ``full[(n - 1) // 2 :][: len(x)]``.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the array is extended beyond its edges, for all axes or one for each: "constant"
+        (`cval`), "nearest" (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the centre of the kernels by so many samples, as in `scipy.ndimage.correlate`; for
-        "same" only.
+        The number of samples by which the centre of the kernels is shifted, as in
+        `scipy.ndimage.correlate`.  Must be 0 unless `mode` is "same".
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x` and `bank`: a
-        temporary array is used then.
+        temporary array is used in that case.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x, bank)``, with bool counting as
         uint8.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes what is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array ``(n, *shape)``, where shape is that of ``correlate(x, bank[0])``.
+        `out`, or a new array ``(n, *shape)``, where ``shape`` is the shape of
+        ``correlate(x, bank[0])``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     See Also
     --------
@@ -99,10 +101,10 @@ def correlate_bank(
 
     Notes
     -----
-    The kernels either share one pass over `x`, which then is read, converted and transformed once,
-    or are taken one after the other, where that is predicted to be faster: kernels that are
-    products of factors, uniform, or mostly zero have shorter sums of their own.  Integers are the
-    same to the last bit either way; floats differ by rounding.
+    The kernels share one pass over `x`, which is then read, converted and transformed only once.
+    They are applied one after the other where that is predicted to be faster, because each is
+    separable, uniform or mostly zero.  Integers have the same bits either way; floats may differ by
+    rounding.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a border is called in another library."""
+"""Names of borders in other libraries."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def translate_boundary(name: str, source: str, target: str) -> str:
     Parameters
     ----------
     name : str
-        What `source` calls the border; synonyms are understood. OpenCV's constants are named by
+        The name of the border in `source`; synonyms are accepted. OpenCV's constants are given as
         strings, such as ``"BORDER_REFLECT_101"``.
     source : str
-        The library whose name it is: ``"fastconv"``, ``"numpy"`` (``numpy.pad``),
+        The library that uses this name: ``"fastconv"``, ``"numpy"`` (``numpy.pad``),
         ``"scipy.ndimage"`` (its filters), ``"scipy.signal"`` (``convolve2d``, ``correlate2d``),
         ``"opencv"``, ``"torch"`` (``torch.nn.functional.pad``, ``padding_mode``), ``"dask"``
         (``dask.array.overlap``), ``"astropy"`` (``astropy.convolution``), ``"onnx"`` (Pad) or
         ``"gimp"`` (the convolution matrix).
     target : str
-        The library whose name is wanted, one of the same.
+        The library to translate to, one of the same names.
 
     Returns
     -------
     str
-        What `target` calls the border, by its usual name.
+        The most usual name of the border in `target`.
 
     Raises
     ------
@@ -43,9 +43,9 @@ def translate_boundary(name: str, source: str, target: str) -> str:
 
     Notes
     -----
-    A name is no promise that every function accepts it: ``cv2.filter2D`` refuses ``BORDER_WRAP``,
-    which ``cv2.copyMakeBorder`` takes. PyTorch and OpenCV limit the width of some borders.
-    In Dask's ``overlap``, the constant itself stands in place of a name.
+    Not every function of a library accepts all of its names: ``cv2.filter2D`` refuses
+    ``BORDER_WRAP``, which ``cv2.copyMakeBorder`` accepts. PyTorch and OpenCV limit the width of
+    some borders. Dask's ``overlap`` takes the constant itself instead of a name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Plans of image-style calls: any rank, same size by default, a border rule."""
+"""Plans of `correlate` and `convolve`: any rank, same size by default, with borders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plan_correlate(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> Plan:
-    """Check, choose and prepare once what `fastconv.correlate` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.correlate`.
 
     Parameters
     ----------
@@ -47,75 +47,81 @@ def plan_correlate(
     x_dtype : dtype
         Their dtype, of any byte order.
     w : array_like or tuple of 1-D ndarray
-        The kernel, with one axis for each axis of the array that it spans.  Or its factors, one for
-        each of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
-        factors; any other tuple is a kernel, like a list: ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps,
-        ``(a, a)`` with ``a = np.array([1, 2, 1])`` has 3×3.
+        The kernel, with one axis for each axis of the array that it spans.  If it is an outer
+        product, it may be given as a tuple of its 1-D factors, one for each of these axes.  A tuple
+        that contains a NumPy array holds factors; any other tuple is a kernel, like a list:
+        ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps, ``(a, a)`` with ``a = np.array([1, 2, 1])`` has
+        3×3.
     axes : int or sequence of int, optional
         The axes of the arrays that `w` spans, in the order of the axes of `w`.  All other axes are
-        a batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a kernel with one
-        axis spans the last axis, and any other kernel has to have as many axes as the arrays.
+        a batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a 1-D kernel is
+        applied along the last axis, and any other kernel must have as many axes as the arrays.
     mode : {"same", "valid", "full"}, optional
-        "same": as many outputs as samples; "valid": only where the whole kernel lies on the array;
-        "full": wherever the kernel touches the array, which is n - 1 outputs more than samples if n
-        samples lie from the first tap to the last.  "same" is ``full[(n - 1) // 2 :][: len(x)]``.
+        "same": as many outputs as samples; "valid": only outputs whose whole window lies inside the
+        array; "full": all outputs whose window overlaps the array.  For a kernel that spans n
+        samples, dilation included, "full" has n - 1 more outputs than "same", and "same" is
+        ``full[(n - 1) // 2 :][: len(x)]``.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the array is extended beyond its edges, for all axes or one for each: "constant"
+        (`cval`), "nearest" (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the centre of the kernel by so many samples, as in `scipy.ndimage.correlate`; for
-        "same" only.
+        The number of samples by which the centre of the kernel is shifted, as in
+        `scipy.ndimage.correlate`.  Must be 0 unless `mode` is "same".
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x_dtype, w)``, with bool counting as
         uint8.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
-        sample is missing are `fill_value`.
+        How NaN in the arrays is treated.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": as "ignore", but outputs at the
+        positions of missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with
-        1 for any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN
-        and infinity included, is never read.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of the arrays, or only
+        the axes that `w` spans; axes of length 1 are broadcast.  The values of masked samples, even
+        NaN and infinity, do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
-        ``print(plan)`` shows which one that is, and why the others are not.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
+        ``print(plan)`` lists all algorithms with their predicted times, or the reasons why they
+        cannot be used.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     Plan
-        ``plan(x)`` is ``correlate(x, w, ...)``, to the bit.  ``print(plan)`` explains its choices.
+        ``plan(x)`` returns the same bits as ``correlate(x, w, ...)``.  ``print(plan)`` explains its
+        choices.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm, and of the shares of weight
-    that a mask leaves, as long as `nan` is "propagate": for frames with the same missing pixels,
-    only the sums are made at each call.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  With a `mask`, and unless `nan`
+    is "ignore" or "fill", it also keeps the fraction of the kernel's weight that lies on valid
+    samples of each window: for frames with the same missing pixels, each call then computes only
+    the sums.  A plan can be copied, pickled, and called from several threads at once.
 
     Examples
     --------
@@ -171,7 +177,7 @@ def plan_convolve(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> Plan:
-    """Check, choose and prepare once what `fastconv.convolve` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.convolve`.
 
     Parameters
     ----------
@@ -180,75 +186,82 @@ def plan_convolve(
     x_dtype : dtype
         Their dtype, of any byte order.
     w : array_like or tuple of 1-D ndarray
-        The kernel, with one axis for each axis of the array that it spans.  Or its factors, one for
-        each of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
-        factors; any other tuple is a kernel, like a list: ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps,
-        ``(a, a)`` with ``a = np.array([1, 2, 1])`` has 3×3.
+        The kernel, with one axis for each axis of the array that it spans.  If it is an outer
+        product, it may be given as a tuple of its 1-D factors, one for each of these axes.  A tuple
+        that contains a NumPy array holds factors; any other tuple is a kernel, like a list:
+        ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps, ``(a, a)`` with ``a = np.array([1, 2, 1])`` has
+        3×3.
     axes : int or sequence of int, optional
         The axes of the arrays that `w` spans, in the order of the axes of `w`.  All other axes are
-        a batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a kernel with one
-        axis spans the last axis, and any other kernel has to have as many axes as the arrays.
+        a batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a 1-D kernel is
+        applied along the last axis, and any other kernel must have as many axes as the arrays.
     mode : {"same", "valid", "full"}, optional
-        "same": as many outputs as samples; "valid": only where the whole kernel lies on the array;
-        "full": wherever the kernel touches the array, which is n - 1 outputs more than samples if n
-        samples lie from the first tap to the last.  "same" is ``full[(n - 1) // 2 :][: len(x)]``.
+        "same": as many outputs as samples; "valid": only outputs whose whole window lies inside the
+        array; "full": all outputs whose window overlaps the array.  For a kernel that spans n
+        samples, dilation included, "full" has n - 1 more outputs than "same", and "same" is
+        ``full[(n - 1) // 2 :][: len(x)]``.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the array is extended beyond its edges, for all axes or one for each: "constant"
+        (`cval`), "nearest" (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the centre of the kernel by so many samples, as in `scipy.ndimage.convolve`, which is
-        the other way than in `fastconv.correlate`; for "same" only.
+        The number of samples by which the centre of the kernel is shifted, as in
+        `scipy.ndimage.convolve`: in the opposite direction to `fastconv.correlate`.  Must be 0
+        unless `mode` is "same".
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x_dtype, w)``, with bool counting as
         uint8.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in the arrays.  "propagate": it spreads to all outputs whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
-        sample is missing are `fill_value`.
+        How NaN in the arrays is treated.  "propagate": it spreads to all outputs whose window
+        contains it.  "ignore": it counts as missing.  "fill": as "ignore", but outputs at the
+        positions of missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of the arrays, with
-        1 for any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN
-        and infinity included, is never read.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of the arrays, or only
+        the axes that `w` spans; axes of length 1 are broadcast.  The values of masked samples, even
+        NaN and infinity, do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
-        ``print(plan)`` shows which one that is, and why the others are not.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
+        ``print(plan)`` lists all algorithms with their predicted times, or the reasons why they
+        cannot be used.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     Plan
-        ``plan(x)`` is ``convolve(x, w, ...)``, to the bit.  ``print(plan)`` explains its choices.
+        ``plan(x)`` returns the same bits as ``convolve(x, w, ...)``.  ``print(plan)`` explains its
+        choices.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm, and of the shares of weight
-    that a mask leaves, as long as `nan` is "propagate": for frames with the same missing pixels,
-    only the sums are made at each call.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  With a `mask`, and unless `nan`
+    is "ignore" or "fill", it also keeps the fraction of the kernel's weight that lies on valid
+    samples of each window: for frames with the same missing pixels, each call then computes only
+    the sums.  A plan can be copied, pickled, and called from several threads at once.
 
     Examples
     --------

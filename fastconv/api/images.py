@@ -1,4 +1,4 @@
-"""Image-style calls: any rank, same size by default, a border rule."""
+"""Filters of arrays: any rank, same size by default, with borders."""
 
 from __future__ import annotations
 
@@ -40,104 +40,109 @@ def correlate(
     """Slide a kernel over an array and sum the products: ``out[i] = sum_j w[j] * x[i + j - c]``.
 
     With `stride` and `dilation`, it is ``x[i * stride + j * dilation - c]``.  The centre ``c`` is
-    half of the samples from the first tap to the last, rounded down: ``len(w) // 2`` without
-    dilation.  The kernel is not flipped (`fastconv.convolve` does that) and, for complex numbers,
-    not conjugated.
+    ``len(w) // 2``; with dilation, it is half of the number of samples that the kernel spans,
+    rounded down.  The kernel is neither flipped (see `fastconv.convolve`) nor, if complex,
+    conjugated.
 
     Parameters
     ----------
     x : array_like
         An array of any rank.  A masked array of `numpy.ma` has missing samples.
     w : array_like or tuple of 1-D ndarray
-        The kernel, with one axis for each axis of `x` that it spans.  Or its factors, one for each
-        of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
-        factors; any other tuple is a kernel, like a list: ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps,
-        ``(a, a)`` with ``a = np.array([1, 2, 1])`` has 3×3.
+        The kernel, with one axis for each axis of `x` that it spans.  If it is an outer product, it
+        may be given as a tuple of its 1-D factors, one for each of these axes.  A tuple that
+        contains a NumPy array holds factors; any other tuple is a kernel, like a list:
+        ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps, ``(a, a)`` with ``a = np.array([1, 2, 1])`` has
+        3×3.
     axes : int or sequence of int, optional
         The axes of `x` that `w` spans, in the order of the axes of `w`.  All other axes are a
-        batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a kernel with one axis
-        spans the last axis of `x`, and any other kernel has to have as many axes as `x`.
+        batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a 1-D kernel is
+        applied along the last axis of `x`, and any other kernel must have as many axes as `x`.
     mode : {"same", "valid", "full"}, optional
-        "same": as many outputs as samples; "valid": only where the whole kernel lies on `x`;
-        "full": wherever the kernel touches `x`, which is n - 1 outputs more than samples if n
-        samples lie from the first tap to the last.  "same" is ``full[(n - 1) // 2 :][: len(x)]``.
+        "same": as many outputs as samples; "valid": only outputs whose whole window lies inside
+        `x`; "full": all outputs whose window overlaps `x`.  For a kernel that spans n samples,
+        dilation included, "full" has n - 1 more outputs than "same", and "same" is
+        ``full[(n - 1) // 2 :][: len(x)]``.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the array is extended beyond its edges, for all axes or one for each: "constant"
+        (`cval`), "nearest" (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the centre of the kernel by so many samples, as in `scipy.ndimage.correlate`; for
-        "same" only.
+        The number of samples by which the centre of the kernel is shifted, as in
+        `scipy.ndimage.correlate`.  Must be 0 unless `mode` is "same".
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x` and `w`: a
-        temporary array is used then.
+        temporary array is used in that case.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x, w)``, with bool counting as uint8.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `x`.  "propagate": it spreads to all outputs whose window contains
-        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
-        missing are `fill_value`.
+        How NaN in `x` is treated.  "propagate": it spreads to all outputs whose window contains it.
+        "ignore": it counts as missing.  "fill": as "ignore", but outputs at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
-        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and
-        infinity included, is never read.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of `x`, or only the axes
+        that `w` spans; axes of length 1 are broadcast.  The values of masked samples, even NaN and
+        infinity, do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
-        `fastconv.plan_correlate` shows which one that is, and why the others are not.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
+        Printing a plan (`fastconv.plan_correlate`) lists all algorithms with their predicted times,
+        or the reasons why they cannot be used.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array: the shape of `x`, but for the axes that are filtered, which are as
-        long as `mode` and `stride` make them.  A masked array if `x` is one.
+        `out`, or a new array.  It has the shape of `x`, except that `mode` and `stride` determine
+        the lengths of the filtered axes.  A masked array if `x` is one.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    Integer times integer is exact.  Results that are converted to an integer dtype are rounded half
-    to even (NaN to 0) and saturate; nothing wraps. float16 is summed in float32.  Results are the
-    same bits for any number of threads.  NaN and infinity affect only outputs whose window contains
-    them.
+    Sums of integers are exact.  Results that are converted to an integer dtype are rounded half to
+    even and saturate; they never wrap, and NaN becomes 0.  float16 is summed in float32.  The bits
+    of a result do not depend on the number of threads.  NaN and infinity affect only outputs whose
+    window contains them.
 
-    With missing samples, an output is the sum over the valid ones, divided by the share of the
-    kernel's weight that lies on them.  A window without missing samples gives the bits of a call
-    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of
-    missing samples: a transform rounds with what lies nearby.)  Integer results are exact before
-    they are rounded.  Kernels whose weights sum to zero are refused.
+    With missing samples, an output is the sum over the valid ones, divided by the fraction of the
+    kernel's weight that lies on them.  Where no sample of a window is missing, the output has the
+    same bits as without `nan` and `mask`.  (With "fft", it has the same bits as if the missing
+    samples were zeros, because samples near a window affect the rounding.)  Integer results are
+    exact before they are rounded.  Kernels whose weights sum to zero are refused.
 
-    For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
-    each factor, for kernels that were given as factors, or are found to be a product or a sum of up
-    to three; "sparse" one for each tap that is not zero, if at least half of the taps are zero;
-    "box" a few additions, if all weights are equal; and "fft" about as many for any kernel, without
-    a stride.  An algorithm that cannot do what is asked for by name is refused with the reason.
-    Integers are exact in all of them.  Rounding differs from that of "direct" in floats: errors of
-    "fft" are some eps of the largest samples nearby rather than of those in the window of an
-    output.
+    The cost of an output depends on the algorithm.  "direct" takes one multiply-add for each tap.
+    "separable" takes one for each tap of each factor; it needs a kernel that is given as factors,
+    or is found to be an outer product or a sum of up to three.  "sparse" takes one for each nonzero
+    tap, and needs at least half of the taps to be zero.  "box" takes a few additions, and needs
+    equal weights.  The cost of "fft" hardly depends on the kernel; it needs a stride of 1.  An
+    algorithm that is requested but cannot be used raises a ValueError with the reason.  Integers
+    are exact with every algorithm.  Floats are rounded differently: the errors of "fft" are a few
+    eps of the largest samples nearby, instead of those in the window of an output.
 
-    The workspace is some megabytes for each thread.  An interrupt (Ctrl-C) leaves `out` partly
+    The workspace takes a few megabytes for each thread.  An interrupt (Ctrl-C) leaves `out` partly
     written.
 
     Examples
@@ -221,106 +226,112 @@ def convolve(
 ) -> NDArray:
     """Convolve an array with a kernel: ``out[i] = sum_j w[j] * x[i - j + c]``.
 
-    It is `fastconv.correlate` with the kernel reversed along every axis.  ``mode="full"`` is
-    `numpy.convolve`, in any rank.
+    It is `fastconv.correlate` with the kernel reversed along every axis.  ``mode="full"``
+    generalizes `numpy.convolve` to any rank.
 
     Parameters
     ----------
     x : array_like
         An array of any rank.  A masked array of `numpy.ma` has missing samples.
     w : array_like or tuple of 1-D ndarray
-        The kernel, with one axis for each axis of `x` that it spans.  Or its factors, one for each
-        of these axes, if it is their outer product.  A tuple that holds a NumPy array holds
-        factors; any other tuple is a kernel, like a list: ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps,
-        ``(a, a)`` with ``a = np.array([1, 2, 1])`` has 3×3.
+        The kernel, with one axis for each axis of `x` that it spans.  If it is an outer product, it
+        may be given as a tuple of its 1-D factors, one for each of these axes.  A tuple that
+        contains a NumPy array holds factors; any other tuple is a kernel, like a list:
+        ``([1, 2, 1], [1, 2, 1])`` has 2×3 taps, ``(a, a)`` with ``a = np.array([1, 2, 1])`` has
+        3×3.
     axes : int or sequence of int, optional
         The axes of `x` that `w` spans, in the order of the axes of `w`.  All other axes are a
-        batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a kernel with one axis
-        spans the last axis of `x`, and any other kernel has to have as many axes as `x`.
+        batch: an RGB image ``(H, W, 3)`` takes ``axes=(0, 1)``.  By default, a 1-D kernel is
+        applied along the last axis of `x`, and any other kernel must have as many axes as `x`.
     mode : {"same", "valid", "full"}, optional
-        "same": as many outputs as samples; "valid": only where the whole kernel lies on `x`;
-        "full": wherever the kernel touches `x`, which is n - 1 outputs more than samples if n
-        samples lie from the first tap to the last.  "same" is ``full[(n - 1) // 2 :][: len(x)]``.
+        "same": as many outputs as samples; "valid": only outputs whose whole window lies inside
+        `x`; "full": all outputs whose window overlaps `x`.  For a kernel that spans n samples,
+        dilation included, "full" has n - 1 more outputs than "same", and "same" is
+        ``full[(n - 1) // 2 :][: len(x)]``.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the array is extended beyond its edges, for all axes or one for each: "constant"
+        (`cval`), "nearest" (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the centre of the kernel by so many samples, as in `scipy.ndimage.convolve`, which is
-        the other way than in `fastconv.correlate`; for "same" only.
+        The number of samples by which the centre of the kernel is shifted, as in
+        `scipy.ndimage.convolve`: in the opposite direction to `fastconv.correlate`.  Must be 0
+        unless `mode` is "same".
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x` and `w`: a
-        temporary array is used then.
+        temporary array is used in that case.
     dtype : dtype, optional
         The dtype of the result.  By default, ``np.result_type(x, w)``, with bool counting as uint8.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `x`.  "propagate": it spreads to all outputs whose window contains
-        it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own sample is
-        missing are `fill_value`.
+        How NaN in `x` is treated.  "propagate": it spreads to all outputs whose window contains it.
+        "ignore": it counts as missing.  "fill": as "ignore", but outputs at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `x`, with 1 for
-        any of its lengths, or with the axes that `w` spans only.  Whatever lies there, NaN and
-        infinity included, is never read.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of `x`, or only the axes
+        that `w` spans; axes of length 1 are broadcast.  The values of masked samples, even NaN and
+        infinity, do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
-        `fastconv.plan_correlate` shows which one that is, and why the others are not.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
+        Printing a plan (`fastconv.plan_correlate`) lists all algorithms with their predicted times,
+        or the reasons why they cannot be used.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array: the shape of `x`, but for the axes that are filtered, which are as
-        long as `mode` and `stride` make them.  A masked array if `x` is one.
+        `out`, or a new array.  It has the shape of `x`, except that `mode` and `stride` determine
+        the lengths of the filtered axes.  A masked array if `x` is one.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     For kernels of even length, ``mode="same"`` is that of `numpy.convolve` and `scipy.signal`;
     `scipy.ndimage.convolve` puts the centre one sample further.
 
-    Integer times integer is exact.  Results that are converted to an integer dtype are rounded half
-    to even (NaN to 0) and saturate; nothing wraps. float16 is summed in float32.  Results are the
-    same bits for any number of threads.  NaN and infinity affect only outputs whose window contains
-    them.
+    Sums of integers are exact.  Results that are converted to an integer dtype are rounded half to
+    even and saturate; they never wrap, and NaN becomes 0.  float16 is summed in float32.  The bits
+    of a result do not depend on the number of threads.  NaN and infinity affect only outputs whose
+    window contains them.
 
-    With missing samples, an output is the sum over the valid ones, divided by the share of the
-    kernel's weight that lies on them.  A window without missing samples gives the bits of a call
-    without `nan` and `mask`.  (Where "fft" is used, it gives those for zeros in the place of
-    missing samples: a transform rounds with what lies nearby.)  Integer results are exact before
-    they are rounded.  Kernels whose weights sum to zero are refused.
+    With missing samples, an output is the sum over the valid ones, divided by the fraction of the
+    kernel's weight that lies on them.  Where no sample of a window is missing, the output has the
+    same bits as without `nan` and `mask`.  (With "fft", it has the same bits as if the missing
+    samples were zeros, because samples near a window affect the rounding.)  Integer results are
+    exact before they are rounded.  Kernels whose weights sum to zero are refused.
 
-    For each output, "direct" makes one multiply-add for each tap; "separable" one for each tap of
-    each factor, for kernels that were given as factors, or are found to be a product or a sum of up
-    to three; "sparse" one for each tap that is not zero, if at least half of the taps are zero;
-    "box" a few additions, if all weights are equal; and "fft" about as many for any kernel, without
-    a stride.  An algorithm that cannot do what is asked for by name is refused with the reason.
-    Integers are exact in all of them.  Rounding differs from that of "direct" in floats: errors of
-    "fft" are some eps of the largest samples nearby rather than of those in the window of an
-    output.
+    The cost of an output depends on the algorithm.  "direct" takes one multiply-add for each tap.
+    "separable" takes one for each tap of each factor; it needs a kernel that is given as factors,
+    or is found to be an outer product or a sum of up to three.  "sparse" takes one for each nonzero
+    tap, and needs at least half of the taps to be zero.  "box" takes a few additions, and needs
+    equal weights.  The cost of "fft" hardly depends on the kernel; it needs a stride of 1.  An
+    algorithm that is requested but cannot be used raises a ValueError with the reason.  Integers
+    are exact with every algorithm.  Floats are rounded differently: the errors of "fft" are a few
+    eps of the largest samples nearby, instead of those in the window of an output.
 
-    The workspace is some megabytes for each thread.  An interrupt (Ctrl-C) leaves `out` partly
+    The workspace takes a few megabytes for each thread.  An interrupt (Ctrl-C) leaves `out` partly
     written.
 
     Examples

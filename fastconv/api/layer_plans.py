@@ -34,7 +34,7 @@ def plan_conv1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> Plan:
-    """Check, choose and prepare once what `fastconv.conv1d` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.conv1d`.
 
     Parameters
     ----------
@@ -46,57 +46,60 @@ def plan_conv1d(
     w : array_like
         The filters, always ``(K, C // groups, k)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     boundary : str or sequence of str, optional
-        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        The values of the padding, for all axes or one for each: "constant" (zeros), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most
-        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2))``; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2))``; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.  ``print(plan)`` shows which one that is,
-        and why the others are not.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.  ``print(plan)`` lists all algorithms with
+        their predicted times, or the reasons why they cannot be used.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     Plan
-        ``plan(x)`` is ``conv1d(x, w, ...)``, to the bit.  ``print(plan)`` explains its choices.
+        ``plan(x)`` returns the same bits as ``conv1d(x, w, ...)``.  ``print(plan)`` explains its
+        choices.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  It can be copied, pickled, and
+    called from several threads at once.
 
     Examples
     --------
@@ -144,7 +147,7 @@ def plan_conv2d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> Plan:
-    """Check, choose and prepare once what `fastconv.conv2d` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.conv2d`.
 
     Parameters
     ----------
@@ -156,57 +159,60 @@ def plan_conv2d(
     w : array_like
         The filters, always ``(K, C // groups, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     boundary : str or sequence of str, optional
-        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        The values of the padding, for all axes or one for each: "constant" (zeros), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most
-        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3))``; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3))``; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.  ``print(plan)`` shows which one that is,
-        and why the others are not.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.  ``print(plan)`` lists all algorithms with
+        their predicted times, or the reasons why they cannot be used.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     Plan
-        ``plan(x)`` is ``conv2d(x, w, ...)``, to the bit.  ``print(plan)`` explains its choices.
+        ``plan(x)`` returns the same bits as ``conv2d(x, w, ...)``.  ``print(plan)`` explains its
+        choices.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  It can be copied, pickled, and
+    called from several threads at once.
 
     Examples
     --------
@@ -254,7 +260,7 @@ def plan_conv3d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> Plan:
-    """Check, choose and prepare once what `fastconv.conv3d` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.conv3d`.
 
     Parameters
     ----------
@@ -266,58 +272,60 @@ def plan_conv3d(
     w : array_like
         The filters, always ``(K, C // groups, kd, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     boundary : str or sequence of str, optional
-        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        The values of the padding, for all axes or one for each: "constant" (zeros), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most
-        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3, 4))``; "strict" rounds as a plain sum
-        does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3, 4))``; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.  ``print(plan)`` shows which one that is,
-        and why the others are not.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.  ``print(plan)`` lists all algorithms with
+        their predicted times, or the reasons why they cannot be used.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     Plan
-        ``plan(x)`` is ``conv3d(x, w, ...)``, to the bit.  ``print(plan)`` explains its choices.
+        ``plan(x)`` returns the same bits as ``conv3d(x, w, ...)``.  ``print(plan)`` explains its
+        choices.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  It can be copied, pickled, and
+    called from several threads at once.
 
     Examples
     --------

@@ -35,7 +35,7 @@ def conv1d(
 ) -> NDArray:
     """Convolve signals with filters, as a layer of a neural network does.
 
-    It is a cross-correlation, as in every framework: the filters are not flipped.
+    It is a cross-correlation, as in other frameworks: the filters are not flipped.
 
     Parameters
     ----------
@@ -44,66 +44,69 @@ def conv1d(
     w : array_like
         The filters, always ``(K, C // groups, k)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     boundary : str or sequence of str, optional
-        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        The values of the padding, for all axes or one for each: "constant" (zeros), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
-        a temporary array is used then.
+        a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most
-        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2))``; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2))``; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out L)``, or as the layout of `x` has it, with
-        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` counts both
-        sides.
+        `out`, or a new array ``(N, K, out L)``, in the layout of `x`, with
+        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` is the total
+        of both sides.  Without the axis N if `x` has none.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
-    times integer is exact; results that are converted to an integer dtype are rounded half to even
-    and saturate. float16 is summed in float32.  Results are the same bits for any number of
-    threads.  NaN and infinity affect only outputs whose window contains them.  If a stride does not
-    fit, the last samples are not read, as in every framework.
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Sums of
+    integers are exact; results that are converted to an integer dtype are rounded half to even and
+    saturate.  float16 is summed in float32.  The bits of a result do not depend on the number of
+    threads.  NaN and infinity affect only outputs whose window contains them.  If the stride does
+    not fit, the last samples are not read, as in other frameworks.
 
-    An output costs ``C // groups`` multiply-adds for each tap.
+    An output costs ``C // groups`` multiply-adds for each tap with "direct" and "gemm", and less
+    with some other algorithms.
 
     Examples
     --------
@@ -157,7 +160,7 @@ def conv2d(
 ) -> NDArray:
     """Convolve images with filters, as a layer of a neural network does.
 
-    It is a cross-correlation, as in every framework: the filters are not flipped.
+    It is a cross-correlation, as in other frameworks: the filters are not flipped.
 
     Parameters
     ----------
@@ -167,66 +170,69 @@ def conv2d(
     w : array_like
         The filters, always ``(K, C // groups, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     boundary : str or sequence of str, optional
-        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        The values of the padding, for all axes or one for each: "constant" (zeros), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
-        a temporary array is used then.
+        a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most
-        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3))``; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3))``; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out H, out W)``, or as the layout of `x` has it, with
-        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` counts both
-        sides.
+        `out`, or a new array ``(N, K, out H, out W)``, in the layout of `x`, with
+        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` is the total
+        of both sides.  Without the axis N if `x` has none.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
-    times integer is exact; results that are converted to an integer dtype are rounded half to even
-    and saturate. float16 is summed in float32.  Results are the same bits for any number of
-    threads.  NaN and infinity affect only outputs whose window contains them.  If a stride does not
-    fit, the last samples are not read, as in every framework.
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Sums of
+    integers are exact; results that are converted to an integer dtype are rounded half to even and
+    saturate.  float16 is summed in float32.  The bits of a result do not depend on the number of
+    threads.  NaN and infinity affect only outputs whose window contains them.  If the stride does
+    not fit, the last samples are not read, as in other frameworks.
 
-    An output costs ``C // groups`` multiply-adds for each tap.
+    An output costs ``C // groups`` multiply-adds for each tap with "direct" and "gemm", and less
+    with some other algorithms.
 
     Examples
     --------
@@ -283,7 +289,7 @@ def conv3d(
 ) -> NDArray:
     """Convolve volumes with filters, as a layer of a neural network does.
 
-    It is a cross-correlation, as in every framework: the filters are not flipped.
+    It is a cross-correlation, as in other frameworks: the filters are not flipped.
 
     Parameters
     ----------
@@ -293,67 +299,69 @@ def conv3d(
     w : array_like
         The filters, always ``(K, C // groups, kd, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     boundary : str or sequence of str, optional
-        What the padding holds, for all axes or one for each: "constant" (zeros), "nearest"
+        The values of the padding, for all axes or one for each: "constant" (zeros), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
-        a temporary array is used then.
+        a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most
-        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3, 4))``; "strict" rounds as a plain sum
-        does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most
+        ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3, 4))``; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out D, out H, out W)``, or as the layout of `x` has it, with
-        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` counts both
-        sides.
+        `out`, or a new array ``(N, K, out D, out H, out W)``, in the layout of `x`, with
+        ``out = (n + padding - dilation * (k - 1) - 1) // stride + 1``, where `padding` is the total
+        of both sides.  Without the axis N if `x` has none.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
-    times integer is exact; results that are converted to an integer dtype are rounded half to even
-    and saturate. float16 is summed in float32.  Results are the same bits for any number of
-    threads.  NaN and infinity affect only outputs whose window contains them.  If a stride does not
-    fit, the last samples are not read, as in every framework.
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Sums of
+    integers are exact; results that are converted to an integer dtype are rounded half to even and
+    saturate.  float16 is summed in float32.  The bits of a result do not depend on the number of
+    threads.  NaN and infinity affect only outputs whose window contains them.  If the stride does
+    not fit, the last samples are not read, as in other frameworks.
 
-    An output costs ``C // groups`` multiply-adds for each tap.
+    An output costs ``C // groups`` multiply-adds for each tap with "direct" and "gemm", and less
+    with some other algorithms.
 
     Examples
     --------

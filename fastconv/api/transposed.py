@@ -1,4 +1,4 @@
-"""Transposed convolutions: the layers of neural networks that enlarge."""
+"""Transposed convolutions, the upsampling layers of neural networks."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def conv_transpose1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Spread signals by filters, as a layer of a neural network that enlarges does.
+    """Apply a transposed convolution to signals, as an upsampling layer of a neural network does.
 
-    Each sample adds its multiple of a filter to the result, `stride` further than the sample
-    before.  It is the adjoint of `fastconv.conv1d` with the same arguments.
+    Each sample adds its multiple of the filter to the result, `stride` samples after that of the
+    previous sample.  The operation is the adjoint of `fastconv.conv1d` with the same arguments.
 
     Parameters
     ----------
@@ -44,65 +44,66 @@ def conv_transpose1d(
     w : array_like
         The filters, always ``(C, K // groups, k)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
         The distance between the filters of adjacent samples in the result.
     padding : int, sequence of int or of pairs, optional
-        Samples that are left out of the result on both sides of all axes, of each axis, or on each
-        side of each axis as pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples that the result has in addition at the end of all axes or of each, fewer than
-        `stride` or `dilation`.
+        The number of samples added at the end of the result, for all axes or one for each.  It must
+        be less than `stride` or less than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples of the result.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
-        a temporary array is used then.
+        a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out L)``, or as the layout of `x` has it, with
+        `out`, or a new array ``(N, K, out L)``, in the layout of `x`, with
         ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``, where
-        `padding` counts both sides.
+        `padding` is the total of both sides.  Without the axis N if `x` has none.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
-    times integer is exact; results that are converted to an integer dtype are rounded half to even
-    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Sums of
+    integers are exact; results that are converted to an integer dtype are rounded half to even and
+    saturate.  float16 is summed in float32.  The bits of a result do not depend on the number of
     threads.
 
-    No zeros are inserted: every stride-th output reads the same taps, and these outputs are an
-    ordinary convolution of `x`, of which there are as many as the product of the strides.  A sample
-    costs ``K // groups`` multiply-adds for each tap.
+    No zeros are inserted.  Every stride-th output uses the same taps, so that the result consists
+    of several ordinary convolutions of `x`: as many as the product of the strides.  A sample costs
+    ``K // groups`` multiply-adds for each tap.
 
     Examples
     --------
@@ -152,10 +153,10 @@ def conv_transpose2d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Spread images by filters, as a layer of a neural network that enlarges does.
+    """Apply a transposed convolution to images, as an upsampling layer of a neural network does.
 
-    Each sample adds its multiple of a filter to the result, `stride` further than the sample
-    before.  It is the adjoint of `fastconv.conv2d` with the same arguments.
+    Each sample adds its multiple of the filter to the result, `stride` samples after that of the
+    previous sample.  The operation is the adjoint of `fastconv.conv2d` with the same arguments.
 
     Parameters
     ----------
@@ -165,65 +166,66 @@ def conv_transpose2d(
     w : array_like
         The filters, always ``(C, K // groups, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
         The distance between the filters of adjacent samples in the result.
     padding : int, sequence of int or of pairs, optional
-        Samples that are left out of the result on both sides of all axes, of each axis, or on each
-        side of each axis as pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples that the result has in addition at the end of all axes or of each, fewer than
-        `stride` or `dilation`.
+        The number of samples added at the end of the result, for all axes or one for each.  It must
+        be less than `stride` or less than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples of the result.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
-        a temporary array is used then.
+        a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out H, out W)``, or as the layout of `x` has it, with
+        `out`, or a new array ``(N, K, out H, out W)``, in the layout of `x`, with
         ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``, where
-        `padding` counts both sides.
+        `padding` is the total of both sides.  Without the axis N if `x` has none.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
-    times integer is exact; results that are converted to an integer dtype are rounded half to even
-    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Sums of
+    integers are exact; results that are converted to an integer dtype are rounded half to even and
+    saturate.  float16 is summed in float32.  The bits of a result do not depend on the number of
     threads.
 
-    No zeros are inserted: every stride-th output reads the same taps, and these outputs are an
-    ordinary convolution of `x`, of which there are as many as the product of the strides.  A sample
-    costs ``K // groups`` multiply-adds for each tap.
+    No zeros are inserted.  Every stride-th output uses the same taps, so that the result consists
+    of several ordinary convolutions of `x`: as many as the product of the strides.  A sample costs
+    ``K // groups`` multiply-adds for each tap.
 
     Examples
     --------
@@ -276,10 +278,10 @@ def conv_transpose3d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Spread volumes by filters, as a layer of a neural network that enlarges does.
+    """Apply a transposed convolution to volumes, as an upsampling layer of a neural network does.
 
-    Each sample adds its multiple of a filter to the result, `stride` further than the sample
-    before.  It is the adjoint of `fastconv.conv3d` with the same arguments.
+    Each sample adds its multiple of the filter to the result, `stride` samples after that of the
+    previous sample.  The operation is the adjoint of `fastconv.conv3d` with the same arguments.
 
     Parameters
     ----------
@@ -289,65 +291,66 @@ def conv_transpose3d(
     w : array_like
         The filters, always ``(C, K // groups, kd, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
         The distance between the filters of adjacent samples in the result.
     padding : int, sequence of int or of pairs, optional
-        Samples that are left out of the result on both sides of all axes, of each axis, or on each
-        side of each axis as pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples that the result has in addition at the end of all axes or of each, fewer than
-        `stride` or `dilation`.
+        The number of samples added at the end of the result, for all axes or one for each.  It must
+        be less than `stride` or less than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples of the result.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
-        a temporary array is used then.
+        a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        ``(N, K, out D, out H, out W)``, or as the layout of `x` has it, with
+        `out`, or a new array ``(N, K, out D, out H, out W)``, in the layout of `x`, with
         ``out = (n - 1) * stride + dilation * (k - 1) + 1 + output_padding - padding``, where
-        `padding` counts both sides.
+        `padding` is the total of both sides.  Without the axis N if `x` has none.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Integer
-    times integer is exact; results that are converted to an integer dtype are rounded half to even
-    and saturate. float16 is summed in float32.  Results are the same bits for any number of
+    The result has the dtype ``np.result_type(x, w, bias)`` unless `out` has another one.  Sums of
+    integers are exact; results that are converted to an integer dtype are rounded half to even and
+    saturate.  float16 is summed in float32.  The bits of a result do not depend on the number of
     threads.
 
-    No zeros are inserted: every stride-th output reads the same taps, and these outputs are an
-    ordinary convolution of `x`, of which there are as many as the product of the strides.  A sample
-    costs ``K // groups`` multiply-adds for each tap.
+    No zeros are inserted.  Every stride-th output uses the same taps, so that the result consists
+    of several ordinary convolutions of `x`: as many as the product of the strides.  A sample costs
+    ``K // groups`` multiply-adds for each tap.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Plans of transposed convolutions, the layers of neural networks that enlarge."""
+"""Plans of transposed convolutions, the upsampling layers of neural networks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plan_conv_transpose1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> TransposedPlan:
-    """Check, choose and prepare once what `fastconv.conv_transpose1d` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.conv_transpose1d`.
 
     Parameters
     ----------
@@ -46,54 +46,55 @@ def plan_conv_transpose1d(
     w : array_like
         The filters, always ``(C, K // groups, k)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
         The distance between the filters of adjacent samples in the result.
     padding : int, sequence of int or of pairs, optional
-        Samples that are left out of the result on both sides of all axes, of each axis, or on each
-        side of each axis as pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples that the result has in addition at the end of all axes or of each, fewer than
-        `stride` or `dilation`.
+        The number of samples added at the end of the result, for all axes or one for each.  It must
+        be less than `stride` or less than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples of the result.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     TransposedPlan
-        ``plan(x)`` is ``conv_transpose1d(x, w, ...)``, to the bit.
+        ``plan(x)`` returns the same bits as ``conv_transpose1d(x, w, ...)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  It can be copied, pickled, and
+    called from several threads at once.
 
     Examples
     --------
@@ -142,7 +143,7 @@ def plan_conv_transpose2d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> TransposedPlan:
-    """Check, choose and prepare once what `fastconv.conv_transpose2d` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.conv_transpose2d`.
 
     Parameters
     ----------
@@ -154,54 +155,55 @@ def plan_conv_transpose2d(
     w : array_like
         The filters, always ``(C, K // groups, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
         The distance between the filters of adjacent samples in the result.
     padding : int, sequence of int or of pairs, optional
-        Samples that are left out of the result on both sides of all axes, of each axis, or on each
-        side of each axis as pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples that the result has in addition at the end of all axes or of each, fewer than
-        `stride` or `dilation`.
+        The number of samples added at the end of the result, for all axes or one for each.  It must
+        be less than `stride` or less than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples of the result.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     TransposedPlan
-        ``plan(x)`` is ``conv_transpose2d(x, w, ...)``, to the bit.
+        ``plan(x)`` returns the same bits as ``conv_transpose2d(x, w, ...)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  It can be copied, pickled, and
+    called from several threads at once.
 
     Examples
     --------
@@ -250,7 +252,7 @@ def plan_conv_transpose3d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> TransposedPlan:
-    """Check, choose and prepare once what `fastconv.conv_transpose3d` does on each call.
+    """Choose an algorithm and pack the weights for repeated calls of `fastconv.conv_transpose3d`.
 
     Parameters
     ----------
@@ -262,54 +264,55 @@ def plan_conv_transpose3d(
     w : array_like
         The filters, always ``(C, K // groups, kd, kh, kw)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums.
+        ``(K,)``: one number for each output channel, added to the sums.
     stride : int or sequence of int, optional
         The distance between the filters of adjacent samples in the result.
     padding : int, sequence of int or of pairs, optional
-        Samples that are left out of the result on both sides of all axes, of each axis, or on each
-        side of each axis as pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples that the result has in addition at the end of all axes or of each, fewer than
-        `stride` or `dilation`.
+        The number of samples added at the end of the result, for all axes or one for each.  It must
+        be less than `stride` or less than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples of the result.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     activation : {None, "relu"}, optional
         "relu" stores ``max(0, result)``.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     algorithm : str, optional
         How sums are computed: "auto", "box", "separable", "sparse", "fft", "winograd", "pointwise",
-        "depthwise", "gemm" or "direct".  "auto" takes the algorithm that is predicted to be the
-        fastest.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and
-        one out; "pointwise" needs kernels with one tap.
+        "depthwise", "gemm" or "direct".  "auto" chooses the algorithm with the shortest predicted
+        time.  "box", "separable", "sparse" and "depthwise" need groups with one channel in and one
+        out; "pointwise" needs kernels with one tap.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     TransposedPlan
-        ``plan(x)`` is ``conv_transpose3d(x, w, ...)``, to the bit.
+        ``plan(x)`` returns the same bits as ``conv_transpose3d(x, w, ...)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The plan keeps a copy of the weights, prepared for its algorithm.  It can be copied, pickled,
-    and called from several threads at once.
+    The plan keeps a copy of the weights, packed for its algorithm.  It can be copied, pickled, and
+    called from several threads at once.
 
     Examples
     --------

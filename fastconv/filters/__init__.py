@@ -1,12 +1,12 @@
-"""Image filters: blurs, edges, sharpening, colours.
+"""Image filters: blurs, edge detection, sharpening and colours.
 
 The image comes first, then the parameters of the filter, then the keywords that all filters share.
-An image is an array ``(H, W)``.  With `channel_axis` it has one more axis, and each channel is
-filtered on its own, alpha included.  Filters that make sense for signals and volumes take arrays of
+An image is an array ``(H, W)``.  With `channel_axis`, it has one more axis, and each channel, alpha
+included, is filtered separately.  Filters that make sense for signals and volumes accept arrays of
 any rank.
 
 Filters that blur or sharpen keep the image's dtype: integers are rounded half to even and saturate.
-Derivatives have signs and large values: those of integer images are float32.  bool counts as uint8.
+Derivatives may be negative or large, so those of integer images are float32.  bool counts as uint8.
 `out` may have any dtype; the result is converted to it in the same way.
 """
 

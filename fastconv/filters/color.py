@@ -1,4 +1,4 @@
-"""Filters that change the colours of each pixel on its own: no neighbours, and so no borders."""
+"""Filters that change the colours of each pixel separately, and therefore have no borders."""
 
 from __future__ import annotations
 
@@ -25,41 +25,43 @@ def sepia(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Turn the colours into the browns of an old photograph.
+    """Apply a sepia tone: the browns of an old photograph.
 
     Parameters
     ----------
     image : array_like
-        RGB or RGBA, ``(H, W, 3)`` or ``(H, W, 4)``; alpha is kept as it is.
+        RGB or RGBA, ``(H, W, 3)`` or ``(H, W, 4)``; alpha is kept.
     channel_axis : int, optional
-        The axis of the colours.
+        The axis of the channels.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "gemm", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
         `out`, or a new array of the image's shape and dtype (uint8 for bool).  Light pixels
-        saturate in integer images, and exceed 1 in floating-point images from 0 to 1: up to 1.351.
+        saturate in integer images.  In floating-point images with values from 0 to 1, they reach up
+        to 1.351.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The matrix is "sepia" of `fastconv.kernels`.  A pixel costs nine multiply-adds.
+    The matrix is the kernel "sepia" of `fastconv.kernels`.  A pixel costs nine multiply-adds.
 
     References
     ----------
@@ -89,42 +91,43 @@ def grayscale(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Keep the brightness of a colour image: ``0.299 R + 0.587 G + 0.114 B``.
+    """Convert a colour image to grey: ``0.299 R + 0.587 G + 0.114 B``.
 
     Parameters
     ----------
     image : array_like
         RGB or RGBA, ``(H, W, 3)`` or ``(H, W, 4)``.
     channel_axis : int, optional
-        The axis of the colours.
+        The axis of the channels.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "gemm", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's dtype (uint8 for bool): ``(H, W)`` from RGB.  From
-        RGBA, two channels: grey, and alpha as it is.
+        `out`, or a new array of the image's dtype (uint8 for bool).  RGB gives ``(H, W)``; RGBA
+        gives two channels, grey and the unchanged alpha, along `channel_axis`.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The weights are "grayscale" of `fastconv.kernels`, those of television and JPEG. A pixel costs
-    three multiply-adds.
+    The weights are the kernel "grayscale" of `fastconv.kernels`, as in television and JPEG. A pixel
+    costs three multiply-adds.
 
     References
     ----------
@@ -205,24 +208,23 @@ def invert(
     out: NDArray | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Make the negative: white minus the image.
+    """Return the negative: white minus the image.
 
     Parameters
     ----------
     image : array_like
-        Real numbers in an array of any rank.  White is 1 for floats and bool, and the largest
-        number of an unsigned dtype.  A signed dtype is turned around: its largest number becomes
-        its smallest.
+        Real numbers in an array of any rank.  White is 1 for floats and bool, and the largest value
+        of an unsigned dtype.  A signed dtype is reversed: its largest value becomes its smallest.
     channel_axis : int or None, optional
-        The axis of the colours: if it has 2 or 4, the last one is alpha and kept as it is.  None,
-        which is the default, means that there is none.  It has to be given for an array with three
-        axes whose last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels.  If its length is 2 or 4, the last channel is alpha, which is
+        kept.  None, the default, means that there is no such axis.  An array with three axes, the
+        last of length 3 or 4, may be a photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -232,7 +234,7 @@ def invert(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
 
     Notes
     -----

@@ -28,7 +28,7 @@ def sobel(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Sobel's gradient: how steeply the image rises, along one axis or in any direction.
+    """Sobel operator: the derivative along one axis, or the magnitude of the gradient.
 
     Parameters
     ----------
@@ -36,52 +36,53 @@ def sobel(
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     axis : int, optional
         Take the derivative along this axis: weights -1 0 1 along it, 1 2 1 along all others.  By
-        default, the magnitude of the gradient: the root of the sum of the squares of all
-        derivatives.
+        default, the result is the magnitude of the gradient: the square root of the sum of the
+        squares of all derivatives.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have derivatives, but no
-        magnitude.  `out` is untouched.
+        An argument is invalid; the message names it.  Complex images need `axis`, because the
+        magnitude is defined for real numbers only.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     The result is not normalised, as in `scipy.ndimage.sobel` and OpenCV: in an image ``(H, W)``, a
-    ramp of one per pixel gives 8, which is 2 for the slope times 4 for the smoothing.
-    `skimage.filters.sobel` divides by the 4 and, for the magnitude, by the root of the number of
-    axes as well.
+    ramp with slope 1 gives 8: 2 from the difference times 4 from the smoothing.
+    `skimage.filters.sobel` divides by 4 and, for the magnitude, also by the square root of the
+    number of axes.
 
-    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude needs memory
-    for one more floating-point image for each axis, and one more pass.
+    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude takes one
+    more pass, and memory for one more floating-point image for each axis.
 
     References
     ----------
@@ -113,7 +114,7 @@ def prewitt(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Prewitt's gradient: like Sobel's, with the plain mean across an edge.
+    """Prewitt operator: like `sobel`, with equal weights across the derivative.
 
     Parameters
     ----------
@@ -121,50 +122,51 @@ def prewitt(
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     axis : int, optional
         Take the derivative along this axis: weights -1 0 1 along it, 1 1 1 along all others.  By
-        default, the magnitude of the gradient: the root of the sum of the squares of all
-        derivatives.
+        default, the result is the magnitude of the gradient: the square root of the sum of the
+        squares of all derivatives.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have derivatives, but no
-        magnitude.  `out` is untouched.
+        An argument is invalid; the message names it.  Complex images need `axis`, because the
+        magnitude is defined for real numbers only.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result is not normalised, as in `scipy.ndimage.prewitt`: in an image ``(H, W)``, a ramp of
-    one per pixel gives 6.
+    The result is not normalised, as in `scipy.ndimage.prewitt`: in an image ``(H, W)``, a ramp with
+    slope 1 gives 6.
 
-    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude needs memory
-    for one more floating-point image for each axis, and one more pass.
+    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude takes one
+    more pass, and memory for one more floating-point image for each axis.
 
     References
     ----------
@@ -193,7 +195,7 @@ def scharr(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Scharr's gradient: like Sobel's, with a magnitude that depends least on an edge's direction.
+    """Scharr operator: like `sobel`, but its magnitude depends less on the direction of an edge.
 
     Parameters
     ----------
@@ -201,50 +203,51 @@ def scharr(
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     axis : int, optional
         Take the derivative along this axis: weights -1 0 1 along it, 3 10 3 along all others.  By
-        default, the magnitude of the gradient: the root of the sum of the squares of all
-        derivatives.
+        default, the result is the magnitude of the gradient: the square root of the sum of the
+        squares of all derivatives.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have derivatives, but no
-        magnitude.  `out` is untouched.
+        An argument is invalid; the message names it.  Complex images need `axis`, because the
+        magnitude is defined for real numbers only.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The result is not normalised, as in OpenCV: in an image ``(H, W)``, a ramp of one per pixel
-    gives 32.
+    The result is not normalised, as in OpenCV: in an image ``(H, W)``, a ramp with slope 1 gives
+    32.
 
-    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude needs memory
-    for one more floating-point image for each axis, and one more pass.
+    In two dimensions, each derivative costs six multiply-adds a pixel.  The magnitude takes one
+    more pass, and memory for one more floating-point image for each axis.
 
     References
     ----------
@@ -279,43 +282,45 @@ def roberts(
     image : array_like
         ``(H, W)``, or with channels.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  By default there is none.
+        The axis of the channels, each of which is filtered separately.  By default, there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  Complex numbers have no magnitude of a
-        gradient.  `out` is untouched.
+        An argument is invalid; the message names it.  Complex images are not accepted.  `out` is
+        left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The kernels are "roberts_x" and "roberts_y" of `fastconv.kernels`; a pixel is the lower right
-    one of its four.  The result is not normalised: a ramp of one per pixel gives the root of 2.
-    `skimage.filters.roberts` divides by that, and takes the upper left pixel.
+    The kernels are "roberts_x" and "roberts_y" of `fastconv.kernels`.  Each output belongs to the
+    lower right of its four pixels.  The result is not normalised: a ramp with slope 1 gives the
+    square root of 2.  `skimage.filters.roberts` divides by that, and its outputs belong to the
+    upper left pixel.
 
     A pixel costs four multiply-adds, and memory for two more floating-point images is needed.
 

@@ -36,44 +36,44 @@ def laplace(
     image : array_like
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    In two dimensions the kernel is "laplace" of `fastconv.kernels`, which is that of
-    `scipy.ndimage.laplace` and of OpenCV's ``Laplacian`` with ``ksize=1``.  A pixel costs five
-    multiply-adds there.
+    In two dimensions, the kernel is "laplace" of `fastconv.kernels`, as in `scipy.ndimage.laplace`
+    and OpenCV's ``Laplacian`` with ``ksize=1``, and a pixel costs five multiply-adds.
 
     References
     ----------
@@ -107,56 +107,57 @@ def gaussian_laplace(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The Laplacian of the image blurred with a Gaussian: it finds blobs.
+    """The Laplacian of a Gaussian, which detects blobs.
 
     Parameters
     ----------
     image : array_like
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.
     sigma : float or sequence of float
-        The standard deviation in pixels, for all axes or one for each.  Along an axis of 0 there is
-        neither a blur nor a derivative.
+        The standard deviation in pixels, for all axes or one for each.  An axis with a sigma of 0
+        is neither blurred nor differentiated.
     truncate : float, optional
-        The kernel ends at so many standard deviations.
+        The number of standard deviations at which the kernel is truncated.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    It is the sum of the second derivatives of `fastconv.filters.gaussian`, and that of
-    `scipy.ndimage.gaussian_laplace` if all sigmas are positive.  It costs one Gaussian filter for
-    each axis, and memory for as many floating-point images.
+    It is the sum of the second derivatives of `fastconv.filters.gaussian`.  If all sigmas are
+    positive, `scipy.ndimage.gaussian_laplace` gives the same.  It costs one Gaussian filter and
+    memory for one floating-point image for each axis.
 
     References
     ----------
@@ -202,7 +203,7 @@ def difference_of_gaussians(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """A weak blur minus a strong one: it keeps details of one size.
+    """Subtract a strong blur from a weak one, which keeps details of one size.
 
     Parameters
     ----------
@@ -211,48 +212,50 @@ def difference_of_gaussians(
     low_sigma : float or sequence of float
         The standard deviation of the weak blur, for all axes or one for each.
     high_sigma : float or sequence of float, optional
-        That of the strong blur.  By default, 1.6 times `low_sigma`, which comes close to the
-        Laplacian of a Gaussian, but for a factor.
+        The standard deviation of the strong blur.  By default, 1.6 times `low_sigma`, which
+        approximates the Laplacian of a Gaussian up to a factor.
     truncate : float, optional
-        The kernels end at so many standard deviations.
+        The number of standard deviations at which the kernels are truncated.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    `skimage.filters.difference_of_gaussians` gives the same for floating-point images, with its
-    ``mode="reflect"``.  It costs two Gaussian filters, and memory for two floating-point images.
+    `skimage.filters.difference_of_gaussians` gives the same for floating-point images with
+    ``mode="reflect"``.  The filter costs two Gaussian filters, and memory for two floating-point
+    images.
 
     References
     ----------
@@ -295,43 +298,44 @@ def edge_detect(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Find edges of any direction: eight times a pixel minus its eight neighbours.
+    """Detect edges of any direction: eight times a pixel minus its eight neighbours.
 
     Parameters
     ----------
     image : array_like
         ``(H, W)``, or with channels.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  By default there is none.
+        The axis of the channels, each of which is filtered separately.  By default, there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
         image's dtype.  It is positive on the bright side of an edge, and negative on the dark side.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

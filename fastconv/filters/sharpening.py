@@ -1,4 +1,4 @@
-"""Filters that make a picture crisper, or show it in relief."""
+"""Filters that sharpen an image, or show it in relief."""
 
 from __future__ import annotations
 
@@ -29,33 +29,34 @@ def sharpen(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Move each pixel away from its four neighbours: the image minus its Laplacian.
+    """Sharpen: subtract the Laplacian from the image.
 
     Parameters
     ----------
     image : array_like
         ``(H, W)``, or with channels.
     amount : float, optional
-        How much of the Laplacian is subtracted.  1 is the kernel "sharpen" of `fastconv.kernels`, 0
-        leaves the image as it is.
+        The factor of the Laplacian. 1 gives the kernel "sharpen" of `fastconv.kernels`; 0 leaves
+        the image unchanged.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  By default there is none.
+        The axis of the channels, each of which is filtered separately.  By default, there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -65,14 +66,14 @@ def sharpen(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    A pixel costs five multiply-adds.  Integer images are exact if `amount` is 1, and otherwise
-    computed in floats.
+    A pixel costs five multiply-adds.  Integer images are exact if `amount` is 1, and computed in
+    floating point otherwise.
 
     References
     ----------
@@ -112,7 +113,7 @@ def unsharp_mask(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Sharpen by what a blur takes away: ``image + amount * (image - blurred)``.
+    """Sharpen with an unsharp mask: ``image + amount * (image - blurred)``.
 
     Parameters
     ----------
@@ -121,27 +122,28 @@ def unsharp_mask(
     radius : float or sequence of float, optional
         The standard deviation of the Gaussian blur in pixels, for all axes or one for each.
     amount : float, optional
-        How much of the difference is added.
+        The factor of the difference.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -151,15 +153,15 @@ def unsharp_mask(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    It costs as much as the blur, and memory for one more floating-point image.  Unlike
-    `skimage.filters.unsharp_mask`, it does not scale values to the range from 0 to 1, and clips
-    integers only.
+    It costs as much as the blur, and takes memory for one more floating-point image.  Unlike
+    `skimage.filters.unsharp_mask`, it does not rescale values to the range from 0 to 1, and clips
+    integer results only.
 
     References
     ----------
@@ -205,23 +207,24 @@ def emboss(
     image : array_like
         ``(H, W)``, or with channels.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  By default there is none.
+        The axis of the channels, each of which is filtered separately.  By default, there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -231,14 +234,14 @@ def emboss(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The kernel is "emboss" of `fastconv.kernels`.  Its sum is one, so that plain surfaces stay as
-    they are.  A pixel costs seven multiply-adds; integer images are exact.
+    The kernel is "emboss" of `fastconv.kernels`.  Its weights sum to one, so uniform areas are
+    unchanged.  A pixel costs seven multiply-adds; integer images are exact.
 
     References
     ----------
@@ -270,43 +273,44 @@ def edge_enhance(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Find upright edges: a pixel minus its left neighbour, the plainest derivative.
+    """Detect vertical edges: a pixel minus its left neighbour.
 
     Parameters
     ----------
     image : array_like
         ``(H, W)``, or with channels.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  By default there is none.
+        The axis of the channels, each of which is filtered separately.  By default, there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     algorithm : {"auto", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape: float32 for integers and bool, else of the
-        image's dtype.  It holds the edges only: add them to the image to see both.
+        `out`, or a new array of the image's shape: float32 for integers and bool, otherwise of the
+        image's dtype.  It contains the edges only; to enhance the image, add it to the image.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

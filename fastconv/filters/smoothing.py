@@ -1,4 +1,4 @@
-"""Filters that blur: each pixel becomes a mean of its neighbours, and the brightness stays."""
+"""Filters that blur: each pixel becomes a weighted mean of its neighbours."""
 
 from __future__ import annotations
 
@@ -44,75 +44,76 @@ def gaussian(
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
         masked array of `numpy.ma` has missing samples.
     sigma : float or sequence of float
-        The standard deviation in pixels, for all axes or one for each.  0 leaves an axis alone.
+        The standard deviation in pixels, for all axes or one for each.  An axis with a sigma of 0
+        is not filtered.
     order : int or sequence of int, optional
-        0 blurs; n takes the n-th derivative along the axis.
+        The order of the derivative, for all axes or one for each. 0, the default, only blurs.
     truncate : float, optional
-        The kernel ends at so many standard deviations.
+        The number of standard deviations at which the kernel is truncated.
     radius : int or sequence of int, optional
         The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
         rounded.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
-        sample is missing are `fill_value`.
+        How NaN in `image` is treated.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but outputs at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
-        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
-        and infinity included, is never read.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of `image`, or only the
+        filtered axes; axes of length 1 are broadcast.  The values of masked samples, even NaN and
+        infinity, do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        `out`, or a new array of the image's shape and dtype (uint8 for bool).  A masked array if
-        `image` is one.  Derivatives of
-        integer images are float32.
+        `out`, or a new array of the image's shape and dtype (uint8 for bool).  Derivatives of
+        integer images are float32.  A masked array if `image` is one.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     The weights are a sampled Gaussian whose sum is one, times Hermite polynomials for derivatives,
     as in `scipy.ndimage.gaussian_filter`.  They are float64 for images of float64 and of 32-bit and
-    64-bit integers, else float32.  Integers are within one of the exact mean, rounded; 64-bit
-    integers that double precision cannot hold take several times as long, and are rounded to it if
-    samples are missing.
+    64-bit integers, otherwise float32.  Integer results are within one of the exact mean, rounded.
+    64-bit integers that float64 cannot represent take several times as long; if samples are
+    missing, they are rounded to float64 first.
 
-    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
-    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
-    used.
-    Derivatives have weights whose sum is zero, and are refused then.
+    With missing samples, a pixel is the weighted mean of the valid ones.  Where no sample of a
+    window is missing, the result has the same bits as without `nan` and `mask`, unless an FFT is
+    used.  Derivatives are refused if samples may be missing, because their weights sum to zero.
 
     A pixel costs ``2 * radius + 1`` multiply-adds for each axis.
 
@@ -198,43 +199,45 @@ def box(
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
         masked array of `numpy.ma` has missing samples.
     size : int or sequence of int
-        The pixels of the box, along all axes or one number for each.  A box of even size reaches
-        one pixel further to the front: ``size // 2`` before the pixel, as in
+        The size of the box in pixels, for all axes or one for each.  A box of even size has its
+        extra pixel in front: it begins ``size // 2`` pixels before the output, as in
         `scipy.ndimage.uniform_filter`.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
-        sample is missing are `fill_value`.
+        How NaN in `image` is treated.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but outputs at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
-        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
-        and infinity included, is never read.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of `image`, or only the
+        filtered axes; axes of length 1 are broadcast.  The values of masked samples, even NaN and
+        infinity, do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -245,17 +248,17 @@ def box(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    Integers are within one of the exact mean, rounded; 64-bit integers that double precision cannot
-    hold take several times as long, and are rounded to it if samples are missing.
+    Integer results are within one of the exact mean, rounded. 64-bit integers that float64 cannot
+    represent take several times as long; if samples are missing, they are rounded to float64 first.
 
-    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
-    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    With missing samples, a pixel is the weighted mean of the valid ones.  Where no sample of a
+    window is missing, the result has the same bits as without `nan` and `mask`, unless an FFT is
     used.
 
     A pixel costs about ``2 * log2(size)`` additions for each axis.
@@ -299,42 +302,44 @@ def motion_blur(
     image : array_like
         ``(H, W)``, or with channels.  A masked array of `numpy.ma` has missing samples.
     length : int
-        The points of the line, one pixel apart.
+        The length of the line in pixels: the number of its points, one pixel apart.
     angle : float, optional
         The direction of the line in degrees: 0 along the rows, 90 along the columns, 45 from the
         lower left to the upper right.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  By default there is none.
+        The axis of the channels, each of which is filtered separately.  By default, there is none.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `image`: a temporary
-        array is used then.
+        array is used in that case.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and outputs whose own
-        sample is missing are `fill_value`.
+        How NaN in `image` is treated.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but outputs at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
-        for any of its lengths, or with the axes that are filtered only.  Whatever lies there, NaN
-        and infinity included, is never read.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of `image`, or only the
+        filtered axes; axes of length 1 are broadcast.  The values of masked samples, even NaN and
+        infinity, do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; an
-        output with less is `fill_value`.  The weights count by their magnitude.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        outputs with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -345,18 +350,18 @@ def motion_blur(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The line is centred on the pixel.  A point between pixels is shared among the four around it by
-    how near they are, so that lines of even length reach over one pixel more.  Integers are within
-    one of the exact mean, rounded.
+    The line is centred on the pixel.  A point between pixels is distributed over the four around it
+    with bilinear weights, so lines of even length extend over one pixel more.  Integer results are
+    within one of the exact mean, rounded.
 
-    With missing samples, a pixel is the mean of the valid ones by their weights.  A window without
-    missing samples gives the bits of a call without `nan` and `mask`, unless a Fourier transform is
+    With missing samples, a pixel is the weighted mean of the valid ones.  Where no sample of a
+    window is missing, the result has the same bits as without `nan` and `mask`, unless an FFT is
     used.
 
     A pixel costs ``length`` multiply-adds along rows or columns, and up to four times as many for

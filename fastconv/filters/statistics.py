@@ -1,4 +1,4 @@
-"""Statistics of the neighbours of each pixel: mean, variance and standard deviation."""
+"""Local statistics: mean, variance and standard deviation around each pixel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
 
 
 class Moments(NamedTuple):
-    """The mean and the variance of the neighbours of each pixel."""
+    """The local mean and variance around each pixel."""
 
     mean: NDArray
     variance: NDArray
@@ -56,7 +56,7 @@ def local_moments(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> Moments:
-    """The mean and the variance of the neighbours of each pixel, in a box or under a Gaussian.
+    """The local mean and variance around each pixel, in a box or under a Gaussian.
 
     Parameters
     ----------
@@ -64,40 +64,42 @@ def local_moments(
         An array of any rank: an image ``(H, W)``, a signal, a volume, with or without channels.  A
         masked array of `numpy.ma` has missing samples.
     size : int or sequence of int, optional
-        The pixels of a box, along all axes or one number for each; see `fastconv.filters.box`.
+        The size of the box in pixels, for all axes or one for each; see `fastconv.filters.box`.
+        Give either `size` or `sigma`.
     sigma : float or sequence of float, optional
-        Instead of `size`, the standard deviation of a Gaussian in pixels, whose weights the pixels
-        then have; see `fastconv.filters.gaussian`.
+        The standard deviation in pixels of a Gaussian that weights the pixels, for all axes or one
+        for each; see `fastconv.filters.gaussian`.
     truncate : float, optional
-        The Gaussian ends at so many standard deviations.
+        The number of standard deviations at which the Gaussian is truncated.
     boundary : str or sequence of str, optional
-        What lies beyond the edges, for all axes or one for each: "constant" (`cval`), "nearest"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (nothing: what lies
-        there counts as missing).
+        How the image is extended beyond its edges, for all axes or one for each: "symmetric" (the
+        default, ``b a | a b c d | d c``), "constant" (`cval`), "nearest" (``a a | a b c d | d d``),
+        "mirror" (``c b | a b c d | c b``), "wrap" (``c d | a b c d | a b``) or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     channel_axis : int or None, optional
-        The axis of the colours; each channel is filtered on its own.  None, which is the default,
-        means that all axes are filtered.  It has to be given for an array with three axes whose
-        last has 3 or 4 entries, which may be a photograph or a volume.
+        The axis of the channels, each of which is filtered separately.  None, the default, means
+        that all axes are filtered.  An array with three axes, the last of length 3 or 4, may be a
+        photograph or a volume: it needs an explicit value.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `image`.  "propagate": it spreads to all outputs whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and pixels that are
-        missing stay NaN.
+        How NaN in `image` is treated.  "propagate": it spreads to all outputs whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but the results at missing pixels
+        are NaN.
     mask : array_like of bool, optional
-        True where a sample is missing, as in `numpy.ma`: an array of the shape of `image`, with 1
-        for any of its lengths, or with the axes that are filtered only.
+        True where a sample is missing, as in `numpy.ma`.  It has the shape of `image`, or only the
+        filtered axes; axes of length 1 are broadcast.
     min_weight : float, optional
-        The least share of the window's weight, from 0 to 1, that has to lie on valid samples; with
-        less, the results are NaN.
+        The minimum fraction of the window's weight, from 0 to 1, that must lie on valid samples;
+        results with less are NaN.
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -109,23 +111,23 @@ def local_moments(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The variance is that of the window itself: its weights sum to one.  For a box of n pixels,
-    multiply it by ``n / (n - 1)`` to estimate the variance of a larger population.
+    The variance is the population variance of the window, with weights that sum to one.  For the
+    sample variance of a box of n pixels, multiply it by ``n / (n - 1)``.
 
-    Integers in a box are summed exactly, with their squares: mean and variance are the exact
-    fractions, rounded, as long as the square of n times the largest difference from ``m``, the
-    median of some samples, fits 64 bits.  Everything else is computed in double precision, of
-    differences from m.  The error of the variance is then at most some
-    ``eps * (x - m)**2``, where eps is 2e-16 and x the sample of the window that is farthest from m:
-    an offset of the whole image cancels nothing.
+    Samples are taken relative to ``m``, the median of some of them, so a large offset of the whole
+    image costs no precision.  For integers in a box, sums and sums of squares are exact, and mean
+    and variance are the exact fractions, rounded, as long as the square of n times the largest
+    difference from m fits in 64 bits.  Everything else is computed in double precision.  The error
+    of the variance is then at most a few ``eps * (x - m)**2``, where eps is 2e-16 and x is the
+    sample of the window farthest from m.
 
-    A pixel costs two passes of the filter.
+    It costs two passes of the filter.
 
     References
     ----------

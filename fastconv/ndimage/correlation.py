@@ -37,7 +37,7 @@ def correlate(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Slide a kernel over an array and sum the products, as `scipy.ndimage.correlate`.
+    """Slide a kernel over an array and sum the products, like `scipy.ndimage.correlate`.
 
     Parameters
     ----------
@@ -46,39 +46,41 @@ def correlate(
     weights : array_like
         The kernel, with an axis for each filtered axis of `input`, in the same order.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str, optional
-        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
-        "ignore" (nothing: what lies there is missing).
+        How the array is extended beyond its edges: "reflect" (the default) or "grid-mirror"
+        (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`), or "ignore" (samples beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the kernel, along all filtered axes or by one number for each: 0 puts its centre, the
-        tap ``len // 2``, on the sample; a positive number moves it to the right.
+        The shift of the kernel in samples, for all filtered axes or one for each. 0 places its
+        centre, the tap ``len // 2``, on the sample; positive numbers shift it to the right.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
-        sample is missing are `fill_value`.
+        How NaN in `input` is treated.  "propagate": it spreads to all results whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but results at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
-        lengths, or with the filtered axes only.  What lies there is never read.
+        True where a sample is missing.  It has the shape of `input`, or only the filtered axes;
+        axes of length 1 are broadcast.  The values of masked samples do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -89,16 +91,16 @@ def correlate(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     Complex weights are conjugated.  Sums of integers are cast as in C: they lose their fraction and
     wrap.  The module `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
+    A sample costs one multiply-add for each tap with "direct", and fewer with other algorithms.
 
     Examples
     --------
@@ -129,7 +131,7 @@ def convolve(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Convolve an array with a kernel, which is flipped, as `scipy.ndimage.convolve`.
+    """Convolve an array with a kernel, like `scipy.ndimage.convolve`.
 
     Parameters
     ----------
@@ -138,39 +140,41 @@ def convolve(
     weights : array_like
         The kernel, with an axis for each filtered axis of `input`, in the same order.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str, optional
-        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
-        "ignore" (nothing: what lies there is missing).
+        How the array is extended beyond its edges: "reflect" (the default) or "grid-mirror"
+        (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`), or "ignore" (samples beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the kernel, along all filtered axes or by one number for each: 0 puts its centre, the
-        tap ``len // 2``, on the sample; a positive number moves it to the right.
+        The shift of the kernel in samples, for all filtered axes or one for each. 0 places its
+        centre, the tap ``len // 2``, on the sample; positive numbers shift it to the right.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
-        sample is missing are `fill_value`.
+        How NaN in `input` is treated.  "propagate": it spreads to all results whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but results at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
-        lengths, or with the filtered axes only.  What lies there is never read.
+        True where a sample is missing.  It has the shape of `input`, or only the filtered axes;
+        axes of length 1 are broadcast.  The values of masked samples do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -181,17 +185,17 @@ def convolve(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The centre of an even kernel is the tap ``len // 2``, one tap further than in `numpy.convolve`.
-    Sums of integers are cast as in C: they lose their fraction and wrap.  The module
-    `fastconv.ndimage` lists all differences from SciPy.
+    The kernel is flipped.  The centre of an even kernel is the tap ``len // 2``, one tap further
+    than in `numpy.convolve`.  Sums of integers are cast as in C: they lose their fraction and wrap.
+    The module `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
+    A sample costs one multiply-add for each tap with "direct", and fewer with other algorithms.
 
     Examples
     --------
@@ -222,7 +226,7 @@ def correlate1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Correlate with a kernel along one axis, as `scipy.ndimage.correlate1d`.
+    """Correlate with a kernel along one axis, like `scipy.ndimage.correlate1d`.
 
     Parameters
     ----------
@@ -233,37 +237,39 @@ def correlate1d(
     axis : int, optional
         The axis that is filtered; by default, the last one.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str, optional
-        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
-        "ignore" (nothing: what lies there is missing).
+        How the array is extended beyond its edges: "reflect" (the default) or "grid-mirror"
+        (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`), or "ignore" (samples beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int, optional
-        Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
-        moves it to the right.
+        The shift of the kernel in samples. 0 places its centre, the tap ``len // 2``, on the
+        sample; positive numbers shift it to the right.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
-        sample is missing are `fill_value`.
+        How NaN in `input` is treated.  "propagate": it spreads to all results whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but results at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
-        lengths, or with the filtered axes only.  What lies there is never read.
+        True where a sample is missing.  It has the shape of `input`, or only the filtered axes;
+        axes of length 1 are broadcast.  The values of masked samples do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -274,16 +280,16 @@ def correlate1d(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     Complex weights are conjugated.  Sums of integers are cast as in C: they lose their fraction and
     wrap.  The module `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
+    A sample costs one multiply-add for each tap with "direct", and fewer with other algorithms.
 
     Examples
     --------
@@ -314,7 +320,7 @@ def convolve1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Convolve with a kernel, which is flipped, along one axis, as `scipy.ndimage.convolve1d`.
+    """Convolve with a kernel along one axis, like `scipy.ndimage.convolve1d`.
 
     Parameters
     ----------
@@ -325,37 +331,39 @@ def convolve1d(
     axis : int, optional
         The axis that is filtered; by default, the last one.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str, optional
-        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
-        "ignore" (nothing: what lies there is missing).
+        How the array is extended beyond its edges: "reflect" (the default) or "grid-mirror"
+        (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`), or "ignore" (samples beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int, optional
-        Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
-        moves it to the right.
+        The shift of the kernel in samples. 0 places its centre, the tap ``len // 2``, on the
+        sample; positive numbers shift it to the right.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
-        sample is missing are `fill_value`.
+        How NaN in `input` is treated.  "propagate": it spreads to all results whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but results at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
-        lengths, or with the filtered axes only.  What lies there is never read.
+        True where a sample is missing.  It has the shape of `input`, or only the filtered axes;
+        axes of length 1 are broadcast.  The values of masked samples do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "sparse", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -366,17 +374,17 @@ def convolve1d(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The centre of an even kernel is the tap ``len // 2``, one tap further than in `numpy.convolve`.
-    Sums of integers are cast as in C: they lose their fraction and wrap.  The module
-    `fastconv.ndimage` lists all differences from SciPy.
+    The kernel is flipped.  The centre of an even kernel is the tap ``len // 2``, one tap further
+    than in `numpy.convolve`.  Sums of integers are cast as in C: they lose their fraction and wrap.
+    The module `fastconv.ndimage` lists all differences from SciPy.
 
-    A sample costs a multiply-add for each tap with "direct", and less with other algorithms.
+    A sample costs one multiply-add for each tap with "direct", and fewer with other algorithms.
 
     Examples
     --------

@@ -41,7 +41,7 @@ def prewitt(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Prewitt's derivative along one axis, as `scipy.ndimage.prewitt`.
+    """Prewitt's derivative along one axis, like `scipy.ndimage.prewitt`.
 
     Parameters
     ----------
@@ -50,22 +50,23 @@ def prewitt(
     axis : int, optional
         The axis of the derivative; by default, the last one.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     algorithm : {"auto", "separable", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -75,14 +76,14 @@ def prewitt(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    -1 0 1 along `axis`, and 1 1 1 along all others.  Sums of integers wrap as in C.  The module
-    `fastconv.ndimage` lists all differences from SciPy.
+    The weights are -1 0 1 along `axis`, and 1 1 1 along all others.  Sums of integers wrap as in C.
+    The module `fastconv.ndimage` lists all differences from SciPy.
 
     In two dimensions, a sample costs six multiply-adds.
 
@@ -109,7 +110,7 @@ def sobel(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Sobel's derivative along one axis, as `scipy.ndimage.sobel`.
+    """Sobel's derivative along one axis, like `scipy.ndimage.sobel`.
 
     Parameters
     ----------
@@ -118,22 +119,23 @@ def sobel(
     axis : int, optional
         The axis of the derivative; by default, the last one.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     algorithm : {"auto", "separable", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -143,14 +145,14 @@ def sobel(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    -1 0 1 along `axis`, and 1 2 1 along all others.  Sums of integers wrap as in C.  The module
-    `fastconv.ndimage` lists all differences from SciPy.
+    The weights are -1 0 1 along `axis`, and 1 2 1 along all others.  Sums of integers wrap as in C.
+    The module `fastconv.ndimage` lists all differences from SciPy.
 
     In two dimensions, a sample costs six multiply-adds.
 
@@ -177,31 +179,32 @@ def laplace(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The sum of the second differences along all axes, as `scipy.ndimage.laplace`.
+    """The sum of the second differences along all axes, like `scipy.ndimage.laplace`.
 
     Parameters
     ----------
     input : array_like
         An array of any rank.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
     algorithm : {"auto", "sparse", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -211,14 +214,14 @@ def laplace(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    1 -2 1 along each axis.  Sums of integers wrap as in C.  The module `fastconv.ndimage` lists all
-    differences from SciPy.
+    The weights are 1 -2 1 along each axis.  Sums of integers wrap as in C.  The module
+    `fastconv.ndimage` lists all differences from SciPy.
 
     In two dimensions, a sample costs nine multiply-adds.
 
@@ -246,39 +249,40 @@ def gaussian_laplace(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The sum of the second derivatives of a blurred array, as `scipy.ndimage.gaussian_laplace`.
+    """The Laplacian of a Gaussian, like `scipy.ndimage.gaussian_laplace`.
 
     Parameters
     ----------
     input : array_like
         An array of any rank.
     sigma : float or sequence of float
-        The standard deviation in samples, for all filtered axes or one for each.  0 leaves an axis
-        alone.
+        The standard deviation in samples, for all filtered axes or one for each.  An axis with a
+        sigma of 0 is not filtered.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
     truncate : float, optional
-        The kernel ends at so many standard deviations.
+        The number of standard deviations at which the kernel is truncated.
     radius : int or sequence of int, optional
         The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
         rounded.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -288,14 +292,15 @@ def gaussian_laplace(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    The border of an axis is used for all passes of the derivative along that axis.  Integers are
-    cast as in C after each pass.  The module `fastconv.ndimage` lists all differences from SciPy.
+    Each axis has one entry of `mode`, which is used for all passes of the derivative along that
+    axis.  Integers are cast as in C after each pass.  The module `fastconv.ndimage` lists all
+    differences from SciPy.
 
     A sample costs ``2 * radius + 1`` multiply-adds for each derivative and axis.
 
@@ -324,7 +329,7 @@ def gaussian_gradient_magnitude(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """The length of the gradient of a blurred array, as
+    """The magnitude of the gradient of a blurred array, like
     `scipy.ndimage.gaussian_gradient_magnitude`.
 
     Parameters
@@ -332,32 +337,33 @@ def gaussian_gradient_magnitude(
     input : array_like
         An array of any rank.
     sigma : float or sequence of float
-        The standard deviation in samples, for all filtered axes or one for each.  0 leaves an axis
-        alone.
+        The standard deviation in samples, for all filtered axes or one for each.  An axis with a
+        sigma of 0 is not filtered.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
     truncate : float, optional
-        The kernel ends at so many standard deviations.
+        The number of standard deviations at which the kernel is truncated.
     radius : int or sequence of int, optional
         The kernel has ``2 * radius + 1`` taps.  By default, `radius` is ``truncate * sigma``,
         rounded.
     algorithm : {"auto", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -367,14 +373,14 @@ def gaussian_gradient_magnitude(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    All axes are blurred, and `axes` are those that the gradient has components along; `sigma` has
-    an entry for each axis of `input`.  Integers are cast as in C after each pass, and squares wrap.
+    All axes are blurred; the gradient has components along `axes` only.  A sequence `sigma` has an
+    entry for each axis of `input`.  Integers are cast as in C after each pass, and squares wrap.
     The module `fastconv.ndimage` lists all differences from SciPy.
 
     A sample costs ``2 * radius + 1`` multiply-adds for each derivative and axis.

@@ -1,4 +1,4 @@
-"""Sums and lengths of derivatives that a caller's function takes."""
+"""Laplacians and gradient magnitudes from derivatives by a given function."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ def generic_laplace(
     *,
     axes: PerAxis | None = None,
 ) -> NDArray:
-    """The sum of second derivatives that a function takes, as `scipy.ndimage.generic_laplace`.
+    """The sum of second derivatives by a given function, like `scipy.ndimage.generic_laplace`.
 
     Parameters
     ----------
     input : array_like
         An array of any rank.
     derivative2 : callable
-        ``derivative2(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)`` takes
-        the second derivative along an axis.  `output` is an array to fill for the first axis, and
-        for the others the dtype of the array to return.
+        ``derivative2(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)``
+        computes the second derivative along an axis.  For the first axis, `output` is an array to
+        fill; for the others, it is the dtype of the array to return.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     extra_arguments : sequence, optional
-        Further arguments of the function.
+        Additional positional arguments of the function.
     extra_keywords : mapping, optional
-        Keyword arguments of the function.
+        Additional keyword arguments of the function.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
 
@@ -66,11 +66,11 @@ def generic_laplace(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.
+        An argument is invalid; the type of the error is SciPy's.
 
     Notes
     -----
-    The function gets a copy of `input` if that shares memory with `output`.
+    If `output` shares memory with `input`, the function receives a copy of `input`.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def generic_gradient_magnitude(
     *,
     axes: PerAxis | None = None,
 ) -> NDArray:
-    """The length of a gradient whose components a function takes, as
+    """The magnitude of a gradient whose components a given function computes, like
     `scipy.ndimage.generic_gradient_magnitude`.
 
     Parameters
@@ -103,23 +103,23 @@ def generic_gradient_magnitude(
     input : array_like
         An array of any rank.
     derivative : callable
-        ``derivative(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)`` takes
-        the derivative along an axis.  `output` is an array to fill for the first axis, and for the
-        others the dtype of the array to return, which is overwritten.
+        ``derivative(input, axis, output, mode, cval, *extra_arguments, **extra_keywords)`` computes
+        the derivative along an axis.  For the first axis, `output` is an array to fill; for the
+        others, it is the dtype of the array to return, which is then overwritten.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     extra_arguments : sequence, optional
-        Further arguments of the function.
+        Additional positional arguments of the function.
     extra_keywords : mapping, optional
-        Keyword arguments of the function.
+        Additional keyword arguments of the function.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
 
@@ -131,11 +131,11 @@ def generic_gradient_magnitude(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.
+        An argument is invalid; the type of the error is SciPy's.
 
     Notes
     -----
-    The function gets a copy of `input` if that shares memory with `output`.
+    If `output` shares memory with `input`, the function receives a copy of `input`.
 
     Examples
     --------

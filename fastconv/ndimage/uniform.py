@@ -37,49 +37,51 @@ def uniform_filter(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Replace each sample by the mean of a window around it, as `scipy.ndimage.uniform_filter`.
+    """Replace each sample by the mean of a window around it, like `scipy.ndimage.uniform_filter`.
 
     Parameters
     ----------
     input : array_like
         An array of any rank.  A masked array of `numpy.ma` has missing samples.
     size : int or sequence of int, optional
-        The samples of the window, along all filtered axes or one number for each.
+        The size of the window in samples, for all filtered axes or one for each.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str or sequence of str, optional
-        What lies beyond the edges, for all filtered axes or one for each: "reflect" or
-        "grid-mirror" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
-        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
-        "grid-constant" (`cval`), or
-        "ignore" (nothing: what lies there is missing).
+        How the array is extended beyond its edges, for all filtered axes or one for each: "reflect"
+        (the default) or "grid-mirror" (``b a | a b c d | d c``), "mirror"
+        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
+        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or "ignore" (samples
+        beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int or sequence of int, optional
-        Shifts the kernel, along all filtered axes or by one number for each: 0 puts its centre, the
-        tap ``len // 2``, on the sample; a positive number moves it to the right.
+        The shift of the kernel in samples, for all filtered axes or one for each. 0 places its
+        centre, the tap ``len // 2``, on the sample; positive numbers shift it to the right.
     axes : int or sequence of int, optional
         The axes that are filtered; by default, all of them.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
-        sample is missing are `fill_value`.
+        How NaN in `input` is treated.  "propagate": it spreads to all results whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but results at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
-        lengths, or with the filtered axes only.  What lies there is never read.
+        True where a sample is missing.  It has the shape of `input`, or only the filtered axes;
+        axes of length 1 are broadcast.  The values of masked samples do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "separable", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -90,9 +92,9 @@ def uniform_filter(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
@@ -131,7 +133,7 @@ def uniform_filter1d(
     backend: BackendName | None = None,
     threads: int | None = None,
 ) -> NDArray:
-    """Replace each sample by the mean of its neighbours along one axis, as
+    """Replace each sample by the mean of its neighbours along one axis, like
     `scipy.ndimage.uniform_filter1d`.
 
     Parameters
@@ -139,41 +141,43 @@ def uniform_filter1d(
     input : array_like
         An array of any rank.  A masked array of `numpy.ma` has missing samples.
     size : int
-        The samples of the window.
+        The size of the window in samples.
     axis : int, optional
         The axis that is filtered; by default, the last one.
     output : array, dtype or str, optional
-        The array that receives the result, or the dtype of the result, by default that of `input`.
-        The array may share memory with `input`.
+        The array that receives the result, which may share memory with `input`, or the dtype of the
+        result.  By default, a new array of the dtype of `input`.
     mode : str, optional
-        What lies beyond the edges: "reflect" or "grid-mirror" (``b a | a b c d | d c``), "mirror"
-        (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap" or "grid-wrap"
-        (``c d | a b c d | a b``), "constant" or "grid-constant" (`cval`), or
-        "ignore" (nothing: what lies there is missing).
+        How the array is extended beyond its edges: "reflect" (the default) or "grid-mirror"
+        (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "nearest"
+        (``a a | a b c d | d d``), "wrap" or "grid-wrap" (``c d | a b c d | a b``), "constant" or
+        "grid-constant" (`cval`), or "ignore" (samples beyond the edges count as missing).
     cval : scalar, optional
         The value beyond the edges for "constant"; otherwise ignored.
     origin : int, optional
-        Shifts the kernel: 0 puts its centre, the tap ``len // 2``, on the sample; a positive number
-        moves it to the right.
+        The shift of the kernel in samples. 0 places its centre, the tap ``len // 2``, on the
+        sample; positive numbers shift it to the right.
     nan : {"propagate", "ignore", "fill"}, optional
-        What becomes of NaN in `input`.  "propagate": it spreads to all results whose window
-        contains it.  "ignore": it counts as missing.  "fill": so it does, and results whose own
-        sample is missing are `fill_value`.
+        How NaN in `input` is treated.  "propagate": it spreads to all results whose window contains
+        it.  "ignore": it counts as missing.  "fill": as "ignore", but results at the positions of
+        missing samples are set to `fill_value`.
     mask : array_like of bool, optional
-        True where a sample is missing: an array of the shape of `input`, with 1 for any of its
-        lengths, or with the filtered axes only.  What lies there is never read.
+        True where a sample is missing.  It has the shape of `input`, or only the filtered axes;
+        axes of length 1 are broadcast.  The values of masked samples do not affect the result.
     min_weight : float, optional
-        The least share of the kernel's weight, from 0 to 1, that has to lie on valid samples; a
-        result with less is `fill_value`.
+        The minimum fraction of the kernel's weight, from 0 to 1, that must lie on valid samples;
+        results with less are set to `fill_value`.  Weights count by their magnitude.
     fill_value : scalar, optional
-        The result where no sample of a window is valid.  By default NaN, or 0 in integers.
+        The value of outputs whose window has no valid sample, or too few.  By default NaN, or 0 for
+        integers.
     algorithm : {"auto", "box", "fft", "direct"}, optional
-        How sums are computed.  "auto" takes the algorithm that is predicted to be the fastest.
+        How sums are computed.  "auto" chooses the algorithm with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
@@ -184,9 +188,9 @@ def uniform_filter1d(
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        An argument is wrong, with the type of error that SciPy raises.  `output` is untouched.
+        An argument is invalid; the type of the error is SciPy's.  `output` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

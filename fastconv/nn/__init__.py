@@ -1,8 +1,8 @@
-"""Small neural networks: layers, their gradients, and gradient descent, in NumPy and convolutions.
+"""Small neural networks: layers, gradients and optimizers, built on NumPy and fastconv.
 
-There are functions, whose gradients are in `fastconv.nn.grad`, and layers, which keep what their
-gradients need.  There is no graph and no tracing: `Sequential` calls its layers in order, and goes
-back the same way.
+There are functions, whose gradients are in `fastconv.nn.grad`, and layers, which store what their
+gradients need.  There is no graph and no tracing: `Sequential` calls its layers in order, and
+backpropagates through them in reverse order.
 
 >>> import numpy as np
 >>> from fastconv import nn

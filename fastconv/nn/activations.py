@@ -1,4 +1,4 @@
-"""Functions between layers, and the probabilities that scores stand for."""
+"""Activation functions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def relu(x: ArrayLike) -> NDArray:
 
 
 def relu6(x: ArrayLike) -> NDArray:
-    """The rectifier that ends at 6: ``min(max(x, 0), 6)``.
+    """The rectifier limited to 6: ``min(max(x, 0), 6)``.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def relu6(x: ArrayLike) -> NDArray:
 
 
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.01) -> NDArray:
-    """The rectifier that lets a part of negative numbers through: ``x * negative_slope``.
+    """The leaky rectifier: ``x``, or ``x * negative_slope`` where `x` is negative.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.01) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -215,13 +215,13 @@ def softmax(x: ArrayLike, axis: int = -1) -> NDArray:
     Returns
     -------
     ndarray
-        Of the shape and dtype of `x`.  Large scores do not overflow: the largest one is subtracted
-        first.
+        A new array of the shape and dtype of `x`.  Large scores do not overflow, because the
+        largest one is subtracted first.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

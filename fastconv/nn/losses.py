@@ -1,4 +1,4 @@
-"""How wrong a network is, in one number."""
+"""Loss functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["cross_entropy", "mse_loss"]
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
-    """The mean of ``-log(softmax(logits))`` at the right classes.
+    """The cross-entropy loss: the mean of ``-log(softmax(logits))`` at the true classes.
 
     Parameters
     ----------
@@ -20,18 +20,18 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
         ``(N, C)``: a score for each sample and class, before a softmax; float16, float32 or
         float64.
     labels : array_like
-        ``(N,)``: the right classes, integers from 0 to ``C - 1``.
+        ``(N,)``: the true classes, integers from 0 to ``C - 1``.
 
     Returns
     -------
     float
-        0 if all of the probability is on the right classes, ``log(C)`` if it is spread evenly.
-        Neither large scores nor tiny probabilities overflow.
+        0 if the true classes have probability 1, and ``log(C)`` if all classes are equally
+        probable. Neither large scores nor tiny probabilities overflow.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -62,9 +62,9 @@ def mse_loss(output: ArrayLike, target: ArrayLike) -> float:
     Parameters
     ----------
     output : array_like
-        What a network said: float16, float32 or float64, of any shape, not empty.
+        The result of a network: float16, float32 or float64, of any shape, not empty.
     target : array_like
-        What it should have said: real numbers of the same shape.
+        The desired result: real numbers of the same shape.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def mse_loss(output: ArrayLike, target: ArrayLike) -> float:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Optimizers: how parameters follow their gradients."""
+"""Optimizers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["SGD", "Adam", "Optimizer"]
 
 
 class Optimizer:
-    """The base class of optimizers, for schedules and annotations.
+    """The base class of optimizers, for learning-rate schedules and type annotations.
 
     Attributes
     ----------
     parameters : tuple of Parameter
-        What is learned.
+        The parameters to learn.
     lr : float
         The learning rate, which a schedule or a user may change between steps.
     """
@@ -30,7 +30,7 @@ class Optimizer:
     lr: float
 
     def step(self) -> None:
-        """Change each parameter in place, by its gradient."""
+        """Update each parameter in place, by its gradient."""
         raise NotImplementedError
 
     def _arrays(self) -> dict[str, NDArray]:
@@ -38,28 +38,28 @@ class Optimizer:
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, NDArray]:
-        """A copy of the learning rate and of what is kept from step to step.
+        """Return a copy of the learning rate and of everything that is kept between steps.
 
         Returns
         -------
         dict of str to ndarray
-            What `fastconv.nn.save_state` can write.
+            Arrays by name, as `fastconv.nn.save_state` writes them.
         """
         kept = {name: array.copy() for name, array in self._arrays().items()}
         return {"lr": np.array(self.lr), **kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where another optimizer for such parameters was when its state was taken.
+        """Restore a state, to continue where the optimizer that it comes from left off.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            What `state_dict` returned.
+            The result of `state_dict`.
 
         Raises
         ------
         TypeError, ValueError
-            Names or shapes differ; the message lists them.  Nothing has changed.
+            Names or shapes differ; the message lists them.  Nothing is changed.
         """
         name = f"{type(self).__name__}.load_state_dict: state"
         rate = np.array(self.lr)
@@ -76,18 +76,19 @@ class SGD(Optimizer):
     parameters : iterable of Parameter
         The parameters to learn, as in ``net.parameters``.
     lr : float, optional
-        The learning rate: how far a step goes.
+        The learning rate: the factor of each step.
     momentum : float, optional
-        The share of the last step's direction that the next one keeps.
+        The fraction of the previous step's direction that is kept.
     weight_decay : float, optional
-        The share of a parameter that is added to its gradient, which pulls it towards zero.
+        The factor of a parameter in the L2 penalty: this fraction of it is added to its gradient,
+        which pulls it towards zero.
     nesterov : bool, optional
-        Take the gradient's step after that of the momentum; needs a momentum.
+        Use Nesterov momentum; needs a positive `momentum`.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -130,7 +131,7 @@ class SGD(Optimizer):
         )
 
     def step(self) -> None:
-        """Change each parameter in place, by its gradient."""
+        """Update each parameter in place, by its gradient."""
         for number, parameter in enumerate(self.parameters):
             step = _decayed(parameter, self.weight_decay)
             if self.momentum:
@@ -145,7 +146,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Gradient descent with a rate for each number, from averages of its gradients and squares.
+    """Adam: gradient descent with steps scaled by running averages of squared gradients.
 
     Parameters
     ----------
@@ -154,16 +155,18 @@ class Adam(Optimizer):
     lr : float, optional
         The learning rate.
     betas : tuple of float, optional
-        The shares of both averages that the next step keeps, from 0 to less than 1.
+        The fractions of the running averages of the gradient and of its square that each step
+        keeps, from 0 to less than 1.
     eps : float, optional
-        Added to the root of the averaged squares.
+        Added to the square root of the averaged squares, to avoid division by zero.
     weight_decay : float, optional
-        The share of a parameter that is added to its gradient, which pulls it towards zero.
+        The factor of a parameter in the L2 penalty: this fraction of it is added to its gradient,
+        which pulls it towards zero.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -203,7 +206,7 @@ class Adam(Optimizer):
         self._squares = [np.zeros_like(each.value) for each in self.parameters]
 
     def step(self) -> None:
-        """Change each parameter in place, by its gradient."""
+        """Update each parameter in place, by its gradient."""
         self._steps += 1
         count, (first, second) = int(self._steps), self.betas
         rate, root = self.lr / (1 - first**count), sqrt(1 - second**count)

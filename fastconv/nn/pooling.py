@@ -1,4 +1,4 @@
-"""Pooling: each window of samples becomes its largest number, or its mean."""
+"""Max and average pooling."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def max_pool2d(
     *,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
 ) -> NDArray:
-    """The largest number of each window.
+    """Max pooling: the largest value of each window.
 
     Parameters
     ----------
@@ -33,29 +33,30 @@ def max_pool2d(
     kernel_size : int or sequence of int
         Height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Samples added on both sides of both axes, or of each; they are never the largest.  At most
-        half of the samples that a window spans.
+        The number of samples added on both sides, for both axes or one for each; they are never the
+        largest.  At most half of the samples that a window spans.
     dilation : int or sequence of int, optional
         The distance between adjacent samples of a window.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in `x` and in the result.
+        The order of the axes, in `x` and in the result.
 
     Returns
     -------
     ndarray
-        Of the dtype of `x` (uint8 for bool), exactly; ``(N, C, out H, out W)`` or as the layout of
-        `x` has it, with ``out = (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1``, or the
-        same rounded up.  A window with a NaN gives NaN.
+        A new array of the dtype of `x` (uint8 for bool), ``(N, C, out H, out W)`` in the layout of
+        `x`, with ``out = (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1``, where
+        `ceil_mode` rounds the quotient up.  A window with a NaN gives NaN.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----
@@ -100,7 +101,7 @@ def avg_pool2d(
     *,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
 ) -> NDArray:
-    """The mean of each window.
+    """Average pooling: the mean of each window.
 
     Parameters
     ----------
@@ -110,28 +111,31 @@ def avg_pool2d(
     kernel_size : int or sequence of int
         Height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Zeros added on both sides of both axes, or of each; at most half of `kernel_size`.
+        The number of zeros added on both sides, for both axes or one for each; at most half of
+        `kernel_size`.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     count_include_pad : bool, optional
-        Whether those zeros count in the mean.  What `ceil_mode` adds beyond them never does.
+        Whether the padding zeros count in the mean.  Positions that `ceil_mode` adds beyond them
+        never count.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in `x` and in the result.
+        The order of the axes, in `x` and in the result.
 
     Returns
     -------
     ndarray
-        Of the dtype of `x`; ``(N, C, out H, out W)`` or as the layout of `x` has it, with
-        ``out = (n + 2 * padding - k) // stride + 1``, or the same rounded up.  A window with a NaN
-        gives NaN.
+        A new array of the dtype of `x`, ``(N, C, out H, out W)`` in the layout of `x`, with
+        ``out = (n + 2 * padding - k) // stride + 1``, where `ceil_mode` rounds the quotient up.  A
+        window with a NaN gives NaN.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

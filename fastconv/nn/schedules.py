@@ -1,4 +1,4 @@
-"""Learning rates that change from epoch to epoch."""
+"""Learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ __all__ = ["CosineAnnealingLR", "ExponentialLR", "LambdaLR", "MultiStepLR", "Ste
 
 
 class LambdaLR:
-    """A learning rate that is a function of the epoch, times the first one.
+    """Multiply the initial learning rate by a function of the epoch.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose learning rate it is.
+        The optimizer whose learning rate is changed.
     lr_lambda : callable
-        The factor for an epoch, counted from 0.
+        A function that returns the factor for an epoch, counted from 0.
 
     Attributes
     ----------
     epoch : int
-        How many times `step` was called.  To resume, set it and call `apply`.
+        The number of calls of `step`.  To resume, set it and call `apply`.
 
     Raises
     ------
     TypeError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -55,19 +55,19 @@ class LambdaLR:
         self.apply()
 
     def apply(self) -> None:
-        """Set the learning rate of the present epoch."""
+        """Set the learning rate of the current epoch."""
         self.optimizer.lr = self.base_lr * self.lr_lambda(self.epoch)
 
 
 class StepLR(LambdaLR):
-    """A learning rate that is multiplied by `gamma` every `step_size` epochs.
+    """Multiply the learning rate by `gamma` every `step_size` epochs.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose learning rate it is.
+        The optimizer whose learning rate is changed.
     step_size : int
-        Epochs between two changes.
+        The number of epochs between two changes.
     gamma : float, optional
         The factor.
 
@@ -88,12 +88,12 @@ class StepLR(LambdaLR):
 
 
 class MultiStepLR(LambdaLR):
-    """A learning rate that is multiplied by `gamma` at given epochs.
+    """Multiply the learning rate by `gamma` at given epochs.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose learning rate it is.
+        The optimizer whose learning rate is changed.
     milestones : sequence of int
         The epochs.
     gamma : float, optional
@@ -116,12 +116,12 @@ class MultiStepLR(LambdaLR):
 
 
 class ExponentialLR(LambdaLR):
-    """A learning rate that is multiplied by `gamma` every epoch.
+    """Multiply the learning rate by `gamma` every epoch.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose learning rate it is.
+        The optimizer whose learning rate is changed.
     gamma : float
         The factor.
 
@@ -141,16 +141,16 @@ class ExponentialLR(LambdaLR):
 
 
 class CosineAnnealingLR(LambdaLR):
-    """A learning rate that falls to `eta_min` along half a cosine.
+    """Lower the learning rate to `eta_min` along half a cosine.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose learning rate it is.
+        The optimizer whose learning rate is changed.
     T_max : int
-        The epochs until `eta_min` is reached.
+        The number of epochs until `eta_min` is reached.
     eta_min : float, optional
-        The last learning rate.
+        The final learning rate.
 
     References
     ----------

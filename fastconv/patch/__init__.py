@@ -1,4 +1,4 @@
-"""SciPy's filters served by fastconv, in code that calls SciPy: opt-in and reversible.
+"""Let existing code that calls SciPy use fastconv instead: opt-in and reversible.
 
 `fastconv.patch` is this module's function of the same name.
 """

@@ -26,7 +26,7 @@ _PROTOCOLS = ("__array__", "__array_interface__", "__array_namespace__", "__dlpa
 class Report:
     """Which calls fastconv served, and which it gave back to SciPy.
 
-    Calls that failed, with SciPy's own exception, are in neither.
+    Calls that raised an exception are not counted.
 
     Attributes
     ----------

@@ -66,18 +66,19 @@ def _switch(asked: bool | None = None, blocks: int = 0) -> None:
 class Patch:
     """Let code that calls SciPy's filters call fastconv's: ``fastconv.patch()``.
 
-    From then on, the functions of `scipy.ndimage` and `scipy.signal` that `fastconv.ndimage` and
-    `fastconv.signal` have are served by these, in all threads of the process. SciPy is imported if
-    it was not yet. Names that loaded modules took from SciPy (``from scipy.ndimage import
-    gaussian_filter``) are bound anew, and modules that are imported later find the new functions.
+    After this call, functions of `scipy.ndimage` and `scipy.signal` that exist in
+    `fastconv.ndimage` and `fastconv.signal` are replaced by these, in all threads of the process.
+    SciPy is imported if necessary. Names that loaded modules imported from SciPy
+    (``from scipy.ndimage import gaussian_filter``) are rebound, and modules that are imported later
+    find the new functions.
 
     Results are SciPy's, up to rounding. A call that fastconv cannot serve goes to SciPy, and so do
     arrays of other libraries, masked arrays and other subclasses of `numpy.ndarray`.
-    ``fastconv.patch.report()`` tells which calls were served, and which were not and why.
+    ``fastconv.patch.report()`` counts the calls that fastconv served and those that SciPy served,
+    with the reasons.
 
-    To call it twice is to call it once. `fastconv.unpatch` takes it back, and `fastconv.patched`
-    is the same for a block. ``python -m fastconv.patch script.py`` runs a program that knows
-    nothing of fastconv.
+    Calling it again has no effect. `fastconv.unpatch` reverses it, and `fastconv.patched` patches
+    SciPy for a ``with`` block. ``python -m fastconv.patch script.py`` runs an unmodified script.
 
     Raises
     ------
@@ -86,14 +87,13 @@ class Patch:
 
     Notes
     -----
-    Only global names of modules are bound anew. A closure, a default argument, a class attribute,
-    a `functools.partial` or a container that took a function of SciPy's before keeps it, and
-    `pickle` refuses such a function while the name that it goes by is bound to another. Processes
-    that are started afresh (``spawn``, ``forkserver``) begin unpatched: pass ``fastconv.patch`` as
-    the ``initializer`` of the pool.
+    Only global names of modules are rebound. A closure, a default argument, a class attribute, a
+    `functools.partial` or a container that already holds a SciPy function keeps it, and `pickle`
+    cannot pickle such a function while its name is bound to another one. New processes that are not
+    forked (``spawn``, ``forkserver``) start unpatched: pass ``fastconv.patch`` as the
+    ``initializer`` of the pool.
 
-    The first call takes the time of importing SciPy; looking through a thousand loaded modules
-    takes some milliseconds.
+    The first call imports SciPy. Searching a thousand loaded modules takes a few milliseconds.
 
     Examples
     --------
@@ -115,15 +115,15 @@ class Patch:
         _switch(asked=True)
 
     def report(self) -> Report:
-        """Tell which calls were served since SciPy was patched, and which were given back.
+        """Return the counts of calls since SciPy was patched: by fastconv, and given back to SciPy.
 
-        Counting begins with the first `patch` or `patched` and ends with the last of them; the
-        report can be read afterwards, too.
+        Counting begins when SciPy is patched and ends when it is restored. The report remains
+        available afterwards.
 
         Returns
         -------
         Report
-            With two dictionaries, ``served`` and ``given_back``. Printed, it is a table.
+            Its attributes ``served`` and ``given_back`` are dictionaries; ``print`` shows a table.
         """
         return _calls.report()
 
@@ -132,11 +132,11 @@ patch = Patch()
 
 
 def unpatch() -> None:
-    """Take back `fastconv.patch`: SciPy's names mean SciPy's functions again.
+    """Reverse `fastconv.patch`: restore SciPy's functions.
 
-    Modules that were imported meanwhile are found, too, and functions that were kept elsewhere call
-    SciPy's from now on. Without a `patch` before, it does nothing. Inside a block of
-    `fastconv.patched`, it takes effect when the block ends.
+    Modules that were imported in the meantime are restored, too. References to fastconv's functions
+    that were stored elsewhere call SciPy from then on. Without a previous `patch`, it does nothing.
+    Inside a block of `fastconv.patched`, it takes effect when the block ends.
 
     Examples
     --------
@@ -155,10 +155,10 @@ def unpatch() -> None:
 
 @contextmanager
 def patched() -> Iterator[None]:
-    """Let code that calls SciPy's filters call fastconv's, for the length of a block.
+    """Let code that calls SciPy's filters call fastconv's, inside a ``with`` block.
 
-    Everything said of `fastconv.patch` holds. Blocks may be nested, and may overlap in several
-    threads: SciPy is as it was when the last of them ends, unless `fastconv.patch` was called.
+    It works like `fastconv.patch`. Blocks may be nested, and may overlap in several threads: SciPy
+    is restored when the last of them ends, unless `fastconv.patch` was called.
 
     Yields
     ------

@@ -24,11 +24,13 @@ MAX_SHOWN = 1 << 38
 
 
 class Plan:
-    """One convolution, decided: call it on an array, print it, keep it.
+    """A convolution with its algorithm chosen and its weights packed: call it on arrays.
 
-    Made by `plan_correlate`, `plan_convolve`, `plan_conv1d`, `plan_conv2d` and `plan_conv3d`.  A
-    plan never changes and may be called from many threads at once.  It can be copied and pickled;
-    where it is unpickled, its weights are packed again for that machine.
+    Made by `plan_correlate`, `plan_convolve`, `plan_conv1d`, `plan_conv2d` and `plan_conv3d`.  Its
+    result has the same bits as the call without a plan.  ``print(plan)`` shows the predicted time
+    of each algorithm, or the reason why it cannot be used, and the tiles, threads and workspace.  A
+    plan is immutable and may be called from many threads at once.  It can be copied and pickled;
+    after unpickling, its weights are packed again for the local machine.
 
     Attributes
     ----------
@@ -92,11 +94,12 @@ class Plan:
         Parameters
         ----------
         x : array_like
-            Of the shape and dtype that the plan was made for.
+            An array of the shape and dtype that the plan was made for.
         out : ndarray, optional
-            Receives the result: of the result's shape, and of any dtype that it can be rounded to.
-            It may share memory with `x`: the result then goes through a temporary array.  (``out=``
-            of a call without a plan counts as ``dtype=``, too; a plan has its dtypes already.)
+            Receives the result.  It has the shape of the result, and any dtype that the result can
+            be rounded to.  It may share memory with `x`; a temporary array is used in that case.
+            (In a call without a plan, ``out=`` also determines the dtype of the computation, like
+            ``dtype=``.  The dtypes of a plan are fixed.)
 
         Returns
         -------
@@ -106,7 +109,7 @@ class Plan:
         Raises
         ------
         TypeError, ValueError
-            An `x` or `out` that the plan was not made for.  `out` is untouched.
+            `x` or `out` does not fit the plan.  `out` is left unchanged.
         """
         return self._run(lower.planned_array(self._recipe.problem, x), out)
 

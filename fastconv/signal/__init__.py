@@ -2,20 +2,20 @@
 
     from fastconv.signal import fftconvolve  # instead of scipy.signal
 
-Each function takes SciPy's arguments in SciPy's order, and `backend`, `threads` and, where there is
-no `method`, `algorithm` as keywords of its own.  Shapes, dtypes, centres and errors are SciPy's.
-What is different:
+Each function takes SciPy's arguments in SciPy's order.  Additional keywords are `backend`,
+`threads` and, in functions without `method`, `algorithm`.  Shapes, dtypes, centres and errors are
+SciPy's.  The differences are:
 
-- NaN and infinity affect only outputs that they are multiplied for, whatever the algorithm.
-  SciPy's transforms spread them over the whole result.
-- Sums of integers are exact up to 64 bits before they wrap to the dtype of the result, with
-  ``method="fft"``, too, where SciPy rounds them to 53 bits.
-- `convolve` and `correlate` with ``method="auto"``, `fftconvolve` and `oaconvolve` take the
-  algorithm that is predicted to be the fastest.  Results differ in rounding.
+- NaN and infinity affect only outputs whose sum contains them, with every algorithm.  SciPy's
+  transforms spread them over the whole result.
+- Sums of integers are exact up to 64 bits before they wrap to the dtype of the result, even with
+  ``method="fft"``, where SciPy rounds them to 53 bits.
+- `convolve` and `correlate` with ``method="auto"``, `fftconvolve` and `oaconvolve` choose the
+  algorithm with the shortest predicted time, so results may differ in rounding.
   `choose_conv_method` reports that choice.
 - float16, bool and object arrays are accepted in any rank; SciPy refuses some of them.  Extended
-  precision and objects are summed plainly, by NumPy, tap by tap; `upfirdn` and `sepfir2d` refuse
-  them with a TypeError.
+  precision and objects are summed tap by tap in NumPy, which is slow; `upfirdn` and `sepfir2d`
+  refuse them with a TypeError.
 - Empty images, filters longer than the image (`sepfir2d`) and signals of one sample (`upfirdn`)
   give a defined result or a ValueError, where SciPy reads beyond the array or crashes.
 - Arrays of libraries other than NumPy are converted to NumPy arrays.

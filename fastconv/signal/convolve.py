@@ -52,37 +52,40 @@ def convolve(
     in1, in2 : array_like
         Arrays with the same number of axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
-        lies within the other, which has to be as large along every axis.  "same": the middle of
-        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
+        "full": all positions where the arrays overlap, ``n1 + n2 - 1`` along an axis.  "valid":
+        only positions where one array lies completely within the other; one of them must be at
+        least as large as the other along every axis.  "same": the part of "full" that begins at
+        ``(n2 - 1) // 2`` and has the shape of `in1`.
     method : {"auto", "direct", "fft"}, optional
-        How sums are computed.  "direct" makes a multiply-add for each pair of samples; "fft" goes
-        through Fourier transforms, where they can do what is asked for; "auto" takes the algorithm
-        that is predicted to be the fastest, of all that `fastconv.convolve` has.
+        How sums are computed.  "direct" takes one multiply-add for each pair of samples.  "fft"
+        uses Fourier transforms where possible.  "auto" chooses the algorithm of `fastconv.convolve`
+        with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
     ndarray
-        Of the dtype ``np.result_type(in1, in2)``.  Integers wrap as NumPy's do, and bool times bool
-        is bool.
+        A new array of the dtype ``np.result_type(in1, in2)``.  Integers wrap as in NumPy, and the
+        result of two bool arrays is bool.
 
     Raises
     ------
     ValueError
-        The numbers of axes differ, an array is empty, neither of them lies within the other
+        The numbers of axes differ, an array is empty, neither array fits within the other
         ("valid"), or a mode or method is unknown.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Warns
     -----
     RuntimeWarning
-        With ``method="fft"``, if an output is not finite.  Other than in SciPy, NaN and infinity
-        affect only outputs that they are multiplied for.
+        With ``method="fft"``, if an output is not finite.  Unlike in SciPy, NaN and infinity affect
+        only outputs whose sum contains them.
 
     See Also
     --------
@@ -114,38 +117,41 @@ def correlate(
 ) -> NDArray:
     """Correlate two arrays, as `scipy.signal.correlate` does.
 
-    For each lag, it is ``sum(in1[n + lag] * conj(in2[n]))``.
+    The output for each lag is ``sum(in1[n + lag] * conj(in2[n]))``.
 
     Parameters
     ----------
     in1, in2 : array_like
         Arrays with the same number of axes.
     mode : {"full", "valid", "same"}, optional
-        "full": all lags for which they overlap, from ``1 - n2`` on; "valid": those for which one
-        lies within the other, which has to be as large along every axis; "same": the middle of
-        "full", as large as `in1`.  `correlation_lags` lists the lags.
+        "full": all lags for which the arrays overlap, beginning at ``1 - n2``.  "valid": only lags
+        for which one array lies completely within the other; one of them must be at least as large
+        as the other along every axis.  "same": the central part of "full", with the shape of `in1`.
+        `correlation_lags` returns the lags.
     method : {"auto", "direct", "fft"}, optional
-        How sums are computed.  "direct" makes a multiply-add for each pair of samples; "fft" goes
-        through Fourier transforms, where they can do what is asked for; "auto" takes the algorithm
-        that is predicted to be the fastest, of all that `fastconv.correlate` has.
+        How sums are computed.  "direct" takes one multiply-add for each pair of samples.  "fft"
+        uses Fourier transforms where possible.  "auto" chooses the algorithm of
+        `fastconv.correlate` with the shortest predicted time.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
     ndarray
-        Of the dtype ``np.result_type(in1, in2)``.  Integers wrap as NumPy's do, and bool times bool
-        is bool.
+        A new array of the dtype ``np.result_type(in1, in2)``.  Integers wrap as in NumPy, and the
+        result of two bool arrays is bool.
 
     Raises
     ------
     ValueError
-        The numbers of axes differ, an array is empty, neither of them lies within the other
+        The numbers of axes differ, an array is empty, neither array fits within the other
         ("valid"), or a mode or method is unknown.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     See Also
     --------
@@ -223,32 +229,37 @@ def fftconvolve(
     in1, in2 : array_like
         Arrays with the same number of axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
-        lies within the other, which has to be as large along all of `axes`.  "same": the middle of
-        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
+        "full": all positions where the arrays overlap, ``n1 + n2 - 1`` along an axis.  "valid":
+        only positions where one array lies completely within the other; one of them must be at
+        least as large as the other along all of `axes`.  "same": the part of "full" that begins at
+        ``(n2 - 1) // 2`` and has the shape of `in1`.
     axes : int or sequence of int, optional
-        The axes to convolve along; all by default.  Along the others, the arrays are broadcast:
-        each signal of a stack may have a kernel of its own.
+        The axes to convolve along; all by default.  Along the others, the arrays are broadcast, so
+        that each signal of a stack may have its own kernel.
     algorithm : str, optional
-        How sums are computed: "auto", "fft", "direct" or another name that `fastconv.convolve` has.
-        "auto" takes the algorithm that is predicted to be the fastest, a Fourier transform or not.
+        How sums are computed: "auto", "fft", "direct" or another algorithm of `fastconv.convolve`.
+        "auto" chooses the algorithm with the shortest predicted time, which need not be a Fourier
+        transform.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
     ndarray
-        Integers and bool count as float64, float16 as float32.  An empty array if one of them is
-        empty.  If they have one sample along each of `axes`, their product in its own dtype.
+        A floating-point array: integers and bool are converted to float64, and float16 to float32.
+        If both arrays have one sample along each of `axes`, the result is their product in its own
+        dtype.  If one of them is empty, so is the result.
 
     Raises
     ------
     ValueError
         The numbers of axes differ, shapes cannot be broadcast, or a mode or `axes` is wrong.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Examples
     --------
@@ -275,39 +286,44 @@ def oaconvolve(
 ) -> NDArray:
     """Convolve two arrays of different sizes, as `scipy.signal.oaconvolve` does.
 
-    It is `fftconvolve`, whose transforms come in tiles anyway.
+    It is the same as `fftconvolve`, whose transforms are computed in tiles anyway.
 
     Parameters
     ----------
     in1, in2 : array_like
         Arrays with the same number of axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
-        lies within the other, which has to be as large along all of `axes`.  "same": the middle of
-        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
+        "full": all positions where the arrays overlap, ``n1 + n2 - 1`` along an axis.  "valid":
+        only positions where one array lies completely within the other; one of them must be at
+        least as large as the other along all of `axes`.  "same": the part of "full" that begins at
+        ``(n2 - 1) // 2`` and has the shape of `in1`.
     axes : int or sequence of int, optional
-        The axes to convolve along; all by default.  Along the others, the arrays are broadcast:
-        each signal of a stack may have a kernel of its own.
+        The axes to convolve along; all by default.  Along the others, the arrays are broadcast, so
+        that each signal of a stack may have its own kernel.
     algorithm : str, optional
-        How sums are computed: "auto", "fft", "direct" or another name that `fastconv.convolve` has.
-        "auto" takes the algorithm that is predicted to be the fastest, a Fourier transform or not.
+        How sums are computed: "auto", "fft", "direct" or another algorithm of `fastconv.convolve`.
+        "auto" chooses the algorithm with the shortest predicted time, which need not be a Fourier
+        transform.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
     ndarray
-        Integers and bool count as float64, float16 as float32.  An empty array if one of them is
-        empty.  If they have one sample along each of `axes`, their product in its own dtype.
+        A floating-point array: integers and bool are converted to float64, and float16 to float32.
+        If both arrays have one sample along each of `axes`, the result is their product in its own
+        dtype.  If one of them is empty, so is the result.
 
     Raises
     ------
     ValueError
         The numbers of axes differ, shapes cannot be broadcast, or a mode or `axes` is wrong.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Examples
     --------
@@ -345,7 +361,7 @@ def _float_convolution(
 def choose_conv_method(
     in1: ArrayLike, in2: ArrayLike, mode: Mode = "full", measure: bool = False
 ) -> str | tuple[str, dict[str, float]]:
-    """Say whether `convolve` goes through Fourier transforms, as `scipy.signal` does.
+    """Return the method that `convolve` chooses, like `scipy.signal.choose_conv_method`.
 
     Parameters
     ----------
@@ -359,15 +375,15 @@ def choose_conv_method(
     Returns
     -------
     method : {"fft", "direct"}
-        "fft" if `convolve` chooses this algorithm for such arrays by itself, "direct" if it chooses
-        another one; or, with `measure`, the method that took less time.
+        "fft" if ``method="auto"`` would use Fourier transforms for these arrays, and "direct" if it
+        would use another algorithm.  With `measure`, the method that took less time.
     times : dict of str to float
-        The seconds of both methods, with `measure` only.
+        The time of both methods in seconds; returned only with `measure`.
 
     Raises
     ------
     ValueError
-        What `convolve` would raise for these arguments.
+        `convolve` does not accept these arguments.
 
     Examples
     --------
@@ -411,8 +427,8 @@ def correlation_lags(in1_len: int, in2_len: int, mode: Mode = "full") -> NDArray
     Returns
     -------
     ndarray
-        A lag for each output: how much later a pattern is found in the first signal than in the
-        second.
+        The lag of each output: by how many samples a pattern occurs later in the first signal than
+        in the second.
 
     Raises
     ------

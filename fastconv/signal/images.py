@@ -41,34 +41,36 @@ def convolve2d(
     in1, in2 : array_like
         Arrays with two axes.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
-        lies within the other, which has to be as large along both axes.  "same": the middle of
-        "full", as large as `in1`, from output ``(n2 - 1) // 2`` on.
+        "full": all positions where the arrays overlap, ``n1 + n2 - 1`` along an axis.  "valid":
+        only positions where one array lies completely within the other; one of them must be at
+        least as large as the other along both axes.  "same": the part of "full" that begins at
+        ``(n2 - 1) // 2`` and has the shape of `in1`.
     boundary : {"fill", "wrap", "symm"}, optional
-        What lies beyond the edges of `in1`: "fill" or "pad" (`fillvalue`), "wrap" or "circular"
+        How `in1` is extended beyond its edges: "fill" or "pad" (`fillvalue`), "wrap" or "circular"
         (``c d | a b c d | a b``), "symm" or "symmetric" (``b a | a b c d | d c``).
     fillvalue : scalar, optional
         The value beyond the edges for "fill", cast to the dtype of the result.
     algorithm : str, optional
-        How sums are computed: "auto", or the name of an algorithm that `fastconv.convolve` has.
+        How sums are computed: "auto" or an algorithm of `fastconv.convolve`.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
     ndarray
-        Of the dtype ``np.result_type(in1, in2)``.  Integers wrap as NumPy's do.
+        A new array of the dtype ``np.result_type(in1, in2)``.  Integers wrap as in NumPy.
 
     Raises
     ------
     ValueError
-        An array does not have two axes or is empty, neither of them lies within the other
-        ("valid"), a mode or boundary is unknown, or `fillvalue` is not one number of the result's
-        dtype.
+        An array does not have two axes or is empty, neither array fits within the other ("valid"),
+        a mode or boundary is unknown, or `fillvalue` is not one number of the result's dtype.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     See Also
     --------
@@ -104,35 +106,36 @@ def correlate2d(
     in1, in2 : array_like
         Arrays with two axes; `in2` is conjugated if it is complex.
     mode : {"full", "valid", "same"}, optional
-        "full": wherever they overlap, ``n1 + n2 - 1`` outputs along an axis.  "valid": where one
-        lies within the other, which has to be as large along both axes.  "same": the middle of
-        "full", as large as `in1`, from output ``n2 // 2`` on, which for even kernels is one later
-        than in `correlate`.
+        "full": all positions where the arrays overlap, ``n1 + n2 - 1`` along an axis.  "valid":
+        only positions where one array lies completely within the other; one of them must be at
+        least as large as the other along both axes.  "same": the part of "full" that begins at
+        ``n2 // 2`` (for even kernels, one later than in `correlate`) and has the shape of `in1`.
     boundary : {"fill", "wrap", "symm"}, optional
-        What lies beyond the edges of `in1`: "fill" or "pad" (`fillvalue`), "wrap" or "circular"
+        How `in1` is extended beyond its edges: "fill" or "pad" (`fillvalue`), "wrap" or "circular"
         (``c d | a b c d | a b``), "symm" or "symmetric" (``b a | a b c d | d c``).
     fillvalue : scalar, optional
         The value beyond the edges for "fill", cast to the dtype of the result.
     algorithm : str, optional
-        How sums are computed: "auto", or the name of an algorithm that `fastconv.correlate` has.
+        How sums are computed: "auto" or an algorithm of `fastconv.correlate`.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
     ndarray
-        Of the dtype ``np.result_type(in1, in2)``.  Integers wrap as NumPy's do.
+        A new array of the dtype ``np.result_type(in1, in2)``.  Integers wrap as in NumPy.
 
     Raises
     ------
     ValueError
-        An array does not have two axes or is empty, neither of them lies within the other
-        ("valid"), a mode or boundary is unknown, or `fillvalue` is not one number of the result's
-        dtype.
+        An array does not have two axes or is empty, neither array fits within the other ("valid"),
+        a mode or boundary is unknown, or `fillvalue` is not one number of the result's dtype.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     See Also
     --------
@@ -249,15 +252,17 @@ def sepfir2d(
     Parameters
     ----------
     input : array_like
-        An image, with two axes, which continues as ``b a | a b c d | d c`` beyond its edges.
+        An image with two axes.  It is extended beyond its edges as ``b a | a b c d | d c``.
     hrow, hcol : array_like
         The filters along rows and along columns, of odd length.
     algorithm : {"auto", "separable", "sparse", "fft", "direct"}, optional
         How sums are computed.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
@@ -269,9 +274,9 @@ def sepfir2d(
     ValueError
         An array has the wrong number of axes, or a filter does not have odd length.
     TypeError
-        A filter is an array of a dtype that cannot be cast to that of the result without loss.
+        A filter is an array whose dtype cannot be cast to that of the result without loss.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Examples
     --------

@@ -66,38 +66,40 @@ def upfirdn(
     x : array_like
         Signals of any rank.
     up, down : int, optional
-        A sample becomes `up` samples, of which `down` become one.
+        The factors by which the sampling rate is raised and then lowered.
     axis : int, optional
-        The axis of time.
+        The axis of the samples; by default, the last one.
     mode : str, optional
-        What lies beyond both ends: "constant" (`cval`), "wrap" (``c d | a b c d | a b``), "edge"
-        (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``) or "reflect"
-        (``c b | a b c d | c b``); "antisymmetric" and "antireflect" continue these two point by
-        point around zero and around the last sample; "smooth" extends the line through the last two
-        samples, and "line" the one through the first and the last.
+        How signals are extended beyond both ends: "constant" (`cval`), "wrap"
+        (``c d | a b c d | a b``), "edge" (``a a | a b c d | d d``), "symmetric"
+        (``b a | a b c d | d c``) or "reflect" (``c b | a b c d | c b``); "antisymmetric" and
+        "antireflect" do the same, mirrored about zero and about the last sample; "smooth" extends
+        the line through the last two samples, and "line" the one through the first and the last.
     cval : scalar, optional
         The value beyond both ends for "constant".
     algorithm : str, optional
-        How sums are computed: "auto", or the name of an algorithm that `fastconv.correlate` has.
+        How sums are computed: "auto" or an algorithm of `fastconv.correlate`.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.
 
     Returns
     -------
     ndarray
-        With ``((n - 1) * up + len(h) - 1) // down + 1`` samples along `axis`, of the dtype
-        ``np.result_type(h, x, np.float32)``.
+        A new array with ``((n - 1) * up + len(h) - 1) // down + 1`` samples along `axis`, of the
+        dtype ``np.result_type(h, x, np.float32)``.
 
     Raises
     ------
     ValueError
         `h` is not a filter with one axis, `up` or `down` is less than 1, or a mode is unknown.
     TypeError
-        The dtype of the result would be an extended precision or object.
+        The dtype of the result would be of extended precision, or object.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----

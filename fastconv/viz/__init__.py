@@ -1,8 +1,8 @@
-"""Pictures that explain: a window that slides, kernels, feature maps, receptive fields, plans.
+"""Pictures: the sliding window, kernels, feature maps, receptive fields and plans.
 
-`animate` shows how a convolution comes about, output by output.  All other functions return figures
-of Matplotlib, made without pyplot, so that they draw anywhere: save them with ``savefig``, or let a
-notebook show them.
+`animate` shows a convolution output by output.  The other functions return Matplotlib figures.
+They do not use pyplot, so they work in threads and on servers.  Save a figure with ``savefig``, or
+let a notebook show it.
 
 ``pip install 'fastconv[plot]'`` installs Matplotlib and Pillow, which are imported when the first
 picture is drawn.

@@ -42,14 +42,14 @@ FORMATS: dict[str, Literal["gif", "apng"]] = {".gif": "gif", ".png": "apng", ".a
 class Animation:
     """A sliding window, one frame for each output; made by `fastconv.viz.animate`.
 
-    Notebooks show it; `save` writes it to a file.
+    Notebooks display it; `save` writes it to a file.
 
     Attributes
     ----------
     explanations : tuple of Explanation
         The numbers behind each frame.
     fps : float
-        Frames in a second.
+        Frames per second.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class Animation:
         Parameters
         ----------
         frame : int
-            Its number, from 0 on; negative ones count from the last.
+            The number of the frame, from 0; negative numbers count from the end.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class Animation:
         Yields
         ------
         ndarray
-            ``(H, W, 3)`` of uint8, the same height and width for all frames.
+            An array ``(H, W, 3)`` of uint8, with the same height and width for all frames.
         """
         scene = self._scene()
         for number in range(len(self)):
@@ -114,25 +114,25 @@ class Animation:
         file: str | os.PathLike[str] | BinaryIO,
         format: Literal["gif", "apng"] | None = None,  # noqa: A002
     ) -> None:
-        """Write the animation, as a GIF or an animated PNG, which repeats for ever.
+        """Write the animation as a GIF or an animated PNG, which repeats forever.
 
         Parameters
         ----------
         file : path or binary file
             Where to write it.
         format : {"gif", "apng"}, optional
-            By default, what the suffix says: ".gif", or ".png" and ".apng".
+            By default, the suffix decides: ".gif", or ".png" and ".apng".
 
         Raises
         ------
         ValueError
-            The suffix is another one.
+            The suffix is unknown, and `format` is not given.
         ImportError
             Matplotlib or Pillow is not installed.
 
         Notes
         -----
-        Equal animations give equal bytes, as long as Matplotlib and Pillow stay the same.
+        Equal animations give equal bytes with the same versions of Matplotlib and Pillow.
         """
         if format is None:
             path = file if isinstance(file, (str, os.PathLike)) else getattr(file, "name", "")
@@ -198,25 +198,25 @@ def animate(
     title: str | None = None,
     **options: Any,
 ) -> Animation:
-    """Show the window slide over a small signal or image: products, their sum, the output.
+    """Animate the window sliding over a small signal or image, with products, sum and output.
 
     Parameters
     ----------
     x : array_like
-        A signal or an image, of at most 24 samples along an axis, those of the border included; for
-        layers, ``(C, L)`` or ``(C, H, W)`` with up to 4 channels.
+        A signal or an image of at most 24 samples along an axis, including those of the border.
+        For layers, ``(C, L)`` or ``(C, H, W)`` with at most 4 channels.
     w : array_like or tuple of 1-D ndarray
         The kernel, or the filters of a layer.
     bias : array_like, optional
-        ``(K,)``, added to the sums of a layer.
+        ``(K,)``: one number for each output channel of a layer, added to the sums.
     call : {"correlate", "convolve", "conv1d", "conv2d"}, optional
-        The call that is shown.
+        The call to show.
     channel : int, optional
-        The output channel of a layer that is shown.
+        The output channel of a layer to show.
     fps : float, optional
-        Frames in a second; the last one stays three times as long.
+        Frames per second.  The last frame is shown three times as long.
     title : str, optional
-        The line above.  By default, the call and its keywords.
+        The title.  By default, the call and its keywords.
     **options
         Keywords of that call, as `fastconv.explain` takes them: `boundary`, `stride`, `padding`,
         `dilation`, `mode` and so on.
@@ -229,13 +229,13 @@ def animate(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or there would be too many frames, or numbers too small to read; the
-        message says which.
+        An argument is invalid, there would be more than 256 frames, or the numbers would be too
+        small to read; the message says which.
 
     Notes
     -----
-    Samples that a border adds have dashed cells.  The samples that the taps read are yellow; the
-    orange frame is the window.  Weights and products are orange where they are positive and blue
+    Samples that the border adds have dashed cells.  Samples under the taps are yellow, and an
+    orange frame marks the window.  Weights and products are orange where they are positive and blue
     where they are negative.  Outputs turn green as they are computed.
 
     Drawing takes about a fifth of a second for each frame.

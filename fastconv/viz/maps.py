@@ -44,18 +44,17 @@ def feature_maps(
 
     Maps without negative numbers are grey, from black for the smallest number to white for the
     largest.  Others are blue where they are negative, white at 0 and orange where they are
-    positive.
-    The largest hundredth of the numbers is drawn in the last colour; the whole range stands below
-    each map.
+    positive.  The largest hundredth of the numbers is drawn in the last colour.  The whole range is
+    written below each map.
 
     Parameters
     ----------
     maps : array_like
         ``(K, H, W)``, or ``(1, K, H, W)`` as layers return it for one image; ``(H, W)`` is one map.
     titles : sequence of str, optional
-        A title for each map.  By default, their numbers.
+        A title for each map.  By default, the maps are numbered.
     columns : int, optional
-        Maps in a row.  By default, as many as make the grid about square.
+        The number of maps in a row.  By default, the grid is approximately square.
     shared : bool, optional
         Use one range for all maps, so that they can be compared.
 
@@ -67,7 +66,7 @@ def feature_maps(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or there are more than 100 maps; the message says which.
+        An argument is invalid, or there are more than 100 maps; the message says which.
 
     Examples
     --------
@@ -117,15 +116,15 @@ def kernels(
     Parameters
     ----------
     w : array_like, sequence of str or mapping
-        One kernel ``(kh, kw)`` or ``(k,)``; some ``(K, kh, kw)``; the filters of a layer
+        One kernel ``(kh, kw)`` or ``(k,)``; several kernels ``(K, kh, kw)``; the filters of a layer
         ``(K, C, kh, kw)``, drawn with a row for each filter and a column for each channel; names of
-        `fastconv.kernels`; or kernels by name.
+        `fastconv.kernels`; or a mapping from titles to kernels.
     columns : int, optional
-        Kernels in a row; for the filters of a layer, C.
+        The number of kernels in a row.  The filters of a layer always have C.
     shared : bool, optional
         Use one range of colours for all kernels, so that they can be compared.
     ax : matplotlib.axes.Axes, optional
-        Draw a single kernel there.
+        Where to draw a single kernel.
 
     Returns
     -------
@@ -135,11 +134,11 @@ def kernels(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or there are more than 100 kernels; the message says which.
+        An argument is invalid, or there are more than 100 kernels; the message says which.
 
     Notes
     -----
-    Weights stand in the cells of kernels of at most 11 rows and columns.
+    Weights are written into the cells of kernels with at most 11 rows and columns.
 
     Examples
     --------
@@ -179,7 +178,7 @@ def before_after(
     kernel: ArrayLike | None = None,
     titles: tuple[str, str] = ("before", "after"),
 ) -> Figure:
-    """An image before and after a filter, side by side, and perhaps the kernel between them.
+    """An image before and after a filter, side by side, optionally with the kernel between them.
 
     Parameters
     ----------
@@ -187,11 +186,11 @@ def before_after(
         An image ``(H, W)`` or ``(H, W, 3)``.  Colours are uint8, or floats from 0 to 1, which are
         clipped.  Grey images are drawn as `feature_maps` draws them.
     after : array_like
-        Another one; it may have another size.
+        The filtered image, which may have another size.
     kernel : array_like, optional
-        The kernel ``(kh, kw)``.
+        The kernel ``(kh, kw)``, drawn between the images.
     titles : tuple of str, optional
-        Two titles.
+        The titles of the two images.
 
     Returns
     -------
@@ -201,7 +200,7 @@ def before_after(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------

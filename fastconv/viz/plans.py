@@ -1,4 +1,4 @@
-"""A plan as a bar chart: what every algorithm was predicted to take, or why it cannot."""
+"""A plan as a bar chart: the predicted time of each algorithm, or why it cannot be used."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MAX_REFUSAL = 90
 def plan(plan: Plan, *, ax: Axes | None = None) -> Figure:
     """Draw the predicted time of each algorithm of a plan, and why others are refused.
 
-    The algorithm that was chosen is orange.  The axis of times is logarithmic.
+    The chosen algorithm is orange.  The time axis is logarithmic.
 
     Parameters
     ----------
     plan : Plan
-        Made by `fastconv.plan_correlate`, `plan_convolve`, `plan_conv1d`, `plan_conv2d` or
+        A plan made by `fastconv.plan_correlate`, `plan_convolve`, `plan_conv1d`, `plan_conv2d` or
         `plan_conv3d`.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
@@ -45,7 +45,7 @@ def plan(plan: Plan, *, ax: Axes | None = None) -> Figure:
 
     Notes
     -----
-    These are the figures of ``print(plan)``: predictions for one thread.
+    The times are those of ``print(plan)``: predictions for one thread.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Receptive fields: which samples an output of stacked layers depends on."""
+"""Receptive fields: the samples that an output of stacked layers depends on."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ COLORS = ("#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#0072b2", "#f0
 
 
 class StackedLayer(NamedTuple):
-    """A convolution or a pooling, as far as it matters for receptive fields.
+    """The parameters of a convolution or pooling layer that determine receptive fields.
 
     Attributes
     ----------
     kernel : int
-        Taps of the kernel, or samples that are pooled, along one axis.
+        The number of taps of the kernel, or of pooled samples, along one axis.
     stride : int
-        Samples between outputs; 1 by default.
+        The distance between outputs, in samples; 1 by default.
     padding : int
-        Samples added on both sides; 0 by default.
+        The number of samples added on both sides; 0 by default.
     dilation : int
-        Samples between taps; 1 by default.
+        The distance between adjacent taps, in samples; 1 by default.
     name : str
-        Its name in pictures.
+        The name of the layer in pictures.
     extent : int
         Samples from the first tap to the last.
     """
@@ -63,9 +63,9 @@ class ReceptiveField(NamedTuple):
     layer : StackedLayer
         The layer.
     size : int
-        Samples from the first to the last.
+        The number of samples from the first to the last.
     jump : int
-        Samples between the fields of neighbouring outputs.
+        The distance between the fields of adjacent outputs, in samples.
     start : int
         The first sample of the field of output 0; negative, if it lies in the padding.
     """
@@ -84,15 +84,16 @@ class ReceptiveField(NamedTuple):
 def receptive_field_sizes(
     layers: Sequence[StackedLayer | Sequence[int] | int],
 ) -> tuple[ReceptiveField, ...]:
-    """How many samples of the input each layer of a stack depends on.
+    """Return the size of the receptive field of each layer of a stack.
 
     Parameters
     ----------
     layers : sequence
-        From the first to the last: ``(kernel, stride, padding, dilation)``, of which all but the
-        first may be left out; a number, which is a kernel; or a `StackedLayer`, which has a name as
-        well.  Lengths are in samples, along one axis.  Pooling counts as a layer.  What changes
-        numbers one by one, such as ReLU, does not.
+        The layers from the first to the last.  Each is a tuple
+        ``(kernel, stride, padding, dilation)``, of which all but the first may be omitted; an
+        integer, the size of the kernel; or a `StackedLayer`, which also has a name.  Lengths are in
+        samples along one axis.  Pooling counts as a layer; elementwise functions, such as ReLU, do
+        not.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def receptive_field_sizes(
     Raises
     ------
     TypeError, ValueError
-        A layer is wrong; the message names it.
+        A layer is invalid; the message names it.
 
     References
     ----------
@@ -137,20 +138,21 @@ def receptive_fields(
     image: ArrayLike | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw what one output of the last layer depends on, layer by layer.
+    """Draw the receptive field of one output of the last layer, layer by layer.
 
-    Without an image: a pyramid along one axis, from the samples of the input at the bottom to the
-    outputs of the last layer at the top.  With an image: the fields of one output of each layer as
-    frames on it.
+    Without an image, the picture is a pyramid along one axis, from the samples of the input at the
+    bottom to the outputs of the last layer at the top.  With an image, the fields of one output of
+    each layer are drawn on it as frames.
 
     Parameters
     ----------
     layers : sequence
-        From the first to the last: ``(kernel, stride, padding, dilation)``, of which all but the
-        first may be left out; a number, which is a kernel; or a `StackedLayer`, which has a name as
-        well.  The same for both axes of an image.
+        The layers from the first to the last.  Each is a tuple
+        ``(kernel, stride, padding, dilation)``, of which all but the first may be omitted; an
+        integer, the size of the kernel; or a `StackedLayer`, which also has a name.  They apply to
+        both axes of an image.
     size : int, optional
-        Samples of the input, at most 64.  By default, as many as show the whole field.
+        The number of samples of the input, at most 64.  By default, the whole field fits.
     at : int or tuple of int, optional
         The output of the last layer; by default, the one in the middle.  ``(row, column)`` with an
         image.
@@ -167,7 +169,7 @@ def receptive_fields(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or the input is too short or too long; the message says which.
+        An argument is invalid, or the input is too short or too long; the message says which.
 
     Examples
     --------

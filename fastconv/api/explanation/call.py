@@ -25,7 +25,7 @@ def explain(
     call: Literal["correlate", "convolve", "conv1d", "conv2d", "conv3d"] = "correlate",
     **options: Any,
 ) -> Explanation:
-    """Show how one output comes about: window, kernel, products, sum, bias, activation, result.
+    """Explain one output: its window, kernel, products, sum, bias, activation and result.
 
     Parameters
     ----------
@@ -34,10 +34,11 @@ def explain(
     w : array_like or tuple of 1-D ndarray
         The kernel or, for layers, the filters ``(K, C // groups, *taps)``.
     bias : array_like, optional
-        ``(K,)``, added to the sums of a layer.
+        ``(K,)``: one number for each output channel of a layer, added to the sums.
     at : int or sequence of int
         The position of the output in the result, with one number for each axis of the result.
-        Positions count from 0; a negative one does not count from the end.
+        Positions count from 0.  Negative positions do not count from the end: they lie before the
+        result.
     call : {"correlate", "convolve", "conv1d", "conv2d", "conv3d"}, optional
         The call that is explained.
     **options
@@ -50,20 +51,20 @@ def explain(
     -------
     Explanation
         Its attributes hold the numbers; ``print`` shows them as text and notebooks as tables.  A
-        position that lies beyond the result along an axis that the kernel spans is explained, too:
-        `exists` is False then, and the text says why the result ends before it.
+        position beyond the result along an axis that the kernel spans is explained as well:
+        `exists` is then False, and the text says why there is no such output.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or `at` lies beyond the result along an axis that the kernel does not
-        span; the message names it.
+        An argument is invalid, or `at` lies beyond the result along an axis that the kernel does
+        not span; the message names it.
 
     Notes
     -----
-    NumPy computes all of it; no backend is asked.  Integers are exact.  Floats are summed in the
-    precision of the call (float16 in float32), in an order of their own, so that the last digits
-    may differ from the call's.  The cost is that of one output, and of writing down its taps.
+    The numbers are computed with NumPy, not by a backend.  Integers are exact.  Floats are summed
+    in the precision of the call (float16 in float32), but in another order, so the last digits may
+    differ from those of the call.  Only this output is computed.
 
     Examples
     --------

@@ -42,21 +42,21 @@ class Explanation(Arithmetic):
     cval : scalar
         The value beyond the edges where the boundary is "constant".
     samples, weights, products : ndarray
-        ``(channels, *taps)``: what the taps read, the kernel as it lies on the window (flipped, for
-        "convolve"), and their products.
+        ``(channels, *taps)``: the samples of the window, the kernel as it is applied to them
+        (flipped for "convolve"), and their products.
     sum : scalar
         The sum of all products.
     bias : scalar or None
-        What is added to it.
+        The bias that is added to the sum.
     activation : str or None
-        The name of the function that is then applied.
+        The name of the activation function that is then applied.
     result : scalar
-        The output: rounded, saturated or in lower precision, if the dtype of the result asks for
-        it.
+        The output, rounded, saturated or converted to lower precision as the dtype of the result
+        requires.
     taps : tuple of Tap
         All taps, one by one.
     steps : tuple of Step
-        The sum and what becomes of it, by name.
+        The sum and the steps from it to the result, each with a name and a value.
 
     Examples
     --------
@@ -79,13 +79,13 @@ class Explanation(Arithmetic):
         return html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain data, ready for JSON.
+        """Return the explanation as plain data, ready for JSON.
 
         Returns
         -------
         dict
-            The attributes, by name: numbers, text, lists and dictionaries.  Numbers that JSON does
-            not have (complex, infinite, NaN) are text.
+            The attributes, by name, as numbers, strings, lists and dictionaries.  Numbers that JSON
+            cannot represent (complex, infinite, NaN) are strings.
         """
         return {
             "call": self.call,

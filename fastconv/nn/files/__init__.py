@@ -1,7 +1,7 @@
-"""Files with the states of networks: NumPy's archives, and safetensors.
+"""Files with the states of networks: NumPy archives and safetensors.
 
-A state maps names to arrays.  Nothing in a file is ever executed, and nothing is believed: lengths
-are compared with what is there before memory is taken.
+A state maps names to arrays.  Nothing in a file is ever executed, and nothing is trusted: lengths
+are compared with the size of the file before memory is allocated.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ Path = str | os.PathLike[str]
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a state to a file, as a whole or not at all.
+    """Write a state to a file, atomically.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file, by convention with the ending ``.npz``.  It is replaced when the new one is
-        complete.
+        The file, by convention with the suffix ``.npz``.  An existing file is replaced only when
+        the new one is complete.
     state : mapping of str to array_like
         Arrays of numbers by name, as from ``net.state_dict()``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  The file is as it was.
+        An argument is invalid; the message names it.  An existing file is unchanged.
     OSError
-        The file cannot be written.  It is as it was.
+        The file cannot be written.  An existing file is unchanged.
 
     Notes
     -----
-    The file is an archive of `numpy.savez`, which `numpy.load` reads as well.
+    The file is an archive like those of `numpy.savez`, and `numpy.load` can read it.
 
     Examples
     --------
@@ -70,12 +70,13 @@ def load_state(path: Path) -> dict[str, NDArray]:
     Returns
     -------
     dict of str to ndarray
-        In the order of the file.  Numbers of the type bfloat16 come as float32.
+        The arrays by name, in the order of the file. bfloat16 is converted to float32.
 
     Raises
     ------
     TypeError, ValueError
-        Not a path, or not a complete file of these kinds; the message says why.
+        `path` is not a path, or the file is not a complete file of one of these formats; the
+        message says why.
     OSError
         The file cannot be read.
 
@@ -86,7 +87,7 @@ def load_state(path: Path) -> dict[str, NDArray]:
 
     References
     ----------
-    https://github.com/huggingface/safetensors describes that format.
+    https://github.com/huggingface/safetensors describes the format safetensors.
 
     Examples
     --------

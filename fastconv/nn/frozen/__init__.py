@@ -1,1 +1,1 @@
-"""Networks for inference: weights that never change, and as few passes over memory as can be."""
+"""Networks for inference: fixed weights, and as few passes over memory as possible."""

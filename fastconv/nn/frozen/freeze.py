@@ -22,27 +22,29 @@ __all__ = ["freeze"]
 
 
 def freeze(net: Layer) -> Frozen:
-    """A copy of a network for inference: faster, for many threads, and no longer trainable.
+    """Copy a network for inference: the copy is faster and thread-safe, but cannot be trained.
 
     Parameters
     ----------
     net : Layer
-        The network; running statistics of its batch normalization are used.  It stays as it is.
+        The network, which is not changed.  The running statistics of its batch normalization are
+        used.
 
     Returns
     -------
     Frozen
-        Its results are those of ``net.eval()`` but for rounding.
+        A network whose results are those of ``net.eval()``, except for rounding.
 
     Raises
     ------
     TypeError, ValueError
-        Not a layer, or batch normalization without running statistics.
+        `net` is not a layer, or contains batch normalization without running statistics.
 
     Notes
     -----
-    `Conv2d`, `ConvTranspose2d` and `Linear` (and those of other ranks) take in the `BatchNorm2d`
-    that follows them, and `ReLU` or `ReLU6`.  A layer of your own is copied, and called as it is.
+    `BatchNorm2d`, `ReLU` and `ReLU6` are fused into the `Conv2d`, `ConvTranspose2d` or `Linear`
+    before them; the same holds for other ranks.  A layer of your own is copied and called
+    unchanged.
 
     Examples
     --------

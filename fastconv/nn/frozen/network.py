@@ -28,14 +28,14 @@ class Frozen:
     """A network for inference, whose weights never change.
 
     Made by `freeze` and `load_onnx`.  Batch normalization is folded into the convolution before it,
-    and rectifiers are applied on the way.  The first call with a shape chooses algorithms and packs
-    weights; later ones use them, and the memory of intermediate results, again.  Threads may call
-    it at the same time.
+    and rectifiers are fused.  The first call with a shape chooses algorithms and packs weights;
+    later calls reuse them, and the memory of intermediate results.  Several threads may call it at
+    the same time.
 
     Attributes
     ----------
     inputs, outputs : tuple of str
-        Names of what it is called with, and of what it returns.
+        The names of its arguments and of its results.
 
     Examples
     --------
@@ -75,12 +75,12 @@ class Frozen:
         Returns
         -------
         ndarray or tuple of ndarray
-            One array for each of `outputs`; a single one by itself.
+            One array for each of `outputs`: a tuple, or a single array if there is only one.
 
         Raises
         ------
         TypeError, ValueError
-            An operation cannot take what it gets; the message says which.
+            The shape or dtype of a batch does not fit an operation; the message names it.
         """
         lower.as_many(batches, self.inputs, "Frozen")
         values = {name: Value(array) for name, array in self._constants.items()}

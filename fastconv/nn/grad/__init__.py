@@ -1,11 +1,11 @@
-"""The gradients of the functions of `fastconv.nn`, given the gradient of a result.
+"""Gradients of the functions of `fastconv.nn`, from the gradient with respect to their results.
 
-If a loss changes by ``(grad_output * change).sum()`` as the result of a function changes, it
-changes by ``(gradient * change).sum()`` as an argument does.  The gradients of activations, pooling
-and losses are with respect to the input, and have the names of the functions.  Those of `conv1d`,
-`conv2d` and `conv3d` are with respect to the input, the weights or the bias.  Their first arguments
-come in the order of ``torch.nn.grad``, the others are those of the convolution.  Gradients of
-complex numbers have conjugated factors, as in PyTorch.
+If a small change of a function's result changes the loss by ``(grad_output * change).sum()``, a
+small change of its argument changes the loss by ``(gradient * change).sum()``.  The gradients of
+activations, pooling and losses are with respect to the input, and have the names of the functions.
+Those of `conv1d`, `conv2d` and `conv3d` are with respect to the input, the weights or the bias.
+Their first arguments come in the order of ``torch.nn.grad``; the others are those of the
+convolution.  For complex numbers, the factors are conjugated, as in PyTorch.
 """
 
 from .activations import leaky_relu, relu, relu6, sigmoid, softmax, tanh

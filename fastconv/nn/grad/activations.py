@@ -1,4 +1,4 @@
-"""Gradients of the functions between layers."""
+"""Gradients of activation functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def relu(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def relu6(x: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -89,12 +89,12 @@ def leaky_relu(x: ArrayLike, grad_output: ArrayLike, negative_slope: float = 0.0
     Returns
     -------
     ndarray
-        `grad_output` where `x` is positive, and its multiple by the slope elsewhere.
+        `grad_output` where `x` is positive, and ``grad_output * negative_slope`` elsewhere.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def sigmoid(y: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def tanh(y: ArrayLike, grad_output: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def softmax(y: ArrayLike, grad_output: ArrayLike, axis: int = -1) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Gradients of biases: sums over channels."""
+"""Gradients of biases: the sum of each channel."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def conv1d_bias(
     grad_output : array_like
         The gradient with respect to the result of the convolution.
     layout : {"NCL", "NLC"}, optional
-        Where its channels are.
+        The order of its axes.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
-        temporary array is used then.
+        temporary array is used in that case.
 
     Returns
     -------
     ndarray
-        ``(K,)``: the sum over each channel, in the dtype of `grad_output`.
+        `out`, or a new array ``(K,)`` with the sum of each channel, of the dtype of `grad_output`.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -57,20 +57,20 @@ def conv2d_bias(
     grad_output : array_like
         The gradient with respect to the result of the convolution.
     layout : {"NCHW", "NHWC"}, optional
-        Where its channels are.
+        The order of its axes.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
-        temporary array is used then.
+        temporary array is used in that case.
 
     Returns
     -------
     ndarray
-        ``(K,)``: the sum over each channel, in the dtype of `grad_output`.
+        `out`, or a new array ``(K,)`` with the sum of each channel, of the dtype of `grad_output`.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -95,20 +95,20 @@ def conv3d_bias(
     grad_output : array_like
         The gradient with respect to the result of the convolution.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where its channels are.
+        The order of its axes.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `grad_output`: a
-        temporary array is used then.
+        temporary array is used in that case.
 
     Returns
     -------
     ndarray
-        ``(K,)``: the sum over each channel, in the dtype of `grad_output`.
+        `out`, or a new array ``(K,)`` with the sum of each channel, of the dtype of `grad_output`.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------

@@ -36,54 +36,59 @@ def conv1d_input(
     Parameters
     ----------
     input_size : sequence of int
-        The shape of the input, of which the convolution may have left the last samples unread.
+        The shape of the input of the convolution.  (The shape of the result does not determine it:
+        a stride may leave the last samples unread.)
     weight : array_like
         The filters, always ``(K, C // groups, k)``.
     grad_output : array_like
-        The gradient with respect to the result of the convolution, and of its shape.
+        The gradient with respect to the result of the convolution, of the same shape as this
+        result.
     stride : int or sequence of int, optional
-        Of the convolution: it took every stride-th output.
+        The stride of the convolution.
     padding : int, sequence of int or of pairs, or str, optional
-        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
-        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+        The padding of the convolution: the number of samples added on both sides, as one number for
+        all axes, one for each axis, or a pair ``(before, after)`` for each axis; or "same",
+        "same_lower" or "valid".
     dilation : int or sequence of int, optional
-        Of the convolution: the distance between adjacent taps, in samples.
+        The dilation of the convolution: the distance between adjacent taps, in samples.
     groups : int, optional
-        Of the convolution: the groups of channels.
+        The number of groups of channels of the convolution.
     boundary : str or sequence of str, optional
-        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        The border of the convolution, for all axes or one for each: "constant" (zeros), "nearest",
         "symmetric", "mirror" or "wrap".
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `weight` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        Of shape `input_size` and dtype ``np.result_type(grad_output, weight)``.
+        `out`, or a new array of shape `input_size` and dtype
+        ``np.result_type(grad_output, weight)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     It is a transposed convolution, and costs as much as the convolution itself.  With a `boundary`
-    other than "constant", the samples of the padding have a gradient as well, which counts for the
-    samples that they were taken from.  These are computed separately, in thin strips.
+    other than "constant", the gradient with respect to the padding is added to the samples that the
+    padding was taken from.  It is computed separately, in thin strips.
 
     Examples
     --------
@@ -131,54 +136,59 @@ def conv2d_input(
     Parameters
     ----------
     input_size : sequence of int
-        The shape of the input, of which the convolution may have left the last samples unread.
+        The shape of the input of the convolution.  (The shape of the result does not determine it:
+        a stride may leave the last samples unread.)
     weight : array_like
         The filters, always ``(K, C // groups, kh, kw)``.
     grad_output : array_like
-        The gradient with respect to the result of the convolution, and of its shape.
+        The gradient with respect to the result of the convolution, of the same shape as this
+        result.
     stride : int or sequence of int, optional
-        Of the convolution: it took every stride-th output.
+        The stride of the convolution.
     padding : int, sequence of int or of pairs, or str, optional
-        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
-        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+        The padding of the convolution: the number of samples added on both sides, as one number for
+        all axes, one for each axis, or a pair ``(before, after)`` for each axis; or "same",
+        "same_lower" or "valid".
     dilation : int or sequence of int, optional
-        Of the convolution: the distance between adjacent taps, in samples.
+        The dilation of the convolution: the distance between adjacent taps, in samples.
     groups : int, optional
-        Of the convolution: the groups of channels.
+        The number of groups of channels of the convolution.
     boundary : str or sequence of str, optional
-        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        The border of the convolution, for all axes or one for each: "constant" (zeros), "nearest",
         "symmetric", "mirror" or "wrap".
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `weight` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        Of shape `input_size` and dtype ``np.result_type(grad_output, weight)``.
+        `out`, or a new array of shape `input_size` and dtype
+        ``np.result_type(grad_output, weight)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     It is a transposed convolution, and costs as much as the convolution itself.  With a `boundary`
-    other than "constant", the samples of the padding have a gradient as well, which counts for the
-    samples that they were taken from.  These are computed separately, in thin strips.
+    other than "constant", the gradient with respect to the padding is added to the samples that the
+    padding was taken from.  It is computed separately, in thin strips.
 
     Examples
     --------
@@ -231,54 +241,59 @@ def conv3d_input(
     Parameters
     ----------
     input_size : sequence of int
-        The shape of the input, of which the convolution may have left the last samples unread.
+        The shape of the input of the convolution.  (The shape of the result does not determine it:
+        a stride may leave the last samples unread.)
     weight : array_like
         The filters, always ``(K, C // groups, kd, kh, kw)``.
     grad_output : array_like
-        The gradient with respect to the result of the convolution, and of its shape.
+        The gradient with respect to the result of the convolution, of the same shape as this
+        result.
     stride : int or sequence of int, optional
-        Of the convolution: it took every stride-th output.
+        The stride of the convolution.
     padding : int, sequence of int or of pairs, or str, optional
-        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
-        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+        The padding of the convolution: the number of samples added on both sides, as one number for
+        all axes, one for each axis, or a pair ``(before, after)`` for each axis; or "same",
+        "same_lower" or "valid".
     dilation : int or sequence of int, optional
-        Of the convolution: the distance between adjacent taps, in samples.
+        The dilation of the convolution: the distance between adjacent taps, in samples.
     groups : int, optional
-        Of the convolution: the groups of channels.
+        The number of groups of channels of the convolution.
     boundary : str or sequence of str, optional
-        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        The border of the convolution, for all axes or one for each: "constant" (zeros), "nearest",
         "symmetric", "mirror" or "wrap".
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `weight` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     precision : {"fast", "strict"}, optional
-        "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
-        sum that is possible; "strict" rounds as a plain sum does.
+        "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
+        largest possible sum; "strict" rounds like a plain sum.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        Of shape `input_size` and dtype ``np.result_type(grad_output, weight)``.
+        `out`, or a new array of shape `input_size` and dtype
+        ``np.result_type(grad_output, weight)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
     It is a transposed convolution, and costs as much as the convolution itself.  With a `boundary`
-    other than "constant", the samples of the padding have a gradient as well, which counts for the
-    samples that they were taken from.  These are computed separately, in thin strips.
+    other than "constant", the gradient with respect to the padding is added to the samples that the
+    padding was taken from.  It is computed separately, in thin strips.
 
     Examples
     --------

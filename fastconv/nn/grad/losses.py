@@ -20,7 +20,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
     logits : array_like
         ``(N, C)``: a score for each sample and class; float16, float32 or float64.
     labels : array_like
-        ``(N,)``: the right classes, integers from 0 to ``C - 1``.
+        ``(N,)``: the true classes, integers from 0 to ``C - 1``.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -52,9 +52,9 @@ def mse_loss(output: ArrayLike, target: ArrayLike) -> NDArray:
     Parameters
     ----------
     output : array_like
-        What a network said: float16, float32 or float64, of any shape, not empty.
+        The result of a network: float16, float32 or float64, of any shape, not empty.
     target : array_like
-        What it should have said: real numbers of the same shape.
+        The desired result: real numbers of the same shape.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def mse_loss(output: ArrayLike, target: ArrayLike) -> NDArray:
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------

@@ -30,34 +30,36 @@ def max_pool2d(
     Parameters
     ----------
     x : array_like
-        What was pooled.
+        The input of the pooling.
     grad_output : array_like
-        The gradient with respect to the result, of its shape; float16, float32 or float64.
+        The gradient with respect to the result, of the same shape as the result; float16, float32
+        or float64.
     kernel_size : int or sequence of int
         Height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Samples added on both sides of both axes, or of each; they are never the largest.  At most
-        half of the samples that a window spans.
+        The number of samples added on both sides, for both axes or one for each; they are never the
+        largest.  At most half of the samples that a window spans.
     dilation : int or sequence of int, optional
         The distance between adjacent samples of a window.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
 
     Returns
     -------
     ndarray
-        Of the shape of `x` and the dtype of `grad_output`.  The gradient of a window goes to its
-        largest sample and, if several are the largest, to the first of them, row by row.
+        A new array of the shape of `x` and the dtype of `grad_output`.  The gradient of a window
+        goes to its largest sample; of equal samples, to the first in row order.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------
@@ -102,33 +104,37 @@ def avg_pool2d(
     Parameters
     ----------
     input_size : sequence of int
-        The shape of what was pooled.
+        The shape of the input of the pooling.
     grad_output : array_like
-        The gradient with respect to the result, of its shape; float16, float32 or float64.
+        The gradient with respect to the result, of the same shape as the result; float16, float32
+        or float64.
     kernel_size : int or sequence of int
         Height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Zeros added on both sides of both axes, or of each; at most half of `kernel_size`.
+        The number of zeros added on both sides, for both axes or one for each; at most half of
+        `kernel_size`.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     count_include_pad : bool, optional
-        Whether those zeros count in the mean.  What `ceil_mode` adds beyond them never does.
+        Whether the padding zeros count in the mean.  Positions that `ceil_mode` adds beyond them
+        never count.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
 
     Returns
     -------
     ndarray
-        Of the shape `input_size` and the dtype of `grad_output`: the samples of a window share its
-        gradient.
+        A new array of the shape `input_size` and the dtype of `grad_output`: the gradient of a
+        window is divided evenly among its samples.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.
+        An argument is invalid; the message names it.
 
     Examples
     --------

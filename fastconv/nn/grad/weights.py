@@ -36,50 +36,54 @@ def conv1d_weight(
     Parameters
     ----------
     input : array_like
-        What the convolution read.
+        The input of the convolution.
     weight_size : sequence of int
         The shape of the filters, always ``(K, C // groups, k)``.
     grad_output : array_like
-        The gradient with respect to the result of the convolution, and of its shape.
+        The gradient with respect to the result of the convolution, of the same shape as this
+        result.
     stride : int or sequence of int, optional
-        Of the convolution: it took every stride-th output.
+        The stride of the convolution.
     padding : int, sequence of int or of pairs, or str, optional
-        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
-        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+        The padding of the convolution: the number of samples added on both sides, as one number for
+        all axes, one for each axis, or a pair ``(before, after)`` for each axis; or "same",
+        "same_lower" or "valid".
     dilation : int or sequence of int, optional
-        Of the convolution: the distance between adjacent taps, in samples.
+        The dilation of the convolution: the distance between adjacent taps, in samples.
     groups : int, optional
-        Of the convolution: the groups of channels.
+        The number of groups of channels of the convolution.
     boundary : str or sequence of str, optional
-        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        The border of the convolution, for all axes or one for each: "constant" (zeros), "nearest",
         "symmetric", "mirror" or "wrap".
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `input` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        Of shape `weight_size` and dtype ``np.result_type(input, grad_output)``.
+        `out`, or a new array of shape `weight_size` and dtype
+        ``np.result_type(input, grad_output)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    Sums are taken over some thousand outputs at a time, which bounds both the workspace and the
-    rounding error of long sums.  The result is the same bits for any number of threads.
+    Sums are computed over a few thousand outputs at a time, which bounds both the workspace and the
+    rounding error of long sums.  The bits of the result do not depend on the number of threads.
 
     Examples
     --------
@@ -126,50 +130,54 @@ def conv2d_weight(
     Parameters
     ----------
     input : array_like
-        What the convolution read.
+        The input of the convolution.
     weight_size : sequence of int
         The shape of the filters, always ``(K, C // groups, kh, kw)``.
     grad_output : array_like
-        The gradient with respect to the result of the convolution, and of its shape.
+        The gradient with respect to the result of the convolution, of the same shape as this
+        result.
     stride : int or sequence of int, optional
-        Of the convolution: it took every stride-th output.
+        The stride of the convolution.
     padding : int, sequence of int or of pairs, or str, optional
-        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
-        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+        The padding of the convolution: the number of samples added on both sides, as one number for
+        all axes, one for each axis, or a pair ``(before, after)`` for each axis; or "same",
+        "same_lower" or "valid".
     dilation : int or sequence of int, optional
-        Of the convolution: the distance between adjacent taps, in samples.
+        The dilation of the convolution: the distance between adjacent taps, in samples.
     groups : int, optional
-        Of the convolution: the groups of channels.
+        The number of groups of channels of the convolution.
     boundary : str or sequence of str, optional
-        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        The border of the convolution, for all axes or one for each: "constant" (zeros), "nearest",
         "symmetric", "mirror" or "wrap".
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `input` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        Of shape `weight_size` and dtype ``np.result_type(input, grad_output)``.
+        `out`, or a new array of shape `weight_size` and dtype
+        ``np.result_type(input, grad_output)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    Sums are taken over some thousand outputs at a time, which bounds both the workspace and the
-    rounding error of long sums.  The result is the same bits for any number of threads.
+    Sums are computed over a few thousand outputs at a time, which bounds both the workspace and the
+    rounding error of long sums.  The bits of the result do not depend on the number of threads.
 
     Examples
     --------
@@ -218,50 +226,54 @@ def conv3d_weight(
     Parameters
     ----------
     input : array_like
-        What the convolution read.
+        The input of the convolution.
     weight_size : sequence of int
         The shape of the filters, always ``(K, C // groups, kd, kh, kw)``.
     grad_output : array_like
-        The gradient with respect to the result of the convolution, and of its shape.
+        The gradient with respect to the result of the convolution, of the same shape as this
+        result.
     stride : int or sequence of int, optional
-        Of the convolution: it took every stride-th output.
+        The stride of the convolution.
     padding : int, sequence of int or of pairs, or str, optional
-        Of the convolution: samples added on both sides of all axes, of each axis, or on each side
-        of each axis as pairs ``(before, after)``; or "same", "same_lower" or "valid".
+        The padding of the convolution: the number of samples added on both sides, as one number for
+        all axes, one for each axis, or a pair ``(before, after)`` for each axis; or "same",
+        "same_lower" or "valid".
     dilation : int or sequence of int, optional
-        Of the convolution: the distance between adjacent taps, in samples.
+        The dilation of the convolution: the distance between adjacent taps, in samples.
     groups : int, optional
-        Of the convolution: the groups of channels.
+        The number of groups of channels of the convolution.
     boundary : str or sequence of str, optional
-        What the padding held, for all axes or one for each: "constant" (zeros), "nearest",
+        The border of the convolution, for all axes or one for each: "constant" (zeros), "nearest",
         "symmetric", "mirror" or "wrap".
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in all arrays.
+        The order of the axes, in all arrays.
     out : ndarray, optional
         Receives the gradient, converted to its dtype.  It may share memory with `input` and
-        `grad_output`: a temporary array is used then.
+        `grad_output`: a temporary array is used in that case.
     backend : {"cython", "numba", "numpy"}, optional
-        What computes the result.  By default, the backend that `fastconv.get_backend` names.
+        The backend that computes the result.  By default, the one that `fastconv.get_backend`
+        returns.
     threads : int, optional
-        The most threads to use.  By default, the number that `fastconv.get_num_threads` returns.
-        Results do not depend on it.
+        The maximum number of threads.  By default, the number that `fastconv.get_num_threads`
+        returns.  Results do not depend on it.
 
     Returns
     -------
     ndarray
-        Of shape `weight_size` and dtype ``np.result_type(input, grad_output)``.
+        `out`, or a new array of shape `weight_size` and dtype
+        ``np.result_type(input, grad_output)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  `out` is untouched.
+        An argument is invalid; the message names it.  `out` is left unchanged.
     BackendUnavailableError
-        The chosen backend cannot run here.
+        The chosen backend is not available here; the message says why.
 
     Notes
     -----
-    Sums are taken over some thousand outputs at a time, which bounds both the workspace and the
-    rounding error of long sums.  The result is the same bits for any number of threads.
+    Sums are computed over a few thousand outputs at a time, which bounds both the workspace and the
+    rounding error of long sums.  The bits of the result do not depend on the number of threads.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Layers, named and with the arguments of those in ``torch.nn``."""
+"""Layers with the names and arguments of those in ``torch.nn``."""

@@ -57,7 +57,7 @@ class LeakyReLU(Layer):
     Parameters
     ----------
     negative_slope : float, optional
-        The factor of negative numbers.
+        The factor of negative values.
 
     Examples
     --------
@@ -122,7 +122,8 @@ class Tanh(Layer):
 class Softmax(Layer):
     """`fastconv.nn.softmax` as a layer.
 
-    `fastconv.nn.cross_entropy` includes a softmax: a network that is trained with it ends without.
+    `fastconv.nn.cross_entropy` includes a softmax, so a network that is trained with it must not
+    end with this layer.
 
     Parameters
     ----------

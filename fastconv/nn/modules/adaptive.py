@@ -1,4 +1,4 @@
-"""Pooling to a size that does not depend on the input."""
+"""Average pooling to an output size that does not depend on the input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "Globa
 
 
 class GlobalAvgPool(Layer):
-    """The mean of each channel: ``(N, C, ...)`` becomes ``(N, C, 1, ...)``.
+    """Global average pooling: the mean of each channel, from ``(N, C, ...)`` to ``(N, C, 1, ...)``.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def _shares(grads: NDArray, axis: int, count: int, n: int) -> NDArray:
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """Means of so many windows that the result has a given size.
+    """Adaptive average pooling: as many windows as the output size requires.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """Means of so many windows that the result has a given size.
+    """Adaptive average pooling: as many windows as the output size requires.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """Means of so many windows that the result has a given size.
+    """Adaptive average pooling: as many windows as the output size requires.
 
     Parameters
     ----------

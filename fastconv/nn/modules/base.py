@@ -1,9 +1,10 @@
-"""What all layers share: calls and gradients, training and evaluation, names and parameters.
+"""The base class of layers: calls and gradients, training and evaluation, names and parameters.
 
 A layer is called with a batch and returns its result.  `Layer.backward` takes the gradient of a
-loss with respect to that result, returns the one with respect to the batch, and leaves those with
-respect to the parameters in `Parameter.grad`.  There is no graph of operations: a layer keeps what
-its gradient needs, and `Sequential` walks back the way it came.
+loss with respect to this result.  It returns the gradient with respect to the batch, and stores the
+gradients with respect to the parameters in `Parameter.grad`.  There is no graph of operations: a
+layer keeps what its gradient needs, and `Sequential` calls `Layer.backward` of its layers in
+reverse order.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["Layer", "Parameter", "shown"]
 
 
 class Parameter:
-    """An array that is learned, and its gradient.
+    """A learned array and its gradient.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class Parameter:
     value : ndarray
         The array.
     grad : ndarray
-        The gradient that the last `backward` left, of the same shape; zeros before.
+        The gradient from the last call of `Layer.backward`, of the same shape; initially zeros.
     """
 
     def __init__(self, value: NDArray) -> None:
@@ -48,22 +49,22 @@ class Parameter:
 class Layer:
     """The base class of layers.
 
-    A layer of your own defines ``__call__`` and `backward`.  Its parameters, and the layers that it
-    consists of, are found among its attributes.
+    A layer of your own defines ``__call__`` and `backward`.  Parameters and sub-layers are found
+    among its attributes.
 
     Attributes
     ----------
     training : bool
         True after construction and `train`, False after `eval`.
     parameters : tuple of Parameter
-        What the layer learns, with all layers inside.
+        The parameters of the layer and of all layers inside it.
 
     Notes
     -----
-    While it is trained, a layer serves one batch at a time: between a call and its `backward` it
-    must not be called again, and neither its batch nor its result may be changed: gradients are
-    computed from these arrays, not from copies.  After `eval` a layer keeps nothing of a call, so
-    that threads may share it.
+    In training, a layer handles one batch at a time.  Between a call and its `backward`, the layer
+    must not be called again, and neither the batch nor the result may be modified, because
+    gradients are computed from these arrays, not from copies.  After `eval`, a layer keeps nothing
+    of a call, so threads may share it.
     """
 
     training: bool = True
@@ -81,7 +82,7 @@ class Layer:
     # -- calls ------------------------------------------------------------------------------------
 
     def __call__(self, x: ArrayLike) -> NDArray:
-        """The result for a batch.
+        """Apply the layer to a batch.
 
         Parameters
         ----------
@@ -99,24 +100,25 @@ class Layer:
         return result
 
     def backward(self, grad_output: ArrayLike) -> NDArray:
-        """The gradient with respect to the batch of the last call.
+        """Return the gradient with respect to the batch of the last call.
 
-        Each `Parameter.grad` is set, not added to.
+        Each `Parameter.grad` is overwritten, not accumulated.
 
         Parameters
         ----------
         grad_output : array_like
-            The gradient with respect to the result of that call.
+            The gradient with respect to the result of that call, of the same shape.
 
         Returns
         -------
         ndarray
-            Of the shape of that batch.
+            The gradient, of the shape of that batch.
 
         Raises
         ------
         ValueError
-            The layer has not been called in training, or the shape is not that of its result.
+            The layer has not been called in training, or `grad_output` does not have the shape of
+            its result.
         """
         kept, grads = self._recalled(grad_output)
         self._learn(kept, grads)
@@ -125,8 +127,8 @@ class Layer:
     def parameter_gradients(self, grad_output: ArrayLike) -> None:
         """Set each `Parameter.grad` as `backward` does, without the gradient of the batch.
 
-        Nobody needs the gradient of the images that a network is trained on, and it can take a
-        tenth of the time.
+        Training does not need the gradient with respect to the input images, which can take a tenth
+        of the time.
 
         Parameters
         ----------
@@ -136,7 +138,8 @@ class Layer:
         Raises
         ------
         ValueError
-            The layer has not been called in training, or the shape is not that of its result.
+            The layer has not been called in training, or `grad_output` does not have the shape of
+            its result.
         """
         if type(self).backward is not Layer.backward:
             self.backward(grad_output)
@@ -172,12 +175,12 @@ class Layer:
     # -- training and evaluation ------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
-        """Prepare for training: gradients are kept, `Dropout` and batch statistics are on.
+        """Switch to training: keep what gradients need, use dropout and batch statistics.
 
         Parameters
         ----------
         mode : bool, optional
-            False does what `eval` does.
+            False switches to evaluation, like `eval`.
 
         Returns
         -------
@@ -197,7 +200,7 @@ class Layer:
         return self
 
     def eval(self) -> Self:
-        """Prepare for evaluation: nothing is kept or dropped, and running statistics are used.
+        """Switch to evaluation: nothing is kept or dropped, and running statistics are used.
 
         Returns
         -------
@@ -209,7 +212,7 @@ class Layer:
     # -- parts ------------------------------------------------------------------------------------
 
     def children(self) -> dict[str, Layer]:
-        """The layers that this one consists of, by name.
+        """Return the layers that this one consists of, by name.
 
         Returns
         -------
@@ -219,12 +222,12 @@ class Layer:
         return {name: each for name, each in vars(self).items() if isinstance(each, Layer)}
 
     def named_parameters(self) -> dict[str, Parameter]:
-        """All parameters by their names, such as ``"0.weight"``.
+        """Return all parameters by name, such as ``"0.weight"``.
 
         Returns
         -------
         dict of str to Parameter
-            Those of the layer, then those of its children, named as in PyTorch.
+            The parameters of the layer, then those of its children, named as in PyTorch.
         """
         found = {name: each for name, each in vars(self).items() if isinstance(each, Parameter)}
         for child, layer in self.children().items():
@@ -234,7 +237,7 @@ class Layer:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What the layer learns, with all layers inside, in the order of `named_parameters`."""
+        """All parameters, with those of the layers inside, in the order of `named_parameters`."""
         return tuple(self.named_parameters().values())
 
     def _arrays(self) -> Iterator[tuple[str, NDArray]]:
@@ -249,7 +252,7 @@ class Layer:
                 yield f"{child}.{name}", array
 
     def state_dict(self) -> dict[str, NDArray]:
-        """A copy of all parameters and running statistics, by name.
+        """Return a copy of all parameters and running statistics, by name.
 
         Returns
         -------
@@ -268,12 +271,12 @@ class Layer:
         Parameters
         ----------
         state : mapping of str to array_like or torch.Tensor
-            What `state_dict` returned, here or in PyTorch for the same layers.
+            The result of `state_dict`, here or in PyTorch for the same layers.
 
         Raises
         ------
         TypeError, ValueError
-            Names or shapes differ; the message lists them.  Nothing has changed.
+            Names or shapes differ; the message lists them.  Nothing is changed.
         """
         arrays = dict(self._arrays())
         name = f"{type(self).__name__}.load_state_dict: state"
@@ -294,7 +297,7 @@ class Layer:
         return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
 
     def summary(self, input_shape: tuple[int, ...]) -> str:
-        """A table of the layers: result shapes, parameters and multiply-adds.
+        """Return a table of the layers: result shapes, parameters and multiply-adds.
 
         Parameters
         ----------
@@ -309,11 +312,11 @@ class Layer:
         Raises
         ------
         TypeError, ValueError
-            Not a shape, or a layer cannot take it.
+            `input_shape` is not a shape, or a layer does not accept it.
 
         Notes
         -----
-        The layers are called once, on zeros, as after `eval`.
+        The layers are called once on zeros, in evaluation mode.
         """
         shape = lower.shape(input_shape, "summary: input_shape")
         dtypes = [each.value.dtype for each in self.parameters] or [np.dtype(np.float32)]

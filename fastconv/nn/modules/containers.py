@@ -1,4 +1,4 @@
-"""Layers made of layers: one after the other, or side by side."""
+"""Layers that contain other layers, in sequence or in parallel."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["Add", "Identity", "Sequential"]
 
 
 class Sequential(Layer):
-    """A layer that applies other layers, one after the other.
+    """A layer that applies other layers in sequence.
 
     Parameters
     ----------
     *layers : Layer
-        The layers, from the batch to the result; some may be `Sequential` themselves.
+        The layers in the order of their calls; they may be `Sequential` themselves.
 
     Attributes
     ----------
     layers : tuple of Layer
-        The layers; ``net[i]`` is one of them, and ``net[a:b]`` a `Sequential` of some.
+        The layers.  ``net[i]`` is one of them, and ``net[a:b]`` is a `Sequential` of several.
     parameters : tuple of Parameter
-        The parameters of all of them, in that order.
+        The parameters of all layers, in the same order.
 
     Raises
     ------
@@ -98,14 +98,14 @@ class Sequential(Layer):
 
 
 class Add(Layer):
-    """A layer that applies several layers to the same batch, and adds up their results.
+    """A layer that applies several layers to the same batch and adds their results.
 
-    With an `Identity`, it is a residual block: the batch skips the other layers.
+    With an `Identity` as one of the branches, it is a residual block.
 
     Parameters
     ----------
     *layers : Layer
-        The branches, at least one.  Their results must have one shape.
+        The branches, at least one.  Their results must have the same shape.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ class Add(Layer):
 
 
 class Identity(Layer):
-    """A layer that returns its batch.
+    """A layer that returns its batch unchanged.
 
     Examples
     --------

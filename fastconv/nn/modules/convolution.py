@@ -1,4 +1,4 @@
-"""Convolutions with weights that are learned."""
+"""Convolutional layers."""
 
 from __future__ import annotations
 
@@ -138,37 +138,39 @@ class _Conv(Layer):
 
 
 class Conv1d(_Conv):
-    """A convolution of signals with weights to be learned.
+    """A convolutional layer for signals.
 
     Parameters
     ----------
     in_channels : int
-        Channels of the batches.
+        The number of channels of the input.
     out_channels : int
-        Channels of the results.
+        The number of channels of the result.
     kernel_size : int or sequence of int
         The length of the kernels.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     bias : bool, optional
-        Learn a number for each output channel as well.
+        Learn a bias for each output channel.
     padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}, optional
-        What the padding holds: zeros, ``c b | a b c d | c b``, ``a a | a b c d | d d``,
-        ``c d | a b c d | a b``, or ``b a | a b c d | d c``.  No padded copy is made.
+        The values of the padding, in the order of these names: zeros, ``c b | a b c d | c b``,
+        ``a a | a b c d | d d``, ``c d | a b c d | a b``, or ``b a | a b c d | d c``.  No padded
+        copy is made.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     rng : numpy.random.Generator or int, optional
-        The source of the first weights, or its seed: normal numbers of variance
-        2 / (inputs of a sum).  Biases start at zero.
+        The random generator for the initial weights, or its seed.  Weights are drawn from a normal
+        distribution with variance 2 / (inputs of a sum); biases are zero.
     dtype : dtype, optional
         The dtype of the parameters.
 
@@ -182,8 +184,8 @@ class Conv1d(_Conv):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
-        layer is called.
+        An argument is invalid; the message names it.  Arguments that depend on the batch are
+        checked when the layer is called.
 
     References
     ----------
@@ -203,37 +205,39 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """A convolution of images with weights to be learned.
+    """A convolutional layer for images.
 
     Parameters
     ----------
     in_channels : int
-        Channels of the batches.
+        The number of channels of the input.
     out_channels : int
-        Channels of the results.
+        The number of channels of the result.
     kernel_size : int or sequence of int
         The height and width of the kernels.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     bias : bool, optional
-        Learn a number for each output channel as well.
+        Learn a bias for each output channel.
     padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}, optional
-        What the padding holds: zeros, ``c b | a b c d | c b``, ``a a | a b c d | d d``,
-        ``c d | a b c d | a b``, or ``b a | a b c d | d c``.  No padded copy is made.
+        The values of the padding, in the order of these names: zeros, ``c b | a b c d | c b``,
+        ``a a | a b c d | d d``, ``c d | a b c d | a b``, or ``b a | a b c d | d c``.  No padded
+        copy is made.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     rng : numpy.random.Generator or int, optional
-        The source of the first weights, or its seed: normal numbers of variance
-        2 / (inputs of a sum).  Biases start at zero.
+        The random generator for the initial weights, or its seed.  Weights are drawn from a normal
+        distribution with variance 2 / (inputs of a sum); biases are zero.
     dtype : dtype, optional
         The dtype of the parameters.
 
@@ -247,8 +251,8 @@ class Conv2d(_Conv):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
-        layer is called.
+        An argument is invalid; the message names it.  Arguments that depend on the batch are
+        checked when the layer is called.
 
     References
     ----------
@@ -268,37 +272,39 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """A convolution of volumes with weights to be learned.
+    """A convolutional layer for volumes.
 
     Parameters
     ----------
     in_channels : int
-        Channels of the batches.
+        The number of channels of the input.
     out_channels : int
-        Channels of the results.
+        The number of channels of the result.
     kernel_size : int or sequence of int
         The depth, height and width of the kernels.
     stride : int or sequence of int, optional
-        Take every stride-th output.
+        Compute every stride-th output only.
     padding : int, sequence of int or of pairs, or str, optional
-        Samples added on both sides of all axes, of each axis, or on each side of each axis as pairs
-        ``(before, after)``.  "same" makes ``ceil(n / stride)`` outputs, with an odd sample added at
-        the end ("same_lower": at the start); "valid" adds none.
+        The number of samples added on both sides: one for all axes, one for each axis, or a pair
+        ``(before, after)`` for each axis.  "same" gives ``ceil(n / stride)`` outputs; if the number
+        of added samples is odd, the extra one is at the end ("same_lower": at the start).  "valid"
+        adds none.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     bias : bool, optional
-        Learn a number for each output channel as well.
+        Learn a bias for each output channel.
     padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}, optional
-        What the padding holds: zeros, ``c b | a b c d | c b``, ``a a | a b c d | d d``,
-        ``c d | a b c d | a b``, or ``b a | a b c d | d c``.  No padded copy is made.
+        The values of the padding, in the order of these names: zeros, ``c b | a b c d | c b``,
+        ``a a | a b c d | d d``, ``c d | a b c d | a b``, or ``b a | a b c d | d c``.  No padded
+        copy is made.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     rng : numpy.random.Generator or int, optional
-        The source of the first weights, or its seed: normal numbers of variance
-        2 / (inputs of a sum).  Biases start at zero.
+        The random generator for the initial weights, or its seed.  Weights are drawn from a normal
+        distribution with variance 2 / (inputs of a sum); biases are zero.
     dtype : dtype, optional
         The dtype of the parameters.
 
@@ -312,8 +318,8 @@ class Conv3d(_Conv):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
-        layer is called.
+        An argument is invalid; the message names it.  Arguments that depend on the batch are
+        checked when the layer is called.
 
     References
     ----------

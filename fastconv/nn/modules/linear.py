@@ -1,4 +1,4 @@
-"""Layers that connect every input with every output."""
+"""Fully connected layers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["Linear"]
 
 
 class Linear(Layer):
-    """A layer that connects every input with every output: ``x @ weight.T + bias``.
+    """A fully connected layer: ``x @ weight.T + bias``.
 
     Parameters
     ----------
     in_features : int
-        Numbers in a sample.
+        The number of features of a sample.
     out_features : int
-        Numbers in its result.
+        The number of features of its result.
     bias : bool, optional
-        Learn a number for each output as well.
+        Learn a bias for each output.
     rng : numpy.random.Generator or int, optional
-        The source of the first weights, or its seed: normal numbers of variance
-        ``2 / in_features``.  Biases start at zero.
+        The random generator for the initial weights, or its seed.  Weights are drawn from a normal
+        distribution with variance ``2 / in_features``; biases are zero.
     dtype : dtype, optional
         The dtype of the parameters.
 
@@ -43,13 +43,13 @@ class Linear(Layer):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in a call, a batch that is not
-        ``(N, in_features)``.
+        An argument is invalid; the message names it.  A call raises it if the shape of the batch is
+        not ``(N, in_features)``.
 
     Notes
     -----
-    The products are convolutions with one tap.  They run on the threads of this library, and give
-    the same bits for any number of them, whatever NumPy's own matrix product does.
+    The products are computed as convolutions with one tap.  They run on fastconv's threads, and,
+    unlike NumPy's matrix product, have the same bits for any number of threads.
 
     Examples
     --------

@@ -125,39 +125,41 @@ class _BatchNorm(Layer):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalization of ``(N, C)`` or ``(N, C, L)``: each channel gets mean 0 and variance 1,
-    then a learned scale and offset.
+    """Batch normalization of ``(N, C)`` or ``(N, C, L)``.
 
-    While it is trained, it uses the statistics of the batch, and moves running ones towards them;
-    after `eval` it uses the running ones.
+    Each channel is normalized to mean 0 and variance 1; then a learned scale and offset are applied
+    to it.
+
+    In training, it uses the statistics of the batch and updates the running statistics.  After
+    `eval`, it uses the running statistics.
 
     Parameters
     ----------
     num_features : int
-        Channels.
+        The number of channels.
     eps : float, optional
         Added to the variance.
     momentum : float or None, optional
-        The share of a batch in the running statistics; None averages all batches evenly.
+        The weight of a batch in the running statistics; None averages all batches equally.
     affine : bool, optional
         Learn a scale and an offset for each channel.
     track_running_stats : bool, optional
-        Keep running statistics.  Without them, evaluation uses those of the batch.
+        Keep running statistics.  Without them, evaluation uses the statistics of the batch.
     dtype : dtype, optional
         The dtype of the parameters and the running statistics.
 
     Attributes
     ----------
     weight, bias : Parameter or None
-        Scale and offset, ``(num_features,)``.
+        The scale and the offset, ``(num_features,)``.
     running_mean, running_var : ndarray or None
         The running statistics, ``(num_features,)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in training, a batch with a single
-        number for each channel.
+        An argument is invalid; the message names it.  In training, a call raises it if a batch has
+        a single value for each channel.
 
     Notes
     -----
@@ -181,39 +183,41 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalization of ``(N, C, H, W)``: each channel gets mean 0 and variance 1, then a
-    learned scale and offset.
+    """Batch normalization of ``(N, C, H, W)``.
 
-    While it is trained, it uses the statistics of the batch, and moves running ones towards them;
-    after `eval` it uses the running ones.
+    Each channel is normalized to mean 0 and variance 1; then a learned scale and offset are applied
+    to it.
+
+    In training, it uses the statistics of the batch and updates the running statistics.  After
+    `eval`, it uses the running statistics.
 
     Parameters
     ----------
     num_features : int
-        Channels.
+        The number of channels.
     eps : float, optional
         Added to the variance.
     momentum : float or None, optional
-        The share of a batch in the running statistics; None averages all batches evenly.
+        The weight of a batch in the running statistics; None averages all batches equally.
     affine : bool, optional
         Learn a scale and an offset for each channel.
     track_running_stats : bool, optional
-        Keep running statistics.  Without them, evaluation uses those of the batch.
+        Keep running statistics.  Without them, evaluation uses the statistics of the batch.
     dtype : dtype, optional
         The dtype of the parameters and the running statistics.
 
     Attributes
     ----------
     weight, bias : Parameter or None
-        Scale and offset, ``(num_features,)``.
+        The scale and the offset, ``(num_features,)``.
     running_mean, running_var : ndarray or None
         The running statistics, ``(num_features,)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in training, a batch with a single
-        number for each channel.
+        An argument is invalid; the message names it.  In training, a call raises it if a batch has
+        a single value for each channel.
 
     Notes
     -----
@@ -237,39 +241,41 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalization of ``(N, C, D, H, W)``: each channel gets mean 0 and variance 1, then a
-    learned scale and offset.
+    """Batch normalization of ``(N, C, D, H, W)``.
 
-    While it is trained, it uses the statistics of the batch, and moves running ones towards them;
-    after `eval` it uses the running ones.
+    Each channel is normalized to mean 0 and variance 1; then a learned scale and offset are applied
+    to it.
+
+    In training, it uses the statistics of the batch and updates the running statistics.  After
+    `eval`, it uses the running statistics.
 
     Parameters
     ----------
     num_features : int
-        Channels.
+        The number of channels.
     eps : float, optional
         Added to the variance.
     momentum : float or None, optional
-        The share of a batch in the running statistics; None averages all batches evenly.
+        The weight of a batch in the running statistics; None averages all batches equally.
     affine : bool, optional
         Learn a scale and an offset for each channel.
     track_running_stats : bool, optional
-        Keep running statistics.  Without them, evaluation uses those of the batch.
+        Keep running statistics.  Without them, evaluation uses the statistics of the batch.
     dtype : dtype, optional
         The dtype of the parameters and the running statistics.
 
     Attributes
     ----------
     weight, bias : Parameter or None
-        Scale and offset, ``(num_features,)``.
+        The scale and the offset, ``(num_features,)``.
     running_mean, running_var : ndarray or None
         The running statistics, ``(num_features,)``.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  So is, in training, a batch with a single
-        number for each channel.
+        An argument is invalid; the message names it.  In training, a call raises it if a batch has
+        a single value for each channel.
 
     Notes
     -----

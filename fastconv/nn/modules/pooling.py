@@ -1,4 +1,4 @@
-"""Pooling layers: each window of samples becomes its largest number, or its mean."""
+"""Layers of max and average pooling."""
 
 from __future__ import annotations
 
@@ -77,24 +77,25 @@ class _MaxPool(Layer):
 
 
 class MaxPool1d(_MaxPool):
-    """The largest number of each window.
+    """Max pooling: the largest value of each window.
 
     Parameters
     ----------
     kernel_size : int or sequence of int
         The length of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Samples added on both sides of all axes, or of each; they are never the largest.  At most
-        half of the samples that a window spans.
+        The number of samples added on both sides, for all axes or one for each; they are never the
+        largest.  At most half of the samples that a window spans.
     dilation : int or sequence of int, optional
         The distance between adjacent samples of a window.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
 
     Examples
     --------
@@ -110,24 +111,25 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """The largest number of each window.
+    """Max pooling: the largest value of each window.
 
     Parameters
     ----------
     kernel_size : int or sequence of int
         The height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Samples added on both sides of all axes, or of each; they are never the largest.  At most
-        half of the samples that a window spans.
+        The number of samples added on both sides, for all axes or one for each; they are never the
+        largest.  At most half of the samples that a window spans.
     dilation : int or sequence of int, optional
         The distance between adjacent samples of a window.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
 
     Examples
     --------
@@ -144,24 +146,25 @@ class MaxPool2d(_MaxPool):
 
 
 class MaxPool3d(_MaxPool):
-    """The largest number of each window.
+    """Max pooling: the largest value of each window.
 
     Parameters
     ----------
     kernel_size : int or sequence of int
         The depth, height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Samples added on both sides of all axes, or of each; they are never the largest.  At most
-        half of the samples that a window spans.
+        The number of samples added on both sides, for all axes or one for each; they are never the
+        largest.  At most half of the samples that a window spans.
     dilation : int or sequence of int, optional
         The distance between adjacent samples of a window.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
 
     Examples
     --------
@@ -230,23 +233,26 @@ class _AvgPool(Layer):
 
 
 class AvgPool1d(_AvgPool):
-    """The mean of each window.
+    """Average pooling: the mean of each window.
 
     Parameters
     ----------
     kernel_size : int or sequence of int
         The length of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Zeros added on both sides of all axes, or of each; at most half of `kernel_size`.
+        The number of zeros added on both sides, for all axes or one for each; at most half of
+        `kernel_size`.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     count_include_pad : bool, optional
-        Whether those zeros count in the mean.  What `ceil_mode` adds beyond them never does.
+        Whether the padding zeros count in the mean.  Positions that `ceil_mode` adds beyond them
+        never count.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
 
     Examples
     --------
@@ -262,23 +268,26 @@ class AvgPool1d(_AvgPool):
 
 
 class AvgPool2d(_AvgPool):
-    """The mean of each window.
+    """Average pooling: the mean of each window.
 
     Parameters
     ----------
     kernel_size : int or sequence of int
         The height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Zeros added on both sides of all axes, or of each; at most half of `kernel_size`.
+        The number of zeros added on both sides, for all axes or one for each; at most half of
+        `kernel_size`.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     count_include_pad : bool, optional
-        Whether those zeros count in the mean.  What `ceil_mode` adds beyond them never does.
+        Whether the padding zeros count in the mean.  Positions that `ceil_mode` adds beyond them
+        never count.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
 
     Examples
     --------
@@ -295,23 +304,26 @@ class AvgPool2d(_AvgPool):
 
 
 class AvgPool3d(_AvgPool):
-    """The mean of each window.
+    """Average pooling: the mean of each window.
 
     Parameters
     ----------
     kernel_size : int or sequence of int
         The depth, height and width of the windows.
     stride : int or sequence of int, optional
-        The distance from one window to the next.  By default `kernel_size`, so that windows lie
-        side by side.
+        The distance from one window to the next.  By default, `kernel_size`, so that windows do not
+        overlap.
     padding : int or sequence of int, optional
-        Zeros added on both sides of all axes, or of each; at most half of `kernel_size`.
+        The number of zeros added on both sides, for all axes or one for each; at most half of
+        `kernel_size`.
     ceil_mode : bool, optional
-        Keep a last window that begins inside and ends beyond the padding.
+        Round the output size up: keep a last window that begins inside the padded input and ends
+        beyond it.
     count_include_pad : bool, optional
-        Whether those zeros count in the mean.  What `ceil_mode` adds beyond them never does.
+        Whether the padding zeros count in the mean.  Positions that `ceil_mode` adds beyond them
+        never count.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
 
     Examples
     --------

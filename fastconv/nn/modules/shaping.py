@@ -1,4 +1,4 @@
-"""Layers that arrange, drop, repeat or extend samples."""
+"""Layers that reshape, drop, repeat or pad samples."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["Dropout", "Flatten", "Pad", "Upsample"]
 
 
 class Flatten(Layer):
-    """A layer that joins axes: by default, all numbers of a sample, ``(N, features)``.
+    """A layer that merges axes: by default, all but the first, to ``(N, features)``.
 
     Parameters
     ----------
     start_dim : int, optional
-        The first axis to join.
+        The first axis to merge; 1 by default.
     end_dim : int, optional
-        The last one.
+        The last axis to merge; by default, the last axis of the batch.
 
     Examples
     --------
@@ -59,18 +59,18 @@ class Flatten(Layer):
 
 
 class Dropout(Layer):
-    """A layer that sets numbers to zero at random while it is trained, and enlarges the others.
+    """A layer that sets random values to zero in training, and scales up the others.
 
     Parameters
     ----------
     p : float, optional
-        The share of zeros, from 0 to less than 1.  The others are divided by ``1 - p``.
+        The probability of a zero, from 0 to less than 1. The other values are divided by ``1 - p``.
     rng : numpy.random.Generator or int, optional
-        The source of chance, or its seed.
+        The random generator, or its seed.
 
     Notes
     -----
-    After `eval` it returns its batch.
+    After `eval`, it returns its batch unchanged.
 
     References
     ----------
@@ -107,21 +107,21 @@ class Dropout(Layer):
 
 
 class Pad(Layer):
-    """A layer that extends each channel beyond its edges, by any border.
+    """A layer that pads each channel, with any border.
 
-    Convolutions need no such layer: they pad without a copy.
+    Convolutions do not need this layer: they pad without a copy.
 
     Parameters
     ----------
     padding : int, sequence of int or of pairs
-        Samples added on both sides of all axes behind the channels, of each axis, or on each side
-        of each axis as pairs ``(before, after)``.
+        The number of samples added on both sides of the axes after the channels: one for all axes,
+        one for each axis, or a pair ``(before, after)`` for each axis.
     boundary : str or sequence of str, optional
-        What they are, for all axes or one for each: "constant", "nearest"
+        The values of the padding, for all axes or one for each: "constant" (`value`), "nearest"
         (``a a | a b c d | d d``), "symmetric" (``b a | a b c d | d c``), "mirror"
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).
     value : float, optional
-        The constant.
+        The padding value for "constant".
 
     Examples
     --------
@@ -183,20 +183,21 @@ def _first_inside(index: NDArray, n: int) -> int:
 
 
 class Upsample(Layer):
-    """A layer that enlarges each channel.
+    """A layer that upsamples each channel.
 
     Parameters
     ----------
     size : int or sequence of int, optional
-        The lengths of the axes behind the channels, in the result.
+        The lengths of the axes after the channels, in the result. Give either `size` or
+        `scale_factor`.
     scale_factor : float or sequence of float, optional
-        By what they grow, instead of `size`.
+        The factor by which these axes grow.
     mode : {"nearest", "linear", "bilinear", "trilinear"}, optional
-        Repeat samples, or interpolate linearly along every axis; the last three mean the same for
-        signals, images and volumes.
+        "nearest" repeats samples. The others interpolate linearly along every axis; they are
+        synonyms, named after signals, images and volumes.
     align_corners : bool, optional
-        Interpolate between the centres of the first and the last sample, which keep their values.
-        By default between their outer edges.
+        Align the centres of the first and the last sample of the input and of the result, so that
+        these samples keep their values. By default, their outer edges are aligned.
 
     Notes
     -----

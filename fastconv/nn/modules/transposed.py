@@ -1,4 +1,4 @@
-"""Transposed convolutions with weights that are learned."""
+"""Transposed convolutional layers."""
 
 from __future__ import annotations
 
@@ -126,35 +126,36 @@ class _ConvTranspose(Layer):
 
 
 class ConvTranspose1d(_ConvTranspose):
-    """A transposed convolution of signals with weights to be learned.
+    """A transposed convolutional layer for signals.
 
     Parameters
     ----------
     in_channels : int
-        Channels of the batches.
+        The number of channels of the input.
     out_channels : int
-        Channels of the results.
+        The number of channels of the result.
     kernel_size : int or sequence of int
         The length of the kernels.
     stride : int or sequence of int, optional
-        The distance between the places to which adjacent samples add their multiple of the kernel.
+        The distance, in the result, between the multiples of the kernel that adjacent samples add.
     padding : int, sequence of int or of pairs, optional
-        Samples cropped on both sides of all axes, of each axis, or on each side of each axis as
-        pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples added at the end, fewer than `stride` or `dilation`.
+        The number of samples added at the end of the result.  It must be less than `stride` or less
+        than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     bias : bool, optional
-        Learn a number for each output channel as well.
+        Learn a bias for each output channel.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     layout : {"NCL", "NLC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     rng : numpy.random.Generator or int, optional
-        The source of the first weights, or its seed: normal numbers of variance
-        2 / (inputs of a sum).  Biases start at zero.
+        The random generator for the initial weights, or its seed.  Weights are drawn from a normal
+        distribution with variance 2 / (inputs of a sum); biases are zero.
     dtype : dtype, optional
         The dtype of the parameters.
 
@@ -168,13 +169,14 @@ class ConvTranspose1d(_ConvTranspose):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
-        layer is called.
+        An argument is invalid; the message names it.  Arguments that depend on the batch are
+        checked when the layer is called.
 
     Notes
     -----
-    Its gradients are a convolution and the gradient of the weights of one: a transposed convolution
-    is the adjoint of a convolution.
+    A transposed convolution is the adjoint of a convolution.  Its gradient with respect to the
+    input is therefore a convolution, and its gradient with respect to the weights is that of a
+    convolution.
 
     References
     ----------
@@ -194,35 +196,36 @@ class ConvTranspose1d(_ConvTranspose):
 
 
 class ConvTranspose2d(_ConvTranspose):
-    """A transposed convolution of images with weights to be learned.
+    """A transposed convolutional layer for images.
 
     Parameters
     ----------
     in_channels : int
-        Channels of the batches.
+        The number of channels of the input.
     out_channels : int
-        Channels of the results.
+        The number of channels of the result.
     kernel_size : int or sequence of int
         The height and width of the kernels.
     stride : int or sequence of int, optional
-        The distance between the places to which adjacent samples add their multiple of the kernel.
+        The distance, in the result, between the multiples of the kernel that adjacent samples add.
     padding : int, sequence of int or of pairs, optional
-        Samples cropped on both sides of all axes, of each axis, or on each side of each axis as
-        pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples added at the end, fewer than `stride` or `dilation`.
+        The number of samples added at the end of the result.  It must be less than `stride` or less
+        than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     bias : bool, optional
-        Learn a number for each output channel as well.
+        Learn a bias for each output channel.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     layout : {"NCHW", "NHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     rng : numpy.random.Generator or int, optional
-        The source of the first weights, or its seed: normal numbers of variance
-        2 / (inputs of a sum).  Biases start at zero.
+        The random generator for the initial weights, or its seed.  Weights are drawn from a normal
+        distribution with variance 2 / (inputs of a sum); biases are zero.
     dtype : dtype, optional
         The dtype of the parameters.
 
@@ -236,13 +239,14 @@ class ConvTranspose2d(_ConvTranspose):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
-        layer is called.
+        An argument is invalid; the message names it.  Arguments that depend on the batch are
+        checked when the layer is called.
 
     Notes
     -----
-    Its gradients are a convolution and the gradient of the weights of one: a transposed convolution
-    is the adjoint of a convolution.
+    A transposed convolution is the adjoint of a convolution.  Its gradient with respect to the
+    input is therefore a convolution, and its gradient with respect to the weights is that of a
+    convolution.
 
     References
     ----------
@@ -262,35 +266,36 @@ class ConvTranspose2d(_ConvTranspose):
 
 
 class ConvTranspose3d(_ConvTranspose):
-    """A transposed convolution of volumes with weights to be learned.
+    """A transposed convolutional layer for volumes.
 
     Parameters
     ----------
     in_channels : int
-        Channels of the batches.
+        The number of channels of the input.
     out_channels : int
-        Channels of the results.
+        The number of channels of the result.
     kernel_size : int or sequence of int
         The depth, height and width of the kernels.
     stride : int or sequence of int, optional
-        The distance between the places to which adjacent samples add their multiple of the kernel.
+        The distance, in the result, between the multiples of the kernel that adjacent samples add.
     padding : int, sequence of int or of pairs, optional
-        Samples cropped on both sides of all axes, of each axis, or on each side of each axis as
-        pairs ``(before, after)``.
+        The number of samples cropped from both sides of the result: one for all axes, one for each
+        axis, or a pair ``(before, after)`` for each axis.
     output_padding : int or sequence of int, optional
-        Samples added at the end, fewer than `stride` or `dilation`.
+        The number of samples added at the end of the result.  It must be less than `stride` or less
+        than `dilation`.
     groups : int, optional
-        Divides the channels of the input and of the result into groups; each group of the result
-        depends on one group of the input.
+        The number of groups into which the channels of the input and of the result are divided;
+        each group of the result depends only on the same group of the input.
     bias : bool, optional
-        Learn a number for each output channel as well.
+        Learn a bias for each output channel.
     dilation : int or sequence of int, optional
         The distance between adjacent taps, in samples.
     layout : {"NCDHW", "NDHWC"}, optional
-        Where the channels are, in the input and in the result.
+        The order of the axes, in the input and in the result.
     rng : numpy.random.Generator or int, optional
-        The source of the first weights, or its seed: normal numbers of variance
-        2 / (inputs of a sum).  Biases start at zero.
+        The random generator for the initial weights, or its seed.  Weights are drawn from a normal
+        distribution with variance 2 / (inputs of a sum); biases are zero.
     dtype : dtype, optional
         The dtype of the parameters.
 
@@ -304,13 +309,14 @@ class ConvTranspose3d(_ConvTranspose):
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong; the message names it.  What depends on the batch is checked when the
-        layer is called.
+        An argument is invalid; the message names it.  Arguments that depend on the batch are
+        checked when the layer is called.
 
     Notes
     -----
-    Its gradients are a convolution and the gradient of the weights of one: a transposed convolution
-    is the adjoint of a convolution.
+    A transposed convolution is the adjoint of a convolution.  Its gradient with respect to the
+    input is therefore a convolution, and its gradient with respect to the weights is that of a
+    convolution.
 
     References
     ----------

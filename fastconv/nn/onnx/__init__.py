@@ -1,4 +1,4 @@
-"""Networks from files of ONNX, which need no further package to be read."""
+"""Networks from ONNX files, read without any other package."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["load_onnx"]
 
 
 def load_onnx(model: str | os.PathLike[str] | bytes | Any) -> Frozen:
-    r"""A network for inference from a model of ONNX.
+    r"""Read an ONNX model as a network for inference.
 
     Parameters
     ----------
     model : str, os.PathLike, bytes or onnx.ModelProto
-        The path of a file, its bytes, or a model of the package ``onnx``.
+        The path of a file, its contents, or a model of the package ``onnx``.
 
     Returns
     -------
@@ -27,17 +27,18 @@ def load_onnx(model: str | os.PathLike[str] | bytes | Any) -> Frozen:
     Raises
     ------
     TypeError, ValueError
-        Not a model, damaged, or with an operator that is not supported; the message names it.
+        The model is damaged or is not an ONNX model, or it contains an unsupported operator, which
+        the message names.
     OSError
         The file cannot be read.
 
     Notes
     -----
-    Supported are convolutions and transposed convolutions of 1 to 3 axes, batch normalization,
-    pooling, ``Gemm`` and ``MatMul`` with constant weights, ``Add``, ``Concat``, activations,
-    padding, resizing and reshaping, as PyTorch writes them for the layers of this package.  Weights
-    must be in the file itself.  Operators of training, control flow, quantization and recurrence
-    are refused.
+    The supported operators are convolutions and transposed convolutions of 1 to 3 axes, batch
+    normalization, pooling, ``Gemm`` and ``MatMul`` with constant weights, ``Add``, ``Concat``,
+    activations, padding, resizing and reshaping, as PyTorch exports them for the layers of this
+    package.  Weights must be in the file itself.  Operators for training, control flow,
+    quantization and recurrent networks are refused.
 
     References
     ----------
