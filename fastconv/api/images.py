@@ -195,7 +195,7 @@ def correlate(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def convolve(
@@ -359,4 +359,4 @@ def convolve(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)

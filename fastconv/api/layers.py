@@ -134,7 +134,7 @@ def conv1d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv2d(
@@ -260,7 +260,7 @@ def conv2d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv3d(
@@ -383,4 +383,4 @@ def conv3d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)

@@ -131,7 +131,7 @@ def conv_transpose1d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv_transpose2d(
@@ -255,7 +255,7 @@ def conv_transpose2d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv_transpose3d(
@@ -377,4 +377,4 @@ def conv_transpose3d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)

@@ -20,7 +20,7 @@ from ..algorithms import rates
 from ..problem.problem import Problem
 from . import candidates, depthwise_gradient, weight_gradient
 from .candidates import recipe_of
-from .memo import Memo
+from .memo import Memo, forget, memo_of_calls
 from .plan import Plan
 from .recipe import Packed, Recipe
 from .transposed import TransposedPlan, recipe_of_phases
@@ -59,10 +59,10 @@ Gradient = weight_gradient.WeightGradient | depthwise_gradient.DepthwiseGradient
 Checked = tuple[Any, ...]
 """Of arguments: names, ranks, shapes and dtypes, which are keys themselves."""
 
-_plans: Memo[Any] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
-_weights: Memo[_Weights] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
+_plans: Memo[Any] = memo_of_calls(MAX_PLANS, MAX_PLAN_BYTES)
+_weights: Memo[_Weights] = memo_of_calls(MAX_PLANS, MAX_PLAN_BYTES)
 """What plans of different shapes share."""
-_seen: Memo[bool] = Memo(MAX_PLANS)
+_seen: Memo[bool] = memo_of_calls(MAX_PLANS)
 """Hashes of large kernels, and of what was asked of them, that came at least once."""
 
 
@@ -257,12 +257,6 @@ def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
     if seconds > recipe.seconds + packing_seconds + backend.hand_over_seconds:
         return recipe
     return recipe_of(problem, "pointwise", recipe.backend_name)
-
-
-def forget() -> None:
-    """Forget all plans and recipes."""
-    for memo in (_plans, _weights, candidates.recipes, _seen):
-        memo.clear()
 
 
 def _seen_before(call: int) -> bool:

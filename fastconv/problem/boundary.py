@@ -185,26 +185,26 @@ def _beyond(
     while i < stop:
         if len(found) > MANY:
             return [(i - origin, 1, border(i, n), 1) for i in range(start, stop)]
-        first, step = border(i, n), 1
-        end = i + 1
-        if end < stop and abs(border(end, n) - first) <= 1:
-            step = border(end, n) - first
-            end = _end(border, i, stop, n, step)
+        first, step, end = border(i, n), 1, i + 1
+        if end < stop and abs(climb := border(end, n) - first) <= 1:
+            step = climb
+            end = _end(border, i, stop, n, first, step)
         found.append((i - origin, end - i, first, step))
         i = end
     return found
 
 
-def _end(border: Callable[[int, int], int], start: int, stop: int, n: int, step: int) -> int:
+def _end(
+    border: Callable[[int, int], int], start: int, stop: int, n: int, first: int, step: int
+) -> int:
     """Where the run of a step that begins at a coordinate ends: looked for in ever longer strides,
     for once a map has left a line it does not come back to it.
     """
-    first, inside, stride = border(start, n), start + 1, 1
+    inside, stride = start + 1, 1
     while stride:
-        if inside + stride < stop and (
-            border(inside + stride, n) == first + (inside + stride - start) * step
-        ):
-            inside, stride = inside + stride, 2 * stride
+        ahead = inside + stride
+        if ahead < stop and border(ahead, n) == first + (ahead - start) * step:
+            inside, stride = ahead, 2 * stride
         else:
             stride //= 2
     return inside + 1
