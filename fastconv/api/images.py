@@ -200,7 +200,7 @@ def correlate(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def convolve(
@@ -370,4 +370,4 @@ def convolve(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)

@@ -137,7 +137,7 @@ def conv1d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv2d(
@@ -266,7 +266,7 @@ def conv2d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv3d(
@@ -391,4 +391,4 @@ def conv3d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)

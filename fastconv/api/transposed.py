@@ -132,7 +132,7 @@ def conv_transpose1d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv_transpose2d(
@@ -257,7 +257,7 @@ def conv_transpose2d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)
 
 
 def conv_transpose3d(
@@ -380,4 +380,4 @@ def conv_transpose3d(
         threads,
         once=True,
     )
-    return plan(samples, out)
+    return plan._run(samples, out)

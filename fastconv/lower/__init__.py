@@ -46,7 +46,7 @@ from .filters import (
     taps,
 )
 from .gradients import bias_gradient, input_gradient, weight_gradient
-from .images import correlation, spanned
+from .images import correlation, kernel, spanned
 from .layers import convolution, padding_of, places
 from .missing import (
     Missing,
@@ -152,6 +152,7 @@ __all__ = [
     "instances",
     "integer",
     "invalid_samples",
+    "kernel",
     "kernels_of",
     "layout",
     "linear_convolution",

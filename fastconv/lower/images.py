@@ -24,7 +24,7 @@ from .arguments import (
 from .arrays import array, check_dtype
 from .fields import Kernel, axis_of, number_fields
 
-__all__ = ["are_factors", "correlation", "filtered_axes", "spanned"]
+__all__ = ["are_factors", "correlation", "filtered_axes", "kernel", "spanned"]
 
 MODES = ("same", "valid", "full")
 
@@ -50,11 +50,12 @@ def correlation(
 ) -> Kernel:
     """The kernel of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
-    factors = are_factors(w)
-    kernels = _factors(name, w) if factors else (_kernel(name, w),)
+    w = kernel(name, w)
+    factors = isinstance(w, tuple)
+    kernels = w if isinstance(w, tuple) else (w,)
     if flip:
-        kernels = tuple([kernel[(slice(None, None, -1),) * kernel.ndim] for kernel in kernels])
-    taps = tuple([kernel.size for kernel in kernels]) if factors else kernels[0].shape
+        kernels = tuple([part[(slice(None, None, -1),) * part.ndim] for part in kernels])
+    taps = tuple([part.size for part in kernels]) if factors else kernels[0].shape
     rank, x_rank = len(taps), len(x_shape)
     filtered = filtered_axes(name, axes, rank, x_rank)
     one_of(mode, f"{name}: mode", MODES)
@@ -72,7 +73,7 @@ def correlation(
     values = number_fields(
         name,
         x_dtype,
-        [kernel.reshape(1, -1) for kernel in kernels],
+        [part.reshape(1, -1) for part in kernels],
         None,
         number(cval, f"{name}: cval"),
         mode != "valid" and "constant" in names,
@@ -132,11 +133,15 @@ def correlation(
 
 
 def spanned(
-    name: str, axes: object, w: ArrayLike | tuple[NDArray, ...], rank: int
+    name: str, axes: object, w: NDArray | tuple[NDArray, ...], rank: int
 ) -> tuple[int, ...]:
-    """The axes of an array of ``rank`` axes that a kernel spans, in the order of its own."""
-    own = len(_factors(name, w)) if are_factors(w) else _kernel(name, w).ndim
-    return filtered_axes(name, axes, own, rank)
+    """The axes of an array of ``rank`` axes that a `kernel` spans, in the order of its own."""
+    return filtered_axes(name, axes, len(w) if isinstance(w, tuple) else w.ndim, rank)
+
+
+def kernel(name: str, w: ArrayLike | tuple[NDArray, ...]) -> NDArray | tuple[NDArray, ...]:
+    """A kernel as an array, or as a tuple of its factors."""
+    return _factors(name, w) if are_factors(w) else _kernel(name, w)
 
 
 def are_factors(w: object) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from operator import index
 from typing import Any, Literal
 
@@ -128,7 +129,7 @@ def result_dtype(
     if output is None:
         if complex_sums:
             return np.promote_types(dtype, np.complex64), False
-        return np.dtype(dtype.name), False
+        return _native(dtype), False
     if isinstance(output, np.ndarray):
         if complex_sums and output.dtype.kind != "c":
             raise RuntimeError(f"{name}: output must have complex dtype: got {output.dtype}")
@@ -143,6 +144,11 @@ def result_dtype(
     if isinstance(output, str) and not issubclass(wanted.type, np.number):
         raise RuntimeError(f"{name}: output must have numeric dtype: got {output!r}")
     return wanted, False
+
+
+@lru_cache(maxsize=256)
+def _native(dtype: np.dtype) -> np.dtype:
+    return np.dtype(dtype.name)
 
 
 def receiver(name: str, output: Output, shape: tuple[int, ...]) -> NDArray | None:

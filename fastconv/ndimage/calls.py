@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import config, lower
 from ..plan import missing as gaps
 from ..plan.choose import key_of, lasting
-from ..plan.memo import Memo
+from ..plan.memo import memo_of_calls
 from ..problem import dtypes
 from . import arguments, runs
 from .arguments import Output
@@ -28,7 +28,7 @@ MAX_REMEMBERED_BYTES = 1 << 12
 SIMPLE = frozenset((type(None), bool, int, float, str))
 """Types whose values are a key together with their types."""
 
-_filters: Memo[Any] = Memo(MAX_FILTERS)
+_filters = memo_of_calls(MAX_FILTERS)
 
 
 class Call:

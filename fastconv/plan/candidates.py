@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .. import algorithms, lower
 from ..algorithms import rates
 from ..problem.problem import Problem
-from .memo import Memo
+from .memo import memo_of_calls
 from .recipe import Recipe
 
 __all__ = ["Candidate", "candidates", "recipe_of", "recipes"]
@@ -18,7 +18,7 @@ MAX_RECIPES = 4096
 MIN_CHOICE_SECONDS = 2e-6
 """Seconds of plain sums that are worth looking for something faster."""
 
-recipes: Memo[Any] = Memo(MAX_RECIPES)
+recipes = memo_of_calls(MAX_RECIPES)
 """What follows from problems and choices, without weights."""
 
 
@@ -60,8 +60,12 @@ def _cheapest(problem: Problem, backend: str) -> tuple[str, float]:
     direct = algorithms.load("direct").cost(problem, backend)
     if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
         return "direct", direct
-    able = [(c.seconds, c.algorithm) for c in candidates(problem, backend) if c.seconds is not None]
-    seconds, name = min(able, key=itemgetter(0))
+    able = []
+    for name in algorithms.ORDER:
+        algorithm = algorithms.load(name)
+        if name != "direct" and algorithm.refuses(problem) is None:
+            able.append((algorithm.cost(problem, backend), name))
+    seconds, name = min([*able, (direct, "direct")], key=itemgetter(0))
     return name, seconds
 
 

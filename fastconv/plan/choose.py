@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..algorithms import rates
 from ..problem.problem import Problem
 from . import candidates, depthwise_gradient, weight_gradient
 from .candidates import recipe_of
-from .memo import Memo
+from .memo import Memo, forget, memo_of_calls
 from .plan import Plan
 from .recipe import Packed, Recipe
 from .transposed import TransposedPlan, recipe_of_phases
@@ -52,19 +52,17 @@ SAMPLED_BYTES = 1 << 9
 """Bytes that are hashed of more: each may have to come from far."""
 AS_THEY_ARE = frozenset((type(None), int, str))
 """Types whose values equal none of another type in a key."""
-WHOLE = frozenset((int,))
 NUMBERS = frozenset((bool, float, complex))
+PLAIN = AS_THEY_ARE | NUMBERS
 
 Gradient = weight_gradient.WeightGradient | depthwise_gradient.DepthwiseGradient
-Asked = TypeVar("Asked")
-Kept = TypeVar("Kept", Plan, TransposedPlan)
 Checked = tuple[Any, ...]
 """Of arguments: names, ranks, shapes and dtypes, which are keys themselves."""
 
-_plans: Memo[Any] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
-_weights: Memo[_Weights] = Memo(MAX_PLANS, MAX_PLAN_BYTES)
+_plans: Memo[Any] = memo_of_calls(MAX_PLANS, MAX_PLAN_BYTES)
+_weights: Memo[_Weights] = memo_of_calls(MAX_PLANS, MAX_PLAN_BYTES)
 """What plans of different shapes share."""
-_seen: Memo[bool] = Memo(MAX_PLANS)
+_seen: Memo[bool] = memo_of_calls(MAX_PLANS)
 """Hashes of large kernels, and of what was asked of them, that came at least once."""
 
 
@@ -107,26 +105,29 @@ def make_plan(
 
     Where it is called once, before weights can change, it may use those of the caller.
     """
+    chosen = config.resolve_backend(backend, checked[0])
+    key = _key(lowered.__name__, checked, given, options, algorithm, chosen, threads)
+    known: Plan | None = None if key is None else _plans.get(key)
+    if known is not None:
+        return known
+    key, nbytes = _worth_keeping(key, given)
+    lasts = key is not None or not once
     *words, x_shape, x_dtype = checked
-
-    def ask(said: Hashable, lasting: bool) -> tuple[Problem, _Weights]:
-        key = said, *words, len(x_shape), x_dtype
-        weights = None if said is None else _weights.get(key)
-        if weights is None:
-            weights = _Weights(lowered(*checked, *given, **options), lasting)
-            if said is not None:
-                _weights.put(key, weights, sum([factor.nbytes for factor in weights.w]))
-        return weights.problem(x_shape), weights
-
-    def make(asked: tuple[Problem, _Weights], chosen: str, lasting: bool) -> Plan:
-        problem, weights = asked
-        recipe = recipe_of(problem, algorithm, chosen)
-        if not lasting:
-            recipe = _recipe_for_once(recipe, weights.w)
-        return Plan(recipe, weights.packed(recipe, threads), threads, weights.w, weights.bias)
-
-    said = algorithm, backend, threads
-    return _remembered(ask, make, lowered.__name__, checked, given, options, said, once)
+    of_kernel = None if key is None else (key[0], *words, len(x_shape), x_dtype)
+    weights = None if key is None else _weights.get(of_kernel)
+    if weights is None:
+        weights = _Weights(lowered(*checked, *given, **options), lasts)
+        if key is not None:
+            _weights.put(of_kernel, weights, sum([factor.nbytes for factor in weights.w]))
+    problem = weights.problem(x_shape)
+    _check_choices(checked[0], algorithm, threads)
+    recipe = recipe_of(problem, algorithm, chosen)
+    if not lasts:
+        recipe = _recipe_for_once(recipe, weights.w)
+    plan = Plan(recipe, weights.packed(recipe, threads), threads, weights.w, weights.bias)
+    if key is not None:
+        _plans.put(key, plan, nbytes + plan._nbytes)
+    return plan
 
 
 def plan_for(
@@ -167,16 +168,19 @@ def make_transposed(
     once: bool = True,
 ) -> TransposedPlan:
     """The plan for a transposed convolution: see `make_plan`."""
-
-    def ask(said: Hashable, lasting: bool) -> lower.Transposition:
-        return lowered(*checked, *given, **options)
-
-    def make(asked: lower.Transposition, chosen: str, lasting: bool) -> TransposedPlan:
-        recipe = recipe_of_phases(asked, algorithm, chosen)
-        return TransposedPlan.of(recipe, asked, threads, lasting)
-
-    said = algorithm, backend, threads
-    return _remembered(ask, make, lowered.__name__, checked, given, options, said, once)
+    chosen = config.resolve_backend(backend, checked[0])
+    key = _key(lowered.__name__, checked, given, options, algorithm, chosen, threads)
+    known: TransposedPlan | None = None if key is None else _plans.get(key)
+    if known is not None:
+        return known
+    key, nbytes = _worth_keeping(key, given)
+    asked = lowered(*checked, *given, **options)
+    _check_choices(checked[0], algorithm, threads)
+    recipe = recipe_of_phases(asked, algorithm, chosen)
+    plan = TransposedPlan.of(recipe, asked, threads, lasting=key is not None or not once)
+    if key is not None:
+        _plans.put(key, plan, nbytes + plan._nbytes)
+    return plan
 
 
 def make_weight_gradient(
@@ -202,47 +206,41 @@ def make_weight_gradient(
     return gradient
 
 
-def _remembered(
-    ask: Callable[[Hashable, bool], Asked],
-    make: Callable[[Asked, str, bool], Kept],
+def _key(
     call: str,
     checked: Checked,
     given: tuple[Any, ...],
     options: dict[str, Any],
-    said: tuple[str, str | None, int | None],
-    once: bool,
-) -> Kept:
-    """The plan of an equal call before, or else one that is asked for and made now, to last or for
-    once.
+    *choices: str | int | None,
+) -> tuple[Any, ...] | None:
+    """What equal calls have in common: first all that does not depend on samples; None where an
+    argument cannot be compared.
     """
-    algorithm, backend, threads = said
-    name = str(checked[0])
-    chosen = config.resolve_backend(backend, name)
-    key: tuple[Any, ...] | None
     try:
-        values = (call, key_of(tuple(options.values())), *map(key_of, given))
-        key = values, checked, algorithm, chosen, threads
+        said = (call, key_of(tuple(options.values())), *map(key_of, given))
     except TypeError:
-        key = None
-    if key is not None:
-        known: Kept | None = _plans.get(key)
-        if known is not None:
-            return known
+        return None
+    return said, checked, choices
+
+
+def _worth_keeping(
+    key: tuple[Any, ...] | None, given: tuple[Any, ...]
+) -> tuple[tuple[Any, ...] | None, int]:
+    """The key of a plan that is to be remembered, which does not change with the arrays of the
+    call, or None; and the bytes of the kernel.
+    """
     nbytes = sum(map(_bytes, given))
-    if key is not None and nbytes > LARGE_BYTES and not _seen_before(hash(key[0])):
-        key = None
-    if key is not None:
-        key = lasting(key)
-    lasts = key is not None or not once
-    asked = ask(None if key is None else key[0], lasts)
+    if key is None or (nbytes > LARGE_BYTES and not _seen_before(hash(key[0]))):
+        return None, nbytes
+    return (key if nbytes <= HASHED_BYTES else lasting(key)), nbytes
+
+
+def _check_choices(name: str, algorithm: str, threads: int | None) -> None:
+    """Refuse what is no algorithm, and no number of threads."""
     lower.algorithm_name(algorithm, f"{name}: algorithm")
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
     config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
-    plan = make(asked, chosen, lasts)
-    if key is not None:
-        _plans.put(key, plan, nbytes + plan._nbytes)
-    return plan
 
 
 def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
@@ -259,12 +257,6 @@ def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
     if seconds > recipe.seconds + packing_seconds + backend.hand_over_seconds:
         return recipe
     return recipe_of(problem, "pointwise", recipe.backend_name)
-
-
-def forget() -> None:
-    """Forget all plans and recipes."""
-    for memo in (_plans, _weights, candidates.recipes, _seen):
-        memo.clear()
 
 
 def _seen_before(call: int) -> bool:
@@ -287,8 +279,8 @@ def key_of(value: Any) -> Hashable:
     if kind in AS_THEY_ARE:
         return value  # type: ignore[no-any-return]
     if kind is tuple:
-        if AS_THEY_ARE.issuperset(map(type, value)):
-            return value  # type: ignore[no-any-return]
+        if PLAIN.issuperset(map(type, value)):
+            return kind, marshal.dumps(value, 2)
         return (kind, *[each if type(each) in AS_THEY_ARE else key_of(each) for each in value])
     if kind is np.ndarray and value.nbytes <= MAX_KERNEL_BYTES and not value.dtype.hasobject:
         large = value.nbytes > HASHED_BYTES and value.flags.c_contiguous

@@ -54,31 +54,34 @@ class Halo(NamedTuple):
         for axis, (start, stop), origin in zip(
             problem.axes, region, origins or repeat(0), strict=False
         ):
-            first, end = axis.reads(start, stop)
-            gap = min(axis.dilation, (stop - start - 1) * axis.stride + 1)
-            starts, length = [first], end - first
-            if gap < axis.dilation:  # what adjacent outputs of each tap read
-                starts = [first + tap * axis.dilation for tap in range(axis.taps)]
+            size, taps, stride, dilation, before, _, boundary = axis
+            first = start * stride - before
+            of_a_tap = (stop - start - 1) * stride + 1
+            gap = min(dilation, of_a_tap)
+            starts: tuple[int, ...] = (first,)
+            length = of_a_tap + (taps - 1) * dilation
+            if gap < dilation:  # what adjacent outputs of each tap read
+                starts = tuple([first + tap * dilation for tap in range(taps)])
                 length = gap
             lengths.append(len(starts) * length)
-            tables.append(_moved(runs(axis.boundary, tuple(starts), length, axis.size), origin))
+            table = runs(boundary, starts, length, size)
+            tables.append(table - (0, 0, origin, 0) if origin else table)
             gaps.append(gap)
-        parts = (problem.parts,) if problem.complex else ()
+        parts = (2,) if problem.complex else ()
         whole = (*lead, *parts, *lengths)
         row_axis: int | None
-        if last is None:
-            end_axes, row_axis = range(len(lead) - 2, len(lead) + len(parts)), len(lead) - 1
+        if last is None:  # channels, after which come their parts
+            moved, row_axis = range(len(lead) - 2, len(lead) + len(parts)), len(lead) - 1
         else:
-            filtered = last >= len(lead)
-            at = last + len(parts) if filtered else last
-            end_axes, row_axis = range(at, at + 1), last
-            if filtered and at < len(whole) - 1:
-                row_axis = None
-        order = [*range(end_axes.start), *range(end_axes.stop, len(whole)), *end_axes]
+            at = last + len(parts) if last >= len(lead) else last
+            moved = range(at, at + 1)
+            row_axis = last if last < len(lead) or at == len(whole) - 1 else None
+        order = [axis for axis in range(len(whole)) if axis not in moved]
+        order += moved
         return cls(
             problem,
             tuple([whole[axis] for axis in order]),
-            tuple([order.index(axis) for axis in range(len(whole))]),
+            tuple(sorted(range(len(whole)), key=order.__getitem__)),
             row_axis,
             tuple(tables),
             tuple(gaps),
@@ -99,8 +102,3 @@ class Halo(NamedTuple):
         program.pad(imaginary, x.imag, self.runs, problem.cval.imag)
         *lead, channels, parts = copy.shape[: -len(self.runs)]
         return copy.reshape(*lead, channels * parts, *copy.shape[-len(self.runs) :])
-
-
-def _moved(table: NDArray[np.int64], origin: int) -> NDArray[np.int64]:
-    """Runs that lie inside an array, as seen from one of its samples."""
-    return table - (0, 0, origin, 0) if origin else table

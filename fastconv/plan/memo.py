@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Memo"]
+__all__ = ["Memo", "forget", "memo_of_calls"]
 
 Value = TypeVar("Value")
 
@@ -68,6 +68,22 @@ class Memo(Generic[Value]):
             last.place = entry.place
         del self._entries[entry.key]
         self._bytes -= entry.nbytes
+
+
+_of_calls: list[Memo[Any]] = []
+
+
+def memo_of_calls(max_count: int, max_bytes: int = 1 << 62) -> Memo[Any]:
+    """A memo of what was made for calls of the library, which `forget` clears."""
+    memo: Memo[Any] = Memo(max_count, max_bytes)
+    _of_calls.append(memo)
+    return memo
+
+
+def forget() -> None:
+    """Forget all plans and recipes, and all calls that were translated to them."""
+    for memo in _of_calls:
+        memo.clear()
 
 
 @dataclass(slots=True)

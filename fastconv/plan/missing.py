@@ -77,6 +77,7 @@ class MissingPlan(Plan):
         if not once:  # arrays may change
             w, said = copy.deepcopy((w, said))
         self._arguments = call, w, options, said, choices
+        w = lower.kernel(name, w)
         self._spanned = lower.spanned(name, options["axes"], w, len(shape))
         self._ignored, options = lower.ignored_borders(name, options, self._spanned)
         plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)

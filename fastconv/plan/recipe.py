@@ -155,16 +155,17 @@ class Recipe:
             part = target[tile.out]
             writes = out_axis is not None and out_axis == axis
             sums = part if writes else self._sums(program, samples, part)
-            channels = slice(*tile.channels)
-            some = tuple(
-                [
-                    w[tile.groups, channels.start // n : -(-channels.stop // n)]
-                    for w, (_, _, n, _) in zip(weights, self.weights, strict=True)
-                ]
-            )
-            algorithm.run(
-                program, problem, sums, samples, some, bias[tile.groups, channels], tile.walk
-            )
+            some, offset = weights, bias
+            if (tile.groups, tile.channels) != (slice(0, len(bias)), (0, bias.shape[1])):
+                start, stop = tile.channels
+                some = tuple(
+                    [
+                        w[tile.groups, start // n : -(-stop // n)]
+                        for w, (_, _, n, _) in zip(weights, self.weights, strict=True)
+                    ]
+                )
+                offset = bias[tile.groups, start:stop]
+            algorithm.run(program, problem, sums, samples, some, offset, tile.walk)
             if sums is not part:
                 self._store(program, part, sums)
             program.release(mark)

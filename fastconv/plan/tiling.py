@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from math import ceil, prod
 from typing import NamedTuple
 
@@ -75,14 +75,9 @@ class Tile(NamedTuple):
     and the outputs from one to the next."""
 
 
-class Span(NamedTuple):
-    """Parts of an axis that differ only in where they lie."""
-
-    start: int
-    stop: int
-    """Of the first."""
-    number: int = 1
-    step: int = 0
+Span = tuple[int, int, int, int]
+"""Parts of an axis that differ only in where they lie: start and stop of the first one, how many
+they are, and the step from one to the next."""
 
 
 def _cut(start: int, stop: int, parts: int, step: int) -> list[Span]:
@@ -91,7 +86,7 @@ def _cut(start: int, stop: int, parts: int, step: int) -> list[Span]:
     Longer parts come first, so that threads end together, and one that is shorter may come last.
     """
     if parts == 1:
-        return [Span(start, stop)]
+        return [(start, stop, 1, 0)]
     steps = ceil((stop - start) / step)
     short, longer = divmod(steps, parts)
 
@@ -104,7 +99,7 @@ def _cut(start: int, stop: int, parts: int, step: int) -> list[Span]:
     found = []
     for first, last in pairwise(sorted(edges)):
         begin, end = edge(first), edge(first + 1)
-        found.append(Span(begin, end, last - first, end - begin))
+        found.append((begin, end, last - first, end - begin))
     return found
 
 
@@ -121,84 +116,75 @@ class Region:
     """The axis of ``canonical_x`` that is laid out last in halos, or None where channels are."""
 
     def __len__(self) -> int:
-        return prod([sum([span.number for span in spans]) for spans in self.spans])
+        return prod([sum([number for _, _, number, _ in spans]) for spans in self.spans])
 
     def tiles(self, apart: bool) -> Iterator[Tile]:
         """One tile for each grid of them or, where they are wanted apart, all tiles."""
         axes, all_spans = self.problem.axes, [*self.spans]
         for position, axis in enumerate(axes, -1 - len(axes)):
-            spans = all_spans[position]
-            if spans[0].number > 1 or len(spans) > 1:
-                all_spans[position] = [part for span in spans for part in _alike(axis, span)]
+            all_spans[position] = [
+                part for span in all_spans[position] for part in _alike(axis, span)
+            ]
         if apart:
             all_spans = [[part for span in spans for part in _each(span)] for spans in all_spans]
-        for combination in product(*all_spans):
-            yield self._tile(combination)
+        return map(self._tile, product(*all_spans))
 
     def _tile(self, spans: tuple[Span, ...]) -> Tile:
         problem, axes = self.problem, self.problem.axes
-        rank = len(axes)
-        lead, walked, channels = spans[: -1 - rank], spans[-1 - rank : -1], spans[-1]
-        box, counts = [], []
-        for start, stop, _, _ in lead:
-            box.append(slice(start, stop))
-            counts.append(stop - start)
-        region = tuple([(start, stop) for start, stop, _, _ in walked])
-        outs, reads, before = [], [], []
-        halo = None
-        if self.in_place:
-            for axis, (start, stop) in zip(axes, region, strict=True):
-                first, end = axis.reads(start, stop)
-                outs.append(slice(start, stop))
-                reads.append(slice(max(first, 0), min(end, axis.size)))
+        walked = spans[-1 - len(axes) : -1]
+        lead = tuple([slice(start, stop) for start, stop, _, _ in spans[: -1 - len(axes)]])
+        outs, reads, before, origins = [], [], [], []
+        for axis, (start, stop, count, _) in zip(axes, walked, strict=True):
+            first, end = axis.reads(start, stop)
+            outs.append(slice(start, stop))
+            if self.in_place:
                 before.append(max(-first, 0))
-            gaps = tuple([axis.dilation for axis in axes])
-        else:
-            origins = []
-            for axis, (start, stop, count, _) in zip(axes, walked, strict=True):
-                # All samples or, where tiles follow each other, those that move on with them.
-                first, end = axis.reads(start, stop) if count > 1 else (0, axis.size)
-                outs.append(slice(start, stop))
-                reads.append(slice(first, end))
-                origins.append(first)
-                before.append(0)
-            counts.append(problem.in_channels)
-            halo = Halo.of(problem, tuple(counts), region, self.across, tuple(origins))
+                reads.append(slice(max(first, 0), min(end, axis.size)))
+                continue
+            # All samples or, where tiles follow each other, those that move on with them.
+            reads.append(slice(first, end) if count > 1 else slice(0, axis.size))
+            origins.append(first if count > 1 else 0)
+            before.append(0)
+        halo = None
+        gaps = tuple([axis.dilation for axis in axes])
+        if not self.in_place:
+            region = tuple([(start, stop) for start, stop, _, _ in walked])
+            counts = *[part.stop - part.start for part in lead], problem.in_channels
+            halo = Halo.of(problem, counts, region, self.across, tuple(origins))
             gaps = halo.dilation
+        start, stop, _, _ = spans[-1]
         parts = problem.parts
         return Tile(
-            out=(*box, slice(channels.start, channels.stop), *outs),
-            groups=box[-1],
-            channels=(channels.start * parts, channels.stop * parts),
-            reads=(*box, slice(0, problem.in_channels), *reads),
-            halo=halo,
-            walk=Walk(tuple([axis.stride for axis in axes]), gaps, tuple(before)),
-            grid=tuple([(count, step) for _, _, count, step in spans]),
+            (*lead, slice(start, stop), *outs),
+            lead[-1],
+            (start * parts, stop * parts),
+            (*lead, slice(0, problem.in_channels), *reads),
+            halo,
+            Walk(tuple([axis.stride for axis in axes]), gaps, tuple(before)),
+            tuple([(count, step) for _, _, count, step in spans]),
         )
 
 
-def _alike(axis: Axis, span: Span) -> Iterator[Span]:
+def _alike(axis: Axis, span: Span) -> list[Span]:
     """Parts that read alike: those that reach beyond the array stand alone."""
     start, stop, count, step = span
     if count == 1:
-        yield span
-        return
+        return [span]
     first, last = axis.interior
     low = min(max(-((start - first) // step), 0), count)
     high = max(min((last - stop) // step + 1, count), low)
-    for number in range(low):
-        yield Span(start + number * step, stop + number * step)
-    if low < high:
-        yield Span(start + low * step, stop + low * step, high - low, step)
-    for number in range(high, count):
-        yield Span(start + number * step, stop + number * step)
+    alike = [(start + low * step, stop + low * step, high - low, step)] if low < high else []
+    return [
+        *_each((start, stop, low, step)),
+        *alike,
+        *_each((start + high * step, stop + high * step, count - high, step)),
+    ]
 
 
-def _each(span: Span) -> Iterator[Span]:
+def _each(span: Span) -> list[Span]:
     """Parts, each for itself."""
-    for number in range(span.number):
-        moved = number * span.step
-        yield Span(span.start + moved, span.stop + moved)
+    start, stop, count, step = span
+    return [(start + number * step, stop + number * step, 1, 0) for number in range(count)]
 
 
 class Tiling(NamedTuple):
@@ -208,8 +194,7 @@ class Tiling(NamedTuple):
 
     def tiles(self, apart: bool = False) -> Iterator[Tile]:
         """One tile for each grid of them or, where they are wanted apart, all tiles."""
-        for region in self.regions:
-            yield from region.tiles(apart)
+        return chain.from_iterable([region.tiles(apart) for region in self.regions])
 
     @property
     def total(self) -> int:
@@ -405,9 +390,9 @@ def _box_bytes(problem: Problem, box: Box) -> int:
 
 def _uncut(problem: Problem, box: Box, inside: bool, across: int | None) -> Region:
     """A box that is one tile."""
-    lead = [[Span(0, n)] for n in (*problem.batch, problem.groups)]
-    region = [[Span(*ends)] for ends in box]
-    return Region(problem, [*lead, *region, [Span(0, problem.out_channels)]], inside, across)
+    lengths = [(0, n) for n in (*problem.batch, problem.groups)]
+    ends = [*lengths, *box, (0, problem.out_channels)]
+    return Region(problem, [[(start, stop, 1, 0)] for start, stop in ends], inside, across)
 
 
 def _split(

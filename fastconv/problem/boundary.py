@@ -8,10 +8,9 @@ adding one row to :data:`TABLE`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,55 +158,53 @@ def runs(name: str, starts: tuple[int, ...], length: int, n: int) -> NDArray[np.
     stretches, its length, the first sample (``OUTSIDE`` for the constant) and the step.  Index maps
     climb, fall or rest, so a few runs say a whole border.
     """
-    found: list[Sequence[Run] | NDArray[np.int64]] = []
-    for at, start in zip(count(0, length), starts, strict=False):
-        stop, origin = start + length, start - at
+    border = TABLE[name].index_map
+    found: list[Run] = []
+    for number, start in enumerate(starts):
+        stop, origin = start + length, start - number * length
         low, high = max(start, 0), min(stop, n)
         if start < 0:
-            found.append(_beyond(name, start, min(stop, 0), n, origin))
+            found += _beyond(border, start, min(stop, 0), n, origin)
         if low < high:
-            found.append([(low - origin, high - low, low, 1)])
+            found.append((low - origin, high - low, low, 1))
         if stop > n:
-            found.append(_beyond(name, max(start, n), stop, n, origin))
-    table = np.concatenate(found or [np.empty((0, 4), np.int64)])
-    table.flags.writeable = False
+            found += _beyond(border, max(start, n), stop, n, origin)
+    table = np.array(found, np.int64).reshape(-1, 4)
+    table.setflags(write=False)
     return table
 
 
 def _beyond(
-    name: str, start: int, stop: int, n: int, origin: int
-) -> Sequence[Run] | NDArray[np.int64]:
+    border: Callable[[int, int], int], start: int, stop: int, n: int, origin: int
+) -> list[Run]:
     """The runs of coordinates beyond an edge; where they are many, every coordinate is one."""
-    border = TABLE[name].index_map
+    if border(start, n) == border(stop - 1, n) == OUTSIDE:
+        return [(start - origin, stop - start, OUTSIDE, 0)]
     found: list[Run] = []
     i = start
     while i < stop:
         if len(found) > MANY:
-            samples = map(border, range(start, stop), repeat(n))
-            every = np.ones((stop - start, 4), np.int64)
-            every[:, 0] = np.arange(start - origin, stop - origin)
-            every[:, 2] = np.fromiter(samples, np.int64, stop - start)
-            return every
-        first, step = border(i, n), 1
-        end = i + 1
-        if end < stop and abs(border(end, n) - first) <= 1:
-            step = border(end, n) - first
-            end = _end(border, i, stop, n, step)
+            return [(i - origin, 1, border(i, n), 1) for i in range(start, stop)]
+        first, step, end = border(i, n), 1, i + 1
+        if end < stop and abs(climb := border(end, n) - first) <= 1:
+            step = climb
+            end = _end(border, i, stop, n, first, step)
         found.append((i - origin, end - i, first, step))
         i = end
     return found
 
 
-def _end(border: Callable[[int, int], int], start: int, stop: int, n: int, step: int) -> int:
+def _end(
+    border: Callable[[int, int], int], start: int, stop: int, n: int, first: int, step: int
+) -> int:
     """Where the run of a step that begins at a coordinate ends: looked for in ever longer strides,
     for once a map has left a line it does not come back to it.
     """
-    first, inside, stride = border(start, n), start + 1, 1
+    inside, stride = start + 1, 1
     while stride:
-        if inside + stride < stop and (
-            border(inside + stride, n) == first + (inside + stride - start) * step
-        ):
-            inside, stride = inside + stride, 2 * stride
+        ahead = inside + stride
+        if ahead < stop and border(ahead, n) == first + (ahead - start) * step:
+            inside, stride = ahead, 2 * stride
         else:
             stride //= 2
     return inside + 1

@@ -19,9 +19,9 @@ def target(out: NDArray, reads: Iterable[NDArray | None]) -> tuple[NDArray, bool
     Kernels write to aligned arrays of native byte order that nothing is read from.
     """
     plain = out.flags.aligned and out.dtype.isnative
-    if plain and not any(read is not None and shares_memory(out, read) for read in reads):
-        return out if type(out) is np.ndarray else out.view(np.ndarray), True
-    return np.empty(out.shape, out.dtype.newbyteorder("=")), False
+    if not plain or [read for read in reads if read is not None and shares_memory(out, read)]:
+        return np.empty(out.shape, out.dtype.newbyteorder("=")), False
+    return out if type(out) is np.ndarray else out.view(np.ndarray), True
 
 
 def shares_memory(a: NDArray, b: NDArray) -> bool:

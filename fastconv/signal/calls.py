@@ -14,7 +14,7 @@ from .. import config, lower
 from ..api.options import AlgorithmName
 from ..config import BackendName
 from ..plan.choose import key_of, lasting, make_plan
-from ..plan.memo import Memo
+from ..plan.memo import memo_of_calls
 from ..plan.plan import Plan
 from ..problem import dtypes
 from . import plain
@@ -28,6 +28,7 @@ __all__ = [
     "convolution",
     "operand",
     "plan_of",
+    "planned",
     "product",
 ]
 
@@ -38,7 +39,7 @@ MAX_RUN_BYTES = 1 << 22
 MAX_KERNEL_BYTES = 1 << 15
 """Bytes of the largest kernel of a call that is remembered here; plans remember larger ones."""
 
-_runs: Memo[Any] = Memo(MAX_RUNS, MAX_RUN_BYTES)
+_runs = memo_of_calls(MAX_RUNS, MAX_RUN_BYTES)
 
 Run = Callable[[NDArray], NDArray]
 """From the samples of a call to its result."""
@@ -157,6 +158,11 @@ class Planned:
         return result.astype(self.dtype, copy=False)
 
 
+def planned(plan: Plan, dtype: np.dtype) -> Run:
+    """A plan whose result is to have some dtype, with its axes as they are."""
+    return plan if plan.dtype == dtype else Planned(plan, dtype)
+
+
 def operand(values: NDArray, dtype: np.dtype) -> NDArray:
     """An array as the engine reads it, given the dtype of the result.
 
@@ -176,16 +182,15 @@ def _planned(
     outputs: tuple[int, ...],
     dtype: np.dtype,
     options: Options,
-) -> Planned:
+) -> Run:
     """The plan for samples under a kernel with as many axes."""
     rank = x.ndim
     others = [axis for axis in range(rank) if axis not in axes]
     kernel = [w.shape[axis] for axis in axes]
     if w.size == prod(kernel):
         order = (*others, *axes)
-        return Planned(
-            plan_of(name, x, w.reshape(kernel), order, before, outputs, dtype, options), dtype
-        )
+        plan = plan_of(name, x, w.reshape(kernel), order, before, outputs, dtype, options)
+        return planned(plan, dtype)
     batch = [axis for axis in others if w.shape[axis] == 1]
     shared = [axis for axis in others if w.shape[axis] == x.shape[axis] > 1]
     banks = [axis for axis in others if w.shape[axis] > 1 == x.shape[axis]]

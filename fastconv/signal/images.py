@@ -13,7 +13,7 @@ from ..config import BackendName
 from ..problem import dtypes
 from . import plain
 from .arguments import BOUNDARIES, check_mode, extent, larger_first
-from .calls import Options, Planned, Prepared, called, plan_of
+from .calls import Options, Prepared, called, plan_of, planned
 
 __all__ = ["convolve2d", "correlate2d", "sepfir2d"]
 
@@ -217,7 +217,7 @@ def _filtered(
         fill = int(np.uint64(fill.real).view(np.int64))
     x, w = (b, a) if swapped else (a, b)
     plan = plan_of(name, x, w, PLANE, before, outputs, dtype, options, border, fill)
-    return Prepared(Planned(plan, dtype), x)
+    return Prepared(planned(plan, dtype), x)
 
 
 def _fill(value: complex | ArrayLike, dtype: np.dtype) -> complex:

@@ -38,9 +38,6 @@ ctypedef fused item:
     double
     int64_t
 
-cdef enum:
-    MOST_NESTS = 4096
-
 
 cdef class Nest:
     """The loops of arrays with some shapes and strides."""
@@ -54,19 +51,6 @@ cdef class Nest:
             n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12],
             self.tables.rows(1), False,
         )
-
-
-cdef dict nests = {}
-
-
-cdef Nest nest_of(tuple key, build, tuple arguments):
-    """Return the loops that are built from some arguments; equal keys share them."""
-    cdef Nest nest = nests.get(key)
-    if nest is None:
-        if len(nests) >= MOST_NESTS:
-            nests.clear()
-        nests[key] = nest = Nest(*build(*arguments))
-    return nest
 
 
 cdef void run_loops(

@@ -8,7 +8,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from numpy import array, int64
+from struct import pack
 
 from ...run import workspace
 
@@ -93,7 +93,7 @@ cdef class Program(Kernels):
         cdef entry_t entry = entry_t(self.tiles, 1, steps, steps, len(grid), first)
         for count, moved in grid:
             entry.tiles *= count
-            self.grids += array((count, *moved), int64).tobytes()
+            self.grids += pack(f"{1 + len(moved)}q", count, *moved)
         self.entries += (<const char *> &entry)[:sizeof(entry)]
         self.tiles += entry.tiles
 

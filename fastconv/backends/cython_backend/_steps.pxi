@@ -175,16 +175,12 @@ cdef class Kernels:
         return empty(nbytes, BYTES)
 
     def correlate(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
-        cdef Operands operands = Operands(out, x, w, bias)
-        key = operands.geometry(), letter(operands.arrays), stride, dilation
-        nest = nest_of(key, loop_nest, (out, x, w, bias, stride, dilation))
-        self.sum(operands, nest, relu)
+        nest = Nest(*loop_nest(out, x, w, bias, stride, dilation))
+        self.sum(Operands(out, x, w, bias), nest, relu)
 
     def correlate_sparse(self, out, x, w, offsets, bias, tuple stride, tuple dilation, bint relu):
-        cdef Operands operands = Operands(out, x, w, bias)
-        key = operands.geometry(), letter(operands.arrays), stride, dilation, offsets.tobytes()
-        nest = nest_of(key, sparse_nest, (out, x, w, offsets, bias, stride, dilation))
-        self.sum(operands, nest, relu)
+        nest = Nest(*sparse_nest(out, x, w, offsets, bias, stride, dilation))
+        self.sum(Operands(out, x, w, bias), nest, relu)
 
     cdef int sum(self, Operands operands, Nest nest, bint relu) except -1:
         """Take the sums of a nest."""

@@ -36,7 +36,7 @@ cdef int share(job_t *job, void *workspace, int64_t threads, double alone) excep
     An interrupt ends the hand-out of tiles, and is raised once no worker runs one any more.
     """
     cdef int64_t workers = min(threads, job.tiles) - 1, started = forks
-    cdef bint more = True
+    cdef bint more = True, several = job.tiles > 1
     job.begun = job.workers = 0
     if workers > 0:
         start_workers(workers)
@@ -52,7 +52,7 @@ cdef int share(job_t *job, void *workspace, int64_t threads, double alone) excep
     try:
         while more:
             with nogil:
-                more = run_tiles(job, workspace, seconds() + SIGNAL_SECONDS)
+                more = run_tiles(job, workspace, seconds() + SIGNAL_SECONDS if several else 0)
             PyErr_CheckSignals()
             if forks != started and workers > 0:
                 raise RuntimeError("a signal handler forked the process inside a call")
