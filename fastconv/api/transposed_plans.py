@@ -28,7 +28,7 @@ def plan_conv_transpose1d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCL", "NLC"] = "NCL",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -62,8 +62,8 @@ def plan_conv_transpose1d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCL", "NLC"}, optional
         Where the channels are, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
         sum that is possible; "strict" rounds as a plain sum does.
@@ -136,7 +136,7 @@ def plan_conv_transpose2d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -170,8 +170,8 @@ def plan_conv_transpose2d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCHW", "NHWC"}, optional
         Where the channels are, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
         sum that is possible; "strict" rounds as a plain sum does.
@@ -244,7 +244,7 @@ def plan_conv_transpose3d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -278,8 +278,8 @@ def plan_conv_transpose3d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCDHW", "NDHWC"}, optional
         Where the channels are, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may run Winograd's algorithm on float32, with errors of at most 3e-5 of the largest
         sum that is possible; "strict" rounds as a plain sum does.

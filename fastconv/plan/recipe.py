@@ -8,6 +8,7 @@ form that the programs read.
 from __future__ import annotations
 
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,8 @@ class Recipe:
             algorithm.run(
                 program, problem, sums, samples, some, bias[tile.groups, channels], tile.walk
             )
+            if problem.ceiling < inf:
+                program.at_most(sums, problem.ceiling)
             if sums is not part:
                 self._store(program, part, sums)
             program.release(mark)

@@ -152,11 +152,17 @@ class Convolution:
         plan._run_into(value.array, result.array)
         if moved is not None:
             arena.release(moved)
-        rectifier = self.rectifier
-        if rectifier is not None and (rectifier.floor != 0 or rectifier.ceiling != np.inf):
-            floor = -np.inf if rectifier.floor == 0 else rectifier.floor  # the plan has done that
-            _rectify(result.array, floor, rectifier.ceiling)
+        if self.rectifier is not None and self._activation is None:
+            _rectify(result.array, self.rectifier.floor, self.rectifier.ceiling)
         return result
+
+    @property
+    def _activation(self) -> str | None:
+        """The rectifier by the name that plans have for it, if they have one."""
+        for name, ceiling in lower.RECTIFIERS.items():
+            if self.rectifier == Rectifier(0.0, ceiling):
+                return name
+        return None
 
     @property
     def _call(self) -> str:
@@ -169,11 +175,10 @@ class Convolution:
         key = x.shape, x.dtype, backend
         plan: Any = self._plans.get(key)
         if plan is None:
-            floor = None if self.rectifier is None else self.rectifier.floor
             options = {
                 **self.how,
                 "layout": LAYOUTS[self.rank],
-                "activation": "relu" if floor == 0 else None,
+                "activation": self._activation,
                 "precision": "fast",
                 "out_dtype": None,
             }
