@@ -42,8 +42,8 @@ typedef struct {
 /* Terms and sums of as many rows as panels come to at a time, and these rows at least. */
 #define ROWS_ITEMS 65536
 #define LEAST_ROWS 192
-/* Samples of a product that come from memory, for a last cache has no room for all products like it. */
-#define FAR_ITEMS 1048576
+/* Samples of a product that a core's own caches have no room for. */
+#define FAR_ITEMS 131072
 /* Items of as many rows of channels as are filtered at a time. */
 #define NEAR_ITEMS 8192
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };
