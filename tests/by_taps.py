@@ -186,8 +186,8 @@ def _finished(
     if bias is not None:
         offset = _wide(bias).reshape(-1, *(1 for _ in values.shape[2:]))
         values, magnitude = values + offset, magnitude + abs(offset)
-    if activation == "relu":
-        values = np.maximum(values, 0)
+    if activation is not None:
+        values = np.clip(values, 0, {"relu": np.inf, "relu6": 6}[activation])
     return Expected(values, magnitude, terms)
 
 

@@ -38,7 +38,7 @@ class Reference:
     shape: Point
     terms: int
     products: Callable[[Point], Iterable[tuple[Any, Any]]]
-    relu: bool = False
+    activation: str | None = None
 
     def at(self, points: Sequence[Point]) -> Expected:
         """Evaluate at the given output positions, one loop each."""
@@ -49,7 +49,9 @@ class Reference:
             for weight, sample in self.products(point):
                 total = total + weight * sample
                 magnitude[i] += abs(weight) * abs(sample)
-            values[i] = max(total, 0) if self.relu and total == total else total
+            if self.activation and total == total:
+                total = min(max(total, 0), {"relu": np.inf, "relu6": 6}[self.activation])
+            values[i] = total
         return Expected(values, magnitude, self.terms)
 
     def everywhere(self) -> Expected:
@@ -184,7 +186,7 @@ def conv(
             yield weight[(k, c, *taps)], sample
 
     shape = (samples.shape[0], weight.shape[0], *(window.extent for window in windows))
-    return Reference(shape, weight[0].size + 1, products, activation == "relu")
+    return Reference(shape, weight[0].size + 1, products, activation)
 
 
 def conv_transpose(
@@ -228,7 +230,7 @@ def conv_transpose(
             if point in added:
                 added[point].append((weight[(c, k, *t)], samples[(image, c, *i)]))
     terms = max(map(len, added.values()), default=0)
-    return Reference(shape, terms, added.__getitem__, activation == "relu")
+    return Reference(shape, terms, added.__getitem__, activation)
 
 
 def conv_gradients(x: Any, w: Any, gy: Any, **how: Any) -> tuple[Expected, Expected]:

@@ -303,7 +303,7 @@ def layers() -> list[Question]:
         return Question("layer", f"conv{rank}d", x, (w,), more, **about)
 
     summed = ("auto", "winograd", "gemm", "direct")
-    relu = {"activation": "relu"}
+    relu, relu6 = {"activation": "relu"}, {"activation": "relu6"}
     return [
         of(2, (1, 16, 10, 11), (20, 16, 3, 3), padding=1, algorithms=summed),
         of(2, (2, 16, 8, 8), (16, 16, 3, 3), bias=16, algorithms=summed, **relu),
@@ -318,7 +318,11 @@ def layers() -> list[Question]:
         of(2, (2, 6, 6, 16), (24, 16, 1, 1), layout="NHWC", bias=24, dtypes=("f4", "f8")),
         of(2, (1, 16, 8, 9), (16, 1, 3, 3), groups=16, padding=1, algorithms=("auto", "depthwise")),
         of(2, (1, 8, 9, 16), (16, 1, 3, 3), groups=16, padding=1, layout="NHWC", bias=16, **relu),
-        of(2, (1, 2, 20, 20), (2, 2, 7, 7), algorithms=("fft", "direct")),
+        of(2, (1, 8, 9, 16), (16, 1, 5, 5), groups=16, padding=2, layout="NHWC", bias=16, **relu6),
+        of(2, (2, 16, 8, 8), (17, 16, 3, 3), bias=17, algorithms=summed, **relu6),
+        of(2, (2, 16, 6, 6), (16, 16, 1, 1), algorithms=("pointwise", "gemm"), **relu6),
+        of(2, (1, 5, 9, 9), (7, 5, 3, 3), stride=2, bias=7, dtypes=("f4", "f8", "i4"), **relu6),
+        of(2, (1, 2, 20, 20), (2, 2, 7, 7), algorithms=("fft", "direct"), **relu6),
         of(1, (2, 3, 30), (4, 3, 4), bias=4, dtypes=("f4", "c8", "f8", "i4")),
         of(3, (1, 2, 5, 6, 7), (3, 2, 2, 3, 2), padding=1, dtypes=("f4", "f8")),
         of(3, (1, 16, 5, 6, 6), (16, 16, 3, 3, 3), padding=1, algorithms=("auto", "winograd")),

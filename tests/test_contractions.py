@@ -11,6 +11,7 @@ from tolerance import assert_close
 
 import fastconv as fc
 from fastconv.algorithms import depthwise, gemm, pointwise, winograd
+from fastconv.backends.cython_backend import GENERIC, instruction_set
 from fastconv.plan.job import Job, thread_count
 
 pytestmark = pytest.mark.compiled
@@ -91,14 +92,29 @@ def test_stride_and_dilation(rank, algorithm, stride, dilation, backend):
         assert_close(got, oracle.conv(x, w, bias, **how).everywhere())
 
 
+@pytest.mark.parametrize(("activation", "most"), [("relu", None), ("relu6", 6)])
 @pytest.mark.parametrize("algorithm", ["gemm", "depthwise", "pointwise"])
-def test_relu_is_fused(algorithm, backend):
+def test_rectifiers_are_fused(algorithm, activation, most, backend):
     groups = 9 if algorithm == "depthwise" else 1
     x, w, bias = layer(2, 9, 9, groups, taps=1 if algorithm == "pointwise" else None)
-    got = run(x, w, bias, algorithm, backend, groups=groups, activation="relu")
+    w = 8 * w
+    got = run(x, w, bias, algorithm, backend, groups=groups, activation=activation)
     plain = run(x, w, bias, algorithm, backend, groups=groups)
     assert plain.min() < 0
-    np.testing.assert_array_equal(got, np.maximum(plain, 0))
+    assert plain.max() > 6
+    np.testing.assert_array_equal(got, np.clip(plain, 0, most))
+
+
+@pytest.mark.parametrize("algorithm", ["gemm", "depthwise", "direct"])
+def test_compiled_products_limit_their_results(algorithm):
+    pytest.importorskip("fastconv.backends.cython_backend._kernels_generic")
+    groups = 1 if algorithm == "gemm" else 16
+    x, w, bias = layer(2, 16, 16, groups)
+    x = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    how = {"layout": "NHWC", "groups": groups, "algorithm": algorithm, "backend": "cython"}
+    plan = fc.plan_conv2d(x.shape, x.dtype, w, bias, activation="relu6", **how)
+    steps = plan._recipe.usual_job.program.steps
+    assert ("at_most" in steps) == (algorithm == "direct" or instruction_set() == GENERIC)
 
 
 @pytest.mark.parametrize(

@@ -107,20 +107,33 @@ def test_groups(channels, filters, groups, backend):
 
 @pytest.mark.parametrize("dtype", ["int16", "float16", "float32", "float64"])
 @pytest.mark.parametrize("groups", [1, 2])
-def test_relu_is_fused(groups, dtype, backend):
+@pytest.mark.parametrize(("activation", "most"), [("relu", None), ("relu6", 6)])
+def test_rectifiers_are_fused(activation, most, groups, dtype, backend):
     x, w, bias = layer(2, groups=groups, dtype=dtype)
+    w = 8 * w
     how = {"padding": 1, "groups": groups}
-    got = fc.conv2d(x, w, bias, activation="relu", backend=backend, **how)
-    assert_close(got, oracle.conv(x, w, bias, activation="relu", **how).everywhere())
+    got = fc.conv2d(x, w, bias, activation=activation, backend=backend, **how)
+    assert_close(got, oracle.conv(x, w, bias, activation=activation, **how).everywhere())
     plain = fc.conv2d(x, w, bias, backend=backend, **how)
     assert plain.min() < 0
-    np.testing.assert_array_equal(got, np.maximum(plain, 0))
+    assert plain.max() > 6
+    np.testing.assert_array_equal(got, np.clip(plain, 0, most))
 
 
-def test_relu_keeps_nan(backend):
-    x = np.float32([[[np.nan, -1, 1, np.inf, -np.inf]]])
-    got = fc.conv1d(x, np.ones((1, 1, 1), np.float32), activation="relu", backend=backend)
-    np.testing.assert_array_equal(got, [[[np.nan, 0, 1, np.inf, 0]]])
+@pytest.mark.parametrize("channels", [1, 16])
+def test_rectifiers_keep_nan(channels, backend):
+    x = np.float32([[[np.nan, -1, 1, 9, np.inf, -np.inf]]]).repeat(channels, 1)
+    w = np.ones((channels, 1, 1), np.float32)
+    for activation, most in (("relu", np.inf), ("relu6", 6)):
+        got = fc.conv1d(x, w, groups=channels, activation=activation, backend=backend)
+        np.testing.assert_array_equal(got, np.clip(x, 0, most))
+
+
+def test_rectified_integers_that_leave_64_bits(backend):
+    x = np.array([[[1 << 63, 1, 0]]], np.uint64)
+    w = np.array([[[1 << 40]], [[-(1 << 40)]]])
+    got = fc.conv1d(x, w, activation="relu6", backend=backend)
+    np.testing.assert_array_equal(got, [[[6, 6, 0], [0, 0, 0]]])
 
 
 LAST = {1: "NLC", 2: "NHWC", 3: "NDHWC"}

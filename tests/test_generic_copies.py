@@ -1,4 +1,4 @@
-"""`pad`, `store` and `cast` of the loops over typed memoryviews, and of NumPy: definitions."""
+"""Copies and limits: the loops over typed memoryviews, and NumPy's kernels, held to plain NumPy."""
 
 from __future__ import annotations
 
@@ -77,3 +77,14 @@ def test_cast(dtype, sums, kernels):
         with np.errstate(all="raise"):
             kernels.cast(out.array, laid(values, layout))
         np.testing.assert_array_equal(out.filled().ravel(), np.array(wanted, dtype))
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 4), (2, 3, 1, 2, 5)], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_at_most(dtype, shape, kernels):
+    values = whole(shape, dtype)
+    if dtype != "int64":
+        values.flat[:3] = np.nan, np.inf, -np.inf
+    for layout in LAYOUTS:
+        got, _ = call(kernels.at_most, shape, dtype, 2.0, layout=layout, into=values)
+        np.testing.assert_array_equal(got, np.minimum(values, values.dtype.type(2)))

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastconv as fc
 from benchmarks import onnx_models
 from fastconv import nn
+from fastconv.nn.frozen import operations
 
 # -- frozen layers --------------------------------------------------------------------------------
 
@@ -72,6 +73,19 @@ def test_results_stay_what_they_were():
     for same in (nn.Sequential(), nn.Sequential(nn.Pad(0)), nn.Sequential(nn.Flatten(3))):
         assert_array_equal(nn.freeze(same)(x), x)
         assert not np.may_share_memory(nn.freeze(same)(x), x)
+
+
+def test_sums_of_large_maps_are_taken_in_pieces(monkeypatch):
+    branches = [nn.Conv2d(3, 5, 3, padding=1, rng=seed) for seed in (1, 2)]
+    tail = nn.Sequential(nn.Conv2d(5, 4, 1, rng=3), nn.ReLU6())
+    net = nn.Sequential(nn.Add(*branches), nn.ReLU(), tail)
+    x = oracle.samples((2, 3, 6, 7), "float32")
+    wanted = net(x)
+    monkeypatch.setattr(operations, "SHARED_BYTES", 0)
+    monkeypatch.setattr(operations, "PIECE_BYTES", 44)
+    fast = nn.freeze(net)
+    for _ in range(2):
+        assert_allclose(fast(x), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])

@@ -154,6 +154,19 @@ def test_accumulate(dtype, kernels):
     kernels.accumulate(huge, huge.copy())  # emits no warning
 
 
+@pytest.mark.parametrize("dtype", [*FLOATS, "int64"])
+def test_at_most(dtype, kernels):
+    x = (normal((3, 4, 5), "f8") * 3).astype(dtype)
+    if dtype != "int64":
+        x.flat[:3] = np.nan, np.inf, -np.inf
+    for steps in (None, (40, 8, 1), (1, 3, 12), (100, 20, 2)):
+        framed = Framed(x.shape, dtype, steps)
+        framed.array[...] = x
+        kernels.at_most(framed.array, 2.0)
+        framed.assert_intact()
+        np.testing.assert_array_equal(framed.array, np.minimum(x, x.dtype.type(2)))
+
+
 # -- Winograd -----------------------------------------------------------------------------------
 
 

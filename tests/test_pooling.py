@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastconv import nn
+from fastconv.nn import windows as pieces
 
 # name: height and width, then what max_pool2d takes
 CASES = {
@@ -126,6 +127,19 @@ def same_in_other_layouts(function, wanted, *arrays, **how):
 
 
 # -- maxima ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("case", MAXIMA)
+def test_maxima_of_large_maps_are_found_in_pieces(case, layout, monkeypatch):
+    (height, width), how = MAXIMA[case]
+    shape = (3, 2, height, width) if layout == "NCHW" else (3, height, width, 2)
+    x = oracle.samples(shape, "float32")
+    wanted = nn.max_pool2d(x, **how, layout=layout)
+    monkeypatch.setattr(pieces, "SHARED_BYTES", 0)
+    for size in (1, 40, 300):
+        monkeypatch.setattr(pieces, "PIECE_BYTES", size)
+        assert_array_equal(nn.max_pool2d(x, **how, layout=layout), wanted)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "uint8", "int8"])

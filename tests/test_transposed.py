@@ -139,14 +139,16 @@ def test_one_sample_is_multiplied_by_each_weight_and_nothing_else_is(backend):
 
 @pytest.mark.parametrize("stride", [1, 2, 4])
 @pytest.mark.parametrize("dtype", ["int16", "float16", "float32", "float64"])
-def test_relu_is_fused(dtype, stride, backend):
+@pytest.mark.parametrize(("activation", "most"), [("relu", None), ("relu6", 6)])
+def test_rectifiers_are_fused(activation, most, dtype, stride, backend):
     x, w, bias = layer(2, dtype=dtype)
-    got = fc.conv_transpose2d(x, w, bias, stride, activation="relu", backend=backend)
-    wanted = oracle.conv_transpose(x, w, bias, stride, activation="relu")
+    w, bias = 8 * w, 8 * bias
+    got = fc.conv_transpose2d(x, w, bias, stride, activation=activation, backend=backend)
+    wanted = oracle.conv_transpose(x, w, bias, stride, activation=activation)
     assert_close(got, wanted.everywhere())
     plain = fc.conv_transpose2d(x, w, bias, stride, backend=backend)
     assert plain.min() < 0
-    np.testing.assert_array_equal(got, np.maximum(plain, 0))
+    np.testing.assert_array_equal(got, np.clip(plain, 0, most))
 
 
 def test_nan_stays_where_taps_reach(backend):

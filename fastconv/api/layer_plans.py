@@ -28,7 +28,7 @@ def plan_conv1d(
     *,
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCL", "NLC"] = "NCL",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -65,8 +65,8 @@ def plan_conv1d(
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCL", "NLC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may use Winograd's algorithm for float32, with errors of at most
         ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2))``; "strict" rounds like a plain sum.
@@ -141,7 +141,7 @@ def plan_conv2d(
     *,
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCHW", "NHWC"] = "NCHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -178,8 +178,8 @@ def plan_conv2d(
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCHW", "NHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may use Winograd's algorithm for float32, with errors of at most
         ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3))``; "strict" rounds like a plain sum.
@@ -254,7 +254,7 @@ def plan_conv3d(
     *,
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -291,8 +291,8 @@ def plan_conv3d(
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCDHW", "NDHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may use Winograd's algorithm for float32, with errors of at most
         ``3e-5 * abs(x).max() * abs(w).sum(axis=(1, 2, 3, 4))``; "strict" rounds like a plain sum.

@@ -26,7 +26,7 @@ def conv1d(
     *,
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCL", "NLC"] = "NCL",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     out: NDArray | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
@@ -63,8 +63,8 @@ def conv1d(
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCL", "NLC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
         a temporary array is used in that case.
@@ -151,7 +151,7 @@ def conv2d(
     *,
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCHW", "NHWC"] = "NCHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     out: NDArray | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
@@ -189,8 +189,8 @@ def conv2d(
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCHW", "NHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
         a temporary array is used in that case.
@@ -280,7 +280,7 @@ def conv3d(
     *,
     boundary: Boundary | Sequence[Boundary] = "constant",
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     out: NDArray | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
@@ -318,8 +318,8 @@ def conv3d(
         (``c b | a b c d | c b``) or "wrap" (``c d | a b c d | a b``).  No padded copy is made.
     layout : {"NCDHW", "NDHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
         a temporary array is used in that case.

@@ -25,7 +25,7 @@ def conv_transpose1d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCL", "NLC"] = "NCL",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     out: NDArray | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
@@ -60,8 +60,8 @@ def conv_transpose1d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCL", "NLC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
         a temporary array is used in that case.
@@ -146,7 +146,7 @@ def conv_transpose2d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     out: NDArray | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
@@ -182,8 +182,8 @@ def conv_transpose2d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCHW", "NHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
         a temporary array is used in that case.
@@ -271,7 +271,7 @@ def conv_transpose3d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     out: NDArray | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
@@ -307,8 +307,8 @@ def conv_transpose3d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCDHW", "NDHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     out : ndarray, optional
         Receives the result, converted to its dtype.  It may share memory with `x`, `w` and `bias`:
         a temporary array is used in that case.

@@ -28,7 +28,7 @@ def plan_conv_transpose1d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCL", "NLC"] = "NCL",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -62,8 +62,8 @@ def plan_conv_transpose1d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCL", "NLC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
         largest possible sum; "strict" rounds like a plain sum.
@@ -137,7 +137,7 @@ def plan_conv_transpose2d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCHW", "NHWC"] = "NCHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -171,8 +171,8 @@ def plan_conv_transpose2d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCHW", "NHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
         largest possible sum; "strict" rounds like a plain sum.
@@ -246,7 +246,7 @@ def plan_conv_transpose3d(
     dilation: PerAxis = 1,
     *,
     layout: Literal["NCDHW", "NDHWC"] = "NCDHW",
-    activation: Literal["relu"] | None = None,
+    activation: Literal["relu", "relu6"] | None = None,
     precision: Precision = "fast",
     algorithm: AlgorithmName = "auto",
     backend: BackendName | None = None,
@@ -280,8 +280,8 @@ def plan_conv_transpose3d(
         The distance between adjacent taps, in samples of the result.
     layout : {"NCDHW", "NDHWC"}, optional
         The order of the axes, in the input and in the result.
-    activation : {None, "relu"}, optional
-        "relu" stores ``max(0, result)``.
+    activation : {None, "relu", "relu6"}, optional
+        "relu" stores ``max(0, result)``, "relu6" ``min(max(0, result), 6)``.
     precision : {"fast", "strict"}, optional
         "fast" may use Winograd's algorithm for float32, with errors of at most 3e-5 times the
         largest possible sum; "strict" rounds like a plain sum.

@@ -284,6 +284,10 @@ class Backend:
         """``out += x``."""
         raise NotImplementedError
 
+    def at_most(self, out: NDArray, ceiling: float) -> None:
+        """``out = min(out, ceiling)``, in place, with NaN kept."""
+        raise NotImplementedError
+
     def magnitude(self, out: NDArray, parts: Sequence[NDArray]) -> None:
         """The root of the sum of the squares of ``parts``, floats of one shape and dtype, of which
         ``out`` may be one.  Where squares leave the range of floats, the result does not.

@@ -47,7 +47,7 @@ from .filters import (
 )
 from .gradients import bias_gradient, input_gradient, weight_gradient
 from .images import correlation, kernel, spanned
-from .layers import convolution, padding_of, places
+from .layers import RECTIFIERS, convolution, padding_of, places
 from .missing import (
     Missing,
     aligned,
@@ -99,6 +99,7 @@ from .signals import linear_convolution
 from .transposed import Result, Transposition, transposition
 
 __all__ = [
+    "RECTIFIERS",
     "UNSPECIFIED",
     "ChannelAxis",
     "Explained",

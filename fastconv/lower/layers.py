@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,15 @@ from .arguments import (
 from .arrays import array, check_dtype
 from .fields import Kernel, axis_of, number_fields
 
-__all__ = ["ACTIVATIONS", "PRECISIONS", "bias_of", "convolution", "padding_of", "places"]
+__all__ = [
+    "ACTIVATIONS",
+    "PRECISIONS",
+    "RECTIFIERS",
+    "bias_of",
+    "convolution",
+    "padding_of",
+    "places",
+]
 
 LAYOUTS = {1: ("NCL", "NLC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
 WEIGHTS = {
@@ -30,7 +39,9 @@ WEIGHTS = {
     2: "(K, C // groups, kh, kw)",
     3: "(K, C // groups, kd, kh, kw)",
 }
-ACTIVATIONS = (None, "relu")
+RECTIFIERS = {"relu": inf, "relu6": 6.0}
+"""Activations that make zeros of what is negative, and what results are at most."""
+ACTIVATIONS = (None, *RECTIFIERS)
 PRECISIONS = ("fast", "strict")
 PADDINGS = ("same", "same_lower", "valid")
 
@@ -84,7 +95,7 @@ def convolution(
     per_group = (count, out_channels // count)
     kernels = (weights.reshape(*per_group, *weights.shape[1:]),)
     values["form"] = form(kernels, x_dtype, values["compute"], factors=False, most=1)
-    w_shape, relu, strict = weights.shape, activation == "relu", precision == "strict"
+    w_shape, relu, strict = weights.shape, activation in RECTIFIERS, precision == "strict"
 
     def problem(x_shape: tuple[int, ...]) -> Problem:
         _check_groups(name, count, x_shape[channel], w_shape, called)
@@ -120,6 +131,7 @@ def convolution(
             x_dtype=x_dtype,
             relu=relu,
             strict=strict,
+            ceiling=RECTIFIERS.get(activation, inf),  # type: ignore[call-overload]
             **values,
         )
 

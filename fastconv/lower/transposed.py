@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from math import gcd, prod
+from math import gcd, inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from ..problem.problem import Axis, Problem
 from .arguments import brief, integer, one_of, per_axis, refuse
 from .arrays import array, check_dtype
 from .fields import MAX_SAMPLES, Question, axis_of, number_fields
-from .layers import ACTIVATIONS, PRECISIONS, bias_of, padding_of, places
+from .layers import ACTIVATIONS, PRECISIONS, RECTIFIERS, bias_of, padding_of, places
 
 __all__ = [
     "Adjoint",
@@ -193,7 +193,8 @@ def adjoint(
         "groups": groups,
         "in_channels": in_channels,
         "out_channels": out_channels,
-        "relu": activation == "relu",
+        "relu": activation in RECTIFIERS,
+        "ceiling": RECTIFIERS.get(activation, inf),  # type: ignore[call-overload]
         "strict": precision == "strict",
         **number_fields(name, x_dtype, [rows], bias, 0, False, None, out_dtype),
     }
@@ -265,5 +266,9 @@ def _rest(shared: Adjoint) -> NDArray:
     rest = np.zeros(w.shape[0] * w.shape[1], fields["dtype"])
     if bias is not None:
         sums = bias.reshape(-1).astype(object if fields["exact"] else bias.dtype)
-        dtypes.store(rest, np.maximum(sums, 0) if fields["relu"] else sums)
+        if fields["relu"]:
+            sums = np.maximum(sums, 0)
+        if fields["ceiling"] < inf:
+            sums = np.minimum(sums, int(fields["ceiling"]))
+        dtypes.store(rest, sums)
     return rest

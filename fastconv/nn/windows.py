@@ -89,20 +89,33 @@ def largest(x: NDArray, axes: dict[int, Axis]) -> NDArray:
     lead = min(axes)
     rows = prod(x.shape[:lead])
     each = x.nbytes // max(rows, 1)
-    if rows < 2 or x.nbytes < SHARED_BYTES or not x.flags.c_contiguous:
+    if not rows or x.nbytes < SHARED_BYTES or not x.flags.c_contiguous:
         return _largest_of_all(x, axes)
     out = np.empty(pooled_shape(x.shape, axes), x.dtype)
     pieces = x.reshape(rows, *x.shape[lead:])
     results = out.reshape(rows, *out.shape[lead:])
     within = {along - lead + 1: axis for along, axis in axes.items()}
     step = max(PIECE_BYTES // max(each, 1), 1)
+    first = within[1]
+    bands = min(max(each // PIECE_BYTES, 1), first.out)
 
     def task(number: int) -> None:
+        number, band = divmod(number, bands)
         some = slice(number * step, (number + 1) * step)
-        results[some] = _largest_of_all(pieces[some], within)
+        start, stop = (first.out * edge // bands for edge in (band, band + 1))
+        samples, axis = _part(first, start, stop)
+        reads = pieces[some, samples]
+        results[some, start:stop] = _largest_of_all(reads, {**within, 1: axis})
 
-    threads.run(task, -(-rows // step), config.resolve_threads(None))
+    threads.run(task, -(-rows // step) * bands, config.resolve_threads(None))
     return out
+
+
+def _part(axis: Axis, start: int, stop: int) -> tuple[slice, Axis]:
+    """The samples of some windows, and the axis with these alone."""
+    first, end = axis.reads(start, stop)
+    low, high = max(first, 0), min(end, axis.size)
+    return slice(low, high), axis._replace(size=high - low, before=low - first, out=stop - start)
 
 
 def _largest_of_all(x: NDArray, axes: dict[int, Axis]) -> NDArray:

@@ -8,6 +8,7 @@ form that the programs read.
 from __future__ import annotations
 
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,8 @@ class Recipe:
                 )
                 offset = bias[tile.groups, start:stop]
             algorithm.run(program, problem, sums, samples, some, offset, tile.walk)
+            if problem.ceiling < inf:
+                program.at_most(sums, problem.ceiling)
             if sums is not part:
                 self._store(program, part, sums)
             program.release(mark)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import builtins
 from functools import cached_property
-from math import prod
+from math import inf, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -120,6 +120,8 @@ class Fields(NamedTuple):
     """Integer results are cast as C does (`dtypes.cast`) instead of rounded and saturated."""
     scale: float = 1.0
     """What sums of floats are multiplied by before they are cast."""
+    ceiling: float = inf
+    """What results are at most: beside ``relu``, the clipped rectifier."""
 
 
 class Problem(Fields):

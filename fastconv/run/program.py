@@ -264,6 +264,7 @@ OPERANDS = {
     "epilogue": 2,
     "in_range": 1,
     "accumulate": 2,
+    "at_most": 1,
     "pad": 2,
     "store": 2,
     "cast": 2,

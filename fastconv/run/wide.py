@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ def correlate(
             sums += weights.reshape(*weights.shape, *ones) * one_channel
     if problem.relu:
         sums = np.maximum(sums, 0)
+    if problem.ceiling < inf:
+        sums = np.minimum(sums, int(problem.ceiling))
     convert = dtypes.cast if problem.casts else dtypes.store
     convert(problem.view_out(out), sums)
 

@@ -305,7 +305,7 @@ def _caption(e: Explanation) -> str:
     if len(told) > 1 or e.bias is not None or terms != short(total):
         words += f"  =  {short(total)}"
     if e.activation is not None:
-        words += f",  relu: {short(e.steps[-2].value)}"
+        words += f",  {e.activation}: {short(e.steps[-2].value)}"
     if short(e.result) != short(e.steps[-2].value):
         words += f",  as {e.dtype}: {short(e.result)}"
     return words

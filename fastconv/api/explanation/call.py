@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import lower
 from ...problem import dtypes
+from ...problem.problem import Problem
 from ..options import PerAxis
 from .explanation import Explanation
 from .model import Step, WindowAxis
@@ -149,8 +151,15 @@ def explain(
         weights=kernel if exists else kernel[:0],
         products=products,
         steps=steps,
-        activation="relu" if problem.relu else None,
+        activation=_rectifier(problem),
     )
+
+
+def _rectifier(problem: Problem) -> str | None:
+    """The activation of a problem."""
+    if not problem.relu:
+        return None
+    return "relu" if problem.ceiling == inf else "relu6"
 
 
 def window_of(
@@ -192,6 +201,9 @@ def _steps(
     if problem.relu:
         total = np.maximum(np.array([total], asked.sums), 0)[0]
         steps.append(Step("relu: max(0, sum)", total))
+    if problem.ceiling < inf:
+        total = np.minimum(np.array([total], asked.sums), asked.sums.type(problem.ceiling))[0]
+        steps.append(Step(f"relu6: min({problem.ceiling:g}, …)", total))
     # Stored from the dtype that the engine stores from: it decides how sums are rounded.
     wide = problem.safe is not None and dtypes.largest_value(x) > problem.safe
     sums = np.array(total, np.int64 if problem.exact and not wide else asked.sums)

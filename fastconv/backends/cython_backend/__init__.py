@@ -142,6 +142,7 @@ class CythonBackend(Backend):
     epilogue = _Compiled()
     in_range = _Compiled()
     accumulate = _Compiled()
+    at_most = _Compiled()
     pad = _Compiled()
     store = _Compiled()
     cast = _Compiled()

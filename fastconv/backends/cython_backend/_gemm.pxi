@@ -18,6 +18,7 @@ cdef extern from "gemm_types.h" nogil:
         int64_t rows, cols, blocks, step_a, step_b, panel_b
         int64_t bias_col, col_a, most_tiles, line, line_taps
         int relu
+        double ceiling
     void contract_float32(
         float *out, const float *a, const float *b, const float *bias, const contract_t *n
     )
@@ -50,6 +51,7 @@ cdef class Contraction:
         self.product.col_a = numbers[6]
         self.product.line = numbers[7]
         self.product.line_taps = numbers[8]
+        self.product.ceiling = INFINITY
 
 
 cdef enum:

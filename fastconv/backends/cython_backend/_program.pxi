@@ -80,6 +80,7 @@ cdef class Program(Kernels):
     cdef list kept, names
     cdef readonly int64_t tiles
     cdef int buffers
+    cdef Operands last  # of the last step of an entry
 
     def __cinit__(self, int weights):
         self.placed, self.entries, self.grids = bytearray(), bytearray(), bytearray()
@@ -96,6 +97,7 @@ cdef class Program(Kernels):
             self.grids += pack(f"{1 + len(moved)}q", count, *moved)
         self.entries += (<const char *> &entry)[:sizeof(entry)]
         self.tiles += entry.tiles
+        self.last = None
 
     @property
     def steps(self):
@@ -144,6 +146,21 @@ cdef class Program(Kernels):
         self.placed += (<const char *> &placed)[:sizeof(placed)]
         entry = <entry_t *> (<char *> self.entries + len(self.entries) - sizeof(entry_t))
         entry.last_step += 1
+        self.last = operands
+        return True
+
+    cdef bint limit_product(self, Operands out, double ceiling):
+        cdef placed_t *placed
+        cdef const Py_buffer *made
+        if self.last is None:
+            return False
+        placed = <placed_t *> (<char *> self.placed + len(self.placed) - sizeof(placed_t))
+        made = &self.last.arrays[0]
+        if placed.step.kernel != PRODUCT or placed.redo != self.redoing:
+            return False
+        if made.buf != out.arrays[0].buf or made.len != out.arrays[0].len:
+            return False
+        placed.step.extents.product.ceiling = ceiling
         return True
 
     def run(self, arrays, int64_t threads, double seconds):
@@ -207,5 +224,6 @@ cdef class Program(Kernels):
 NAMES = (
     "copy", "correlate", "box", "gemm", "mix", "winograd_weights",
     "winograd_samples", "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
+    "at_most",
 )
 """Of kernels, in the order of their numbers."""

@@ -20,6 +20,7 @@ cdef enum:
     EPILOGUE
     IN_RANGE
     ACCUMULATE
+    AT_MOST
 
 ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     walk_t walk
@@ -95,6 +96,12 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
         run_accumulate(<float *> at[0], <const float *> at[1], &s.extents.range)
     elif s.kernel == ACCUMULATE:
         run_accumulate(<double *> at[0], <const double *> at[1], &s.extents.range)
+    elif s.kernel == AT_MOST and s.kind == b"f":
+        run_at_most(<float *> at[0], &s.extents.range, 0)
+    elif s.kernel == AT_MOST and s.kind == b"d":
+        run_at_most(<double *> at[0], &s.extents.range, 0)
+    elif s.kernel == AT_MOST:
+        run_at_most(<int64_t *> at[0], &s.extents.range, 0)
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
@@ -161,6 +168,12 @@ cdef class Kernels:
         with nogil:
             counts = run_step(step, at)
         return counts
+
+    cdef bint limit_product(self, Operands out, double ceiling):
+        """Have the last step limit its results itself, if it is a product that made these, and
+        return whether it is.
+        """
+        return False
 
     cdef mark_room(self):
         """Return how much of such memory is handed out."""
@@ -367,6 +380,17 @@ cdef class Kernels:
         step.kernel = ACCUMULATE
         step.kind = letter(operands.arrays)
         step.extents.range = range_of(&operands.arrays[0], &operands.arrays[1])
+        self.add(operands, &step, None)
+
+    def at_most(self, out, double ceiling):
+        cdef Operands operands = Operands(out)
+        cdef step_t step
+        if self.limit_product(operands, ceiling):
+            return
+        step.kernel = AT_MOST
+        step.kind = letter(operands.arrays)
+        step.extents.range = range_of(&operands.arrays[0], &operands.arrays[0])
+        step.extents.range.limit = ceiling
         self.add(operands, &step, None)
 
 

@@ -100,6 +100,21 @@ cdef void run_accumulate(floating *out, const floating *x, const range_t *n) noe
         accumulate_float64(out, x, n)
 
 
+cdef void run_at_most(item *out, const range_t *n, int axis) noexcept nogil:
+    """Lower to a limit what is above it."""
+    cdef int64_t i, step = n.axis[axis].step
+    cdef item most = <item> n.limit
+    if axis < n.axes - 1:
+        for i in range(n.axis[axis].length):
+            run_at_most(out + i * step, n, axis + 1)
+    elif step == 1:
+        for i in range(n.axis[axis].length):
+            out[i] = most if out[i] > most else out[i]
+    else:
+        for i in range(n.axis[axis].length):
+            out[i * step] = most if out[i * step] > most else out[i * step]
+
+
 cdef bint run_in_range(const floating *x, const range_t *n) noexcept nogil:
     """Return whether samples are finite and alike in magnitude."""
     if floating is float:

@@ -43,13 +43,7 @@ static ALWAYS_INLINE void NAMED(add_taps)(T *out, const T *x, const T *w, const 
             for (int r = 0; r < rows; r++) sum[r][v] += *(const VEC *)(at[r] + v * LANES) * weight;
         }
     }
-    if (n->relu) {
-        UNROLL
-        for (int r = 0; r < rows; r++) {
-            UNROLL
-            for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
-        }
-    }
+    NAMED(activate)(sum, rows, vectors, n->relu, n->ceiling);
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
@@ -92,7 +86,8 @@ static void NAMED(some_rows)(T *out, const T *x, const T *w, const T *bias, cons
                 const T sample = row[r].outside >> i % 64 & 1 ? 0 : x[col + row[r].a + tap->a];
                 sum += sample * w[col + tap->b];
             }
-            out[col + row[r].out] = n->relu && sum < 0 ? 0 : sum;
+            if (n->relu && sum < 0) sum = 0;
+            out[col + row[r].out] = sum > n->ceiling ? (T)n->ceiling : sum;
         }
     }
 }
@@ -140,13 +135,7 @@ static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const 
             }
         }
     }
-    if (n->relu) {
-        UNROLL
-        for (int r = 0; r < outputs; r++) {
-            UNROLL
-            for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
-        }
-    }
+    NAMED(activate)(sum, outputs, vectors, n->relu, n->ceiling);
     UNROLL
     for (int r = 0; r < outputs; r++, out += step_out) {
         UNROLL
@@ -310,7 +299,8 @@ typedef void NAMED(terms_t)(T *, const T *, const T *, const T *, const contract
  * outside. */
 static NAMED(terms_t) *NAMED(terms_for)(const contract_t *n)
 {
-    if (n->line_taps < LINE_TERMS || n->cols < LANES || n->line < 2 || n->relu) return NULL;
+    if (n->line_taps < LINE_TERMS || n->cols < LANES || n->line < 2) return NULL;
+    if (n->relu || n->ceiling < INFINITY) return NULL;
     for (int64_t r = 0; r < n->rows; r++)
         if (n->row[r].outside) return NULL;
     const int64_t tap = n->row[1].a - n->row[0].a, step = n->run[1].a - n->run[0].a;

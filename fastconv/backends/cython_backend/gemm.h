@@ -17,6 +17,30 @@ typedef __typeof__((NAMED(gemm_vec)){0} < (NAMED(gemm_vec)){0}) NAMED(gemm_mask)
 #define VEC NAMED(gemm_vec)
 #define WIDTH (2 * LANES)
 
+/* Sums become what is stored of them; NaN is kept. */
+static ALWAYS_INLINE void NAMED(activate)(VEC (*sum)[2], const int rows, const int vectors,
+                                          const int relu, const double ceiling)
+{
+    if (relu) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) sum[r][v] = POSITIVE(sum[r][v]);
+        }
+    }
+    if (ceiling < INFINITY) {
+        const VEC zero = {0}, most = zero + (T)ceiling;
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                const NAMED(gemm_mask) above = sum[r][v] > most;
+                sum[r][v] = (VEC)((above & (NAMED(gemm_mask))most) | (~above & (NAMED(gemm_mask))sum[r][v]));
+            }
+        }
+    }
+}
+
 #include "depthwise.h"
 
 /* The terms of some columns, for some tiles of rows below each other.  Sums start from a bias for each
@@ -64,13 +88,13 @@ static ALWAYS_INLINE void NAMED(add_products)(T *out, const T *a, const T *b, co
                 }
             }
         }
+        if (block->last) NAMED(activate)(sum, rows, vectors, n->relu, n->ceiling);
         UNROLL
         for (int r = 0; r < rows; r++) {
             T edge[2 * LANES];
             T *to = partial ? edge : out + row[r].out;
             UNROLL
-            for (int v = 0; v < vectors; v++)
-                *(VEC *)(to + v * LANES) = block->relu ? POSITIVE(sum[r][v]) : sum[r][v];
+            for (int v = 0; v < vectors; v++) *(VEC *)(to + v * LANES) = sum[r][v];
             if (partial) memcpy(out + row[r].out, edge, columns * sizeof(T));
         }
     }
@@ -147,7 +171,7 @@ static void NAMED(contract_columns)(T *out, const T *a, const T *b, const T *bia
         for (int64_t i = 0; i < n->blocks; i++) {
             block_t block = {n->run + n->first_run[i], n->run + n->first_run[i + 1]};
             block.start = i ? FROM_OUT : n->bias_col ? FROM_COLUMNS : FROM_ROWS;
-            block.relu = n->relu && i == n->blocks - 1;
+            block.last = i == n->blocks - 1;
             const T *terms = b + left / WIDTH * n->panel_b + block.run->b;
             const int64_t size = BLOCK_TERMS / most * WIDTH;
             if (!n->panel_b) {

@@ -1,5 +1,7 @@
 /* Sums over channels for every item type; to be included after correlate_types.h. */
 
+#include <math.h>
+
 /* What `geometry/gemm.py` makes: an output row, with where it, its factors and its bias begin, or a bit for
  * each of its taps that is outside; a run of terms, with where they begin in `a` and `b`, and how many
  * they are. */
@@ -20,12 +22,13 @@ typedef struct {
     int64_t most_tiles; /* of columns, whose terms fit a block */
     int64_t line, line_taps; /* rows and runs of an innermost axis */
     int relu;
+    double ceiling; /* infinity, or what results are at most */
 } contract_t;
-/* Some terms for some columns, and what their sums start from. */
+/* Some terms for some columns, what their sums start from, and whether no others follow. */
 typedef struct {
     const run_t *run, *end;
     int64_t columns;
-    int start, relu;
+    int start, last;
 } block_t;
 
 #define GEMM_ROWS 6
@@ -39,8 +42,8 @@ typedef struct {
 /* Terms and sums of as many rows as panels come to at a time, and these rows at least. */
 #define ROWS_ITEMS 65536
 #define LEAST_ROWS 192
-/* Samples of a product that come from memory, for a last cache has no room for all products like it. */
-#define FAR_ITEMS 1048576
+/* Samples of a product that a core's own caches have no room for. */
+#define FAR_ITEMS 131072
 /* Items of as many rows of channels as are filtered at a time. */
 #define NEAR_ITEMS 8192
 enum { FROM_OUT, FROM_ROWS, FROM_COLUMNS };

@@ -70,6 +70,23 @@ def accumulate(out, x):
         accumulate_slab(to, samples)
 
 
+def at_most(out, ceiling):
+    for (to,) in batches(2, out):
+        lower_slab(to, ceiling)
+
+
+def lower_slab(item[:, :, :] out, double ceiling):
+    """Lower to a limit what is above it."""
+    cdef Py_ssize_t i, j, m
+    cdef item most = <item> ceiling
+    with nogil:
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                for m in range(out.shape[2]):
+                    if out[i, j, m] > most:
+                        out[i, j, m] = most
+
+
 def accumulate_slab(floating[:, :, :] out, const floating[:, :, :] x):
     """Add samples to sums."""
     cdef Py_ssize_t i, j, m

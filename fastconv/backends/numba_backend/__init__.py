@@ -160,6 +160,7 @@ class NumbaBackend(Backend):
     epilogue = _kernel("sums")
     in_range = _kernel("sums")
     accumulate = _kernel("sums")
+    at_most = _kernel("sums")
     magnitude = _kernel("magnitude")
     select = _kernel("missing")
     divide = _kernel("missing")

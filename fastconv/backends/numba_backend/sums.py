@@ -19,7 +19,7 @@ from .compile import array, compiled
 from .host import VECTOR_BYTES
 from .vectors import Vectors, data, integer, loop
 
-__all__ = ["accumulate", "epilogue", "epilogue_code", "in_range", "in_range_code"]
+__all__ = ["accumulate", "at_most", "epilogue", "epilogue_code", "in_range", "in_range_code"]
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -54,6 +54,11 @@ def in_range(x: NDArray, limit: float) -> bool:
 def accumulate(out: NDArray, x: NDArray) -> None:
     with np.errstate(all="ignore"):
         np.add(out, x, out=out)  # a vectorised loop without the GIL already
+
+
+def at_most(out: NDArray, ceiling: float) -> None:
+    with np.errstate(all="ignore"):
+        np.minimum(out, out.dtype.type(ceiling), out=out)
 
 
 def _planes(x: NDArray) -> Iterator[NDArray]:

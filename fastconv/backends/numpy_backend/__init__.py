@@ -17,7 +17,7 @@ from .gemm import PANEL, gemm, pointwise, weight_gradient
 from .magnitude import magnitude
 from .missing import divide, select
 from .sparse import correlate_sparse
-from .sums import accumulate, epilogue, in_range
+from .sums import accumulate, at_most, epilogue, in_range
 from .winograd import winograd_outputs, winograd_samples, winograd_weights
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class NumpyBackend(Backend):
     epilogue = staticmethod(epilogue)
     in_range = staticmethod(in_range)
     accumulate = staticmethod(accumulate)
+    at_most = staticmethod(at_most)
     magnitude = staticmethod(magnitude)
     select = staticmethod(select)
     divide = staticmethod(divide)

@@ -7,7 +7,7 @@ from math import inf, isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["accumulate", "epilogue", "in_range"]
+__all__ = ["accumulate", "at_most", "epilogue", "in_range"]
 
 BLOCK = 16
 """Samples along an axis whose largest magnitude is looked at together."""
@@ -40,3 +40,8 @@ def in_range(x: NDArray, limit: float) -> bool:
 @np.errstate(all="ignore")
 def accumulate(out: NDArray, x: NDArray) -> None:
     np.add(out, x, out=out)
+
+
+@np.errstate(all="ignore")
+def at_most(out: NDArray, ceiling: float) -> None:
+    np.minimum(out, out.dtype.type(ceiling), out=out)

@@ -76,13 +76,6 @@ class Arena:
         array: Any = np.ndarray(shape, dtype, block.memory)
         return Value(array, block, rank)
 
-    def channels_last(self, value: Value, rank: int) -> Value:
-        """A copy of a value with its channels behind so many filtered axes."""
-        moved = np.moveaxis(value.in_order, -rank - 1, -1)
-        result = self.empty(moved.shape, moved.dtype, rank)
-        np.copyto(result.array, moved)
-        return result
-
     def release(self, value: Value) -> None:
         """Nobody reads a result any more."""
         block = value.block

@@ -40,8 +40,6 @@ SHARED_BYTES = 1 << 20
 PIECE_BYTES = 1 << 18
 """Bytes of it that a thread takes at a time."""
 LAYOUTS = {1: "NLC", 2: "NHWC", 3: "NDHWC"}
-FEW_ROWS = 2
-"""Samples for which a matrix product only reads its weights once."""
 
 
 class Operation(Protocol):
@@ -52,27 +50,23 @@ class Operation(Protocol):
         ...
 
 
-def _rectify(array: NDArray, floor: float, ceiling: float) -> None:
-    """Bring numbers into a range, in place; threads share large arrays."""
-    if array.nbytes < SHARED_BYTES or not array.flags.c_contiguous:
-        _rectify_part(array, floor, ceiling)
+def _in_pieces(function: Callable[..., None], *arrays: NDArray) -> None:
+    """Call a function on arrays of one shape, or on flat pieces of them that stay in a near cache,
+    which threads share.
+    """
+    first = arrays[0]
+    if first.nbytes < SHARED_BYTES or not all(
+        a.flags.c_contiguous and a.shape == first.shape for a in arrays
+    ):
+        function(*arrays)
         return
-    flat = array.reshape(-1)
-    step = PIECE_BYTES // array.itemsize
+    flat = [array.reshape(-1) for array in arrays]
+    step = PIECE_BYTES // first.itemsize
 
     def task(number: int) -> None:
-        _rectify_part(flat[number * step : (number + 1) * step], floor, ceiling)
+        function(*[array[number * step : (number + 1) * step] for array in flat])
 
-    threads.run(task, -(-flat.size // step), config.resolve_threads(None))
-
-
-def _rectify_part(array: NDArray, floor: float, ceiling: float) -> None:
-    if ceiling == np.inf:
-        np.maximum(array, array.dtype.type(floor), out=array)
-    elif floor == -np.inf:
-        np.minimum(array, array.dtype.type(ceiling), out=array)
-    else:
-        np.clip(array, array.dtype.type(floor), array.dtype.type(ceiling), out=array)
+    threads.run(task, -(-first.size // step), config.resolve_threads(None))
 
 
 @dataclass(frozen=True)
@@ -89,16 +83,25 @@ class Rectifier:
         else:
             result = arena.empty(value.array.shape, value.array.dtype, value.rank)
             np.copyto(result.array, value.array)
-        _rectify(result.array, self.floor, self.ceiling)
+        _in_pieces(self.apply, result.array)
         return result
+
+    def apply(self, array: NDArray) -> None:
+        """Bring numbers into the range, in place."""
+        floor, ceiling = array.dtype.type(self.floor), array.dtype.type(self.ceiling)
+        if self.ceiling == np.inf:
+            np.maximum(array, floor, out=array)
+        elif self.floor == -np.inf:
+            np.minimum(array, ceiling, out=array)
+        else:
+            np.clip(array, floor, ceiling, out=array)
 
 
 @dataclass(frozen=True)
 class Convolution:
     """A convolution or a transposed one, with a rectifier.
 
-    It moves the channels of maps behind the filtered axes, where kernels are faster, and there they
-    stay.
+    Channels of its result lie behind the filtered axes, where kernels are faster.
     """
 
     weight: NDArray
@@ -143,20 +146,25 @@ class Convolution:
             value, rank = Value(value.in_order), 0
         else:
             rank = self.rank
-        moved = None
+        x = value.array
         if value.rank != rank:
-            lower.maps_of(value.in_order.shape, rank, self._call)
-            value = moved = arena.channels_last(value, rank)
-        plan = self._plan(value.array)
+            x = value.in_order
+            lower.maps_of(x.shape, rank, self._call)
+            x = np.moveaxis(x, -rank - 1, -1)
+        plan = self._plan(x)
         result = arena.empty(plan.out_shape, plan.dtype, rank)
-        plan._run_into(value.array, result.array)
-        if moved is not None:
-            arena.release(moved)
-        rectifier = self.rectifier
-        if rectifier is not None and (rectifier.floor != 0 or rectifier.ceiling != np.inf):
-            floor = -np.inf if rectifier.floor == 0 else rectifier.floor  # the plan has done that
-            _rectify(result.array, floor, rectifier.ceiling)
+        plan._run_into(x, result.array)
+        if self.rectifier is not None and self._activation is None:
+            _in_pieces(self.rectifier.apply, result.array)
         return result
+
+    @property
+    def _activation(self) -> str | None:
+        """The rectifier by the name that plans have for it, if they have one."""
+        for name, ceiling in lower.RECTIFIERS.items():
+            if self.rectifier == Rectifier(0.0, ceiling):
+                return name
+        return None
 
     @property
     def _call(self) -> str:
@@ -169,11 +177,10 @@ class Convolution:
         key = x.shape, x.dtype, backend
         plan: Any = self._plans.get(key)
         if plan is None:
-            floor = None if self.rectifier is None else self.rectifier.floor
             options = {
                 **self.how,
                 "layout": LAYOUTS[self.rank],
-                "activation": "relu" if floor == 0 else None,
+                "activation": self._activation,
                 "precision": "fast",
                 "out_dtype": None,
             }
@@ -212,14 +219,7 @@ class Dense:
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
         x = lower.features(values[0].in_order, self.weight.shape[1], "Linear: x")
-        if len(x) > FEW_ROWS:
-            return self._as_convolution.run(arena, [Value(x)], last)
-        y = np.einsum("ni,oi->no", x, self.weight)
-        if self.bias is not None:
-            y += self.bias
-        if self.rectifier is not None:
-            _rectify(y, self.rectifier.floor, self.rectifier.ceiling)
-        return Value(y)
+        return self._as_convolution.run(arena, [Value(x)], last)
 
     @property
     def _as_convolution(self) -> Convolution:
@@ -285,12 +285,15 @@ class Total:
             result, first, rest = arena.empty(shape, dtype, rank), arrays[0], arrays[1:]
             if not rest:
                 np.copyto(result.array, first)
-        for term in rest:
-            np.add(first, term, out=result.array)
-            first = result.array
-        if self.rectifier is not None:
-            _rectify(result.array, self.rectifier.floor, self.rectifier.ceiling)
+        _in_pieces(self._add, result.array, first, *rest)
         return result
+
+    def _add(self, out: NDArray, first: NDArray, *rest: NDArray) -> None:
+        for term in rest:
+            np.add(first, term, out=out)
+            first = out
+        if self.rectifier is not None:
+            self.rectifier.apply(out)
 
 
 @dataclass(frozen=True)
