@@ -72,8 +72,6 @@ class Backend:
     """Serial kernels, and how fast they are."""
 
     name: ClassVar[str]
-    rates: ClassVar[Rates]
-    """Built-in rates; see ``algorithms/rates.py`` for those in use."""
     min_interior_bytes: ClassVar[int]
     """Bytes of a padded copy that cost as much as setting the borders apart as strips."""
     min_tile_macs: ClassVar[int]
@@ -83,6 +81,11 @@ class Backend:
     sums_in_order: ClassVar[bool]
     """`gemm` and `pointwise` sum channels in the same order: the same samples and weights give the
     same bits."""
+
+    @property
+    def rates(self) -> Rates:
+        """Built-in rates; see ``algorithms/rates.py`` for those in use."""
+        raise NotImplementedError
 
     # Availability.
 

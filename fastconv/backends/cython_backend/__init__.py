@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ...run.program import Builder, Program
 from ..protocol import Backend, Rates
+from .rates import RATES
 
 __all__ = ["CythonBackend", "backend", "instruction_set"]
 
@@ -48,21 +49,14 @@ class CythonBackend(Backend):
     """Register tiles in C behind Cython."""
 
     name = "cython"
-    rates = Rates(
-        product=2.33e-11,
-        summed=4.1e-11,
-        contracted=2.17e-11,
-        byte=1.6e-11,
-        call=6e-6,
-        one_row=1.35,
-        sparse=2.0,
-        operation=2.25e-11,
-        addition=1.3e-10,
-    )
     min_interior_bytes = 1 << 17
     min_tile_macs = 1 << 17
     hand_over_seconds = 1e-5
     sums_in_order = True
+
+    @property
+    def rates(self) -> Rates:
+        return RATES[instruction_set()]
 
     def unavailable(self) -> str | None:
         try:

@@ -71,6 +71,17 @@ typedef T NAME(vec);
 #define ORDERED(sum) (sum)
 #endif
 #define VEC NAME(vec)
+/* sum += sample * weight.  With 16 registers, compilers may sum into the register of a sample, and then
+ * move or spill sums in every turn of a loop. */
+#if defined(__FMA__) && VECTOR_BYTES == 32 && LANES > NARROW && NARROW == 4
+#define MULTIPLY_ADD(sum, sample, weight) \
+    __asm__("vfmadd231ps %1, %2, %0" : "+v"(sum) : "v"(sample), "v"(weight))
+#elif defined(__FMA__) && VECTOR_BYTES == 32 && LANES > NARROW
+#define MULTIPLY_ADD(sum, sample, weight) \
+    __asm__("vfmadd231pd %1, %2, %0" : "+v"(sum) : "v"(sample), "v"(weight))
+#else
+#define MULTIPLY_ADD(sum, sample, weight) (sum) += (sample) * (weight)
+#endif
 #define COL_OUT (LANES > 1 ? 1 : n->col_out)
 #define OPERANDS                                                                       \
     T *out, const T *x, const T *w, const T bias, const int64_t *planes, const nest_t *n
@@ -81,29 +92,35 @@ static ALWAYS_INLINE VEC NAME(samples)(const T *x, const int apart)
     return apart == 2 ? EVERY_SECOND(x) : *(const VEC *)x;
 }
 
-/* Some taps of one row of samples, for the output rows first to last - 1, which they reach with
- * different rows of taps: w is the row of taps for output row 0. */
+/* One tap of one row of samples, for the output rows first to last - 1, which it reaches with different
+ * rows of taps, row_w apart: w is that for output row 0. */
+static ALWAYS_INLINE void NAME(add_tap)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
+                                        const int64_t row_w, const int64_t col_x, const int first,
+                                        const int last, const int vectors, const int apart)
+{
+    const VEC zero = {0};
+    VEC sample[MOST_VECTORS];
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        sample[v] = NAME(samples)(x + v * LANES * (LANES > 1 ? apart : col_x), apart);
+        if (LANES > 1 && last - first > 1) LOADED_ONCE(sample[v]);
+    }
+    UNROLL
+    for (int r = first; r < last; r++) {
+        const VEC weight = w[-r * row_w] - zero;
+        UNROLL
+        for (int v = 0; v < vectors; v++) MULTIPLY_ADD(sum[r][v], sample[v], weight);
+    }
+}
+
+/* Some taps of one row of samples. */
 static ALWAYS_INLINE void NAME(add_taps)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
                                          const nest_t *n, const int64_t taps, const int64_t step_x,
                                          const int64_t step_w, const int first, const int last,
                                          const int vectors, const int apart)
 {
-    for (int64_t tap = 0; tap < taps; tap++) {
-        VEC sample[MOST_VECTORS];
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            sample[v] = NAME(samples)(x + v * LANES * (LANES > 1 ? apart : n->col_x), apart);
-            if (LANES > 1 && last - first > 1) LOADED_ONCE(sample[v]);
-        }
-        UNROLL
-        for (int r = first; r < last; r++) {
-            const T weight = w[-r * n->tap_row_w];
-            UNROLL
-            for (int v = 0; v < vectors; v++) sum[r][v] += sample[v] * weight;
-        }
-        x += step_x;
-        w += step_w;
-    }
+    for (int64_t tap = 0; tap < taps; tap++, x += step_x, w += step_w)
+        NAME(add_tap)(sum, x, w, n->tap_row_w, n->col_x, first, last, vectors, apart);
 }
 
 /* All taps of one row, every phases-th one before those beside them. */
@@ -119,10 +136,22 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const 
                        first, last, vectors, apart);
 }
 
+/* All taps of one row of a square of side x side, which lie together. */
+static ALWAYS_INLINE void NAME(add_side)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
+                                         const int side, const int first, const int last,
+                                         const int vectors)
+{
+    ANEW(w);
+    UNROLL
+    for (int tap = 0; tap < side; tap++)
+        NAME(add_tap)(sum, x + tap, w + tap, side, 1, first, last, vectors, 1);
+}
+
 #define ADD_ROW(first, last)                                                      \
     do {                                                                          \
-        NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, phases, first, last, vectors, \
-                      apart);                                                     \
+        if (side) NAME(add_side)(sum, xr, wr, side, first, last, vectors);        \
+        else NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, phases, first, last, vectors, \
+                           apart);                                                \
         xr += n->tap_row_x;                                                       \
         wr += n->tap_row_w;                                                       \
     } while (0)
@@ -131,7 +160,7 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const 
  * rows one after the other, stay for as long as there are taps, and leave them in the same order. */
 static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t kw,
                                      const int64_t step_x, const int64_t step_w, const int rows,
-                                     const int vectors, const int apart)
+                                     const int vectors, const int apart, const int side)
 {
     const VEC zero = {0};
     const int64_t phases = rows == 1 && kh == 1 && kw > PHASES && n->last_axis ? PHASES : 1;
@@ -139,12 +168,16 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
-        for (int v = 0; v < vectors; v++) sum[r][v] = zero + bias;
+        for (int v = 0; v < vectors; v++) sum[r][v] = bias - zero;
     }
     for (int64_t p = 0; p < n->n_planes; p++) {
         const T *xr = x + planes[2 * p];
         const T *wr = w + planes[2 * p + 1];
-        if (rows == 1) {
+        if (side) {
+            UNROLL
+            for (int row = 0; row < side + rows - 1; row++)
+                ADD_ROW(row < side ? 0 : row - side + 1, row < rows ? row + 1 : rows);
+        } else if (rows == 1) {
             for (int64_t row = 0; row < kh; row++) ADD_ROW(0, 1);
         } else if (rows == 2) {
             ADD_ROW(0, 1);
@@ -182,11 +215,15 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
 
 /* A function that lays tiles side by side, from column col on, and returns where it ended. */
 #define LAY(name, kh, kw, step_x, step_w, rows, vectors, apart)                              \
+    LAY_ALL(name, kh, kw, step_x, step_w, rows, vectors, apart, 0)
+#define LAY_SQUARE(name, side) LAY_ALL(name, side, side, 1, 1, 4, VECTORS, 1, side)
+#define LAY_ALL(name, kh, kw, step_x, step_w, rows, vectors, apart, side)                    \
     static int64_t NAME(name)(OPERANDS, int64_t col)                                         \
     {                                                                                        \
+        const volatile T start = 0 + bias; /* read for each tile: sums need the register */   \
         for (; col + vectors * LANES <= n->cols; col += vectors * LANES)                     \
-            NAME(tile)(out + col * COL_OUT, x + col * n->col_x, w, bias, planes, n, kh, kw,     \
-                       step_x, step_w, rows, vectors, apart);                                \
+            NAME(tile)(out + col * COL_OUT, x + col * n->col_x, w, start, planes, n, kh, kw,    \
+                       step_x, step_w, rows, vectors, apart, side);                          \
         return col;                                                                          \
     }
 
@@ -208,6 +245,8 @@ LAY(apart, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 2)
 #endif
 #if FROZEN
 LAY(column_wide, MANY(n->kh), 1, 0, 0, 4, VECTORS, 1)
+LAY_SQUARE(wide_5x5, 5)
+LAY_SQUARE(wide_7x7, 7)
 LAY(lone_wide, 1, 1, 0, 0, 1, MOST_VECTORS, 1)
 LAY(lone, 1, 1, 0, 0, 1, 1, 1)
 /* Two rows at a time, for 3x3 waits for memory: the ten lines of four would evict each other from a
@@ -293,6 +332,8 @@ static void NAME(slab_3x3_apart)(OPERANDS)
 #endif
 
 #undef LAY
+#undef LAY_SQUARE
+#undef LAY_ALL
 #undef MANY
 
 #include "row_filter.h"
@@ -311,6 +352,7 @@ static void NAME(slab)(OPERANDS)
 #endif
     int64_t rows = 1, block = n->cols;
 #if FROZEN
+    const int together = n->tap_col_x == 1 && n->tap_col_w == 1 && n->tap_row_w == n->kw;
     const int phased = n->kh == 1 && n->kw > PHASES && n->last_axis;
     if (phased && n->tap_col_x == 1) wide = NAME(shared_wide);
 #endif
@@ -326,6 +368,10 @@ static void NAME(slab)(OPERANDS)
         rows = 2;
         wide = NAME(wide_3x3);
         one = NAME(one_3x3);
+    } else if (rows == 4 && together && n->kh == 5 && n->kw == 5) {
+        wide = NAME(wide_5x5);
+    } else if (rows == 4 && together && n->kh == 7 && n->kw == 7) {
+        wide = NAME(wide_7x7);
     } else if (n->kh == 1 && n->kw == 1) {
         wide = NAME(lone_wide);
         one = NAME(lone);
@@ -387,6 +433,7 @@ static void NAME(slab)(OPERANDS)
 #undef FROM
 #undef ORDER
 #undef VEC
+#undef MULTIPLY_ADD
 #undef COL_OUT
 #undef OPERANDS
 #undef LANES

@@ -14,7 +14,7 @@
 #define MOST_VECTORS 8
 #define MOST_FEW 9
 /* Bytes of rows of samples that are read again before the next block of columns. */
-#define NEAR 65536
+#define NEAR 131072
 
 /* Extents and steps of a slab, in items; `geometry/nest.py` makes them. */
 typedef struct {

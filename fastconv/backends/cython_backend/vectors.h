@@ -28,3 +28,6 @@
 #else
 #define LOADED_ONCE(v)
 #endif
+/* A pointer that compilers take for another one: what they loaded from it before, they load again
+ * instead of keeping it in registers. */
+#define ANEW(pointer) __asm__ volatile("" : "+r"(pointer))
