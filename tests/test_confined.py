@@ -30,7 +30,7 @@ def spoil(what, x, w):
     first, second = (tuple(n * part // 5 for n in x.shape) for part in (2, 3))
     if "nan" in what.split() and "tap" not in what:
         x[first] = np.nan
-    if "inf" in what.split() and what != "inf tap" or what == "both signs":
+    if ("inf" in what.split() and what != "inf tap") or what == "both signs":
         x[second] = -np.inf
     if what == "both signs":
         x[first] = np.inf

@@ -78,6 +78,8 @@ MORE_SECONDS, MORE_CALLS = 1.4, 4
 """Times that transforms and their calls take where channels are added or volumes are transposed."""
 DEEP = 1.5
 """Times that transforms take where planes lie between the rows of a tile."""
+FAR_BYTES, FAR = 1 << 21, 2.5
+"""Bytes of all spectra of kernels that leave the caches, and times that transforms take then."""
 
 
 class Fft(Algorithm):
@@ -122,6 +124,8 @@ class Fft(Algorithm):
         seconds += calls * rate.call
         if len(problem.axes) > 2:
             seconds *= DEEP
+        if _spectra(problem) * problem.compute.itemsize > FAR_BYTES:
+            seconds *= FAR
         return costs.seconds(problem, backend, 0) + slabs * seconds
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
@@ -244,6 +248,12 @@ def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tupl
     return sums, as_strided(copy, shape, strides, subok=True)
 
 
+def _spectra(problem: Problem) -> int:
+    """Real numbers in the spectra of all kernels of a group."""
+    channels = problem.in_channels * problem.out_channels * problem.parts**2
+    return 2 * channels * prod(_tile(problem))
+
+
 def work(problem: Problem) -> tuple[float, int]:
     """Operations for all channels of a group, of which a transform counts 5 n log2 n, and calls."""
     problem = _folded(problem)
@@ -263,7 +273,7 @@ def work(problem: Problem) -> tuple[float, int]:
 @lru_cache(maxsize=512)
 def _tile(problem: Problem) -> tuple[int, ...]:
     """Samples of a tile along each axis."""
-    *others, last = _folded(problem).axes
+    others = _folded(problem).axes[:-1]
     tile = [_tile_along(axis, axis.out, _longest(problem, axis))[0] for axis in others]
     return (*tile, _along_rows(problem)[0])
 
@@ -287,15 +297,16 @@ def _along_rows(problem: Problem) -> tuple[int, bool]:
     n, operations = _tile_along(last, (last.out + 1) // 2, longest)
     if len(axes) > 1:
         least = max(last.taps, (last.out + last.taps) // 2)
-        whole = next((whole for whole in LENGTHS if whole >= least), inf)
-        if whole <= longest and TURN * _operations(int(whole)) < operations:
-            return int(whole), True
+        whole: int = next((whole for whole in LENGTHS if whole >= least), 2 * LONGEST)
+        if whole <= longest and TURN * _operations(whole) < operations:
+            return whole, True
     return n, False
 
 
 def _tile_along(axis: Axis, outputs: int, longest: int) -> tuple[int, float]:
     """Samples of a tile along an axis, and the operations of all tiles for so many outputs."""
-    chosen, least = LENGTHS[0], inf
+    chosen: int = LENGTHS[0]
+    least = inf
     for n in LENGTHS:
         fresh = n - axis.taps + 1
         if fresh >= min(axis.taps, outputs) and n <= max(longest, 2 * axis.taps):
@@ -326,11 +337,12 @@ def _tiles(problem: Problem) -> list[int]:
 
 
 def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDArray) -> None:
-    """Fill the spectrum of a kernel, conjugate: that of the kernel turned around, the first tap
-    staying where it is.  In a whole row, the others come last, with the opposite sign.
+    """Fill the spectrum of a kernel, conjugate, as sums without a flip take it.
+
+    Times i, the conjugate of a number is that number with its parts exchanged: the kernel is the
+    imaginary part, and planes change places at the end.
     """
-    mark, tile, dtype, wraps = program.mark(), _tile(problem), spectrum.dtype, _wraps(problem)
-    rank = len(tile)
+    mark, tile, dtype = program.mark(), _tile(problem), spectrum.dtype
     kernel = program.empty(w.shape, dtype)
     program.store(kernel, w)
     if _folds(problem):
@@ -338,34 +350,17 @@ def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDAr
         whole = program.empty((prod(taps),), dtype)
         filled_up(program, whole, kernel)
         kernel = whole.reshape(taps)
-    scaled, planes = program.empty(kernel.shape, dtype), program.empty((2, *tile), dtype)
-    *others, along = map(_turned, kernel.shape, tile)
-    halves = along, np.array([[0, tile[-1], OUTSIDE, 1]])
-    if wraps:
-        halves = _halves(kernel.shape[-1], tile[-1])
-    none = np.zeros((1, 1), dtype)
-    for plane, runs, sign in zip(planes, halves, (1, -1), strict=True):
-        scale = np.full((1,) * (3 + rank), sign / prod(tile), dtype)
-        program.correlate(scaled[None, None], kernel[None, None], scale, none, *_ones(rank), False)
-        program.pad(plane, scaled, (*others, runs), 0)
+    rank, none = len(tile), np.zeros((1, 1), dtype)
+    planes = program.empty((2, *kernel.shape), dtype)
+    program.pad(planes[0], kernel, tuple(np.array([[0, n, OUTSIDE, 1]]) for n in kernel.shape), 0)
+    scale = np.full((1,) * (3 + rank), 1 / prod(tile), dtype)
+    scaled = planes[1][None, None]
+    program.correlate(scaled, kernel[None, None], scale, none, *_ones(rank), False)
     columns = _transformed(program, planes, [*tile[:-1]])
-    flat = spectrum.reshape(2, tile[-1], -1)
+    flat = spectrum.reshape(2, tile[-1], -1)[::-1]
     columns = _flat(program, columns) if rank > 1 else columns[..., None]
-    program.transform(flat, columns, False, wraps)
+    program.transform(flat, columns, False, _wraps(problem))
     program.release(mark)
-
-
-def _turned(taps: int, n: int) -> NDArray[np.int64]:
-    """The runs of an axis that begins with the first tap and ends with the second."""
-    runs = [[0, 1, 0, 1], [1, n - taps, OUTSIDE, 1], [n - taps + 1, taps - 1, taps - 1, -1]]
-    return np.array([run for run in runs if run[1]])
-
-
-def _halves(taps: int, n: int) -> tuple[NDArray[np.int64], ...]:
-    """The runs of both halves of a whole row that begins and ends so."""
-    first = [[0, 1, 0, 1], [1, n - 1, OUTSIDE, 1]]
-    second = [[0, n - taps + 1, OUTSIDE, 1], [n - taps + 1, taps - 1, taps - 1, -1]]
-    return np.array(first), np.array([run for run in second if run[1]])
 
 
 Views = Iterator[tuple[NDArray, NDArray]]
@@ -459,7 +454,9 @@ def _filter(
     mark = program.mark()
     samples = [_transformed(program, x, others) for x in xs]
     room: Any = None
-    if others:
+    if others and len(xs) == len(outs) == 1:
+        room = samples[0][:, : outs.shape[-1]]
+    elif others:
         room = _room(program, outs.shape[-1], others, outs.dtype)
     elif len(xs) > 1:  # halves of an odd signal share a sample, which sums would count twice
         room = program.empty_like(outs[0], outs.shape[1:])

@@ -1,12 +1,13 @@
 """Sums by transforms that keep each sample to its windows, whatever lies beside it.
 
 A transform spreads rounding errors, relative to its largest sample, over all outputs; NaN and
-infinities, too.  So samples are sorted into bands of magnitude.  Each band is transformed by itself,
-in double precision, and added only to outputs whose windows hold samples of it.  What is not finite
-is not transformed: transforms of signs count the infinite products of each window instead.
+infinities, too.  So samples are sorted into bands of magnitude, and transformed in double precision:
+first all of them, then all but the highest band, and so on.  An output is taken from the first
+transform whose highest band its window reaches.  What is not finite is not transformed: transforms
+of signs count the infinite products of each window instead.
 
-The time is that of a transform for each band that has samples, of which a float32 array has eleven
-at most, and of three more for infinities.
+It takes a transform for each band, of which a float32 array has eleven at most and most arrays one
+or two, and six more for infinities.
 """
 
 from __future__ import annotations
@@ -124,9 +125,7 @@ class _Sums:
         return sums
 
     def _of_finite(self, samples: NDArray) -> NDArray:
-        """Sums of finite samples: an output is that of the first transform, from the largest samples
-        down, whose highest band its window reaches.
-        """
+        """Sums of finite samples, band after band."""
         sums = np.zeros(self._recipe.problem.out_shape)
         exponents, left = np.frexp(samples)[1], samples != 0
         missing = np.ones(sums.shape[1:], bool)
@@ -144,7 +143,8 @@ class _Sums:
     def _count(self, marks: NDArray, weights: NDArray) -> NDArray:
         """Sums of whole numbers."""
         counts = self._sum(marks.astype(WIDE), self._packed(weights.astype(WIDE)))
-        return np.rint(counts, out=counts)
+        np.rint(counts, out=counts)
+        return counts
 
     def _packed(self, kernel: NDArray) -> tuple[NDArray, ...]:
         return self._recipe.pack((kernel[None],), None, self._threads).arrays
@@ -157,7 +157,7 @@ class _Sums:
 
     def _reached(self, marks: NDArray) -> NDArray:
         """Whether there are marks in the windows of outputs, of any channel."""
-        reached = marks.any(axis=0)
+        reached: NDArray = np.asarray(marks.any(axis=0))
         for axis, taps in enumerate(self._kernel.shape[2:]):
             counts = np.cumsum(reached, axis, np.intp)
             counts = np.insert(counts, 0, 0, axis)

@@ -117,7 +117,7 @@ class Plan:
         problem = recipe.problem
         if out is None and problem.safe is None and x.flags.c_contiguous:
             result = recipe.new_result()
-            self._fill(recipe.usual_job, x, result)
+            self._execute(recipe.usual_job, x, result)
             return result
         whole = True
         if out is None:
@@ -128,7 +128,7 @@ class Plan:
         if problem.safe is not None and dtypes.largest_value(x) > problem.safe:
             wide.correlate(problem, result, x, self._w, self._bias)
         else:
-            self._fill(self._job(x, result), x, result)
+            self._execute(self._job(x, result), x, result)
         if not whole:
             np.copyto(out, result)  # type: ignore[arg-type]
         return result if out is None else out
@@ -138,11 +138,11 @@ class Plan:
         shares no memory with them.
         """
         if self._recipe.problem.safe is None and x.flags.c_contiguous:
-            self._fill(self._recipe.usual_job, x, out)
+            self._execute(self._recipe.usual_job, x, out)
         else:
             self._run(x, out)
 
-    def _fill(self, job: Job, x: NDArray, result: NDArray) -> None:
+    def _execute(self, job: Job, x: NDArray, result: NDArray) -> None:
         """Run a job and, where samples would drown others, compute the result another way."""
         if not job.run((result, x, None, *self._packed.arrays), self._threads):
             problem, backend = self._recipe.problem, self._recipe.backend_name

@@ -49,7 +49,8 @@ def twiddles(n: int, dtype: str) -> NDArray:
 
 def quarter_turn(n: int) -> NDArray[np.complex128]:
     """The factors ``exp(πi j / 2n)`` of a negacyclic transform."""
-    return np.exp(0.5j * np.pi / n * np.arange(n))
+    turns: NDArray[np.complex128] = np.exp(0.5j * np.pi / n * np.arange(n))
+    return turns
 
 
 def room(n: int, dtype: np.dtype) -> tuple[tuple[int], np.dtype]:
