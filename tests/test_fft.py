@@ -150,6 +150,39 @@ def test_filter_columns(dtype, same, rows, taps, columns, module):
     np.testing.assert_array_equal(inplace[:, : rows - taps + 1], out.array)
 
 
+@pytest.mark.parametrize("columns", [1, 8, 37])
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_negacyclic_transforms(dtype, n, columns, module):
+    x, rows = planes((n, columns), dtype), n - 3
+    turned = joined(x) * np.exp(0.5j * np.pi / n * np.arange(n))[:, None]
+    turns = np.outer(fourier.order(n), np.arange(n)) % n / n
+    out, part = np.empty_like(x), Framed((2, rows, columns), dtype)
+    module.transform(out, x, False, True)
+    wanted = np.exp(-2j * np.pi * turns) @ turned
+    assert np.abs(joined(out) - wanted).max() < 2 * bound(n, dtype, x)
+    module.transform(part.array, out, True, True)
+    part.assert_intact()
+    assert np.abs(part.array - n * x[:, :rows]).max() < 3 * bound(n, dtype, x)
+
+
+@pytest.mark.parametrize("columns", [1, 16, 37])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_negacyclic_sums_wrap_around_with_the_other_sign(dtype, columns, module):
+    n = 48
+    x, w = planes((n, columns), dtype), planes((n, columns), dtype, 1)
+    spectrum, out = np.empty_like(w), Framed(x.shape, dtype)
+    module.transform(spectrum, w, False, True)
+    module.filter_columns(out.array, x, spectrum, True)
+    out.assert_intact()
+    wanted, taps = np.zeros((4 * n, columns)), w.reshape(2 * n, columns).astype(float)
+    for t, tap in enumerate(taps):
+        wanted[t : t + 2 * n] += tap * x.reshape(2 * n, columns)
+    wanted = (wanted[: 2 * n] - wanted[2 * n :]) * n
+    error = np.abs(out.array.reshape(2 * n, columns) - wanted).max()
+    assert error < 16 * bound(n, dtype, x, w)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_columns_are_apart(dtype, module):
     x = planes((96, 40), dtype)

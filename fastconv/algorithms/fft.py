@@ -3,7 +3,8 @@
 Samples are cut into tiles that overlap by the extent of the kernel.  Each is transformed,
 multiplied by the spectrum of the kernel and transformed back; what wraps around its end belongs to
 the next tile.  The kernel is real, so that two halves of a slab can travel as the real and the
-imaginary part of one transform.
+imaginary part of one transform.  Where a tile would hold a whole row anyhow, the halves are those
+of its samples, and the transform is negacyclic: what wraps around changes its sign.
 
 A long signal is folded into an image whose rows overlap, and a long kernel into one whose rows do
 not: the sums are the same, and both axes are short.
@@ -16,7 +17,6 @@ back while it is in the cache.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, inf, log2, prod
@@ -42,7 +42,7 @@ CACHED_TILE = {1: 4096, 2: 256, 3: 64}
 Only long kernels get longer tiles."""
 LONGEST = LENGTHS[-1]
 """Samples of a tile along an axis at most."""
-MAX_TILE_TAPS = 4
+MAX_TILE_TAPS = 5
 """Samples for each tap, at most, of a tile that leaves the cache."""
 MIN_FOLDED_TAPS = 64
 """Taps from which on the kernel of a short signal is folded."""
@@ -53,6 +53,8 @@ MAX_SHORT_OUTPUTS = 1 << 18
 FOLDED_ROWS = {64: 1 << 12, 256: 1 << 16, 1024: 1 << 62}
 """Taps in a row of a folded kernel, with the most taps of a kernel that has such rows.  A transform
 along a row is 1.5 times as long: the two halves of a row of outputs share it."""
+TURN = 1.06
+"""Times that a negacyclic transform takes."""
 TILE_OPERATIONS = 200
 """Operations, of a column, that a tile of any length takes on top: the calls around it."""
 STRIP_BYTES = 1 << 20
@@ -69,14 +71,15 @@ MAX_THIN = 8
 LIMIT = 4096
 """Times that the largest sample of a row of tiles may exceed those of a block of it: a transform
 rounds relative to the largest."""
-WIDE_LIMIT = LIMIT * 2.0**29
-"""The same for double precision, which has as many more digits."""
-MIN_LONG_TAPS = 1024
-"""Taps of a kernel from which on double precision takes less than direct sums."""
+MIN_LONG_TAPS = 2048
+"""Taps of a kernel from which on rows of tiles are not filtered directly where rounding would drown
+samples: whoever runs the program is told."""
 MORE_SECONDS, MORE_CALLS = 1.4, 4
 """Times that transforms and their calls take where channels are added or volumes are transposed."""
 DEEP = 1.5
 """Times that transforms take where planes lie between the rows of a tile."""
+FAR_BYTES, FAR = 1 << 21, 2.5
+"""Bytes of all spectra of kernels that leave the caches, and times that transforms take then."""
 
 
 class Fft(Algorithm):
@@ -121,6 +124,8 @@ class Fft(Algorithm):
         seconds += calls * rate.call
         if len(problem.axes) > 2:
             seconds *= DEEP
+        if _spectra(problem) * problem.compute.itemsize > FAR_BYTES:
+            seconds *= FAR
         return costs.seconds(problem, backend, 0) + slabs * seconds
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
@@ -154,7 +159,7 @@ class Fft(Algorithm):
         walk: Walk,
     ) -> None:
         """Filter one tile; thin strips directly, and so rows of tiles that are not finite or whose
-        samples differ too much in magnitude.  Under long kernels, double precision comes first.
+        samples differ too much in magnitude, unless the kernel is long.
 
         A transform spreads NaN, infinities and overflows over all of its tile, and rounds relative
         to its largest sample.
@@ -165,28 +170,19 @@ class Fft(Algorithm):
         if any(MAX_THIN * n < step for n, step in zip(out.shape[-rank:], fresh, strict=False)):
             program.correlate(out, x, plain, bias, walk.stride, walk.dilation, relu)
             return
-        long = _is_long(problem)
         for lead in np.ndindex(out.shape[: -rank - 1]):
             group = lead[-1]
             one = slice(group, group + 1)
             _sum(program, problem, out[lead], x[lead], spectra[group])
             for to, source in _tile_rows(out[lead], x[lead], taps, fresh):
-                _check(program, problem, source, LIMIT)
+                for channel in source:  # integers cannot differ so much
+                    program.in_range(channel, LIMIT if problem.x_dtype.kind in "fc" else inf)
                 program.epilogue(_planes(to), bias[group], relu)
-                with program.redo():
-                    if long:
-                        _sum_wider(program, problem, to, source, plain[group])
-                        program.epilogue(_planes(to), bias[group], relu)
-                    with program.redo() if long else nullcontext():
+                if prod(taps) < MIN_LONG_TAPS:
+                    with program.redo():
                         program.correlate(
                             to[None], source[None], plain[one], bias[one], *_ones(rank), relu
                         )
-
-
-def _check(program: Any, problem: Problem, x: NDArray, limit: float) -> None:
-    """Check how samples differ in magnitude; integers cannot differ so much."""
-    for channel in x:
-        program.in_range(channel, limit if problem.x_dtype.kind in "fc" else inf)
 
 
 def _planes(out: NDArray) -> NDArray:
@@ -200,37 +196,21 @@ def _sum(program: Any, problem: Problem, out: NDArray, x: NDArray, spectra: NDAr
     sums, samples = out, x
     if _folds(problem):
         sums, samples = _fold(program, out, x, folded.taps)
-    cut = _columns if len(folded.axes) == 1 else _rows
-    for outs, xs in cut(sums, samples, folded.taps, fresh):
-        _filter(program, outs, xs, spectra)
+    if _wraps(problem):
+        for to, source in _tile_rows(sums, samples, folded.taps, fresh):
+            _filter_whole(program, to, source, spectra)
+    else:
+        cut = _columns if len(folded.axes) == 1 else _rows
+        for outs, xs in cut(sums, samples, folded.taps, fresh):
+            _filter(program, outs, xs, spectra)
     if _folds(problem):
         program.store(out, sums.reshape(len(sums), -1)[:, : out.shape[-1]])
-    program.release(mark)
-
-
-def _sum_wider(program: Any, problem: Problem, out: NDArray, x: NDArray, w: NDArray) -> None:
-    """The same in double precision, and check whether that is enough."""
-    mark = program.mark()
-    samples, sums = (program.empty(array.shape, np.dtype(np.float64)) for array in (x, out))
-    *others, last = _tile(problem)
-    spectra = program.empty((*w.shape[:2], 2, last, *others), samples.dtype)
-    for channels in np.ndindex(w.shape[:2]):
-        _transform_kernel(program, problem, spectra[channels], w[channels])
-    program.store(samples, x)
-    _check(program, problem, samples, WIDE_LIMIT)
-    _sum(program, problem, sums, samples, spectra)
-    program.store(out, sums)
     program.release(mark)
 
 
 def _ones(rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """No stride and no dilation."""
     return (1,) * rank, (1,) * rank
-
-
-def _is_long(problem: Problem) -> bool:
-    """Whether double precision takes less than direct sums."""
-    return problem.compute != np.float64 and prod(problem.taps) >= MIN_LONG_TAPS
 
 
 def _folds(problem: Problem) -> bool:
@@ -263,9 +243,15 @@ def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tupl
     copy = program.empty((len(x), (rows + down) * row), x.dtype)
     filled_up(program, copy, x)
     channel, item = copy.strides
-    shape, strides = (len(x), rows + down - 1, 2 * row - 1), (channel, row * item, item)
+    shape, strides = (len(x), rows + down - 1, 2 * row), (channel, row * item, item)
     sums: NDArray = program.empty((len(out), rows, row), out.dtype)
     return sums, as_strided(copy, shape, strides, subok=True)
+
+
+def _spectra(problem: Problem) -> int:
+    """Real numbers in the spectra of all kernels of a group."""
+    channels = problem.in_channels * problem.out_channels * problem.parts**2
+    return 2 * channels * prod(_tile(problem))
 
 
 def work(problem: Problem) -> tuple[float, int]:
@@ -274,44 +260,75 @@ def work(problem: Problem) -> tuple[float, int]:
     *others, n = _tile(problem)
     last = problem.axes[-1]
     samples, filters = problem.in_channels * problem.parts, problem.out_channels * problem.parts
-    borders = 5 * log2(prod(others)) * (samples * (last.out + last.taps - 1) + filters * last.out)
-    along = samples * filters * _tiles(problem)[-1] * n * (10 * log2(n) + 6)
+    reads, fills, tiles = n, n, TURN
+    if not _wraps(problem):
+        fills = (last.out + 1) // 2
+        reads, tiles = fills + last.taps - 1, ceil(fills / _fresh(problem)[-1])
+    borders = 5 * log2(prod(others)) * (samples * reads + filters * fills)
+    along = samples * filters * tiles * n * (10 * log2(n) + 6)
     rows = prod(_tiles(problem)[:-1])
-    return rows * prod(others) * (borders + along) / 2, rows
+    return rows * prod(others) * (borders + along), rows
 
 
 @lru_cache(maxsize=512)
 def _tile(problem: Problem) -> tuple[int, ...]:
     """Samples of a tile along each axis."""
-    if _folds(problem):
-        folded = _folded(problem)
-        down, _ = _tile(folded)
-        return down, folded.taps[1] * 3 // 2
-    cached = CACHED_TILE[len(problem.axes)]
-    return tuple(
-        [_tile_along(axis, max(cached, MAX_TILE_TAPS * axis.taps)) for axis in problem.axes]
-    )
+    others = _folded(problem).axes[:-1]
+    tile = [_tile_along(axis, axis.out, _longest(problem, axis))[0] for axis in others]
+    return (*tile, _along_rows(problem)[0])
 
 
-def _tile_along(axis: Axis, longest: int) -> int:
-    """Samples of a tile along an axis."""
+@lru_cache(maxsize=512)
+def _wraps(problem: Problem) -> bool:
+    """Whether a tile is a whole row, in a negacyclic transform."""
+    return _along_rows(problem)[1]
+
+
+def _longest(problem: Problem, axis: Axis) -> int:
+    """Samples of a tile along an axis at most."""
+    cached = CACHED_TILE[len(_folded(problem).axes)]
+    return min(max(cached, MAX_TILE_TAPS * axis.taps), LONGEST)
+
+
+def _along_rows(problem: Problem) -> tuple[int, bool]:
+    """Samples of a tile along the last axis, and whether it is a whole row."""
+    axes = _folded(problem).axes
+    last, longest = axes[-1], _longest(problem, axes[-1])
+    n, operations = _tile_along(last, (last.out + 1) // 2, longest)
+    if len(axes) > 1:
+        least = max(last.taps, (last.out + last.taps) // 2)
+        whole: int = next((whole for whole in LENGTHS if whole >= least), 2 * LONGEST)
+        if whole <= longest and TURN * _operations(whole) < operations:
+            return whole, True
+    return n, False
+
+
+def _tile_along(axis: Axis, outputs: int, longest: int) -> tuple[int, float]:
+    """Samples of a tile along an axis, and the operations of all tiles for so many outputs."""
     chosen: int = LENGTHS[0]
     least = inf
     for n in LENGTHS:
-        if 2 * axis.taps <= n <= longest:
-            fresh = n - axis.taps + 1
-            operations = ceil(axis.out / fresh) * (n * log2(n) + TILE_OPERATIONS)
+        fresh = n - axis.taps + 1
+        if fresh >= min(axis.taps, outputs) and n <= max(longest, 2 * axis.taps):
+            operations = ceil(outputs / fresh) * _operations(n)
             if operations < least:
                 chosen, least = n, operations
-            if fresh >= axis.out:
+            if fresh >= outputs:
                 break
-    return chosen
+    return chosen, least
+
+
+def _operations(n: int) -> float:
+    """Of a column in a tile of ``n`` samples."""
+    return n * log2(n) + TILE_OPERATIONS
 
 
 def _fresh(problem: Problem) -> list[int]:
     """Outputs of a tile along each axis."""
     axes = _folded(problem).axes
-    return [n - axis.taps + 1 for n, axis in zip(_tile(problem), axes, strict=True)]
+    *others, last = _tile(problem)
+    tile = (*others, 2 * last if _wraps(problem) else last)
+    return [n - axis.taps + 1 for n, axis in zip(tile, axes, strict=True)]
 
 
 def _tiles(problem: Problem) -> list[int]:
@@ -320,11 +337,12 @@ def _tiles(problem: Problem) -> list[int]:
 
 
 def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDArray) -> None:
-    """Fill the spectrum of a kernel, conjugate: that of the kernel turned around, the first tap
-    staying where it is.
+    """Fill the spectrum of a kernel, conjugate, as sums without a flip take it.
+
+    Times i, the conjugate of a number is that number with its parts exchanged: the kernel is the
+    imaginary part, and planes change places at the end.
     """
     mark, tile, dtype = program.mark(), _tile(problem), spectrum.dtype
-    rank = len(tile)
     kernel = program.empty(w.shape, dtype)
     program.store(kernel, w)
     if _folds(problem):
@@ -332,23 +350,17 @@ def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDAr
         whole = program.empty((prod(taps),), dtype)
         filled_up(program, whole, kernel)
         kernel = whole.reshape(taps)
-    scaled = program.empty(kernel.shape, dtype)
-    scale, none = np.full((1,) * (3 + rank), 1 / prod(tile), dtype), np.zeros((1, 1), dtype)
-    program.correlate(scaled[None, None], kernel[None, None], scale, none, *_ones(rank), False)
-    planes = program.empty((2, *tile), dtype)
-    program.pad(planes[0], scaled, tuple(map(_turned, kernel.shape, tile)), 0)
-    nothing = tuple(np.array([[0, n, OUTSIDE, 1]]) for n in tile)
-    program.pad(planes[1], scaled, nothing, 0)
+    rank, none = len(tile), np.zeros((1, 1), dtype)
+    planes = program.empty((2, *kernel.shape), dtype)
+    program.pad(planes[0], kernel, tuple(np.array([[0, n, OUTSIDE, 1]]) for n in kernel.shape), 0)
+    scale = np.full((1,) * (3 + rank), 1 / prod(tile), dtype)
+    scaled = planes[1][None, None]
+    program.correlate(scaled, kernel[None, None], scale, none, *_ones(rank), False)
     columns = _transformed(program, planes, [*tile[:-1]])
-    flat = spectrum.reshape(2, tile[-1], -1)
-    program.transform(flat, _flat(program, columns) if rank > 1 else columns[..., None], False)
+    flat = spectrum.reshape(2, tile[-1], -1)[::-1]
+    columns = _flat(program, columns) if rank > 1 else columns[..., None]
+    program.transform(flat, columns, False, _wraps(problem))
     program.release(mark)
-
-
-def _turned(taps: int, n: int) -> NDArray[np.int64]:
-    """The runs of an axis that begins with the first tap and ends with the second."""
-    runs = [[0, 1, 0, 1], [1, n - taps, OUTSIDE, 1], [n - taps + 1, taps - 1, taps - 1, -1]]
-    return np.array([run for run in runs if run[1]])
 
 
 Views = Iterator[tuple[NDArray, NDArray]]
@@ -408,7 +420,31 @@ def _tile_rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]
         yield out[(slice(None), *fills)], x[(slice(None), *reads)]
 
 
-def _filter(program: Any, outs: NDArray, xs: NDArray, spectra: NDArray) -> None:
+def _filter_whole(program: Any, out: NDArray, x: NDArray, spectra: NDArray) -> None:
+    """One tile ``(channels, *axes)`` that holds whole rows."""
+    n, item, mark = spectra.shape[3], x.itemsize, program.mark()
+    sums = program.empty((len(out), 2, *out.shape[1:-1], n), out.dtype)
+    if x.shape[-1] == 2 * n:
+        channel, *steps = x.strides
+        shape = (len(x), 2, *x.shape[1:-1], n)
+        halves = as_strided(x, shape, (channel, n * item, *steps), subok=True)
+    else:
+        halves = program.empty((len(x), 2, *x.shape[1:-1], n), x.dtype)
+        for half, start in enumerate((0, n)):
+            inside = max(min(x.shape[-1] - start, n), 0)
+            runs = [[0, inside, start, 1], [inside, n - inside, OUTSIDE, 1]]
+            program.pad(halves[:, half], x, (np.array([run for run in runs if run[1]]),), 0)
+    _filter(program, sums, halves, spectra, whole=True)
+    for half, start in enumerate((0, n)):
+        part = out[..., start : start + n]
+        if part.size:
+            program.store(part, sums[:, half, ..., : part.shape[-1]])
+    program.release(mark)
+
+
+def _filter(
+    program: Any, outs: NDArray, xs: NDArray, spectra: NDArray, whole: bool = False
+) -> None:
     """One row of tiles, or all tiles of a signal: every channel into every channel."""
     others = list(spectra.shape[4:])
     if others:
@@ -418,7 +454,9 @@ def _filter(program: Any, outs: NDArray, xs: NDArray, spectra: NDArray) -> None:
     mark = program.mark()
     samples = [_transformed(program, x, others) for x in xs]
     room: Any = None
-    if others:
+    if others and len(xs) == len(outs) == 1:
+        room = samples[0][:, : outs.shape[-1]]
+    elif others:
         room = _room(program, outs.shape[-1], others, outs.dtype)
     elif len(xs) > 1:  # halves of an odd signal share a sample, which sums would count twice
         room = program.empty_like(outs[0], outs.shape[1:])
@@ -426,7 +464,7 @@ def _filter(program: Any, outs: NDArray, xs: NDArray, spectra: NDArray) -> None:
         sums = out if room is None else room
         for channel, (sample, factor) in enumerate(zip(samples, factors, strict=True)):
             to = program.empty_like(sums, sums.shape) if channel else sums
-            program.filter_columns(_flat(program, to), _flat(program, sample), factor)
+            program.filter_columns(_flat(program, to), _flat(program, sample), factor, whole)
             if channel:
                 program.accumulate(_flat(program, sums), _flat(program, to))
         if others:

@@ -248,16 +248,19 @@ class Backend:
     # steps, and fast where rows or columns are contiguous.  Transforms have a length of
     # ``geometry.fourier.LENGTHS``.  What is not finite spreads over its column and block.
 
-    def transform(self, out: NDArray, x: NDArray, inverse: bool) -> None:
+    def transform(self, out: NDArray, x: NDArray, inverse: bool, negacyclic: bool = False) -> None:
         """Fourier transforms of columns.
 
         Forward: ``out`` has n rows, in the order of ``geometry.fourier.order``, and ``x`` at most
         n; the others count as zeros.  Inverse: from n rows of ``x``, times n; ``out`` takes the
-        first rows.
+        first rows.  Negacyclic: row j is multiplied by ``exp(πi j / 2n)`` before, or by its
+        conjugate after.
         """
         raise NotImplementedError
 
-    def filter_columns(self, out: NDArray, x: NDArray, spectrum: NDArray) -> None:
+    def filter_columns(
+        self, out: NDArray, x: NDArray, spectrum: NDArray, negacyclic: bool = False
+    ) -> None:
         """Columns to their spectrum, times ``spectrum``, and back, in blocks as long as
         ``spectrum``, whose columns are contiguous, or one that stands for all (step 0).
 

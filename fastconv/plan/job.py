@@ -29,12 +29,18 @@ class Job(NamedTuple):
         """A job for a program that is complete."""
         return cls(program, program.tiles, seconds, seconds / hand_over_seconds)
 
-    def run(self, arrays: Sequence[NDArray | None], threads: int | None) -> None:
-        """Fill the first array from the others, on at most so many threads."""
-        if self.tiles:
-            if TRACE:
-                print(f"fastconv: {self.tiles} tiles:", *self.program.steps, file=sys.stderr)
-            self.program.run(arrays, thread_count(self.tiles, self.worth, threads), self.seconds)
+    def run(self, arrays: Sequence[NDArray | None], threads: int | None) -> bool:
+        """Fill the first array from the others, on at most so many threads.
+
+        Whether the results count: the caller has to find others where a check failed.
+        """
+        if not self.tiles:
+            return True
+        if TRACE:
+            print(f"fastconv: {self.tiles} tiles:", *self.program.steps, file=sys.stderr)
+        count = thread_count(self.tiles, self.worth, threads)
+        settled: bool = self.program.run(arrays, count, self.seconds)
+        return settled
 
 
 def thread_count(tiles: int, worth: float, threads: int | None) -> int:

@@ -12,6 +12,7 @@ from ..algorithms import rates
 from ..problem import dtypes
 from ..problem.problem import Form, Problem
 from ..run import overlap, wide
+from . import confined
 from .candidates import candidates, recipe_of
 from .job import Job, thread_count
 from .recipe import Packed, Recipe
@@ -119,7 +120,7 @@ class Plan:
         problem = recipe.problem
         if out is None and problem.safe is None and x.flags.c_contiguous:
             result = recipe.new_result()
-            recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads)
+            self._execute(recipe.usual_job, x, result)
             return result
         whole = True
         if out is None:
@@ -130,7 +131,7 @@ class Plan:
         if problem.safe is not None and dtypes.largest_value(x) > problem.safe:
             wide.correlate(problem, result, x, self._w, self._bias)
         else:
-            self._job(x, result).run((result, x, None, *self._packed.arrays), self._threads)
+            self._execute(self._job(x, result), x, result)
         if not whole:
             np.copyto(out, result)  # type: ignore[arg-type]
         return result if out is None else out
@@ -140,10 +141,15 @@ class Plan:
         shares no memory with them.
         """
         if self._recipe.problem.safe is None and x.flags.c_contiguous:
-            arrays = (out, x, None, *self._packed.arrays)
-            self._recipe.usual_job.run(arrays, self._threads)
+            self._execute(self._recipe.usual_job, x, out)
         else:
             self._run(x, out)
+
+    def _execute(self, job: Job, x: NDArray, result: NDArray) -> None:
+        """Run a job and, where samples would drown others, compute the result another way."""
+        if not job.run((result, x, None, *self._packed.arrays), self._threads):
+            problem, backend = self._recipe.problem, self._recipe.backend_name
+            confined.correlate(problem, result, x, self._w, self._bias, backend, self._threads)
 
     def _job(self, x: NDArray, result: NDArray) -> Job:
         recipe = self._recipe

@@ -16,6 +16,7 @@ from ..problem import dtypes
 from ..problem.problem import Problem
 from ..run import overlap, wide
 from ..run.program import OUT, WEIGHTS, X
+from . import confined
 from .candidates import recipe_of, recipes
 from .job import Job
 from .memo import Memo
@@ -293,12 +294,17 @@ class TransposedPlan:
     def _run_phases(self, x: NDArray, sums: NDArray, arrays: list[NDArray]) -> None:
         recipe = self._recipe
         safe = [r.problem.safe for _, r in recipe.phases if r.problem.safe is not None]
+        phases = zip(recipe.phases, self._asked.phases, strict=True)
         if safe and dtypes.largest_value(x) > min(safe):
-            for (place, phase), asked in zip(recipe.phases, self._asked.phases, strict=True):
+            for (place, phase), asked in phases:
                 _, w, bias = asked.question
                 wide.correlate(phase.problem, sums[place], x, w, bias)
-        else:
-            recipe.job(x, sums).run((sums, x, None, *arrays), self._threads)
+        elif not recipe.job(x, sums).run((sums, x, None, *arrays), self._threads):
+            for (place, phase), asked in phases:
+                if phase.algorithm.name == "fft":
+                    _, w, bias = asked.question
+                    how = phase.backend_name, self._threads
+                    confined.correlate(phase.problem, sums[place], x, w, bias, *how)
 
     @property
     def _nbytes(self) -> int:

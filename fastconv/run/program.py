@@ -11,8 +11,9 @@ The high bits of the address name the buffer, the low bits are the offset, and s
 and reshaping are NumPy's own.  Nobody may read them: what would is refused.
 
 Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`).  Steps
-that are added under `redo` run only where a check since the last such steps failed, and steps under
-`redo` within `redo` only where a check of the outer ones failed, too.
+that are added under `redo` run only where a check since the last such steps failed.  A check that
+fails without such steps after it makes `run` return False: the caller has to find the results in
+another way.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ class Builder:
         self.workspace_buffer = WEIGHTS + weights
         self.workspace_bytes = 0
         """That a thread needs while it works on a tile."""
-        self.redoing = 0
-        """How many checks have to fail for the steps that are added now."""
+        self.redoing = False
+        """Whether the steps that are added now run only where a check failed."""
         self._used = 0
 
     def begin_tiles(self, grid: Grid) -> None:
@@ -110,11 +111,11 @@ class Builder:
     @contextmanager
     def redo(self) -> Iterator[None]:
         """Steps that run only where a check failed."""
-        self.redoing += 1
+        self.redoing = True
         try:
             yield
         finally:
-            self.redoing -= 1
+            self.redoing = False
 
     def mark(self) -> int:
         """How much workspace is handed out."""
@@ -157,7 +158,7 @@ class Step(NamedTuple):
     operands: tuple[View | NDArray, ...]
     """Constant arrays stand for themselves."""
     rest: tuple[Any, ...]
-    redo: int
+    redo: bool
 
 
 class Entry(NamedTuple):
@@ -203,20 +204,26 @@ class Program(Builder):
         """The kernels of all entries, in order."""
         return [step.kernel for entry in self._entries for step in entry.steps]
 
-    def run(self, arrays: Sequence[NDArray | None], count: int, seconds: float) -> None:
-        """Run all tiles on so many threads; ``arrays`` are the buffers but for the workspace."""
+    def run(self, arrays: Sequence[NDArray | None], count: int, seconds: float) -> bool:
+        """Run all tiles on so many threads; ``arrays`` are the buffers but for the workspace.
+
+        Whether all results count.
+        """
         memories = [None if array is None else _memory(array) for array in arrays]
+        failed: list[int] = []
 
         def tile(number: int) -> None:
             block = workspace.take(self.workspace_bytes)
             try:
-                self._run_tile(number, [*memories, (block, 0)])
+                if not self._run_tile(number, [*memories, (block, 0)]):
+                    failed.append(number)
             finally:
                 workspace.give_back(block)
 
         threads.run(tile, self.tiles, count)
+        return not failed
 
-    def _run_tile(self, number: int, memories: list[tuple[NDArray, int] | None]) -> None:
+    def _run_tile(self, number: int, memories: list[tuple[NDArray, int] | None]) -> bool:
         entry = next(e for e in self._entries if number < e.first + e.tiles)
         number -= entry.first
         moved = [0] * len(memories)
@@ -225,13 +232,13 @@ class Program(Builder):
             if index:
                 for buffer, step in enumerate(steps):
                     moved[buffer] += index * step
-        failed = level = 0
+        failed = redone = False
         for kernel, operands, rest, redo in entry.steps:
-            if redo > failed:
+            if redo and not failed:
                 continue
-            if redo == 0 and level > 0:
-                failed = 0
-            level = redo
+            if redone and not redo:
+                failed = False
+            redone = redo
             made = []
             for view in operands:
                 if type(view) is not View:
@@ -245,7 +252,8 @@ class Program(Builder):
                     start = origin + offset + moved[buffer]
                     made.append(np.ndarray(shape, dtype, memory, start, strides))
             if getattr(self._backend, kernel)(*made, *rest) is False:
-                failed = max(failed, level + 1)
+                failed = True
+        return redone or not failed
 
 
 OPERANDS = {

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import dtypes
-from ..problem.boundary import index_map
 from ..problem.problem import Problem
+from .bordered import bordered
 
 __all__ = ["correlate"]
 
@@ -19,7 +19,7 @@ def correlate(
     problem: Problem, out: NDArray, x: NDArray, w: tuple[NDArray, ...], bias: NDArray | None
 ) -> None:
     """Fill ``out``; the kernel is one array ``(G, K, C, *T)`` or its factors."""
-    samples = _with_border(problem, problem.view_x(x).astype(object))
+    samples = bordered(problem, problem.view_x(x).astype(object), int(problem.cval.real))
     dense = w[0].astype(object)
     for factor in w[1:]:
         dense = dense * factor.astype(object)
@@ -46,18 +46,3 @@ def correlate(
         sums = np.minimum(sums, int(problem.ceiling))
     convert = dtypes.cast if problem.casts else dtypes.store
     convert(problem.view_out(out), sums)
-
-
-def _with_border(problem: Problem, x: NDArray) -> NDArray:
-    """All samples that outputs read."""
-    for position, axis in enumerate(problem.axes, x.ndim - len(problem.axes)):
-        index = index_map(axis.boundary, *axis.reads(0, axis.out), axis.size)
-        inside = index >= 0
-        taken = x.take(np.where(inside, index, 0), position) if axis.size else None
-        if taken is None:
-            shape = (*x.shape[:position], index.size, *x.shape[position + 1 :])
-            taken = np.empty(shape, object)
-        if not inside.all():
-            np.moveaxis(taken, position, -1)[..., ~inside] = int(problem.cval.real)
-        x = taken
-    return x

@@ -6,7 +6,7 @@ cdef extern from "fourier_types.h" nogil:
         int64_t plane_x, row_x, col_x
         int64_t plane_out, row_out, col_out
         int64_t plane_s, row_s, col_s
-        int forward, inverse
+        int forward, inverse, negacyclic
     void fft_fourier_float32(
         const fourier_t *f, float *out, const float *x, const float *spectrum,
         const float *twiddles, float *buffer
@@ -19,7 +19,7 @@ cdef extern from "fourier_types.h" nogil:
 
 cdef fourier_t fourier_of(
     const Py_buffer *out, const Py_buffer *x, const Py_buffer *spectrum,
-    Py_ssize_t n, bint forward, bint inverse,
+    Py_ssize_t n, bint forward, bint inverse, bint negacyclic,
 ) noexcept:
     """Return extents and steps of a transform, or of both ways and a product between them."""
     cdef Py_ssize_t size = out.itemsize
@@ -29,5 +29,5 @@ cdef fourier_t fourier_of(
         x.strides[0] // size, x.strides[1] // size, x.strides[2] // size,
         out.strides[0] // size, out.strides[1] // size, out.strides[2] // size,
         spectrum.strides[0] // size, spectrum.strides[1] // size, spectrum.strides[2] // size,
-        forward, inverse,
+        forward, inverse, negacyclic,
     )

@@ -24,7 +24,7 @@ ctypedef struct placed_t:
     step_t step
     int buffers[MOST_OPERANDS]
     Py_ssize_t offsets[MOST_OPERANDS]
-    int redo  # how many checks before it have to fail
+    bint redo  # only where a check before it failed
 
 ctypedef struct entry_t:
     int64_t first_tile, tiles, first_step, last_step, axes, grid
@@ -36,6 +36,7 @@ ctypedef struct program_t:
     const uintptr_t *starts
     int buffers  # but for the workspace
     Py_ssize_t workspace_bytes
+    int *failed  # where a check fails without steps after it that redo the work
 
 
 cdef void run_tile(const void *context, int64_t number, void *room) noexcept nogil:
@@ -48,7 +49,8 @@ cdef void run_tile(const void *context, int64_t number, void *room) noexcept nog
     cdef uintptr_t *starts = <uintptr_t *> (workspace_start + program.workspace_bytes)
     cdef char *at[MOST_OPERANDS]
     cdef int64_t i, index
-    cdef int buffer, operand, failed = 0, level = 0
+    cdef int buffer, operand
+    cdef bint failed = False, redone = False
     while number >= entry.first_tile + entry.tiles:
         entry += 1
     number -= entry.first_tile
@@ -63,15 +65,17 @@ cdef void run_tile(const void *context, int64_t number, void *room) noexcept nog
             starts[buffer] += <uintptr_t> (index * axis[1 + buffer])
     for i in range(entry.first_step, entry.last_step):
         placed = &program.steps[i]
-        if placed.redo > failed:
+        if placed.redo and not failed:
             continue
-        if placed.redo == 0 and level > 0:
-            failed = 0
-        level = placed.redo
+        if redone and not placed.redo:
+            failed = False
+        redone = placed.redo
         for operand in range(MOST_OPERANDS):
             at[operand] = <char *> (starts[placed.buffers[operand]] + placed.offsets[operand])
         if not run_step(&placed.step, at):
-            failed = max(failed, level + 1)
+            failed = True
+    if failed and not redone:
+        program.failed[0] = 1  # by any thread, and read when all of them are done
 
 
 cdef class Program(Kernels):
@@ -164,19 +168,22 @@ cdef class Program(Kernels):
         return True
 
     def run(self, arrays, int64_t threads, double seconds):
-        """Run all tiles on at most so many threads, of which one would take so many seconds."""
+        """Run all tiles on at most so many threads, of which one would take so many seconds, and
+        return whether all results count.
+        """
         cdef program_t program
         cdef job_t job
         cdef Py_buffer *views
         cdef uintptr_t *starts
         cdef unsigned char[::1] block
         cdef void *room
-        cdef int held = 0, buffer, flags = PyBUF_STRIDES | PyBUF_WRITABLE
+        cdef int held = 0, buffer, flags = PyBUF_STRIDES | PyBUF_WRITABLE, failed = 0
         program.steps = <const placed_t *> <char *> self.placed
         program.entries = <const entry_t *> <char *> self.entries
         program.grid = <const int64_t *> <char *> self.grids
         program.buffers = self.buffers
         program.workspace_bytes = self.workspace_bytes
+        program.failed = &failed
         views = <Py_buffer *> PyMem_Malloc(
             self.buffers * (sizeof(Py_buffer) + sizeof(uintptr_t))
         )
@@ -219,6 +226,7 @@ cdef class Program(Kernels):
                 held -= 1
                 PyBuffer_Release(&views[held])
             PyMem_Free(views)
+        return not failed
 
 
 NAMES = (

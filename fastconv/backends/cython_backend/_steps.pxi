@@ -329,15 +329,15 @@ cdef class Kernels:
         step.extents.planes_and_tiles.relu = relu
         return self.add(operands, &step, None) != 0
 
-    def transform(self, out, x, bint inverse):
+    def transform(self, out, x, bint inverse, bint negacyclic=False):
         n = x.shape[1] if inverse else out.shape[1]
-        self.transform_columns(out, x, x, n, not inverse, inverse)
+        self.transform_columns(out, x, x, n, not inverse, inverse, negacyclic)
 
-    def filter_columns(self, out, x, spectrum):
-        self.transform_columns(out, x, spectrum, spectrum.shape[1], True, True)
+    def filter_columns(self, out, x, spectrum, bint negacyclic=False):
+        self.transform_columns(out, x, spectrum, spectrum.shape[1], True, True, negacyclic)
 
     cdef int transform_columns(
-        self, out, x, spectrum, Py_ssize_t n, bint forward, bint inverse
+        self, out, x, spectrum, Py_ssize_t n, bint forward, bint inverse, bint negacyclic
     ) except -1:
         """Transform, and where both ways are asked for, multiply by the spectrum between them."""
         cdef Operands operands
@@ -349,7 +349,8 @@ cdef class Kernels:
         step.kernel = FOURIER
         step.kind = letter(operands.arrays)
         step.extents.fourier = fourier_of(
-            &operands.arrays[0], &operands.arrays[1], &operands.arrays[2], n, forward, inverse
+            &operands.arrays[0], &operands.arrays[1], &operands.arrays[2], n, forward, inverse,
+            negacyclic,
         )
         step.twiddles = &twiddles[0]
         self.add(operands, &step, twiddles)

@@ -10,7 +10,8 @@
  * the transform is a vector of real and a vector of imaginary parts.  Passes of radix 4 with
  * twiddles, then one without, decimate in frequency, and leave the frequencies in the order in which
  * the way back, the same passes transposed, takes them.  Swapping the real and the imaginary plane
- * turns a transform into its inverse.
+ * turns a transform into its inverse.  In a negacyclic transform, rows are multiplied by `turns` as they
+ * are read first, and by their conjugates as they are written last.
  */
 
 typedef T NAME(item) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
@@ -129,8 +130,9 @@ static ALWAYS_INLINE void NAME(turn)(VEC *r, VEC *i, const T *w)
 
 /* A pass of radix 4: `length` rows become four times a quarter of them.  Rows of `in` from `rows` on
  * count as zeros. */
-static ALWAYS_INLINE void NAME(split)(const ROWS out, const ROWS in, const T *w, const int64_t n,
-                        const int64_t length, const int64_t rows, const int vectors)
+static ALWAYS_INLINE void NAME(split)(const ROWS out, const ROWS in, const T *w, const T *turns,
+                                      const int64_t n, const int64_t length, const int64_t rows,
+                                      const int vectors)
 {
     const VEC zero = {0};
     const int64_t quarter = length / 4;
@@ -144,6 +146,7 @@ static ALWAYS_INLINE void NAME(split)(const ROWS out, const ROWS in, const T *w,
                     const int64_t at = row * in.step + v * in.next;
                     r[k] = row < rows ? AT(in.re + at) : zero;
                     i[k] = row < rows ? AT(in.im + at) : zero;
+                    if (turns) NAME(turn)(r + k, i + k, turns + 2 * row);
                 }
                 NAME(dft4)(r, i, 0, 1, 2, 3);
                 UNROLL
@@ -159,8 +162,9 @@ static ALWAYS_INLINE void NAME(split)(const ROWS out, const ROWS in, const T *w,
 }
 
 /* The transposed pass; of what it writes, only the first `rows` rows. */
-static ALWAYS_INLINE void NAME(join)(const ROWS out, const ROWS in, const T *w, const int64_t n,
-                       const int64_t length, const int64_t rows, const int vectors)
+static ALWAYS_INLINE void NAME(join)(const ROWS out, const ROWS in, const T *w, const T *turns,
+                                     const int64_t n, const int64_t length, const int64_t rows,
+                                     const int vectors)
 {
     const int64_t quarter = length / 4;
     for (int64_t block = 0; block < n; block += length) {
@@ -178,6 +182,7 @@ static ALWAYS_INLINE void NAME(join)(const ROWS out, const ROWS in, const T *w, 
                 UNROLL
                 for (int k = 0; k < 4; k++) {
                     const int64_t row = block + j + k * quarter;
+                    if (turns) NAME(turn)(r + k, i + k, turns + 2 * row);
                     if (row < rows) {
                         AT(out.re + row * out.step + v * out.next) = r[k];
                         AT(out.im + row * out.step + v * out.next) = i[k];
@@ -320,11 +325,13 @@ static ALWAYS_INLINE void NAME(columns)(const fourier_t *f, T *out, const T *x, 
                 NAME(copy_planes)(work, 1, from, f->col_x, samples, cols);
                 from = work;
             }
-            const T *w = twiddles;
+            const T *w = twiddles + 2 * n;
             int64_t length = n;
             for (; length > 8; length /= 4) {
-                if (f->forward)
-                    NAME(split)(work, from, w, n, length, length < n ? n : samples, vectors);
+                if (f->forward && length == n && f->negacyclic)
+                    NAME(split)(work, from, w, twiddles, n, length, samples, vectors);
+                else if (f->forward)
+                    NAME(split)(work, from, w, 0, n, length, length < n ? n : samples, vectors);
                 w += length / 4 * 6;
                 from = work;
             }
@@ -347,8 +354,12 @@ static ALWAYS_INLINE void NAME(columns)(const fourier_t *f, T *out, const T *x, 
                 length *= 4;
                 w -= length / 4 * 6;
                 stored = length == n && cols >= LANES && f->col_out == 1;
-                if (stored) NAME(join)(SWAPPED(to), SWAPPED(work), w, n, length, outputs, vectors);
-                else NAME(join)(SWAPPED(work), SWAPPED(work), w, n, length, n, vectors);
+                const ROWS target = stored ? to : work;
+                const int64_t rows = stored ? outputs : n;
+                if (length == n && f->negacyclic)
+                    NAME(join)(SWAPPED(target), SWAPPED(work), w, twiddles, n, length, rows, vectors);
+                else
+                    NAME(join)(SWAPPED(target), SWAPPED(work), w, 0, n, length, rows, vectors);
             }
             if (!stored) NAME(copy_planes)(to, f->col_out, work, 1, outputs, cols);
         }

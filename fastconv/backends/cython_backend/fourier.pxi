@@ -7,6 +7,8 @@ way back is the same passes in reverse, with conjugate roots.
 
 from functools import lru_cache
 
+from ..geometry.fourier import quarter_turn
+
 cdef enum:
     MAX_RADIX = 8
 
@@ -76,14 +78,25 @@ def multiply_rows(floating[:, :, ::1] z, const floating[:, :, :] spectrum):
                 z[1, row, col] = re * spectrum[1, row, col] + im * spectrum[0, row, col]
 
 
-def transform(out, x, inverse):
+def turn_rows(z, inverse):
+    """Turn the rows of a negacyclic transform in place."""
+    turns = quarter_turn(z.shape[1])
+    factors = np.stack((turns.real, -turns.imag if inverse else turns.imag)).astype(z.dtype)
+    multiply_rows(z, np.broadcast_to(factors[..., None], z.shape))
+
+
+def transform(out, x, inverse, negacyclic=False):
     z = np.zeros((2, x.shape[1] if inverse else out.shape[1], x.shape[2]), x.dtype)
     z[:, :x.shape[1]] = x
+    if negacyclic and not inverse:
+        turn_rows(z, False)
     transform_rows(z, inverse)
+    if negacyclic and inverse:
+        turn_rows(z, True)
     out[...] = z[:, :out.shape[1]]
 
 
-def filter_columns(out, x, spectrum):
+def filter_columns(out, x, spectrum, negacyclic=False):
     n, outputs = spectrum.shape[1], out.shape[1]
     step = n - x.shape[1] + outputs
     z = np.empty((2, n, x.shape[2]), x.dtype)
@@ -91,7 +104,11 @@ def filter_columns(out, x, spectrum):
         samples, sums = x[:, start:start + n], out[:, start:start + step]
         z[:, :samples.shape[1]] = samples
         z[:, samples.shape[1]:] = 0
+        if negacyclic:
+            turn_rows(z, False)
         transform_rows(z, False)
         multiply_rows(z, spectrum)
         transform_rows(z, True)
+        if negacyclic:
+            turn_rows(z, True)
         sums[...] = z[:, :sums.shape[1]]

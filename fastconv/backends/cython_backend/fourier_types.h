@@ -9,7 +9,7 @@ typedef struct {
     int64_t plane_x, row_x, col_x;
     int64_t plane_out, row_out, col_out;
     int64_t plane_s, row_s, col_s;
-    int forward, inverse;
+    int forward, inverse, negacyclic;
 } fourier_t;
 
 #define T float

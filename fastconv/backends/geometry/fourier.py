@@ -1,7 +1,11 @@
 """What the Fourier kernels share: the lengths they know, their twiddles, the order of frequencies.
 
 A transform of n samples is passes of radix 4 with twiddles, then one of radix 3, 4, 5, 6 or 8
-without.  Its frequencies come out in the order in which those passes leave them: nobody has to
+without.  A negacyclic one transforms real columns of 2n samples, of which the two planes are the
+halves: products of such spectra are sums that wrap around with the opposite sign.  To that end,
+sample j of n is multiplied by ``exp(πi j / 2n)``, and by its conjugate on the way back.
+
+Frequencies come out in the order in which those passes leave them: nobody has to
 read a spectrum in order, and sorting it would cost another pass there and one back.
 """
 
@@ -12,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LENGTHS", "order", "room", "twiddles"]
+__all__ = ["LENGTHS", "order", "quarter_turn", "room", "twiddles"]
 
 _LAST = (3, 4, 5, 6, 8)
 """Radices of the pass without twiddles."""
@@ -31,14 +35,22 @@ def order(n: int) -> NDArray[np.intp]:
 
 @lru_cache(maxsize=2 * len(LENGTHS))
 def twiddles(n: int, dtype: str) -> NDArray:
-    """Real and imaginary parts of ``exp(-2πi jk / length)``, for each pass, j and k = 1, 2, 3."""
-    tables = [np.empty(0)]
+    """Real and imaginary parts: of `quarter_turn`, and then of ``exp(-2πi jk / length)``, for each
+    pass, j and k = 1, 2, 3.
+    """
+    tables = [quarter_turn(n).view(np.float64)]
     length = n
     while length not in _LAST:
         turns = np.outer(np.arange(length // 4), (1, 2, 3)) / length
         tables.append(np.exp(-2j * np.pi * turns).ravel().view(np.float64))
         length //= 4
     return np.concatenate(tables).astype(dtype)
+
+
+def quarter_turn(n: int) -> NDArray[np.complex128]:
+    """The factors ``exp(πi j / 2n)`` of a negacyclic transform."""
+    turns: NDArray[np.complex128] = np.exp(0.5j * np.pi / n * np.arange(n))
+    return turns
 
 
 def room(n: int, dtype: np.dtype) -> tuple[tuple[int], np.dtype]:

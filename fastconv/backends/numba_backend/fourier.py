@@ -38,22 +38,30 @@ CACHE_LINE = 64
 """Bytes of columns that are transformed at a time."""
 
 
-def transform(out: NDArray, x: NDArray, inverse: bool) -> None:
+def transform(out: NDArray, x: NDArray, inverse: bool, negacyclic: bool = False) -> None:
     n = x.shape[1] if inverse else out.shape[1]
-    _run(out, x, x, n, not inverse, inverse)
+    _run(out, x, x, n, not inverse, inverse, negacyclic)
 
 
-def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray) -> None:
-    _run(out, x, spectrum, spectrum.shape[1], True, True)
+def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray, negacyclic: bool = False) -> None:
+    _run(out, x, spectrum, spectrum.shape[1], True, True, negacyclic)
 
 
-def _run(out: NDArray, x: NDArray, spectrum: NDArray, n: int, forward: bool, inverse: bool) -> None:
+def _run(
+    out: NDArray,
+    x: NDArray,
+    spectrum: NDArray,
+    n: int,
+    forward: bool,
+    inverse: bool,
+    negacyclic: bool,
+) -> None:
     """Run the machine code, in memory of this thread."""
     # A cache line of each plane for each row, as many factors, and one pair more.
     nbytes = (4 * n + 2) * CACHE_LINE
     block = workspace.take(nbytes)
     memory, w = block[:nbytes].view(out.dtype), twiddles(n, out.dtype.name)
-    code(out.dtype)(out, x, spectrum, w, memory, n, forward, inverse)
+    code(out.dtype)(out, x, spectrum, w, memory, n, forward, inverse, negacyclic)
     workspace.give_back(block)
 
 
@@ -86,6 +94,19 @@ def copy(out, to, row_out, col_out, x, at, row_x, col_x, rows, cols):
         for col in range(cols):
             move_item(out, to + row * row_out + col * col_out, x, at + row * row_x + col * col_x)
         row += 1
+
+
+@numba.njit(nogil=True)
+def turn(memory, start, step, vectors, lanes, n, w, sign):
+    """Multiply rows by ``w``, or by its conjugate."""
+    for row in range(n):
+        c, s = w[2 * row], sign * w[2 * row + 1]
+        for v in range(vectors):
+            at = start + row * step + 2 * lanes * v
+            for re in range(at, at + lanes):
+                a, b = memory[re], memory[re + lanes]
+                memory[re] = a * c - b * s
+                memory[re + lanes] = a * s + b * c
 
 
 def make_last_pass(radix: int) -> Any:
@@ -123,7 +144,7 @@ def run_last_pass(x, re, im, step, n, s, s_re, s_im, s_row, s_col, both, radix):
         last_8(x, re, im, step, n, s, s_re, s_im, s_row, s_col, both)
 
 
-def transform_columns(out, x, s, w, memory, n, forward, inverse):
+def transform_columns(out, x, s, w, memory, n, forward, inverse, negacyclic):
     """Transform columns; forward and inverse, block after block of their rows, times ``s``."""
     item = out.itemsize
     lanes = VECTOR_BYTES // item
@@ -147,15 +168,17 @@ def transform_columns(out, x, s, w, memory, n, forward, inverse):
             memory[start:] = 0
         for row in range(0, rows_out, block):
             samples, outputs = min(n, rows_x - row), min(block, rows_out - row)
-            direct_in = forward and cols == lanes and col_x == 1
-            direct_out = inverse and cols == lanes and col_o == 1
+            direct_in = forward and cols == lanes and col_x == 1 and not negacyclic
+            direct_out = inverse and cols == lanes and col_o == 1 and not negacyclic
             x_at, o_at = row * row_x + col * col_x, row * row_o + col * col_o
             if not direct_in:
                 for v in range(vectors):
                     re, at = start + 2 * lanes * v, x_at + v * lanes * col_x
                     copy(memory, re, step, 1, x, at, row_x, col_x, samples, cols)
                     copy(memory, re + lanes, step, 1, x, at + plane_x, row_x, col_x, samples, cols)
-            w_at = 0
+            if forward and negacyclic:
+                turn(memory, start, step, vectors, lanes, samples, w, 1)
+            w_at = 2 * n
             length = n
             while length > 8:
                 quarter = length // 4
@@ -220,6 +243,8 @@ def transform_columns(out, x, s, w, memory, n, forward, inverse):
                                     memory, i + lanes, i, quarter * step, memory, i + lanes, i,
                                     quarter * step, r, quarter, n, w, t, memory, spare + lanes,
                                 )  # fmt: skip
+            if inverse and negacyclic:
+                turn(memory, start, step, vectors, lanes, outputs, w, -1)
             if not direct_out:
                 for v in range(vectors):
                     re, at = start + 2 * lanes * v, o_at + v * lanes * col_o
@@ -236,6 +261,6 @@ def code(dtype: np.dtype) -> Callable[..., None]:
     operand, written = array(item, 3, "A"), array(item, readonly=False)
     signature = types.void(
         array(item, 3, "A", readonly=False), operand, operand, array(item), written, types.intp,
-        types.boolean, types.boolean,
+        types.boolean, types.boolean, types.boolean,
     )  # fmt: skip
     return compiled(transform_columns, signature)
