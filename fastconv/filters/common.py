@@ -192,7 +192,9 @@ def blockwise(
         with np.errstate(all="ignore"):
             function(*arrays)
         return
-    axis = int(np.argmax(shape[:-1] or shape))
+    blocks = -(-size // BLOCK_ITEMS)
+    long = [axis for axis, n in enumerate(shape[:-1]) if n >= blocks]
+    axis = long[0] if long else int(np.argmax(shape[:-1] or shape))
     step = max(BLOCK_ITEMS * shape[axis] // size, 1)
     lead = (slice(None),) * axis
 
