@@ -11,6 +11,7 @@ from test_contract import DTYPES, channels_last, framed
 
 import fastconv as fc
 from fastconv import backends
+from fastconv.problem import dtypes
 
 pytestmark = pytest.mark.compiled
 
@@ -43,6 +44,42 @@ def test_colours_of_pixels(channels, filters, gap, dtype, kernels):
         x = channels_last((*batch, 1, channels, pixels), 1, dtype, gap=gap)
         mixed(kernels, x, gap, filters, dtype)
         mixed(kernels, x, 0, filters, dtype, relu=True)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("gap", [0, 1])
+@pytest.mark.parametrize(
+    ("channels", "filters"), [(c, k) for c, k in product(range(1, 5), repeat=2) if c * k > 1]
+)
+def test_pixels_of_small_integers(channels, filters, gap, dtype, kernels):
+    """They are mixed as floats are, and stored as all sums are, whatever the weights."""
+    rng = np.random.default_rng(0)
+    matrix = (rng.integers(-200, 400, (1, filters, channels)) / 256).astype(np.float32)
+    extreme = matrix.copy()
+    extreme[0, 0] = np.float32(1e30)
+    extreme[0, -1, -1] = np.nan
+    top = np.iinfo(dtype).max
+    for (batch, pixels), w in product(
+        [*product([(), (2,), (2, 3)], [1, 2, 9, 10, 11]), ((), 64), ((2,), 157)], (matrix, extreme)
+    ):
+        shape = (*batch, 1, channels, pixels)
+        x = channels_last(shape, 1, dtype, gap=gap)
+        x[...] = rng.integers(0, top + 1, shape)
+        bias = rng.integers(-3, 4, (1, filters)).astype(np.float32) / 2
+        sums = np.moveaxis(np.empty((*batch, 1, pixels, filters), np.float32), -1, -2)
+        kernels.pointwise(sums, channels_like(x), w, bias, False)
+        wanted = np.empty(sums.shape, dtype)
+        dtypes.store(wanted, sums)
+        order = [*range(len(batch) + 1), len(batch) + 2, len(batch) + 1]
+        out = framed(wanted.shape, order, dtype, gap)
+        kernels.pointwise(out.array, x, w, bias, False)
+        out.assert_intact()
+        np.testing.assert_array_equal(out.array, wanted)
+
+
+def channels_like(x):
+    """The same pixels in float32, with contiguous channels."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, -2, -1), np.float32), -1, -2)
 
 
 @pytest.mark.parametrize("channels", [3, 4])

@@ -27,6 +27,8 @@ MIN_PACKED_BYTES = 1 << 16
 """Bytes of packed weights that are worth a tile."""
 RUN = 100
 """Products that it takes to get from one stretch of contiguous samples to the next."""
+NARROW = (np.dtype("u1"), np.dtype("u2"))
+"""Dtypes of pixels that are mixed as they are."""
 MAX_MIXED = 4
 """Channels of a pixel that are mixed without panels: the colours of an image."""
 
@@ -40,6 +42,13 @@ class Gemm(Algorithm):
     def refuses(self, problem: Problem) -> str | None:
         """It sums floating-point numbers of more than one channel."""
         return pointwise.refusal(problem)
+
+    def storage(self, problem: Problem) -> np.dtype:
+        """Small integers that are mixed, stay what they are, and have no border."""
+        inside = all(axis.before == 0 and axis.out == axis.size for axis in problem.axes)
+        stay = problem.x_dtype == problem.dtype and problem.dtype in NARROW and not problem.casts
+        narrow = stay and inside and problem.compute == np.float32 and _mixes(problem)
+        return problem.dtype if narrow else problem.compute
 
     def cost(self, problem: Problem, backend: str) -> float:
         if _mixes(problem):

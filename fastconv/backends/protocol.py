@@ -187,6 +187,8 @@ class Backend:
         """One tap: ``out``, (*B, G, K, P), is ``w``, (G, K, C), times ``x``, (*B, G, C, P).
 
         Outputs are contiguous or, for one group of at most four channels in and out, channels are.
+        Then ``x`` and ``out`` may be uint8 or uint16 where ``w`` and ``bias`` are float32: sums are
+        those of the samples as floats, and stored as by `store`.
         """
         raise NotImplementedError
 

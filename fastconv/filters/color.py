@@ -266,8 +266,18 @@ def invert(
         blockwise(fill, (result, samples), threads)
         return deliver(result, out)
     target, source = np.moveaxis(result, channel, -1), np.moveaxis(samples, channel, -1)
-    blockwise(fill, (target[..., :-1], source[..., :-1]), threads)
-    dtypes.store(target[..., -1], source[..., -1].copy())
+    flips = np.full(source.shape[-2:], white).astype(source.dtype)
+    flips[..., -1] = 0
+
+    def fill_colors(target: NDArray, block: NDArray) -> None:
+        if target.dtype == block.dtype and block.dtype.kind in "iu":
+            rows = flips[: block.shape[-2]] if block.ndim > 1 else flips
+            np.bitwise_xor(block, rows, out=target)  # of integers, the same as to subtract
+        else:
+            fill(target, block)
+            dtypes.store(target[..., -1], block[..., -1].copy())
+
+    blockwise(fill_colors, (target, source), threads)
     return deliver(result, out)
 
 

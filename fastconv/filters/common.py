@@ -192,9 +192,9 @@ def blockwise(
         with np.errstate(all="ignore"):
             function(*arrays)
         return
-    outer = shape[:-1] or shape
-    enough = [axis for axis, n in enumerate(outer) if n * BLOCK_ITEMS >= size]
-    axis = enough[0] if enough else int(np.argmax(outer))  # the first one: long runs of memory
+    blocks = -(-size // BLOCK_ITEMS)
+    long = [axis for axis, n in enumerate(shape[:-1]) if n >= blocks]
+    axis = long[0] if long else int(np.argmax(shape[:-1] or shape))
     step = max(BLOCK_ITEMS * shape[axis] // size, 1)
     lead = (slice(None),) * axis
 

@@ -1,8 +1,8 @@
 """Channels of pixels mixed by a matrix."""
 
-from cython cimport floating
+from libc.stdint cimport uint16_t
 
-cdef extern from "mix.h" nogil:
+cdef extern from "mix_narrow.h" nogil:
     enum:
         MOST_MIXED
     ctypedef struct mix_t:
@@ -15,6 +15,12 @@ cdef extern from "mix.h" nogil:
     void mix_float64(
         double *out, const double *x, const double *w, const double *bias, const mix_t *n
     )
+    void mix_uint8(
+        uint8_t *out, const uint8_t *x, const float *w, const float *bias, const mix_t *n
+    )
+    void mix_uint16(
+        uint16_t *out, const uint16_t *x, const float *w, const float *bias, const mix_t *n
+    )
 
 
 cdef bint are_pixels(out, x) except -1:
@@ -24,7 +30,7 @@ cdef bint are_pixels(out, x) except -1:
     *_, made, _ = out.shape
     *_, made_step, made_pixel_step = out.strides
     item = x.itemsize
-    return (
+    return out.dtype.kind == "u" or (
         groups == 1
         and pixels > 1
         and channels <= MOST_MIXED

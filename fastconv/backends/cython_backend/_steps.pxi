@@ -58,6 +58,16 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
             <float *> at[0], <const float *> at[1], <const float *> at[2], <const float *> at[3],
             &s.extents.mix,
         )
+    elif s.kernel == MIX and s.kind == b"B":
+        mix_uint8(
+            <uint8_t *> at[0], <const uint8_t *> at[1], <const float *> at[2],
+            <const float *> at[3], &s.extents.mix,
+        )
+    elif s.kernel == MIX and s.kind == b"H":
+        mix_uint16(
+            <uint16_t *> at[0], <const uint16_t *> at[1], <const float *> at[2],
+            <const float *> at[3], &s.extents.mix,
+        )
     elif s.kernel == MIX:
         mix_float64(
             <double *> at[0], <const double *> at[1], <const double *> at[2],

@@ -221,6 +221,7 @@ KEEP(float, f, f)
 KEEP(double, d, d)
 KEEP(int64_t, q, q)
 KEEP(uint8_t, B, B)
+KEEP(uint16_t, H, H)
 
 /* Sums become results. */
 #define ROWS_TO(T, letter)                                                             \
@@ -338,7 +339,7 @@ static row_t *row_for(char from, char to)
         case PAIR('f', 'B'): return packed_B;
         case PAIR('f', 'h'): return packed_h;
         case PAIR('f', 'H'): return packed_H;
-        CASE(B, 'B', B, 'B')
+        CASE(B, 'B', B, 'B') CASE(H, 'H', H, 'H')
     }
     return NULL;
 }

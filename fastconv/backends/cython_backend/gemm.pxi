@@ -65,6 +65,11 @@ def gemm_slab(
 
 
 def pointwise(out, x, w, bias, relu):
+    if out.dtype != w.dtype:
+        sums = np.empty_like(out, w.dtype)
+        pointwise(sums, x.astype(w.dtype), w, bias, relu)
+        store(out, sums)
+        return
     for to, samples in batches(3, out, x):
         pointwise_slab(to, samples, w, bias, relu)
 

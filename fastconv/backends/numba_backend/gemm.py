@@ -54,7 +54,7 @@ def gemm(
 
 def pointwise(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
     beside = x.strides[-1] == out.strides[-1] == x.itemsize
-    if not beside and x.shape[-1] > 1:
+    if out.dtype != w.dtype or (not beside and x.shape[-1] > 1):
         mix(out, x, w, bias, relu)
         return
     _run((out, w, x, bias), contraction(planes, (out, x, w, bias)), relu)

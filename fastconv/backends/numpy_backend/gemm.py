@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .copy import store
 from .correlate import correlate, matrix_product
 from .sparse import seen_by
 
@@ -30,7 +31,12 @@ def gemm(
 
 
 def pointwise(out: NDArray, x: NDArray, w: NDArray, bias: NDArray, relu: bool) -> None:
-    correlate(out, x, w[..., None], bias, (1,), (1,), relu)
+    if out.dtype == w.dtype:
+        correlate(out, x, w[..., None], bias, (1,), (1,), relu)
+        return
+    sums = np.empty_like(out, w.dtype)
+    correlate(sums, x.astype(w.dtype), w[..., None], bias, (1,), (1,), relu)
+    store(out, sums)
 
 
 @np.errstate(all="ignore")
