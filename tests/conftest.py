@@ -117,12 +117,13 @@ class Ran:
         return spy
 
     def _run(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        def spy(job: Job, *args: object) -> None:
+        def spy(job: Job, *args: object) -> bool:
             algorithms_ = self._algorithms_of.get(id(job.program))
             if algorithms_:  # else it packs weights
                 self._backends.add(self._backend_of[id(job.program)])
                 self._algorithms |= algorithms_
-            run(job, *args)
+            settled: bool = run(job, *args)
+            return settled
 
         return spy
 
