@@ -72,5 +72,5 @@ def translate_boundary(name: str, source: str, target: str) -> str:
 
 
 def _names(border: str, library: str) -> tuple[str, ...]:
-    """What a library calls a border, if it has it."""
+    """The names of a border in a library, if it has this border."""
     return (border,) if library == "fastconv" else TABLE[border].names.get(library, ())

@@ -303,7 +303,7 @@ def _plan(
     backend: BackendName | None,
     threads: int | None,
 ) -> Plan:
-    """The plan of a call, on arrays of a shape and dtype, that is called by a name of its own."""
+    """The plan of a call with this name, for arrays of a shape and dtype."""
     call, x_shape, x_dtype = of
     shape = lower.shape(x_shape, f"{name}: x_shape")
     dtype = lower.dtype_named(x_dtype, f"{name}: x_dtype")

@@ -282,7 +282,7 @@ def invert(
 
 
 def _white(dtype: np.dtype) -> int:
-    """What all samples are subtracted from; -1 turns a signed dtype around."""
+    """The value that samples are subtracted from; -1 reverses a signed dtype."""
     if dtype.kind == "u":
         return int(np.iinfo(dtype).max)
     return -1 if dtype.kind == "i" else 1

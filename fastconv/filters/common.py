@@ -1,4 +1,4 @@
-"""What all filters share: their options, their number rules, and how they reach the engine."""
+"""What all filters share: options, dtype rules, and calls of the engine."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class Call:
 
 
 def target_of(out: NDArray | None, shape: tuple[int, ...], *reads: NDArray) -> NDArray:
-    """What a filter writes: ``out``, or a new array if there is none or it holds what is read."""
+    """The array to write: ``out``, or a new array if there is none or it overlaps the input."""
     if out is None:
         return np.empty(shape, reads[0].dtype)
     return overlap.target(out, reads)[0]
@@ -214,6 +214,6 @@ def _one(choice: tuple[int, ...] | tuple[Border, ...]) -> tuple[int, ...] | tupl
 
 @cache
 def precision(dtype: np.dtype) -> np.dtype:
-    """What sums of fractions of an image's samples are computed in: float32 or float64."""
+    """The dtype for sums with fractional weights: float32 or float64."""
     wide = np.result_type(dtype, np.float32) in (np.float64, np.complex128)
     return np.dtype(np.float64 if wide else np.float32)

@@ -360,7 +360,7 @@ def _gradient(call: Call, axis: int | None) -> NDArray:
 def _magnitude(
     call: Call, operators: Sequence[NDArray | tuple[NDArray, ...]], where: str
 ) -> NDArray:
-    """The root of the sum of the squares of what operators give."""
+    """The square root of the sum of squares of the results of operators."""
     lower.real_samples(call.name, call.samples, where)
     slopes = [call.correlate(operator, call.sums) for operator in operators]
     backend = backends.load(config.resolve_backend(call.backend, call.name))

@@ -34,7 +34,7 @@ def gaussian(sigma: float, order: int, radius: int) -> NDArray[np.float64]:
 
 
 def second_differences(rank: int) -> NDArray[np.int8]:
-    """The sum of 1 -2 1 along each axis, which no single product of factors is."""
+    """The sum of 1 -2 1 along each axis, which is not an outer product of factors."""
     weights = np.zeros((3,) * rank, np.int8)
     middle = (1,) * rank
     weights[middle] = -2 * rank
@@ -53,7 +53,7 @@ def uniform(size: int, dtype: np.dtype) -> NDArray:
 
 
 def smoothing(operator: str) -> NDArray[np.int8]:
-    """What a gradient operator of the table of kernels weighs the lines of a slope with."""
+    """The smoothing weights of a gradient operator in the table of kernels."""
     weights: NDArray[np.int8] = kernels.get(f"{operator}_x", np.int8)[:, -1]
     return weights
 

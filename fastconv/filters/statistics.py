@@ -210,7 +210,7 @@ def _middle(samples: NDArray) -> float:
 
 
 def _differences(samples: NDArray, middle: float) -> NDArray:
-    """Samples less a number: of integers, exactly, or as floats if differences exceed 64 bits."""
+    """Samples minus a number: exact for integers, or floats if differences exceed 64 bits."""
     if samples.dtype.kind == "f":
         return samples.astype(FLOAT64) - middle
     if samples.dtype.itemsize < 8:

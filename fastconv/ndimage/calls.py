@@ -1,4 +1,4 @@
-"""Calls: arguments are translated once, and equal calls find what was made of them."""
+"""Calls: arguments are translated once, and equal calls reuse the translation."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Call:
         cval: complex,
         samples: np.dtype | None = None,
     ) -> Run:
-        """What makes some passes over samples of the call's dtype, or of another one."""
+        """The run of some passes over samples of the call's dtype, or of another one."""
         if not passes:
             return runs.copied(result)
         dtype = self.dtype if samples is None else samples
@@ -90,8 +90,9 @@ class Call:
     def around_zeros(
         self, step: Pass, result: np.dtype, cval: complex, otherwise: Callable[[], Run]
     ) -> Run:
-        """What makes a pass whose weights may be zero, and must not meet what is not finite there:
-        ``otherwise`` makes what takes its place for such samples.
+        """The run of a pass in which samples under a weight of zero must not affect the result.
+
+        If samples are not finite, the run that ``otherwise`` returns is used instead.
         """
         if self.dtype.kind != "f" or step.weights.all():
             return self.run([step], result, cval)
@@ -204,6 +205,6 @@ def filtered(
 
 
 def _key(given: tuple[Any, ...]) -> Hashable:
-    """What differs where arguments do."""
+    """A key that differs if the arguments differ."""
     kinds = tuple(map(type, given))
     return (given, kinds) if SIMPLE.issuperset(kinds) else key_of(given)

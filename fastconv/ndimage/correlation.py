@@ -401,7 +401,7 @@ def convolve1d(
 def _along(
     call: Call, weights: ArrayLike, axis: Any, mode: Any, cval: Any, origin: Any, flip: bool
 ) -> Run:
-    """What `correlate1d` runs or, with ``flip``, `convolve1d`."""
+    """The run of `correlate1d` or, with ``flip``, of `convolve1d`."""
     w = np.asarray(weights)
     beyond = call.constant(cval, w)
     result = call.result(call.dtype.kind == "c" or w.dtype.kind == "c")
@@ -430,7 +430,7 @@ def _numbers(w: NDArray, flip: bool) -> NDArray:
 def _dense(
     call: Call, weights: ArrayLike, mode: Any, cval: Any, origin: Any, axes: Any, flip: bool
 ) -> Run:
-    """What `correlate` runs or, with ``flip``, `convolve`."""
+    """The run of `correlate` or, with ``flip``, of `convolve`."""
     w = np.asarray(weights)
     beyond = call.constant(cval, w)
     result = call.result(call.dtype.kind == "c" or w.dtype.kind == "c")

@@ -45,7 +45,7 @@ Run = Callable[[NDArray, NDArray | None], NDArray]
 
 
 class Options(NamedTuple):
-    """What fastconv's own keywords say."""
+    """The values of fastconv's own keywords."""
 
     algorithm: AlgorithmName
     backend: BackendName | None
@@ -72,7 +72,7 @@ def plans(
     cval: complex,
     options: Options,
 ) -> tuple[Run, ...]:
-    """What runs one after the other; bool counts as uint8."""
+    """The plans of consecutive passes; bool counts as uint8."""
     given, result = _as_bytes(dtype), _as_bytes(result)
     exact = are_one(given, passes, result, cval)
     alike = _reads_zeros(passes, cval) and (exact or result.kind in "fc")
@@ -103,7 +103,7 @@ def _quotients(sums: Plan, divisor: int, x: NDArray, out: NDArray | None = None)
 
 
 def _reads_zeros(passes: Sequence[Pass], cval: complex) -> bool:
-    """Whether nothing lies beyond the edges that one pass makes, and the next one reads anew."""
+    """Whether padding the result of a pass is the same as padding the input."""
     return cval == 0 or not _reads_constant(passes)
 
 
@@ -157,7 +157,7 @@ def correlation(
 
 
 class Terms(NamedTuple):
-    """What sums are made of, and what becomes of them."""
+    """The terms of sums, and how the sums are stored."""
 
     weights: tuple[NDArray, ...]
     cval: complex
@@ -198,7 +198,7 @@ def _are_whole(w: NDArray) -> bool:
 
 
 def _divisor(weights: Sequence[NDArray]) -> int | None:
-    """The number that one kernel divides plain sums by, if that is what its weights do."""
+    """The divisor n of a kernel whose weights all equal 1 / n, or None."""
     (w, *others) = weights
     first = w.flat[0]
     if others or w.dtype.kind != "f" or not 0 < first < 1 or not np.all(w == first):

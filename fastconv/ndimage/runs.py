@@ -1,4 +1,4 @@
-"""What runs a call: plans, and combinations of plans.
+"""Runs of a call: plans, and combinations of plans.
 
 Each takes samples, and the array that receives the result or None, and returns the result.
 """
@@ -151,7 +151,7 @@ def _root(total: NDArray, *others: NDArray) -> None:
 
 @cache
 def _byte_roots(dtype: np.dtype) -> NDArray:
-    """What the roots of all bytes are cast to."""
+    """The square roots of all bytes, cast to a dtype."""
     roots = np.arange(256, dtype=np.uint8).view(dtype)
     np.sqrt(roots, out=roots, casting="unsafe")
     return roots

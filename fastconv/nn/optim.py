@@ -34,7 +34,7 @@ class Optimizer:
         raise NotImplementedError
 
     def _arrays(self) -> dict[str, NDArray]:
-        """What is kept from step to step, by name."""
+        """The arrays that are kept between steps, by name."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, NDArray]:

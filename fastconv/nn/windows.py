@@ -83,8 +83,10 @@ def largest_in_stages(x: NDArray, axes: dict[int, Axis]) -> list[NDArray]:
 
 
 def largest(x: NDArray, axes: dict[int, Axis]) -> NDArray:
-    """The largest sample of each window.  The last axis, on which steps are dear, has its turn when
-    the others have left less; pieces that stay in a near cache are shared among threads.
+    """The largest sample of each window.
+
+    The last axis, along which steps are expensive, comes last, when the other axes have left fewer
+    samples.  Pieces that fit in a near cache are distributed over threads.
     """
     lead = min(axes)
     rows = prod(x.shape[:lead])

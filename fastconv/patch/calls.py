@@ -61,7 +61,7 @@ class Calls:
             os.register_at_fork(after_in_child=self._renew_lock)
 
     def _renew_lock(self) -> None:
-        """After a fork, nobody is left to release a lock that another thread held."""
+        """Replace the lock after a fork: a thread that holds it does not exist in the child."""
         self.lock = Lock()
 
     def clear(self) -> None:

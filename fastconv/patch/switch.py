@@ -1,4 +1,4 @@
-"""The switch: SciPy's functions are exchanged while anybody wants them to be."""
+"""The switch: SciPy's functions are exchanged while a patch or a block is active."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _pairs() -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
 
 
 def _switch(asked: bool | None = None, blocks: int = 0) -> None:
-    """Note a wish, and exchange the functions if that changes whether anybody has one."""
+    """Count a request to patch or unpatch, and exchange the functions if necessary."""
     global _asked, _blocks
     with _calls.lock:  # replacements as well are made by one thread
         pairs = _pairs() if asked or blocks > 0 or _calls.active else []

@@ -1,4 +1,4 @@
-"""SciPy's words in ours: modes, methods, axes, boundaries and dtypes."""
+"""Translates SciPy's arguments: modes, methods, axes, boundaries and dtypes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls: arguments are translated once, and equal calls find the plan that was made for them."""
+"""Calls: arguments are translated once, and equal calls reuse the plan."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Options(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What is left to do of a call."""
+    """A call whose arguments are checked and translated."""
 
     run: Run
     samples: NDArray | None = None

@@ -208,7 +208,7 @@ def _correlation(name: str, a: NDArray, b: NDArray, mode: str, options: Options)
 
 
 def _mirrored(b: NDArray) -> NDArray:
-    """What convolution with equals correlation with ``b``."""
+    """The kernel whose convolution equals the correlation with ``b``."""
     return (b.conj() if b.dtype.kind == "c" else b)[(slice(None, None, -1),) * b.ndim]
 
 

@@ -1,4 +1,4 @@
-"""The definition, for dtypes that the engine does not have: a sum over taps, in NumPy."""
+"""Convolution by its definition, in NumPy, for dtypes that the engine does not support."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def _resampling(
 
 @dataclass(frozen=True, slots=True)
 class Resampler:
-    """Banks of phases, and what they make of signals."""
+    """Banks of phase filters, applied to signals."""
 
     plans: tuple[tuple[slice, Plan], ...]
     """The phases of each bank, side by side in a row of the result."""

@@ -1,4 +1,4 @@
-"""What all pictures share: figures without pyplot, colours, and grids of cells with numbers.
+"""Shared parts of pictures: figures without pyplot, colours, and grids of cells with numbers.
 
 Matplotlib is imported when the first picture is drawn.
 """

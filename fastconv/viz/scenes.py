@@ -1,4 +1,4 @@
-"""What the frames of an animation show: input, window, kernel, products, output.
+"""The contents of animation frames: input, window, kernel, products, output.
 
 A scene is drawn once; `Scene.show` changes what differs from frame to frame.
 """

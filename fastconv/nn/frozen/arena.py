@@ -1,4 +1,4 @@
-"""Memory of intermediate results, which is used again as soon as nobody reads them any more."""
+"""Memory of intermediate results, reused as soon as they are no longer needed."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Arena:
         return Value(array, block, rank)
 
     def release(self, value: Value) -> None:
-        """Nobody reads a result any more."""
+        """Mark a result as no longer needed."""
         block = value.block
         if block is not None:
             block.users -= 1

@@ -68,7 +68,7 @@ def freeze(net: Layer) -> Frozen:
 
 
 def _operation(layer: Any) -> Operation:
-    """What a layer does after ``eval()``."""
+    """The operation of a layer in evaluation mode."""
     if layer is total:
         return Total()
     if _acts_as(layer, Conv1d, Conv2d, Conv3d):

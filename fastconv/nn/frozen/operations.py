@@ -1,4 +1,4 @@
-"""What frozen networks are made of.
+"""The operations of frozen networks.
 
 An operation reads values and returns one.  It may write over a value that nobody reads afterwards,
 and takes memory from the arena of the call.  It holds no state but plans, which threads share.

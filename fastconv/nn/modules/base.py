@@ -147,7 +147,7 @@ class Layer:
             self._learn(*self._recalled(grad_output))
 
     def _recalled(self, grad_output: ArrayLike) -> tuple[Any, NDArray]:
-        """What was kept of the last call, and the checked gradient of its result."""
+        """The values stored by the last call, and the checked gradient of its result."""
         name = type(self).__name__
         kept, shape = lower.called(self._kept, name)
         return kept, lower.gradient(grad_output, shape, f"{name}.backward: grad_output")
@@ -164,7 +164,7 @@ class Layer:
         raise NotImplementedError
 
     def _multiply_adds(self, x: tuple[int, ...], y: tuple[int, ...]) -> int:
-        """Products that the result of shape ``y`` takes, where they are worth counting."""
+        """The number of multiply-adds for a result of shape ``y``; 0 if negligible."""
         return 0
 
     def _nodes(self, nodes: list[Node], name: str, source: str) -> str:

@@ -113,7 +113,7 @@ class _BatchNorm(Layer):
 
     @property
     def scale_and_shift(self) -> tuple[NDArray, NDArray]:
-        """What evaluation does to each channel: a factor and a summand, in double precision."""
+        """The factor and the offset of each channel in evaluation, in double precision."""
         mean, variance = lower.tracked(self.running_mean, self.running_var, type(self).__name__)
         scale = 1 / np.sqrt(variance.astype(float) + self.eps)
         if self.weight is not None:

@@ -1,4 +1,4 @@
-"""What the operators of ONNX are here: a function for each, from a node to an operation."""
+"""ONNX operators: for each, a function from a node to an operation."""
 
 from __future__ import annotations
 
