@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Any, Protocol
 
@@ -158,7 +159,7 @@ class Convolution:
             _in_pieces(self.rectifier.apply, result.array)
         return result
 
-    @property
+    @cached_property
     def _activation(self) -> str | None:
         """The rectifier by the name that plans have for it, if they have one."""
         for name, ceiling in lower.RECTIFIERS.items():
@@ -166,7 +167,7 @@ class Convolution:
                 return name
         return None
 
-    @property
+    @cached_property
     def _call(self) -> str:
         """The function that does the same, for messages."""
         return f"conv{'_transpose' * self.transposed}{self.rank}d"
