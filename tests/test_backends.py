@@ -125,6 +125,22 @@ def test_every_length_of_a_signal(dtype, taps, kernel):
         call(kernel, x[..., : length + taps - 1], w)
 
 
+@pytest.mark.parametrize("side", [3, 5, 7])
+@pytest.mark.parametrize("order", ["packed", "part", "transposed", "every second"])
+@pytest.mark.parametrize("dilation", [(1, 1), (1, 3), (2, 1)], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_squares_of_weights_in_any_strides(dtype, dilation, order, side, kernel):
+    larger = whole((1, 2, 2, 2 * side, 2 * side), dtype, 1)
+    w = {
+        "packed": np.ascontiguousarray(larger[..., :side, :side]),
+        "part": larger[..., :side, :side],
+        "transposed": np.ascontiguousarray(larger[..., :side, :side]).swapaxes(-1, -2),
+        "every second": larger[..., ::2, ::2],
+    }[order]
+    x = whole((1, 2, 4 * side, 60 + 3 * side), dtype)
+    call(kernel, x, w, whole((1, 2), dtype, 2), dilation=dilation)
+
+
 @pytest.mark.parametrize("stride", list(product((1, 2, 3), repeat=2)), ids=str)
 @pytest.mark.parametrize("dilation", list(product((1, 2, 3), repeat=2)), ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -301,7 +317,9 @@ def test_nothing_is_touched_beyond_the_arrays(backend):
 
 
 @pytest.mark.parametrize("channels", [1, 9])
-@pytest.mark.parametrize("taps", [(1, 1), (3, 3), (5, 5), (4, 2), (9, 1), (1, 31), *FEW], ids=str)
+@pytest.mark.parametrize(
+    "taps", [(1, 1), (3, 3), (5, 5), (7, 7), (4, 2), (9, 1), (1, 31), *FEW], ids=str
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_the_place(dtype, taps, channels, backend, kernel, request):
     if backend == "numpy" and channels > 1:

@@ -6,7 +6,7 @@
  *     NAME(f) the name of f for this type and width,
  *     NARROW  items in a vector of 16 bytes,
  *     PHASES  items in the widest vector of the type,
- *     FROZEN  1 to compile columns and 3x3 on their own, with loops over taps unrolled.
+ *     FROZEN  1 to compile columns and small squares on their own, with loops over taps unrolled.
  *
  * A tile is a few rows by a few vectors of outputs whose sums stay in registers.  Where rows of
  * outputs are as far apart as rows of taps, a vector that was loaded once serves every output row
@@ -71,8 +71,8 @@ typedef T NAME(vec);
 #define ORDERED(sum) (sum)
 #endif
 #define VEC NAME(vec)
-/* sum += sample * weight.  With 16 registers, compilers may sum into the register of a sample, and then
- * move or spill sums in every turn of a loop. */
+/* sum += sample * weight, in the register of the sum.  Where sums fill 16 registers, compilers take that
+ * of a sample instead, and move or spill sums in every turn of a loop. */
 #if defined(__FMA__) && VECTOR_BYTES == 32 && LANES > NARROW && NARROW == 4
 #define MULTIPLY_ADD(sum, sample, weight) \
     __asm__("vfmadd231ps %1, %2, %0" : "+v"(sum) : "v"(sample), "v"(weight))
@@ -109,7 +109,10 @@ static ALWAYS_INLINE void NAME(add_tap)(VEC sum[MOST_ROWS][MOST_VECTORS], const 
     for (int r = first; r < last; r++) {
         const VEC weight = w[-r * row_w] - zero;
         UNROLL
-        for (int v = 0; v < vectors; v++) MULTIPLY_ADD(sum[r][v], sample[v], weight);
+        for (int v = 0; v < vectors; v++) {
+            if (vectors == VECTORS) MULTIPLY_ADD(sum[r][v], sample[v], weight);
+            else sum[r][v] += sample[v] * weight;
+        }
     }
 }
 
@@ -136,20 +139,20 @@ static ALWAYS_INLINE void NAME(add_row)(VEC sum[MOST_ROWS][MOST_VECTORS], const 
                        first, last, vectors, apart);
 }
 
-/* All taps of one row of a square of side x side, which lie together. */
+/* All taps of one row of a square of side x side weights that lie together. */
 static ALWAYS_INLINE void NAME(add_side)(VEC sum[MOST_ROWS][MOST_VECTORS], const T *x, const T *w,
-                                         const int side, const int first, const int last,
-                                         const int vectors)
+                                         const int64_t step_x, const int side, const int first,
+                                         const int last, const int vectors)
 {
     ANEW(w);
     UNROLL
-    for (int tap = 0; tap < side; tap++)
-        NAME(add_tap)(sum, x + tap, w + tap, side, 1, first, last, vectors, 1);
+    for (int tap = 0; tap < side; tap++, x += step_x)
+        NAME(add_tap)(sum, x, w + tap, side, 1, first, last, vectors, 1);
 }
 
 #define ADD_ROW(first, last)                                                      \
     do {                                                                          \
-        if (side) NAME(add_side)(sum, xr, wr, side, first, last, vectors);        \
+        if (side) NAME(add_side)(sum, xr, wr, step_x, side, first, last, vectors); \
         else NAME(add_row)(sum, xr, wr, n, kw, step_x, step_w, phases, first, last, vectors, \
                            apart);                                                \
         xr += n->tap_row_x;                                                       \
@@ -183,10 +186,6 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
             ADD_ROW(0, 1);
             for (int64_t row = 1; row < kh; row++) ADD_ROW(0, 2);
             ADD_ROW(1, 2);
-        } else if (rows == 3) {
-            ADD_ROW(0, 1); ADD_ROW(0, 2);
-            for (int64_t row = 2; row < kh; row++) ADD_ROW(0, 3);
-            ADD_ROW(1, 3); ADD_ROW(2, 3);
         } else if (kh == 2) {
             ADD_ROW(0, 1); ADD_ROW(0, 2); ADD_ROW(1, 3); ADD_ROW(2, 4); ADD_ROW(3, 4);
         } else {
@@ -216,7 +215,7 @@ static ALWAYS_INLINE void NAME(tile)(OPERANDS, const int64_t kh, const int64_t k
 /* A function that lays tiles side by side, from column col on, and returns where it ended. */
 #define LAY(name, kh, kw, step_x, step_w, rows, vectors, apart)                              \
     LAY_ALL(name, kh, kw, step_x, step_w, rows, vectors, apart, 0)
-#define LAY_SQUARE(name, side) LAY_ALL(name, side, side, 1, 1, 4, VECTORS, 1, side)
+#define LAY_SQUARE(name, side) LAY_ALL(name, side, side, n->tap_col_x, 1, 4, VECTORS, 1, side)
 #define LAY_ALL(name, kh, kw, step_x, step_w, rows, vectors, apart, side)                    \
     static int64_t NAME(name)(OPERANDS, int64_t col)                                         \
     {                                                                                        \
@@ -245,8 +244,10 @@ LAY(apart, n->kh, n->kw, n->tap_col_x, n->tap_col_w, 1, 1, 2)
 #endif
 #if FROZEN
 LAY(column_wide, MANY(n->kh), 1, 0, 0, 4, VECTORS, 1)
+#if SQUARES
 LAY_SQUARE(wide_5x5, 5)
 LAY_SQUARE(wide_7x7, 7)
+#endif
 LAY(lone_wide, 1, 1, 0, 0, 1, MOST_VECTORS, 1)
 LAY(lone, 1, 1, 0, 0, 1, 1, 1)
 /* Two rows at a time, for 3x3 waits for memory: the ten lines of four would evict each other from a
@@ -352,7 +353,6 @@ static void NAME(slab)(OPERANDS)
 #endif
     int64_t rows = 1, block = n->cols;
 #if FROZEN
-    const int together = n->tap_col_x == 1 && n->tap_col_w == 1 && n->tap_row_w == n->kw;
     const int phased = n->kh == 1 && n->kw > PHASES && n->last_axis;
     if (phased && n->tap_col_x == 1) wide = NAME(shared_wide);
 #endif
@@ -368,14 +368,16 @@ static void NAME(slab)(OPERANDS)
         rows = 2;
         wide = NAME(wide_3x3);
         one = NAME(one_3x3);
-    } else if (rows == 4 && together && n->kh == 5 && n->kw == 5) {
-        wide = NAME(wide_5x5);
-    } else if (rows == 4 && together && n->kh == 7 && n->kw == 7) {
-        wide = NAME(wide_7x7);
     } else if (n->kh == 1 && n->kw == 1) {
         wide = NAME(lone_wide);
         one = NAME(lone);
     }
+#if SQUARES
+    if (rows == 4 && n->kh == n->kw && n->tap_col_w == 1 && n->tap_row_w == n->kw) {
+        if (n->kw == 5) wide = NAME(wide_5x5);
+        if (n->kw == 7) wide = NAME(wide_7x7);
+    }
+#endif
 #endif
 #if LANES > 1
     if (n->col_x == 2) {

@@ -13,6 +13,8 @@
 #define MOST_ROWS 4
 #define MOST_VECTORS 8
 #define MOST_FEW 9
+/* Unrolled squares run out of registers where products have one of their own before they are added. */
+#define SQUARES (VECTOR_BYTES > 16)
 /* Bytes of rows of samples that are read again before the next block of columns. */
 #define NEAR 131072
 

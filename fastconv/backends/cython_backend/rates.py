@@ -1,9 +1,9 @@
 """How fast the compiled kernels are, by instruction set.
 
-v3 as all built-in rates (:class:`~fastconv.backends.protocol.Rates`), the product after decision 50.
-v2 and generic in 2026-11-30, on the same processor, by their ratios to v3 in calibrations that took
-turns.  v4 from times on an AMD EPYC (Zen 5) of 2026-11-20: direct 11×11 on 2048² 4.75 ms, FFT 6.2 ms,
-matrix products 250 GFLOP/s; what was not measured there is v3's in the same proportion.
+v3: as all built-in rates (:class:`~fastconv.backends.protocol.Rates`), but products after decision
+50.  v2 and generic: its ratios to v3 in calibrations that took turns on that processor, 2026-11-30.
+v4: an AMD EPYC (Zen 5), 2026-11-20, from times of 2048² images (direct 11×11 4.75 ms, FFT 6.2 ms)
+and of matrix products (250 GFLOP/s); what was not measured there is v3's in proportion.
 """
 
 from __future__ import annotations
