@@ -287,7 +287,8 @@ def _wraps(problem: Problem) -> bool:
 def _longest(problem: Problem, axis: Axis) -> int:
     """Samples of a tile along an axis at most."""
     cached = CACHED_TILE[len(_folded(problem).axes)]
-    return min(max(cached, MAX_TILE_TAPS * axis.taps), LONGEST)
+    longest: int = min(max(cached, MAX_TILE_TAPS * axis.taps), LONGEST)
+    return longest
 
 
 def _along_rows(problem: Problem) -> tuple[int, bool]:
