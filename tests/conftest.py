@@ -117,12 +117,12 @@ class Ran:
         return spy
 
     def _run(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        def spy(job: Job, *args: object) -> None:
+        def spy(job: Job, *args: object) -> Any:
             algorithms_ = self._algorithms_of.get(id(job.program))
             if algorithms_:  # else it packs weights
                 self._backends.add(self._backend_of[id(job.program)])
                 self._algorithms |= algorithms_
-            run(job, *args)
+            return run(job, *args)
 
         return spy
 
