@@ -73,7 +73,8 @@ def _joined(real: NDArray, imaginary: NDArray) -> NDArray:
 def _scaled(values: NDArray, power: int) -> NDArray:
     """Values times a power of two, in two steps: neither leaves the range of floats."""
     half = power // 2
-    return values * np.ldexp(1.0, half) * np.ldexp(1.0, power - half)
+    scaled: NDArray = values * np.ldexp(1.0, half) * np.ldexp(1.0, power - half)
+    return scaled
 
 
 class _Sums:
