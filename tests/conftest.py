@@ -117,13 +117,12 @@ class Ran:
         return spy
 
     def _run(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        def spy(job: Job, *args: object) -> bool:
+        def spy(job: Job, *args: object) -> Any:
             algorithms_ = self._algorithms_of.get(id(job.program))
             if algorithms_:  # else it packs weights
                 self._backends.add(self._backend_of[id(job.program)])
                 self._algorithms |= algorithms_
-            settled: bool = run(job, *args)
-            return settled
+            return run(job, *args)
 
         return spy
 

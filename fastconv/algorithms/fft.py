@@ -17,7 +17,6 @@ back while it is in the cache.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, inf, log2, prod
 from typing import Any, ClassVar
@@ -26,37 +25,16 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from ..backends.geometry.fourier import LENGTHS
 from ..backends.protocol import Backend
 from ..problem.boundary import OUTSIDE
-from ..problem.problem import Axis, Problem, Walk
+from ..problem.problem import Problem, Walk
 from ..run.program import WEIGHTS, X
-from . import costs, rates
+from . import costs, fft_tiles, rates
 from .base import Algorithm, InPlace, Weights, as_real, dense, real_shape
 from .gemm import filled_up
 
 __all__ = ["LIMIT", "algorithm", "work"]
 
-CACHED_TILE = {1: 4096, 2: 256, 3: 64}
-"""The most samples of a tile along an axis that stay in a cache, for each number of filtered axes.
-Only long kernels get longer tiles."""
-LONGEST = LENGTHS[-1]
-"""Samples of a tile along an axis at most."""
-MAX_TILE_TAPS = 5
-"""Samples for each tap, at most, of a tile that leaves the cache."""
-MIN_FOLDED_TAPS = 64
-"""Taps from which on the kernel of a short signal is folded."""
-MIN_FOLDED_TAPS_OF_ANY = 2048
-"""Taps from which on the kernel of any signal is folded."""
-MAX_SHORT_OUTPUTS = 1 << 18
-"""Outputs of a short signal: longer ones have enough tiles to fill vectors."""
-FOLDED_ROWS = {64: 1 << 12, 256: 1 << 16, 1024: 1 << 62}
-"""Taps in a row of a folded kernel, with the most taps of a kernel that has such rows.  A transform
-along a row is 1.5 times as long: the two halves of a row of outputs share it."""
-TURN = 1.06
-"""Times that a negacyclic transform takes."""
-TILE_OPERATIONS = 200
-"""Operations, of a column, that a tile of any length takes on top: the calls around it."""
 STRIP_BYTES = 1 << 20
 """Bytes of the spectra of a row of tiles that are worked on at a time, and stay in a cache; a tile
 at least."""
@@ -94,20 +72,26 @@ class Fft(Algorithm):
         rank = len(problem.axes)
         if problem.exact:
             return "integers are summed without rounding, which a transform cannot do"
-        if rank not in CACHED_TILE:
-            return f"its tiles have at most {max(CACHED_TILE)} axes"
+        if rank not in fft_tiles.CACHED_TILE:
+            return f"its tiles have at most {max(fft_tiles.CACHED_TILE)} axes"
         if any(axis.stride > 1 for axis in problem.axes):
             return "it would compute the outputs that a stride skips"
         if any(axis.dilation > 1 for axis in problem.axes):
             return "it would multiply the gaps between the taps"
-        if any(2 * axis.taps > LONGEST for axis in _folded(problem).axes):
-            return f"its tiles have at most {LONGEST} samples along an axis: twice the taps"
+        if any(2 * axis.taps > fft_tiles.LONGEST for axis in fft_tiles.folded(problem).axes):
+            return (
+                f"its tiles have at most {fft_tiles.LONGEST} samples along an axis: twice the taps"
+            )
         return None
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
         """Whole rows of tiles."""
-        fresh = _fresh(problem)
-        return (fresh[0] * _folded(problem).taps[1],) if _folds(problem) else tuple(fresh)
+        fresh = fft_tiles.fresh(problem)
+        return (
+            (fresh[0] * fft_tiles.folded(problem).taps[1],)
+            if fft_tiles.folds(problem)
+            else tuple(fresh)
+        )
 
     def macs(self, problem: Problem) -> int:
         """Half the operations of the transforms, and of the products between them."""
@@ -131,7 +115,7 @@ class Fft(Algorithm):
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
         """The dense kernel, and its spectrum as ``(G, K, C, planes, last axis, *other axes)``."""
         shape = real_shape(problem)
-        *others, last = _tile(problem)
+        *others, last = fft_tiles.tile(problem)
         spectrum = Weights((*shape[:3], 2, last, *others), problem.compute)
         return Weights(shape, problem.compute), spectrum
 
@@ -165,7 +149,7 @@ class Fft(Algorithm):
         to its largest sample.
         """
         plain, spectra = weights
-        relu, taps, fresh = problem.relu, problem.taps, _fresh(problem)
+        relu, taps, fresh = problem.relu, problem.taps, fft_tiles.fresh(problem)
         rank = len(taps)
         if any(MAX_THIN * n < step for n, step in zip(out.shape[-rank:], fresh, strict=False)):
             program.correlate(out, x, plain, bias, walk.stride, walk.dilation, relu)
@@ -192,18 +176,18 @@ def _planes(out: NDArray) -> NDArray:
 
 def _sum(program: Any, problem: Problem, out: NDArray, x: NDArray, spectra: NDArray) -> None:
     """Filter all channels, ``(channels, *axes)``, of a group."""
-    folded, fresh, mark = _folded(problem), _fresh(problem), program.mark()
+    folded, fresh, mark = fft_tiles.folded(problem), fft_tiles.fresh(problem), program.mark()
     sums, samples = out, x
-    if _folds(problem):
+    if fft_tiles.folds(problem):
         sums, samples = _fold(program, out, x, folded.taps)
-    if _wraps(problem):
+    if fft_tiles.wraps(problem):
         for to, source in _tile_rows(sums, samples, folded.taps, fresh):
             _filter_whole(program, to, source, spectra)
     else:
         cut = _columns if len(folded.axes) == 1 else _rows
         for outs, xs in cut(sums, samples, folded.taps, fresh):
             _filter(program, outs, xs, spectra)
-    if _folds(problem):
+    if fft_tiles.folds(problem):
         program.store(out, sums.reshape(len(sums), -1)[:, : out.shape[-1]])
     program.release(mark)
 
@@ -211,27 +195,6 @@ def _sum(program: Any, problem: Problem, out: NDArray, x: NDArray, spectra: NDAr
 def _ones(rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """No stride and no dilation."""
     return (1,) * rank, (1,) * rank
-
-
-def _folds(problem: Problem) -> bool:
-    """Whether it is a signal that is folded into an image."""
-    axis, *others = problem.axes
-    short = axis.out <= MAX_SHORT_OUTPUTS
-    least = MIN_FOLDED_TAPS if short else MIN_FOLDED_TAPS_OF_ANY
-    return not others and axis.taps >= least
-
-
-@lru_cache(maxsize=512)
-def _folded(problem: Problem) -> Problem:
-    """The same sums over an image, for a signal that is folded; or else the problem itself."""
-    if not _folds(problem):
-        return problem
-    axis = problem.axes[0]
-    row = next(row for row, most in FOLDED_ROWS.items() if axis.taps <= most)
-    taps, outs = ceil(axis.taps / row), ceil(axis.out / row)
-    down = axis._replace(size=outs + taps - 1, taps=taps, before=0, out=outs)
-    along = axis._replace(size=2 * row - 1, taps=row, before=0, out=row)
-    return problem._replace(axes=(down, along))
 
 
 def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tuple[NDArray, NDArray]:
@@ -251,89 +214,23 @@ def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tupl
 def _spectra(problem: Problem) -> int:
     """Real numbers in the spectra of all kernels of a group."""
     channels = problem.in_channels * problem.out_channels * problem.parts**2
-    return 2 * channels * prod(_tile(problem))
+    return 2 * channels * prod(fft_tiles.tile(problem))
 
 
 def work(problem: Problem) -> tuple[float, int]:
     """Operations for all channels of a group, of which a transform counts 5 n log2 n, and calls."""
-    problem = _folded(problem)
-    *others, n = _tile(problem)
+    problem = fft_tiles.folded(problem)
+    *others, n = fft_tiles.tile(problem)
     last = problem.axes[-1]
     samples, filters = problem.in_channels * problem.parts, problem.out_channels * problem.parts
-    reads, fills, tiles = n, n, TURN
-    if not _wraps(problem):
+    reads, fills, tiles = n, n, fft_tiles.TURN
+    if not fft_tiles.wraps(problem):
         fills = (last.out + 1) // 2
-        reads, tiles = fills + last.taps - 1, ceil(fills / _fresh(problem)[-1])
+        reads, tiles = fills + last.taps - 1, ceil(fills / fft_tiles.fresh(problem)[-1])
     borders = 5 * log2(prod(others)) * (samples * reads + filters * fills)
     along = samples * filters * tiles * n * (10 * log2(n) + 6)
-    rows = prod(_tiles(problem)[:-1])
+    rows = prod(fft_tiles.tiles(problem)[:-1])
     return rows * prod(others) * (borders + along), rows
-
-
-@lru_cache(maxsize=512)
-def _tile(problem: Problem) -> tuple[int, ...]:
-    """Samples of a tile along each axis."""
-    others = _folded(problem).axes[:-1]
-    tile = [_tile_along(axis, axis.out, _longest(problem, axis))[0] for axis in others]
-    return (*tile, _along_rows(problem)[0])
-
-
-@lru_cache(maxsize=512)
-def _wraps(problem: Problem) -> bool:
-    """Whether a tile is a whole row, in a negacyclic transform."""
-    return _along_rows(problem)[1]
-
-
-def _longest(problem: Problem, axis: Axis) -> int:
-    """Samples of a tile along an axis at most."""
-    cached = CACHED_TILE[len(_folded(problem).axes)]
-    return min(max(cached, MAX_TILE_TAPS * axis.taps), LONGEST)
-
-
-def _along_rows(problem: Problem) -> tuple[int, bool]:
-    """Samples of a tile along the last axis, and whether it is a whole row."""
-    axes = _folded(problem).axes
-    last, longest = axes[-1], _longest(problem, axes[-1])
-    n, operations = _tile_along(last, (last.out + 1) // 2, longest)
-    if len(axes) > 1:
-        least = max(last.taps, (last.out + last.taps) // 2)
-        whole: int = next((whole for whole in LENGTHS if whole >= least), 2 * LONGEST)
-        if whole <= longest and TURN * _operations(whole) < operations:
-            return whole, True
-    return n, False
-
-
-def _tile_along(axis: Axis, outputs: int, longest: int) -> tuple[int, float]:
-    """Samples of a tile along an axis, and the operations of all tiles for so many outputs."""
-    chosen: int = LENGTHS[0]
-    least = inf
-    for n in LENGTHS:
-        fresh = n - axis.taps + 1
-        if fresh >= min(axis.taps, outputs) and n <= max(longest, 2 * axis.taps):
-            operations = ceil(outputs / fresh) * _operations(n)
-            if operations < least:
-                chosen, least = n, operations
-            if fresh >= outputs:
-                break
-    return chosen, least
-
-
-def _operations(n: int) -> float:
-    """Of a column in a tile of ``n`` samples."""
-    return n * log2(n) + TILE_OPERATIONS
-
-
-def _fresh(problem: Problem) -> list[int]:
-    """Outputs of a tile along each axis."""
-    axes = _folded(problem).axes
-    *others, last = _tile(problem)
-    tile = (*others, 2 * last if _wraps(problem) else last)
-    return [n - axis.taps + 1 for n, axis in zip(tile, axes, strict=True)]
-
-
-def _tiles(problem: Problem) -> list[int]:
-    """Tiles along each axis."""
-    return [ceil(axis.out / n) for n, axis in zip(_fresh(problem), problem.axes, strict=True)]
 
 
 def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDArray) -> None:
@@ -342,11 +239,11 @@ def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDAr
     Times i, the conjugate of a number is that number with its parts exchanged: the kernel is the
     imaginary part, and planes change places at the end.
     """
-    mark, tile, dtype = program.mark(), _tile(problem), spectrum.dtype
+    mark, tile, dtype = program.mark(), fft_tiles.tile(problem), spectrum.dtype
     kernel = program.empty(w.shape, dtype)
     program.store(kernel, w)
-    if _folds(problem):
-        taps = _folded(problem).taps
+    if fft_tiles.folds(problem):
+        taps = fft_tiles.folded(problem).taps
         whole = program.empty((prod(taps),), dtype)
         filled_up(program, whole, kernel)
         kernel = whole.reshape(taps)
@@ -359,7 +256,7 @@ def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDAr
     columns = _transformed(program, planes, [*tile[:-1]])
     flat = spectrum.reshape(2, tile[-1], -1)[::-1]
     columns = _flat(program, columns) if rank > 1 else columns[..., None]
-    program.transform(flat, columns, False, _wraps(problem))
+    program.transform(flat, columns, False, fft_tiles.wraps(problem))
     program.release(mark)
 
 

@@ -1,7 +1,7 @@
 """Sums by transforms that keep each sample to its windows, whatever lies beside it.
 
 A transform spreads rounding errors, relative to its largest sample, over all outputs; NaN and
-infinities, too.  So samples are sorted into bands of magnitude, and transformed in double precision:
+infinities, too.  So samples are sorted into bands of magnitude and transformed in double precision,
 first all of them, then all but the highest band, and so on.  An output is taken from the first
 transform whose highest band its window reaches.  What is not finite is not transformed: transforms
 of signs count the infinite products of each window instead.
@@ -70,6 +70,13 @@ def _joined(real: NDArray, imaginary: NDArray) -> NDArray:
     return joined
 
 
+def _scaled(values: NDArray, power: int) -> NDArray:
+    """Values times a power of two, in two steps: neither leaves the range of floats."""
+    half = power // 2
+    scaled: NDArray = values * np.ldexp(1.0, half) * np.ldexp(1.0, power - half)
+    return scaled
+
+
 class _Sums:
     """What is summed over slabs, ``(channels, *axes)``, under the kernel of a group."""
 
@@ -106,6 +113,8 @@ class _Sums:
     def of(self, samples: NDArray) -> NDArray:
         """The sums, infinite or NaN where a window makes them so."""
         finite = np.isfinite(samples)
+        if finite.all() and self._finite.all():
+            return self._of_finite(samples)
         sums = self._of_finite(np.where(finite, samples, 0))
         missing = np.isnan(samples)
         if self._finite.all() and np.array_equal(missing, ~finite):
@@ -127,17 +136,19 @@ class _Sums:
     def _of_finite(self, samples: NDArray) -> NDArray:
         """Sums of finite samples, band after band."""
         sums = np.zeros(self._recipe.problem.out_shape)
-        exponents, left = np.frexp(samples)[1], samples != 0
         missing = np.ones(sums.shape[1:], bool)
-        while left.any() and missing.any():
-            top = int(exponents[left].max())
-            band = left & (exponents > top - self._digits)
+        while missing.any():
+            magnitudes = np.abs(samples)
+            top = int(np.frexp(magnitudes.max(initial=0))[1])
+            band = magnitudes >= np.ldexp(1.0, top - self._digits)
+            if not band.any():
+                break
             found = missing & self._reached(band)
             if found.any():
-                part = self._sum(np.ldexp(np.where(left, samples, 0), -top), self._weights)
-                sums[:, found] = np.ldexp(part[:, found], top)
+                part = self._sum(_scaled(samples, -top), self._weights)
+                sums[:, found] = _scaled(part[:, found], top)
                 missing ^= found
-            left ^= band
+            samples = np.where(band, 0, samples)
         return sums
 
     def _count(self, marks: NDArray, weights: NDArray) -> NDArray:

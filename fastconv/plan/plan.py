@@ -120,7 +120,8 @@ class Plan:
         problem = recipe.problem
         if out is None and problem.safe is None and x.flags.c_contiguous:
             result = recipe.new_result()
-            self._execute(recipe.usual_job, x, result)
+            if not recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads):
+                self._confine(x, result)
             return result
         whole = True
         if out is None:
@@ -130,8 +131,8 @@ class Plan:
             result, whole = overlap.target(out, (x, *self._w, self._bias))
         if problem.safe is not None and dtypes.largest_value(x) > problem.safe:
             wide.correlate(problem, result, x, self._w, self._bias)
-        else:
-            self._execute(self._job(x, result), x, result)
+        elif not self._job(x, result).run((result, x, None, *self._packed.arrays), self._threads):
+            self._confine(x, result)
         if not whole:
             np.copyto(out, result)  # type: ignore[arg-type]
         return result if out is None else out
@@ -141,15 +142,15 @@ class Plan:
         shares no memory with them.
         """
         if self._recipe.problem.safe is None and x.flags.c_contiguous:
-            self._execute(self._recipe.usual_job, x, out)
+            if not self._recipe.usual_job.run((out, x, None, *self._packed.arrays), self._threads):
+                self._confine(x, out)
         else:
             self._run(x, out)
 
-    def _execute(self, job: Job, x: NDArray, result: NDArray) -> None:
-        """Run a job and, where samples would drown others, compute the result another way."""
-        if not job.run((result, x, None, *self._packed.arrays), self._threads):
-            problem, backend = self._recipe.problem, self._recipe.backend_name
-            confined.correlate(problem, result, x, self._w, self._bias, backend, self._threads)
+    def _confine(self, x: NDArray, result: NDArray) -> None:
+        """Compute a result in which samples would drown others, another way."""
+        problem, backend = self._recipe.problem, self._recipe.backend_name
+        confined.correlate(problem, result, x, self._w, self._bias, backend, self._threads)
 
     def _job(self, x: NDArray, result: NDArray) -> Job:
         recipe = self._recipe
