@@ -278,7 +278,7 @@ def key_of(value: Any) -> Hashable:
     kind = type(value)
     if kind in AS_THEY_ARE:
         return value  # type: ignore[no-any-return]
-    if kind is tuple:
+    if kind is tuple or kind is list:
         if PLAIN.issuperset(map(type, value)):
             return kind, marshal.dumps(value, 2)
         return (kind, *[each if type(each) in AS_THEY_ARE else key_of(each) for each in value])
@@ -291,8 +291,6 @@ def key_of(value: Any) -> Hashable:
         return kind, marshal.dumps(value, 2)
     if isinstance(value, type):
         return type, value
-    if kind is list:
-        return kind, key_of(tuple(value))
     if isinstance(value, np.generic):
         return value.dtype, value.tobytes()
     raise TypeError(f"{kind.__name__} is no part of a key")

@@ -122,9 +122,9 @@ class Region:
         """One tile for each grid of them or, where they are wanted apart, all tiles."""
         axes, all_spans = self.problem.axes, [*self.spans]
         for position, axis in enumerate(axes, -1 - len(axes)):
-            all_spans[position] = [
-                part for span in all_spans[position] for part in _alike(axis, span)
-            ]
+            spans = all_spans[position]
+            if len(spans) > 1 or spans[0][2] > 1:
+                all_spans[position] = [part for span in spans for part in _alike(axis, span)]
         if apart:
             all_spans = [[part for span in spans for part in _each(span)] for spans in all_spans]
         return map(self._tile, product(*all_spans))

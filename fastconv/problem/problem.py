@@ -132,13 +132,13 @@ class Problem(Fields):
         """Real numbers in a sample."""
         return 2 if self.complex else 1
 
-    @property
+    @cached_property
     def canonical_x(self) -> tuple[int, ...]:
         """The shape ``(*batch, groups, channels, *samples)``."""
         sizes = [axis.size for axis in self.axes]
         return (*self.batch, self.groups, self.in_channels, *sizes)
 
-    @property
+    @cached_property
     def canonical_out(self) -> tuple[int, ...]:
         """The shape ``(*batch, groups, channels, *outputs)``."""
         lengths = [axis.out for axis in self.axes]
@@ -162,7 +162,7 @@ class Problem(Fields):
         """Samples of all channels of the result."""
         return prod(self.canonical_out)
 
-    @property
+    @cached_property
     def taps(self) -> tuple[int, ...]:
         """The shape of the kernel along the filtered axes."""
         return tuple([axis.taps for axis in self.axes])

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..api.options import AlgorithmName
 from ..config import BackendName
+from ..plan.plan import Plan
 from .arguments import (
     axes_of,
     both_extend,
@@ -402,7 +403,8 @@ def choose_conv_method(
     if not (a.ndim and a.size and b.size):
         return "direct"
     run, _ = _convolution("choose_conv_method", a, b, mode, Options("auto", None, None))
-    return "fft" if isinstance(run, Planned) and run.plan.algorithm == "fft" else "direct"
+    plan = run.plan if isinstance(run, Planned) else run
+    return "fft" if isinstance(plan, Plan) and plan.algorithm == "fft" else "direct"
 
 
 def _seconds(function: Callable[[], object]) -> float:

@@ -287,28 +287,36 @@ def sepfir2d(
            [1., 2., 1.],
            [0., 1., 3.]])
     """
-    image = np.asarray(input)
+    row, column = np.asarray(hrow), np.asarray(hcol)
+    words = column, isinstance(hrow, np.ndarray), isinstance(hcol, np.ndarray)
+    options = Options(algorithm, backend, threads)
+    return called(_separable, "sepfir2d", np.asarray(input), row, words, options)
+
+
+def _separable(
+    name: str,
+    image: NDArray,
+    row: NDArray,
+    column: NDArray,
+    row_is_array: bool,
+    column_is_array: bool,
+    options: Options,
+) -> Prepared:
     dtype = np.result_type(image, np.float32)
     if not dtypes.supported(dtype):
         raise TypeError(f"sepfir2d: input has dtype {image.dtype}, at most complex128 is possible")
     _check_depth("input", image, 2)
-    along_rows, along_columns = _taps("hrow", hrow, dtype), _taps("hcol", hcol, dtype)
+    along_rows = _taps("hrow", row, dtype, row_is_array)
+    along_columns = _taps("hcol", column, dtype, column_is_array)
     if not (along_rows.size % 2 and along_columns.size % 2):
         raise ValueError("hrow and hcol must be odd length")
-    options = Options(algorithm, backend, threads)
-    return called(_separable, "sepfir2d", image, along_rows, (along_columns,), options)
-
-
-def _separable(
-    name: str, image: NDArray, along_rows: NDArray, along_columns: NDArray, options: Options
-) -> Prepared:
     algorithm, backend, threads = options
     plan = api.plan_convolve(
         image.shape,
         image.dtype,
         (along_columns, along_rows),
         boundary="symmetric",
-        dtype=along_rows.dtype,
+        dtype=dtype,
         algorithm=algorithm,
         backend=backend,
         threads=threads,
@@ -316,12 +324,9 @@ def _separable(
     return Prepared(plan, image)
 
 
-def _taps(name: str, values: ArrayLike, dtype: np.dtype) -> NDArray:
+def _taps(name: str, values: NDArray, dtype: np.dtype, safely: bool) -> NDArray:
     """A filter in the dtype of the result: arrays are cast safely, lists in any case."""
-    if isinstance(values, np.ndarray):
-        taps = values.astype(dtype, casting="safe", copy=False)
-    else:
-        taps = np.asarray(values, dtype)
+    taps = values.astype(dtype, casting="safe" if safely else "unsafe", copy=False)
     _check_depth(name, taps, 1)
     return taps
 
