@@ -13,10 +13,10 @@ typedef struct {
     int more;
 } share_t;
 
-/* What floats make of a sum. */
+/* What floats make of a sum: the product is rounded before it becomes whole. */
 static int64_t rounded_sum(int64_t sum, float w)
 {
-    return (int64_t)(sum * w + 0x1.8p23f - 0x1.8p23f);
+    return (int64_t)__builtin_rintf((float)sum * w);
 }
 
 /* The share that a weight is, for sums of so many bytes.  Both ways never fall when sums rise: they are
