@@ -221,22 +221,25 @@ BYTES = [(40, 50), (9, 10, 11), (300,), (70, 41, 3)]
 @pytest.mark.parametrize("shape", BYTES, ids=str)
 @pytest.mark.parametrize("cval", [0, 7, 2.5, 300])
 @pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
-def test_bytes_are_the_nearest_to_their_mean(boundary, cval, shape, backend, ran):
-    """By sums of bytes, or of float32 where borders or windows ask for it: never one off."""
-    x = oracle.samples(shape, np.uint8)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_small_integers_are_the_nearest_to_their_mean(dtype, boundary, cval, shape, backend, ran):
+    """By their sums, or those of float32 where borders or windows ask for it: never one off."""
+    x = oracle.samples(shape, dtype)
     axes = (0, 1)[: len(shape)] if shape[-1] == 3 else range(len(shape))
     sizes = [n for n, _ in zip((5, 4, 3), axes, strict=False)]
     w = np.full(sizes, 0.9 / np.prod(sizes), np.float32)
     how = {"boundary": boundary, "cval": cval, "axes": tuple(axes)}
-    got = run(x, w, backend, ran, dtype=np.uint8, **how)
+    got = run(x, w, backend, ran, dtype=dtype, **how)
     wanted = oracle.correlate(x.astype(float), w, **how).everywhere().values
-    assert (np.abs(got - wanted.clip(0, 255)) <= 0.5 + 1e-4).all()
+    top = np.iinfo(dtype).max
+    assert (np.abs(got - wanted.clip(0, top)) <= 0.5 + 1e-6 * top).all()
 
 
 @pytest.mark.parametrize("k", [3, 14, 31])
-def test_bytes_have_the_same_bits_on_any_number_of_threads_and_planned(k, backend):
-    x, w = oracle.samples((700, 611), np.uint8), np.full((k, k), 1 / k**2, np.float32)
-    how = {"boundary": "mirror", "dtype": np.uint8, "algorithm": "box", "backend": backend}
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_small_integers_have_the_same_bits_on_any_threads_and_planned(dtype, k, backend):
+    x, w = oracle.samples((700, 611), dtype), np.full((k, k), 1 / k**2, np.float32)
+    how = {"boundary": "mirror", "dtype": dtype, "algorithm": "box", "backend": backend}
     alone = fc.correlate(x, w, threads=1, **how)
     plan = fc.plan_correlate(x.shape, x.dtype, w, threads=2, **how)
     for _ in range(3):

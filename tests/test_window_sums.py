@@ -257,25 +257,45 @@ def test_numpy_calculates_in_python_integers():
 @pytest.mark.parametrize(
     "size", [*SIZES, (16, 16), (17, 16), (257, 1), (2, 130), (31, 31)], ids=str
 )
-def test_bytes_are_summed_exactly(size, kernel):
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_small_integers_are_summed_exactly(dtype, size, kernel):
     """Windows whose sums leave 16 bits, too, and any width of what is done in vectors."""
     rng = np.random.default_rng(0)
-    taps = size[0] * size[1]
+    top, taps = np.iinfo(dtype).max, size[0] * size[1]
     weight = np.float32(2.0 ** -np.ceil(np.log2(taps)))
     for rows, width in ((1, 1), (3, 15), (2, 70), (5, 2100)):
-        x = rng.integers(0, 256, (1, 1, rows + size[0] - 1, width + size[1] - 1), np.uint8)
-        framed = Framed((1, 1, rows, width), np.uint8)
+        x = rng.integers(0, top + 1, (1, 1, rows + size[0] - 1, width + size[1] - 1), dtype)
+        x[..., :1, :] = top
+        framed = Framed((1, 1, rows, width), dtype)
         w, bias = np.full((1, 1), weight), np.full((1, 1), 0.25, np.float32)
         kernel(framed.array, x, w, bias, size, False)
         framed.assert_intact()
         windows = np.lib.stride_tricks.sliding_window_view(x[0, 0].astype(np.int64), size)
-        wanted = np.rint(windows.sum((2, 3)) * np.float64(weight) + 0.25)
+        sums = windows.sum((2, 3)).astype(np.float32)  # of 24 bits
+        wanted = np.empty(sums.shape, dtype)
+        dtypes.store(wanted, sums * weight + np.float32(0.25))
         np.testing.assert_array_equal(framed.array[0, 0], wanted)
 
 
-def test_weighted_bytes_are_stored_as_all_sums_are(kernel):
-    """Halves to the even number, NaN as 0, and what lies beyond bytes as their extreme."""
-    x = np.arange(256, dtype=np.uint8).reshape(1, 1, 1, 256)
+@pytest.mark.parametrize("taps", [1, 2, 3, 4, 5, 6, 7, 9, 12, 15, 25])
+def test_every_sum_of_bytes_is_rounded_as_floats_are(taps, kernel):
+    """Whatever the weight, and although there are faster ways for some."""
+    sums = np.arange(255 * taps + 1)
+    row = np.arange(taps + 39) % taps
+    x = (sums[:, None] // taps + (row < sums[:, None] % taps)).astype(np.uint8)[None, None]
+    bias = np.zeros((1, 1), np.float32)
+    for factor in (1, 0.5, 0.7, 0.999, 1.0001, 1.5, 0.01, 0):
+        w = np.full((1, 1), factor / taps, np.float32)
+        out, wanted = np.empty((1, 1, len(sums), 40), np.uint8), np.empty(len(sums), np.uint8)
+        kernel(out, x, w, bias, (1, taps), False)
+        dtypes.store(wanted, sums.astype(np.float32) * w[0, 0])
+        np.testing.assert_array_equal(out[0, 0], np.broadcast_to(wanted[:, None], out.shape[2:]))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_weighted_integers_are_stored_as_all_sums_are(dtype, kernel):
+    """Halves to the even number, NaN as 0, and what lies beyond the dtype as its extreme."""
+    x = np.linspace(0, np.iinfo(dtype).max, 256).astype(dtype).reshape(1, 1, 1, 256)
     for factor, offset in ((0.5, 0), (1, -0.5), (3, -200), (-1, 100), (1e30, 0), (1, -1e30)):
         w, bias = np.full((1, 1), factor, np.float32), np.full((1, 1), offset, np.float32)
         out, wanted = np.empty_like(x), np.empty_like(x)
@@ -286,20 +306,22 @@ def test_weighted_bytes_are_stored_as_all_sums_are(kernel):
     assert not out.any()
 
 
-def test_bytes_in_any_order(kernel):
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_small_integers_in_any_order(dtype, kernel):
     """Colours of pixels, planes, columns apart, and weights of groups."""
     rng = np.random.default_rng(1)
-    colours = rng.integers(0, 256, (60, 80, 3), np.uint8)
-    volume = rng.integers(0, 256, (9, 30, 41), np.uint8)
+    top = np.iinfo(dtype).max
+    colours = rng.integers(0, top + 1, (60, 80, 3), dtype)
+    volume = rng.integers(0, top + 1, (9, 30, 41), dtype)
     w, bias = np.array([[0.125], [0.25], [0.0625]], np.float32), np.zeros((3, 1), np.float32)
     planes = colours.transpose(2, 0, 1)[None, :, None]
     for samples in (planes, np.ascontiguousarray(planes), planes[..., ::2]):
         out = np.empty_like(samples[..., 2:, 2:])
         kernel(out, samples, w, bias, (3, 3), False)
         windows = np.lib.stride_tricks.sliding_window_view(samples.astype(int), (3, 3), (3, 4))
-        wanted = np.clip(np.rint(windows.sum((-2, -1)) * w[:, None, None]), 0, 255)
+        wanted = np.clip(np.rint(windows.sum((-2, -1)) * w[:, None, None]), 0, top)
         np.testing.assert_array_equal(out, wanted)
-    out = np.empty((1, 1, 7, 27, 37), np.uint8)
+    out = np.empty((1, 1, 7, 27, 37), dtype)
     kernel(out, volume[None, None], w[:1] / 4, bias[:1], (3, 4, 5), False)
     windows = np.lib.stride_tricks.sliding_window_view(volume.astype(int), (3, 4, 5))
-    np.testing.assert_array_equal(out[0, 0], np.rint(windows.sum((3, 4, 5)) / 32).clip(0, 255))
+    np.testing.assert_array_equal(out[0, 0], np.rint(windows.sum((3, 4, 5)) / 32).clip(0, top))

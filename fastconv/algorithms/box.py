@@ -2,8 +2,8 @@
 
 Each sample is weighted once, before any sum, so that nothing overflows that would not in the plain
 sum, and NaN and infinity meet the weight.  Nothing is ever subtracted from a sum: no rounding
-drift, and a NaN stays inside its window.  Images of bytes that stay bytes need none of that: their
-sums are exact, and are weighted in the end.
+drift, and a NaN stays inside its window.  Images of 8 and 16 bits that keep their dtype need none
+of that: their sums are exact, and are weighted in the end.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.geometry.box import MOST_BYTES
+from ..backends.geometry.box import MOST_BYTES, MOST_SUM
 from ..backends.protocol import Backend
+from ..problem import dtypes
 from ..problem.problem import Problem, Walk
 from . import costs, rates
 from .base import Algorithm, Weights, dense
@@ -24,7 +25,7 @@ __all__ = ["algorithm"]
 
 FUSED_AXES = 2
 """Axes that a kernel sums along at once."""
-BYTE, MAX_BYTE = np.dtype("u1"), 255
+BYTE, SHORT = np.dtype("u1"), np.dtype("u2")
 
 
 class Box(Algorithm):
@@ -50,13 +51,20 @@ class Box(Algorithm):
         return tuple(4 * axis.taps - 3 for axis in problem.axes)
 
     def storage(self, problem: Problem) -> np.dtype:
-        """Bytes where samples and results are, which kernels sum exactly."""
+        """Small integers where samples and results are, which kernels sum exactly."""
+        stay = problem.x_dtype == problem.dtype and problem.dtype in (BYTE, SHORT)
+        if not stay or problem.casts or problem.compute != np.float32:
+            return problem.compute
         *down, _ = problem.taps
-        exact = problem.x_dtype == problem.dtype == BYTE and problem.compute == np.float32
-        fit = sum(k > 1 for k in problem.taps) <= FUSED_AXES and prod(down) <= MOST_BYTES
+        most = dtypes.largest(problem.dtype)
+        fit = (
+            prod(problem.taps) * most <= MOST_SUM[problem.dtype.itemsize]
+            and sum(k > 1 for k in problem.taps) <= FUSED_AXES
+        )
+        columns_fit = prod(down) <= MOST_BYTES or problem.dtype == SHORT
         beyond = any(axis.boundary == "constant" for axis in problem.axes)
-        border = not beyond or problem.cval in range(1 + MAX_BYTE)
-        return BYTE if exact and fit and border and not problem.casts else problem.compute
+        border = not beyond or problem.cval in range(1 + most)
+        return problem.dtype if fit and columns_fit and border else problem.compute
 
     def cost(self, problem: Problem, backend: str) -> float:
         passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED_AXES)

@@ -156,9 +156,9 @@ class Backend:
 
         Samples are weighted before they are summed, and nothing is ever subtracted: a sample goes
         through at most k additions along an axis of k taps.  The bits of an output may depend on
-        its place in the slab.  ``x`` and ``out`` may be uint8 where ``w`` and ``bias`` are float32,
-        if windows have at most 257 rows in all planes: these sums are exact, weighted once, and
-        stored as by `store`.
+        its place in the slab.  ``x`` and ``out`` may be uint8 or uint16 where ``w`` and ``bias``
+        are float32, if sums are below 2**31 or, of bytes, at most 2**24 and of at most 257 rows in
+        all planes: these sums are exact, weighted once, and stored as by `store`.
         """
         raise NotImplementedError
 

@@ -1,6 +1,6 @@
 """The loops around sums of windows."""
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint16_t
 
 from ..geometry.box import window_nest
 
@@ -17,10 +17,18 @@ cdef extern from "box_types.h" nogil:
         int64_t *out, const int64_t *x, int64_t w, int64_t bias, const int64_t *planes,
         const nest_t *n, int64_t *room, int64_t strip
     )
-    void window_sums_bytes(
+    void window_sums_uint8(
         uint8_t *out, const uint8_t *x, float w, float bias, const int64_t *planes,
         const nest_t *n, char *room, int64_t strip
     )
+    void window_sums_uint16(
+        uint16_t *out, const uint16_t *x, float w, float bias, const int64_t *planes,
+        const nest_t *n, char *room, int64_t strip
+    )
+
+ctypedef fused narrow:
+    uint8_t
+    uint16_t
 
 ctypedef struct windows_t:
     nest_t tile
@@ -56,9 +64,9 @@ cdef void run_windows(
         )
 
 
-cdef void run_byte_windows(
-    uint8_t *out,
-    const uint8_t *x,
+cdef void run_narrow_windows(
+    narrow *out,
+    const narrow *x,
     const float *w,
     const float *bias,
     char *room,
@@ -67,13 +75,16 @@ cdef void run_byte_windows(
     const int64_t *planes,
     const windows_t *windows,
 ) noexcept nogil:
-    """Run them for bytes, whose weights are not bytes."""
+    """Run them for small integers, whose weights are floats."""
     cdef int64_t i
     if loops == 0:
-        window_sums_bytes(out, x, w[0], bias[0], planes, &windows.tile, room, windows.strip)
+        if narrow is uint8_t:
+            window_sums_uint8(out, x, w[0], bias[0], planes, &windows.tile, room, windows.strip)
+        else:
+            window_sums_uint16(out, x, w[0], bias[0], planes, &windows.tile, room, windows.strip)
         return
     for i in range(loop[0]):
-        run_byte_windows(
+        run_narrow_windows(
             out + i * loop[1], x + i * loop[2], w + i * loop[3], bias + i * loop[4], room,
             loop + 5, loops - 1, planes, windows,
         )

@@ -1,7 +1,5 @@
 """Channels of pixels mixed by a matrix."""
 
-from libc.stdint cimport uint16_t
-
 cdef extern from "mix_narrow.h" nogil:
     enum:
         MOST_MIXED

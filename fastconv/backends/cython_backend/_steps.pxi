@@ -142,8 +142,13 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
                 &s.extents.windows,
             )
         elif s.kind == b"B":
-            run_byte_windows(
+            run_narrow_windows(
                 <uint8_t *> at[0], <const uint8_t *> at[1], <const float *> at[2],
+                <const float *> at[3], at[4], s.loops, s.n_loops, s.planes, &s.extents.windows,
+            )
+        elif s.kind == b"H":
+            run_narrow_windows(
+                <uint16_t *> at[0], <const uint16_t *> at[1], <const float *> at[2],
                 <const float *> at[3], at[4], s.loops, s.n_loops, s.planes, &s.extents.windows,
             )
         else:

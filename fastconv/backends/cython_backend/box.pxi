@@ -1,9 +1,13 @@
 """Log-step box sums: the sum of 2n neighbours is that of n, twice, side by side."""
 
+ctypedef fused narrow:
+    uint8_t
+    uint16_t
+
 
 def box(out, x, w, bias, size, relu):
     ones, first = (None,) * len(size), x.ndim - len(size)
-    if out.dtype == np.uint8:
+    if out.dtype != w.dtype:
         sums = x.astype(np.int64, order="C")
     else:
         sums = np.empty(x.shape, x.dtype)
@@ -13,11 +17,11 @@ def box(out, x, w, bias, size, relu):
     for axis, length in enumerate(size, first):
         if length > 1:
             sums = sums_of_neighbours(sums, axis, length)
-    if out.dtype == np.uint8:
+    if out.dtype != w.dtype:
         weights = np.broadcast_to(w[(..., *ones)], out.shape)
         offsets = np.broadcast_to(bias[(..., *ones)], out.shape)
         for to, totals, factors, add in batches(2, out, sums, weights, offsets):
-            weigh_bytes(to, totals, factors, add)
+            weigh_sums(to, totals, factors, add)
     else:
         for to, totals, add in batches(2, out, sums, started(bias, out, len(size))):
             add_bias(to, totals, add, relu)
@@ -84,18 +88,19 @@ def add_bias(
                     out[i, j, m] = 0 if relu and total < 0 else total
 
 
-def weigh_bytes(
-    uint8_t[:, :, :] out,
+def weigh_sums(
+    narrow[:, :, :] out,
     const int64_t[:, :, :] sums,
     const float[:, :, :] w,
     const float[:, :, :] bias,
 ):
-    """Multiply exact sums of bytes by weights, and store them as bytes."""
+    """Multiply exact sums of small integers by weights, and store them as such."""
+    cdef int64_t most = 255 if narrow is uint8_t else 65535
     cdef Py_ssize_t i, j, m
     with nogil:
         for i in range(out.shape[0]):
             for j in range(out.shape[1]):
                 for m in range(out.shape[2]):
-                    out[i, j, m] = <uint8_t> saturated(
-                        <float> sums[i, j, m] * w[i, j, m] + bias[i, j, m], 0, 255
+                    out[i, j, m] = <narrow> saturated(
+                        <float> sums[i, j, m] * w[i, j, m] + bias[i, j, m], 0, most
                     )

@@ -8,6 +8,7 @@
 #include "vectors.h"
 
 #define MOST_MIXED 4 /* channels in, and channels out */
+#define PREFETCHED 512 /* floats ahead: the processor itself stops at the end of each page */
 
 /* Rows of pixels, with steps in items. */
 typedef struct {
@@ -32,17 +33,18 @@ MIX_EACH(float)
 MIX_EACH(double)
 #undef MIX_EACH
 
+/* Eight pixels: every vector holds four of the first half, and four of the second. */
+#define PIXELS 8
+typedef float pixels_t __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t positive_t __attribute__((vector_size(32)));
+
 #if VECTOR_BYTES >= 32 && defined(__has_builtin)
 #define WIDE_PIXELS __has_builtin(__builtin_shufflevector)
 #else
 #define WIDE_PIXELS 0
 #endif
 #if WIDE_PIXELS
-/* Eight pixels: every vector holds four of the first half, and four of the second. */
-typedef float pixels_t __attribute__((vector_size(32), aligned(4), may_alias));
-typedef int32_t positive_t __attribute__((vector_size(32)));
 typedef float half_t __attribute__((vector_size(16), aligned(4), may_alias));
-#define PIXELS 8
 #define PICK(a, b, i, j, k, l)                                                                     \
     __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4)
 #define A(i) (i)
@@ -71,7 +73,7 @@ static ALWAYS_INLINE void transpose_pixels(pixels_t v[4])
     v[2] = PICK(f, h, A(0), A(1), B(0), B(1)), v[3] = PICK(f, h, A(2), A(3), B(2), B(3));
 }
 
-/* The channels of eight pixels of three or four items. */
+/* The channels of eight contiguous pixels of three or four items. */
 static ALWAYS_INLINE void part_channels(pixels_t v[4], const float *x, const int items)
 {
     UNROLL
@@ -90,7 +92,7 @@ static ALWAYS_INLINE void part_channels(pixels_t v[4], const float *x, const int
     v[2] = PICK(blue, c, A(0), A(2), B(0), B(3));
 }
 
-/* Eight pixels of one, three or four items from their channels. */
+/* Eight contiguous pixels of one, three or four items from their channels. */
 static ALWAYS_INLINE void join_channels(float *out, pixels_t v[4], const int items)
 {
     if (items == 1) {
@@ -113,50 +115,93 @@ static ALWAYS_INLINE void join_channels(float *out, pixels_t v[4], const int ite
     for (int i = 0; i < items; i++) store_pixels(out + 4 * i, out + 4 * (items + i), v[i]);
 }
 
-/* A row of at least eight pixels; the last eight reach back. */
-static ALWAYS_INLINE void mix_row(float *out, const float *x, const float *w, const float *bias,
-                                  int64_t pixels, const int in, const int items, const int relu)
-{
-    for (int64_t next = 0; next < pixels; next += PIXELS) {
-        const int64_t p = next + PIXELS <= pixels ? next : pixels - PIXELS;
-        pixels_t channel[4], sum[4];
-        part_channels(channel, x + p * in, in);
-        UNROLL
-        for (int k = 0; k < items; k++) {
-            sum[k] = (pixels_t){0} + bias[k];
-            UNROLL
-            for (int c = 0; c < in; c++) sum[k] += channel[c] * w[k * in + c];
-            if (relu) sum[k] = (pixels_t)(~(positive_t)(sum[k] < 0) & (positive_t)sum[k]);
-        }
-        join_channels(out + p * items, sum, items);
-    }
-}
-
-#define MIX_ROW(in, items, relu)                                                                   \
-    static void mix_##in##_to_##items##relu(float *out, const float *x, const float *w,            \
-                                            const float *bias, int64_t pixels, const mix_t *n)     \
-    {                                                                                              \
-        mix_row(out, x, w, bias, pixels, in, items, relu);                                         \
-    }
-MIX_ROW(3, 1, 0) MIX_ROW(3, 3, 0) MIX_ROW(4, 4, 0)
-MIX_ROW(3, 1, 1) MIX_ROW(3, 3, 1) MIX_ROW(4, 4, 1)
-#undef MIX_ROW
 #undef PICK
 #undef A
 #undef B
+#else
+static void part_channels(pixels_t v[4], const float *x, int items) {}
+static void join_channels(float *out, pixels_t v[4], int items) {}
 #endif
+
+/* Eight pixels from and to places some items apart. */
+static ALWAYS_INLINE void gather_channels(pixels_t v[4], const float *x, int64_t pixel, int items)
+{
+    for (int c = 0; c < items; c++)
+        v[c] = (pixels_t){x[c], x[c + pixel], x[c + 2 * pixel], x[c + 3 * pixel], x[c + 4 * pixel],
+                          x[c + 5 * pixel], x[c + 6 * pixel], x[c + 7 * pixel]};
+}
+
+static ALWAYS_INLINE void scatter_channels(float *out, const pixels_t v[4], int64_t pixel, int items)
+{
+    for (int k = 0; k < items; k++)
+        for (int i = 0; i < PIXELS; i++) out[i * pixel + k] = v[k][i];
+}
+
+/* A row of at least eight pixels, of which the last eight reach back.  Pixels that lie `parted` items
+ * apart, if that is not zero, are read as vectors: of three channels and what follows them, all but the
+ * last eight.  Contiguous ones that are `joined` are written as vectors. */
+static ALWAYS_INLINE void mix_row(float *out, const float *x, const float *w, const float *bias,
+                                  const mix_t *n, const int in, const int items, const int parted,
+                                  const int joined)
+{
+    pixels_t weight[MOST_MIXED * MOST_MIXED] = {0}, offset[MOST_MIXED] = {0};
+    UNROLL
+    for (int i = 0; i < in * items; i++) weight[i] = (pixels_t){0} + w[i];
+    UNROLL
+    for (int k = 0; k < items; k++) offset[k] = (pixels_t){0} + bias[k];
+    for (int64_t next = 0; next < n->pixels; next += PIXELS) {
+        const int64_t p = next + PIXELS <= n->pixels ? next : n->pixels - PIXELS;
+        const float *const ahead = x + p * n->pixel_x + PREFETCHED;
+        PREFETCH(ahead), PREFETCH(ahead + 16);
+        pixels_t channel[MOST_MIXED] = {0}, sum[MOST_MIXED] = {0};
+        if (parted && (parted == in || p + PIXELS < n->pixels))
+            part_channels(channel, x + p * parted, parted);
+        else
+            gather_channels(channel, x + p * n->pixel_x, n->pixel_x, in);
+        UNROLL
+        for (int k = 0; k < items; k++) {
+            sum[k] = offset[k];
+            UNROLL
+            for (int c = 0; c < in; c++) sum[k] += channel[c] * weight[k * in + c];
+            if (n->relu) sum[k] = (pixels_t)(~(positive_t)(sum[k] < 0) & (positive_t)sum[k]);
+        }
+        if (joined)
+            join_channels(out + p * items, sum, items);
+        else
+            scatter_channels(out + p * n->pixel_out, sum, n->pixel_out, items);
+    }
+}
+
+/* Defines rows of so many channels, which are vectors where `parted` and `joined` say so. */
+#define MIX_ROW(name, in, items, parted, joined)                                                   \
+    static void name(float *out, const float *x, const float *w, const float *bias,                \
+                     int64_t pixels, const mix_t *n)                                               \
+    {                                                                                              \
+        mix_row(out, x, w, bias, n, in, items, parted, joined);                                    \
+    }
+MIX_ROW(mix_any, n->in, n->out, 0, 0)
+MIX_ROW(mix_3_to_3, 3, 3, 3, 1)
+MIX_ROW(mix_3_to_1, 3, 1, 3, 1)
+MIX_ROW(mix_4_to_4, 4, 4, 4, 1)
+MIX_ROW(mix_3_of_4_to_any, 3, n->out, 4, 0)
+MIX_ROW(mix_3_to_any, 3, n->out, 3, 0)
+MIX_ROW(mix_4_to_any, 4, n->out, 4, 0)
+#undef MIX_ROW
 
 static void mix_float32(float *out, const float *x, const float *w, const float *bias, const mix_t *n)
 {
     void (*row)(float *, const float *, const float *, const float *, int64_t, const mix_t *) =
         mix_each_float;
-#if WIDE_PIXELS
-    if (n->pixels >= PIXELS && n->pixel_x == n->in && n->pixel_out == n->out) {
-        if (n->in == 3 && n->out == 1) row = n->relu ? mix_3_to_11 : mix_3_to_10;
-        if (n->in == 3 && n->out == 3) row = n->relu ? mix_3_to_31 : mix_3_to_30;
-        if (n->in == 4 && n->out == 4) row = n->relu ? mix_4_to_41 : mix_4_to_40;
+    if (n->pixels >= PIXELS) {
+        const int contiguous = n->pixel_x == n->in, joined = n->pixel_out == n->out;
+        row = mix_any;
+        if (WIDE_PIXELS && n->in == 3 && contiguous)
+            row = !joined || n->out % 2 == 0 ? mix_3_to_any : n->out == 1 ? mix_3_to_1 : mix_3_to_3;
+        else if (WIDE_PIXELS && n->in == 4 && contiguous)
+            row = joined && n->out == 4 ? mix_4_to_4 : mix_4_to_any;
+        else if (WIDE_PIXELS && n->in == 3 && n->pixel_x == 4)
+            row = mix_3_of_4_to_any;
     }
-#endif
     for (int64_t r = 0; r < n->rows; r++)
         row(out + r * n->row_out, x + r * n->row_x, w, bias, n->pixels, n);
 }

@@ -9,6 +9,7 @@
 #include "mix.h"
 
 #define MIXED_BLOCK 64 /* pixels */
+#define NARROW_PREFETCHED 1024 /* bytes ahead */
 
 #if WIDE_PIXELS && defined(__AVX2__)
 #define LOW(v) _mm256_castsi256_si128(v)
@@ -129,6 +130,7 @@ static ALWAYS_INLINE void join_uint16(uint16_t *out, const __m256i v[4], const i
         for (; p + PIXELS + 2 <= pixels; p += PIXELS) {                                            \
             __m256i channel[4], rounded_sum[4];                                                    \
             pixels_t number[4];                                                                    \
+            PREFETCH((const char *)(x + p * in) + NARROW_PREFETCHED);                              \
             part_##T(channel, x + p * in, in);                                                     \
             UNROLL                                                                                 \
             for (int c = 0; c < in; c++) number[c] = (pixels_t)_mm256_cvtepi32_ps(channel[c]);     \

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from .nest import LoopNest, make_nest
 
-__all__ = ["MOST_BYTES", "WindowNest", "window_nest"]
+__all__ = ["MOST_BYTES", "MOST_SUM", "WindowNest", "window_nest"]
 
 STRIP = 512
-"""Columns of a strip, at least: 60 rows of them fit a cache.  For bytes there are more."""
+"""Columns of a strip, at least: 60 rows of them fit a cache.  For small integers there are more."""
 MOST_BYTES = 257
 """Bytes whose sum is below 2**16."""
-BYTES = 12
-"""Of sums of bytes, for each column."""
+MOST_SUM = {1: 2**24, 2: 2**31 - 1}
+"""Of small integers in a window, by their bytes."""
+NARROW_BYTES = 12
+"""Of sums of small integers, for each column."""
 BEYOND = 4
 """Columns of a strip for each that its windows reach beyond it."""
 
@@ -28,7 +30,7 @@ class WindowNest(NamedTuple):
     strip: int
     """Columns that are summed at a time."""
     room: int
-    """Items of as many rows of a strip as a window has, and five more; for bytes, of some."""
+    """Items of as many rows of a strip as a window has, and five more; of small integers, some."""
 
 
 def window_nest(
@@ -68,5 +70,5 @@ def _window_nest(
     tap = tile[10] = tap_x // col_x if kw > 1 and col_x else 1
     beyond = (kw - 1) * tap
     strip = min(columns, max(STRIP * max(4 // itemsize, 1), BEYOND * beyond))
-    rows = kh + 5 if itemsize > 1 else BYTES
+    rows = kh + 5 if itemsize > 2 else NARROW_BYTES // itemsize
     return WindowNest(nest._replace(tile=tile), strip, rows * (strip + beyond))

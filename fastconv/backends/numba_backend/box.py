@@ -32,7 +32,7 @@ def box(
     out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
 ) -> None:
     nest, strip, items = window_nest(out, x, w, bias, size)
-    machine_code = box_bytes.code() if out.dtype == np.uint8 else code(out.dtype)
+    machine_code = (code if out.dtype == w.dtype else box_bytes.code)(out.dtype)
     block = workspace.take(items * out.itemsize)
     sums = block[: items * out.itemsize].view(out.dtype)
     machine_code(start(out), start(x), flat(w), flat(bias), sums, *nest, strip, relu)

@@ -1,7 +1,7 @@
-"""Box sums of bytes.  They are exact, so samples that leave a window are subtracted.
+"""Box sums of 8 and 16 bits.  They are exact, so samples that leave a window are subtracted.
 
-Columns have running sums of 16 bits, and so do windows that are small enough.  A sum is weighted
-once, and rounded.
+Columns of bytes have running sums of 16 bits, and so do windows that are small enough; those of
+16 bits have 32.  A sum is weighted once, and rounded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import from_dtype, types
 from numba.extending import intrinsic
 
 from ..geometry.box import MOST_BYTES
@@ -28,7 +28,7 @@ __all__ = ["code"]
 # mypy: disable-error-code="no-untyped-def"
 
 INT = types.int64
-BYTE, SHORT, WORD, FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
+WORD, FLOAT = ir.IntType(32), ir.FloatType()
 FLOATS = VECTOR_BYTES // 4
 DIGITS = 1.5 * 2**23
 """Added to a float32 and subtracted again, it rounds to a whole number."""
@@ -38,8 +38,8 @@ DIGITS = 1.5 * 2**23
 def next_columns(
     typing_context: Any, sums: Any, x: Any, fresh: Any, old: Any, first: Any, n: Any
 ) -> Any:
-    """The column sums of a row, from those of the row above: a row of bytes enters, and unless the
-    window is not full yet (``first``), another one leaves.
+    """The column sums of a row, from those of the row above: a row of samples enters, and
+    unless the window is not full yet (``first``), another one leaves.
     """
     signature = types.void(sums, x, INT, INT, types.boolean, INT)
 
@@ -47,22 +47,24 @@ def next_columns(
         sums, x = data(context, builder, signature, args, (0, 1))
         entering, leaving = (builder.gep(x, [start]) for start in args[2:4])
         first, n = args[4:]
+        item, sample = sums.type.pointee, x.type.pointee
+        width = 8 * VECTOR_BYTES // item.width
 
         def body(at: ir.Value, lanes: int, leave: bool) -> None:
-            shorts, column = Vectors(builder, SHORT, lanes), builder.gep(sums, [at])
+            totals, column = Vectors(builder, item, lanes), builder.gep(sums, [at])
 
             def samples(row: ir.Value) -> ir.Value:
-                loaded = Vectors(builder, BYTE, lanes).load(builder.gep(row, [at]))
-                return builder.zext(loaded, shorts.vector)
+                loaded = Vectors(builder, sample, lanes).load(builder.gep(row, [at]))
+                return builder.zext(loaded, totals.vector)
 
-            total = builder.add(shorts.load(column), samples(entering))
-            shorts.store(builder.sub(total, samples(leaving)) if leave else total, column)
+            total = builder.add(totals.load(column), samples(entering))
+            totals.store(builder.sub(total, samples(leaving)) if leave else total, column)
 
         with builder.if_else(first) as (then, otherwise):
             with then:
-                blocks(builder, 2 * FLOATS, n, lambda at, lanes: body(at, lanes, False))
+                blocks(builder, width, n, lambda at, lanes: body(at, lanes, False))
             with otherwise:
-                blocks(builder, 2 * FLOATS, n, lambda at, lanes: body(at, lanes, True))
+                blocks(builder, width, n, lambda at, lanes: body(at, lanes, True))
         return context.get_dummy_value()
 
     return signature, emit
@@ -95,26 +97,28 @@ def as_floats(
 
 
 @intrinsic
-def as_bytes(typing_context: Any, out: Any, to: Any, step: Any, sums: Any, n: Any) -> Any:
-    """Floats as bytes: rounded half to even and saturated, NaN as 0."""
+def as_samples(typing_context: Any, out: Any, to: Any, step: Any, sums: Any, n: Any) -> Any:
+    """Floats as small integers: rounded half to even and saturated, NaN as 0."""
     signature = types.void(out, INT, INT, sums, INT)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         out, sums = data(context, builder, signature, args, (0, 3))
+        item = out.type.pointee
         out, step, n = builder.gep(out, [args[1]]), args[2], args[4]
 
         def body(at: ir.Value, lanes: int) -> None:
             floats = Vectors(builder, FLOAT, lanes)
             least, most, digits = (
-                floats.splat(ir.Constant(FLOAT, number)) for number in (0, 255, DIGITS)
+                floats.splat(ir.Constant(FLOAT, number))
+                for number in (0, 2**item.width - 1, DIGITS)
             )
             value = floats.load(builder.gep(sums, [at]))
             value = builder.select(builder.fcmp_ordered(">", value, least), value, least)
             value = builder.select(builder.fcmp_ordered("<", value, most), value, most)
             value = builder.fsub(builder.fadd(value, digits), digits)
-            words, bytewise = Vectors(builder, WORD, lanes), Vectors(builder, BYTE, lanes)
-            value = builder.trunc(builder.fptosi(value, words.vector), bytewise.vector)
-            bytewise.store(value, builder.gep(out, [builder.mul(at, step)]))
+            words, narrow = Vectors(builder, WORD, lanes), Vectors(builder, item, lanes)
+            value = builder.trunc(builder.fptosi(value, words.vector), narrow.vector)
+            narrow.store(value, builder.gep(out, [builder.mul(at, step)]))
 
         near = builder.icmp_signed("==", step, ir.Constant(step.type, 1))
         with builder.if_else(near) as (then, otherwise):
@@ -128,13 +132,12 @@ def as_bytes(typing_context: Any, out: Any, to: Any, step: Any, sums: Any, n: An
 
 
 @numba.njit(nogil=True)
-def sum_windows(out, o, x, i, weight, bias, planes, nest, wide, columns, strip):
+def sum_windows(out, o, x, i, weight, bias, planes, nest, wide, sums, columns, strip, few):
     """All windows of a slab, in strips of columns."""
     rows, row_out, row_x, kh = nest[0], nest[1], nest[2], nest[3]
     cols, col_out, col_x, kw, tap = nest[6], nest[7], nest[8], nest[9], nest[10]
     longest = strip + (kw - 1) * tap
-    sums, few = wide[longest:], len(planes) * kh * kw <= MOST_BYTES
-    one, zero = np.float32(1), np.float32(0)
+    one, zero, nothing = np.float32(1), np.float32(0), columns.dtype.type(0)
     for left in range(0, cols, strip):
         length = min(strip, cols - left)
         width = length + (kw - 1) * tap
@@ -152,33 +155,47 @@ def sum_windows(out, o, x, i, weight, bias, planes, nest, wide, columns, strip):
             if row < 0:
                 continue
             if few:
-                along_row(columns, longest, columns, 0, longest, np.uint16(0), kw, tap, length)
+                along_row(columns, longest, columns, 0, longest, nothing, kw, tap, length)
                 as_floats(sums, columns, longest, weight, bias, length)
             else:
                 as_floats(wide, columns, 0, one, zero, width)
                 along_row(wide, longest, wide, 0, longest, zero, kw, tap, length)
                 as_floats(sums, sums, 0, weight, bias, length)
-            as_bytes(out, o + row * row_out + left * col_out, col_out, sums, length)
+            as_samples(out, o + row * row_out + left * col_out, col_out, sums, length)
 
 
-def sum_slabs(out, x, w, bias, memory, loops, planes, nest, strip, relu):
-    """All slabs; bytes are never negative, so there is nothing to do for ``relu``."""
+def sum_bytes(out, x, w, bias, memory, loops, planes, nest, strip, relu):
+    """All slabs; no result is below zero, so there is nothing to do for ``relu``."""
     longest = strip + (nest[9] - 1) * nest[10]
-    wide = memory[: 8 * longest].view(np.float32)
-    columns = memory[8 * longest : 12 * longest].view(np.uint16)
+    items = memory.view(np.uint8)
+    wide = items[: 8 * longest].view(np.float32)
+    columns = items[8 * longest : 12 * longest].view(np.uint16)
+    sums, few = wide[longest:], len(planes) * nest[3] * nest[9] <= MOST_BYTES
     for number in range(count(loops)):
         o, i, j, b = offsets(loops, number)
-        sum_windows(out, o, x, i, w[j], bias[b], planes, nest, wide, columns, strip)
+        sum_windows(out, o, x, i, w[j], bias[b], planes, nest, wide, sums, columns, strip, few)
+
+
+def sum_shorts(out, x, w, bias, memory, loops, planes, nest, strip, relu):
+    """The same for 16 bits."""
+    longest = strip + (nest[9] - 1) * nest[10]
+    items = memory.view(np.uint8)
+    wide = items[: 4 * longest].view(np.float32)
+    columns = items[4 * longest : 12 * longest].view(np.uint32)
+    for number in range(count(loops)):
+        o, i, j, b = offsets(loops, number)
+        sum_windows(out, o, x, i, w[j], bias[b], planes, nest, wide, wide, columns, strip, True)
 
 
 @cache
-def code() -> Callable[..., None]:
-    """The machine code."""
-    operand, weights = array(types.uint8), array(types.float32)
+def code(dtype: np.dtype) -> Callable[..., None]:
+    """The machine code for a dtype."""
+    item = from_dtype(dtype)
+    operand, weights = array(item), array(types.float32)
     numbers, table = array(types.int64), array(types.int64, 2)
-    written = array(types.uint8, readonly=False)
+    written = array(item, readonly=False)
     signature = types.void(
         written, operand, weights, weights, written, table, table, numbers, types.int64,
         types.boolean,
     )  # fmt: skip
-    return compiled(sum_slabs, signature)
+    return compiled(sum_bytes if dtype == np.uint8 else sum_shorts, signature)

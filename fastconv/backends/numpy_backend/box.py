@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...problem import dtypes
 from .copy import store
 
 __all__ = ["box"]
@@ -28,11 +30,13 @@ def box(
         if out.dtype == w.dtype:
             _box(sums, samples, w, bias, size, relu)
         else:
-            exact, ones = np.empty(sums.shape, w.dtype), (1,) * rank
-            _box(exact, samples, np.ones_like(w), np.zeros_like(bias), size, False)
-            exact *= w.reshape(*w.shape, *ones)
-            exact += bias.reshape(*bias.shape, *ones)
-            store(sums, exact)
+            wide = dtypes.exact_dtype(prod(size) * dtypes.largest(x.dtype))
+            exact, ones = np.empty(sums.shape, wide), (1,) * rank
+            _box(exact, samples, np.ones_like(w, wide), np.zeros_like(bias, wide), size, False)
+            weighed = exact.astype(w.dtype, copy=False)
+            weighed *= w.reshape(*w.shape, *ones)
+            weighed += bias.reshape(*bias.shape, *ones)
+            store(sums, weighed)
 
 
 def _box(
