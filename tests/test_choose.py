@@ -243,3 +243,16 @@ def test_shapes_that_lose_a_stride_share_no_packed_weights(call, stride, shapes)
         wanted = call(x, w, stride=stride, algorithm="direct")
         got = call(x, w, stride=stride, algorithm="winograd")
         np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_forget_clears_the_calls_of_the_drop_ins():
+    from fastconv import ndimage, signal
+    from fastconv.ndimage.calls import _filters
+    from fastconv.signal.calls import _runs
+
+    x, w = np.ones((5, 5)), np.ones((3, 3))
+    ndimage.correlate(x, w)
+    signal.convolve2d(x, w)
+    assert [len(memo) > 0 for memo in (_filters, _runs)] == [True, True]
+    forget()
+    assert [len(memo) for memo in (_filters, _runs)] == [0, 0]
