@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands; ``command`` is the name of one, or None."""
     whole = _Parser(
         prog="fastconv",
-        description="Convolution of images, on three backends that agree.",
+        description="Convolution of images, on three interchangeable backends.",
         epilog="fastconv COMMAND --help shows the options of a command.",
     )
     whole.add_argument("--version", action="version", version=f"fastconv {fc.__version__}")

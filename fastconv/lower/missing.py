@@ -141,7 +141,7 @@ def check_has_weight(name: str, total: complex, magnitude: float, slack: float) 
     if abs(total) > slack * magnitude:
         return
     raise ValueError(
-        f"{name}: the weights of the kernel sum to {brief(total)}, and the sum of a window with "
+        f"{name}: the weights of the kernel sum to {total:.3g}, and the sum of a window with "
         "missing samples is divided by their share of that; use nan='propagate' without a mask, or "
         "put local means in the place of missing samples first, as in x = np.where(missing, "
         "fastconv.filters.gaussian(x, 2, mask=missing), x)"
