@@ -426,8 +426,9 @@ def _split(
         max(ceil(work / MIN_TASK_MACS), min(work // finest, MAX_SMALL_TILES)),
         max(caches, MAX_TILES),
     )
+    pieces = prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0])
     if max(grain) > 1:
-        parts = min(parts, prod(problem.batch) * problem.groups * ceil(lengths[0] / grain[0]))
+        parts = min(parts, pieces)
     copies = 1 if inside else caches
     across = _row_axis(problem, box)
     if max(parts, copies) <= 1:
@@ -440,8 +441,9 @@ def _split(
     ]
 
     lead = [*problem.batch[:outer], *(1 for _ in rows), problem.groups]
-    parts = max(parts, copies)
-    parts = evened(parts)
+    parts = evened(max(parts, copies))
+    if max(grain) > 1 and copies <= pieces:
+        parts = min(parts, pieces)  # long rows are fast, and what lies between pieces is done twice
     lead_cuts, needed = _cuts(lead, parts)
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts = [1]

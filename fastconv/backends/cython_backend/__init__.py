@@ -56,7 +56,7 @@ class CythonBackend(Backend):
         call=6e-6,
         one_row=1.35,
         sparse=2.0,
-        operation=2.25e-11,
+        operation=2.95e-11,
         addition=1.3e-10,
     )
     min_interior_bytes = 1 << 17
