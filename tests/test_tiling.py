@@ -121,6 +121,16 @@ def test_rows_of_memory_stay_long():
             assert last == slice(0, inside)
 
 
+def test_interiors_of_separable_kernels_keep_whole_rows():
+    """Rows between two of their tiles are filtered twice, so there are few; columns stay whole."""
+    factors = (np.arange(41, dtype="f4"),) * 2
+    problem = fc.plan_correlate((2048, 2048), "float32", factors)._recipe.problem
+    tiles = tiling(problem, algorithms.load("separable"), compiled, True).tiles(apart=True)
+    inside = [tile.out for tile in tiles if tile.halo is None]
+    assert len(inside) > 8
+    assert all(out[-1] == slice(20, 2028) for out in inside)
+
+
 def test_copies_leave_gaps_out():
     problem = fc.plan_correlate(
         (20, 3000), "f4", np.ones((3, 5), "f4"), dilation=(50, 2)
