@@ -13,8 +13,13 @@
 #define MOST_ROWS 4
 #define MOST_VECTORS 8
 #define MOST_FEW 9
-/* Unrolled squares run out of registers where products have one of their own before they are added. */
-#define SQUARES (VECTOR_BYTES > 16)
+/* Unrolled squares run out of registers where products have one of their own before they are added, and
+ * in Clang. */
+#if VECTOR_BYTES > 16 && !defined(__clang__)
+#define SQUARES 1
+#else
+#define SQUARES 0
+#endif
 /* Bytes of rows of samples that are read again before the next block of columns. */
 #define NEAR 131072
 
