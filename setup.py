@@ -40,7 +40,9 @@ ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 CLANG_CL = sys.platform == "win32" and "clang-cl" in os.environ.get("CC", "")
 
 COMMON = ["-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
-if "-O1" not in os.environ.get("CFLAGS", ""):  # for sanitizers, which take long to compile
+if "-O1" in os.environ.get("CFLAGS", ""):  # for sanitizers, which take long to compile
+    COMMON += ["-fexpensive-optimizations"]  # products and sums are one instruction, as with -O3
+else:
     COMMON += ["-O3"]
 # The vectors are written out; those that a compiler finds by itself would change the last bit.
 COMMON += ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]
