@@ -39,7 +39,7 @@ class BesidePeers:
         self.calls = {"fastconv": ours, **others}
         check(self.calls)
 
-    def track_ratio(self, case: str, backend: str, peer: str) -> float:
+    def ratio(self, case: str, backend: str, peer: str) -> float:
         from .peers import bursts
 
         times = bursts(self.calls, rounds=4, seconds=1.0)
@@ -48,15 +48,18 @@ class BesidePeers:
 
 class OnImages(BesidePeers):
     params = [IMAGES, BACKENDS, ["OpenCV", "SciPy"]]
+    track_ratio = BesidePeers.ratio
 
 
 class OnFamilies(BesidePeers):
     """Where no single image is filtered in grey."""
 
     params = [FAMILIES, BACKENDS[:1], ["OpenCV", "SciPy"]]
+    track_ratio = BesidePeers.ratio
 
 
 class OnLayers(BesidePeers):
     """Each library in its faster layout."""
 
     params = [LAYERS, BACKENDS, ["PyTorch", "onnxruntime"]]
+    track_ratio = BesidePeers.ratio
