@@ -18,6 +18,8 @@ import fastconv as fc
 Arrays = list[np.ndarray]
 Shape = tuple[int, ...]
 FORMS = ("dense", "dense", "outer", "sparse", "uniform")
+UNDERFLOW = 1e-30
+"""An error of transforms of subnormal numbers, which are not rounded relative to their size."""
 FAST = 3e-5
 """Of ``abs(x).max() * abs(w).sum()``: what ``precision="fast"`` promises."""
 
@@ -127,12 +129,12 @@ class Question:
             filters = np.abs(ws[0]).astype(float)
             axis = 0 if self.family == "layer" else 1
             sums = np.moveaxis(filters, axis, 0).reshape(filters.shape[axis], -1).sum(axis=1).max()
-            return float(max(FAST * np.nanmax(np.abs(x), initial=0) * sums, 1e-30))
+            return max(float(FAST * np.nanmax(np.abs(x), initial=0) * sums), UNDERFLOW)
         if algorithm in ("auto", "fft", "separable"):
             widest = np.nanmax(np.abs(x), initial=0) * np.prod(
                 [np.abs(w).sum() for w in ws] or [1.0]
             )
-            return float(eps * (expected.terms + 30) * max(largest, widest))
+            return max(float(eps * (expected.terms + 30) * max(largest, widest)), UNDERFLOW)
         return None
 
     def reference(self, x: np.ndarray, ws: Arrays, bias: np.ndarray | None) -> Expected:
