@@ -164,17 +164,9 @@ def filtered(
 
     ``missing`` is what the call says of missing data, and its mode.
     """
-    operands = given if weights is None else (weights, *given)
-    if missing is not None:
-        said = lower.missing(name, input, *missing)
-        if said is not None:
-            samples = np.asarray(said.plain(input))
-            out = None if output is None else arguments.receiver(name, output, samples.shape)
-            receiver = output if out is None else out
-            return make(MissingCall(name, samples, receiver, options, said), *operands)(
-                samples, out
-            )
-    samples = input if type(input) is np.ndarray else np.asarray(input)
+    said = None if missing is None else lower.missing(name, input, *missing)
+    plain = input if said is None else said.plain(input)
+    samples = plain if type(plain) is np.ndarray else np.asarray(plain)
     out = None if output is None else arguments.receiver(name, output, samples.shape)
     key: tuple[Any, ...] | None
     try:
@@ -191,12 +183,14 @@ def filtered(
         )
     except TypeError:
         key = None
-    if type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES:
-        key = None  # its plan is remembered
+    is_large = type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES
+    if said is not None or is_large:
+        key = None  # masks are not compared, and the plan of a large kernel is remembered
     known = None if key is None else _filters.get(key)
     if known is None:
-        call = Call(name, samples, output if out is None else out, options)
-        known = make(call, *operands)
+        about = name, samples, output if out is None else out, options
+        call = Call(*about) if said is None else MissingCall(*about, said)
+        known = make(call, *(given if weights is None else (weights, *given)))
         if out is None and call.stored is not None and not call.stored.isnative:
             known = runs.stored(known, call.stored)
         if key is not None and call.lasting:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..geometry.box import window_nest
 from ..geometry.nest import flat
-from . import box_bytes, workspace
+from . import box_integers, workspace
 from .box_rows import add_rows, along_row, weigh, weigh_and_add
 from .compile import array, compiled, start
 from .loops import count, offsets
@@ -32,7 +32,7 @@ def box(
     out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...], relu: bool
 ) -> None:
     nest, strip, items = window_nest(out, x, w, bias, size)
-    machine_code = (code if out.dtype == w.dtype else box_bytes.code)(out.dtype)
+    machine_code = (code if out.dtype == w.dtype else box_integers.code)(out.dtype)
     block = workspace.take(items * out.itemsize)
     sums = block[: items * out.itemsize].view(out.dtype)
     machine_code(start(out), start(x), flat(w), flat(bias), sums, *nest, strip, relu)
