@@ -123,13 +123,14 @@ class Question:
         largest = np.nanmax(expected.magnitude, initial=0)
         eps = float(np.finfo(np.result_type(dtype, np.float32)).eps)
         if dtype == np.float16:
-            return float(largest * 2e-3)
+            return float(largest * 2e-3 + np.finfo(np.float16).smallest_subnormal)
         layer = self.family in ("layer", "transposed", "input")
         if layer and dtype == np.float32 and self.how.get("precision") != "strict":
             filters = np.abs(ws[0]).astype(float)
             axis = 0 if self.family == "layer" else 1
             sums = np.moveaxis(filters, axis, 0).reshape(filters.shape[axis], -1).sum(axis=1).max()
-            return max(float(FAST * np.nanmax(np.abs(x), initial=0) * sums), UNDERFLOW)
+            fast = FAST * np.nanmax(np.abs(x), initial=0) * sums
+            return max(float(fast), float(eps * largest), UNDERFLOW)  # a large bias rounds, too
         if algorithm in ("auto", "fft", "separable"):
             widest = np.nanmax(np.abs(x), initial=0) * np.prod(
                 [np.abs(w).sum() for w in ws] or [1.0]

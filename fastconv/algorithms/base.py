@@ -54,6 +54,12 @@ class Algorithm:
         """Outputs along each filtered axis that a tile should have at least."""
         return (1,) * len(problem.axes)
 
+    def is_tile_invariant(self, problem: Problem) -> bool:
+        """Whether results have the same bits however outputs are cut into tiles: no check redoes a
+        tile, and no transform depends on where a tile begins.
+        """
+        return False
+
     def storage(self, problem: Problem) -> np.dtype:
         """The dtype of what it reads and writes."""
         return problem.compute
@@ -61,6 +67,10 @@ class Algorithm:
     def cost(self, problem: Problem, backend: str) -> float:
         """Predicted seconds on one thread, from measured rates."""
         raise NotImplementedError
+
+    def least_cost(self, problem: Problem, backend: str) -> float:
+        """Seconds that it takes at least, where that is seen much sooner than what it costs."""
+        return 0
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
         """The arrays of weights that it reads."""

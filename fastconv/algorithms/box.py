@@ -50,6 +50,9 @@ class Box(Algorithm):
         """Much longer than a window, for neighbouring tiles sum the rows between them twice."""
         return tuple(4 * axis.taps - 3 for axis in problem.axes)
 
+    def is_tile_invariant(self, problem: Problem) -> bool:
+        return True
+
     def storage(self, problem: Problem) -> np.dtype:
         """Small integers where samples and results are, which kernels sum exactly."""
         stay = problem.x_dtype == problem.dtype and problem.dtype in (BYTE, SHORT)

@@ -47,6 +47,9 @@ class Direct(Algorithm):
         begun = starts * START * rates.of(backend).product
         return costs.seconds(problem, backend, each * apart, costs.row_passes(problem)) + begun
 
+    def is_tile_invariant(self, problem: Problem) -> bool:
+        return True
+
     def run(
         self,
         program: Any,

@@ -112,6 +112,12 @@ class Fft(Algorithm):
             seconds *= FAR
         return costs.seconds(problem, backend, 0) + slabs * seconds
 
+    def least_cost(self, problem: Problem, backend: str) -> float:
+        """An output is half of what comes back in its tile."""
+        operations = 5 * log2(fft_tiles.SHORTEST) * len(problem.axes) + 3
+        wide = problem.compute.itemsize / 4
+        return problem.outputs * operations * wide * rates.of(backend).operation
+
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
         """The dense kernel, and its spectrum as ``(G, K, C, planes, last axis, *other axes)``."""
         shape = real_shape(problem)

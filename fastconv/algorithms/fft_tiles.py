@@ -8,13 +8,24 @@ from math import ceil, inf, log2
 from ..backends.geometry.fourier import LENGTHS
 from ..problem.problem import Axis, Problem
 
-__all__ = ["CACHED_TILE", "LONGEST", "TURN", "folded", "folds", "fresh", "tile", "tiles", "wraps"]
+__all__ = [
+    "CACHED_TILE",
+    "LONGEST",
+    "SHORTEST",
+    "TURN",
+    "folded",
+    "folds",
+    "fresh",
+    "tile",
+    "tiles",
+    "wraps",
+]
 
 CACHED_TILE = {1: 4096, 2: 256, 3: 64}
 """The most samples of a tile along an axis that stay in a cache, for each number of filtered axes.
 Only long kernels get longer tiles."""
-LONGEST = LENGTHS[-1]
-"""Samples of a tile along an axis at most."""
+SHORTEST, LONGEST = LENGTHS[0], LENGTHS[-1]
+"""Samples of a tile along an axis."""
 MAX_TILE_TAPS = 5
 """Samples for each tap, at most, of a tile that leaves the cache."""
 MIN_FOLDED_TAPS = 64

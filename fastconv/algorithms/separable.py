@@ -49,6 +49,9 @@ class Separable(Algorithm):
         """Much longer than the taps, for neighbouring tiles filter the rows between them twice."""
         return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
 
+    def is_tile_invariant(self, problem: Problem) -> bool:
+        return problem.form.rank == 1
+
     def cost(self, problem: Problem, backend: str) -> float:
         rank = problem.form.rank or 1
         slow_products = self.macs(problem) * rates.of(backend).one_row

@@ -312,6 +312,7 @@ def _plan(
     said = lower.missing(call, (), nan, mask, min_weight, fill_value, options["boundary"])
     if said is not None:
         return MissingPlan(checked, w, options, said, (algorithm, backend, threads))
-    return make_plan(
+    plan = make_plan(
         lower.correlation, checked, (w,), options, algorithm, backend, threads, once=False
     )
+    return plan._for_many_calls()

@@ -369,6 +369,7 @@ def _plan(
     shape = lower.shape(x_shape, f"plan_{call}: x_shape")
     dtype = lower.dtype_named(x_dtype, f"plan_{call}: x_dtype")
     checked = (call, rank, shape, dtype)
-    return make_plan(
+    plan = make_plan(
         lower.convolution, checked, (w, bias), options, algorithm, backend, threads, once=False
     )
+    return plan._for_many_calls()

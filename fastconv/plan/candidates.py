@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import NamedTuple
 
 from .. import algorithms, lower
@@ -60,13 +59,18 @@ def _cheapest(problem: Problem, backend: str) -> tuple[str, float]:
     direct = algorithms.load("direct").cost(problem, backend)
     if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
         return "direct", direct
-    able = []
+    cheapest, least = "direct", direct
     for name in algorithms.ORDER:
         algorithm = algorithms.load(name)
-        if name != "direct" and algorithm.refuses(problem) is None:
-            able.append((algorithm.cost(problem, backend), name))
-    seconds, name = min([*able, (direct, "direct")], key=itemgetter(0))
-    return name, seconds
+        if (
+            name != "direct"
+            and algorithm.refuses(problem) is None
+            and algorithm.least_cost(problem, backend) < least
+        ):
+            seconds = algorithm.cost(problem, backend)
+            if seconds < least:
+                cheapest, least = name, seconds
+    return cheapest, least
 
 
 def candidates(problem: Problem, backend: str) -> tuple[Candidate, ...]:

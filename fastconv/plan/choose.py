@@ -140,7 +140,7 @@ def plan_for(
     *_, x_shape, _ = checked
     w, bias, problem = lower.convolution(*checked, *given, **options)
     recipe = recipe_of(problem(x_shape), "auto", backend)
-    return Plan(recipe, recipe.pack(w, bias, None), None, w, bias)
+    return Plan(recipe, recipe.pack(w, bias, None), None, w, bias)._for_many_calls()
 
 
 def transposed_plan_for(

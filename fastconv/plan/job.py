@@ -23,11 +23,15 @@ class Job(NamedTuple):
     """Predicted for one thread."""
     worth: float
     """Threads that are worth handing tiles over to."""
+    single: bool
+    """Whether it has the tiles of a single call."""
 
     @classmethod
-    def of(cls, program: Any, seconds: float, hand_over_seconds: float) -> Job:
+    def of(
+        cls, program: Any, seconds: float, hand_over_seconds: float, single: bool = False
+    ) -> Job:
         """A job for a program that is complete."""
-        return cls(program, program.tiles, seconds, seconds / hand_over_seconds)
+        return cls(program, program.tiles, seconds, seconds / hand_over_seconds, single)
 
     def run(self, arrays: Sequence[NDArray | None], threads: int | None) -> bool:
         """Fill the first array from the others, on at most so many threads.

@@ -37,7 +37,9 @@ class Memo(Generic[Value]):
         if nbytes > self._max_bytes or not self._lock.acquire(blocking=False):
             return
         try:
-            if key in self._entries:
+            known = self._entries.get(key)
+            if known is not None:
+                known.value = value
                 return
             while self._list and (
                 len(self._list) >= self._max_count or self._bytes + nbytes > self._max_bytes

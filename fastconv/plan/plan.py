@@ -147,6 +147,11 @@ class Plan:
         else:
             self._run(x, out)
 
+    def _for_many_calls(self) -> Plan:
+        """The plan itself, which plans no tiles for a single call."""
+        self._recipe.single_runs = 0
+        return self
+
     def _confine(self, x: NDArray, result: NDArray) -> None:
         """Compute a result in which samples would drown others, another way."""
         problem, backend = self._recipe.problem, self._recipe.backend_name
@@ -182,7 +187,7 @@ def _unpickled(
     bias: NDArray | None,
 ) -> Plan:
     recipe = recipe_of(problem, algorithm, backend)
-    return Plan(recipe, recipe.pack(w, bias, threads), threads, w, bias)
+    return Plan(recipe, recipe.pack(w, bias, threads), threads, w, bias)._for_many_calls()
 
 
 def _lines(recipe: Recipe, threads: int | None) -> list[str]:

@@ -30,6 +30,8 @@ __all__ = ["Layouts", "Packed", "Recipe", "contiguous_axis", "layouts"]
 
 MAX_PROGRAMS = 32
 """Programs of a recipe that are remembered: ways in which arrays lie."""
+MAX_SINGLE_RUNS = 2
+"""Runs of a recipe with the tiles of a single call: a filter with two kernels makes two."""
 FAR_BYTES = 1 << 20
 """Bytes of a result that does not stay in the nearer caches."""
 
@@ -61,6 +63,9 @@ class Recipe:
         self.backend = backends.load(backend)
         self.weights = self.algorithm.weights(problem, self.backend)
         """The arrays of weights that programs read, after which comes the bias."""
+        self.single_runs = MAX_SINGLE_RUNS
+        """Runs that may still do with the tiles of a single call."""
+        self._usual_job: Job | None = None
 
     @cached_property
     def _jobs(self) -> Memo[Job]:
@@ -91,22 +96,33 @@ class Recipe:
         """The job for arrays that lie as these."""
         key = out.dtype, layouts(out, x)
         job = self._jobs.get(key)
-        if job is None:
+        if job is None or self._is_outgrown(job):
             job = self._build(operand_like(X, x), operand_like(OUT, out))
             self._jobs.put(key, job)
         return job
 
-    @cached_property
+    @property
     def usual_job(self) -> Job:
         """The job for arrays in C order and a result of the problem's dtype."""
-        problem = self.problem
-        x, out = (problem.x_shape, problem.x_dtype), (problem.out_shape, problem.dtype)
-        return self._build(operand(X, *x), operand(OUT, *out))
+        job = self._usual_job
+        if job is None or self._is_outgrown(job):
+            problem = self.problem
+            x, out = (problem.x_shape, problem.x_dtype), (problem.out_shape, problem.dtype)
+            job = self._usual_job = self._build(operand(X, *x), operand(OUT, *out))
+        return job
+
+    def _is_outgrown(self, job: Job) -> bool:
+        """Whether a job is for a single call, and there have been several."""
+        if not job.single:
+            return False
+        self.single_runs -= 1
+        return self.single_runs <= 0
 
     def _build(self, x: Operand, out: Operand) -> Job:
         program = self.backend.program(len(self.weights) + 1)
-        self.add_tiles(program, x, out, *self.operands(WEIGHTS))
-        return Job.of(program, self.seconds, self.backend.hand_over_seconds)
+        weights, bias = self.operands(WEIGHTS)
+        single = self.add_tiles(program, x, out, weights, bias, single=self.single_runs > 0)
+        return Job.of(program, self.seconds, self.backend.hand_over_seconds, single)
 
     def operands(
         self, first: int, groups: int | None = None
@@ -133,10 +149,12 @@ class Recipe:
         bias: NDArray,
         first: int = WEIGHTS,
         in_one: bool = False,
-    ) -> None:
+        single: bool = False,
+    ) -> bool:
         """Add entries for all tiles, or steps of one tile that does all of them.
 
-        ``first`` is the buffer of the first array of weights.
+        ``first`` is the buffer of the first array of weights.  Whether these tiles are those of a
+        single call, if they may be.
         """
         problem, algorithm = self.problem, self.algorithm
         source, target = problem.view_x(x), problem.view_out(out)
@@ -145,7 +163,8 @@ class Recipe:
             storage = problem.compute
         x_axis = contiguous_axis(problem, source, algorithm.layout, storage)
         out_axis = contiguous_axis(problem, target, algorithm.layout, storage)
-        tiles = tiling(problem, algorithm, self.backend, x_axis is not None)
+        single = single and sorted(x.strides, reverse=True) == [*x.strides]  # as halos have them
+        tiles = tiling(problem, algorithm, self.backend, x_axis is not None, single)
         for tile in tiles.tiles(apart=in_one):
             if not in_one:
                 program.begin_tiles(self._grid(program, tile, source, target, weights, bias, first))
@@ -172,6 +191,7 @@ class Recipe:
             if sums is not part:
                 self._store(program, part, sums)
             program.release(mark)
+        return tiles.single
 
     def _grid(
         self,

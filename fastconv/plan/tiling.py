@@ -28,6 +28,9 @@ EDGE_COST = 25
 """Bytes of a halo that cost as much as a byte of outputs in a strip along an edge."""
 HALO_BYTES = 1 << 20
 """Bytes of a halo that still fits a core's cache."""
+MAX_SINGLE_MACS, MAX_SINGLE_BYTES = 1 << 23, 1 << 21
+"""Multiply-adds, and bytes of its halo, of the one tile of a single call: those of an image of 700
+rows and columns.  More tiles of no more work take longer to plan than they save."""
 MIN_TASK_MACS = 1 << 22
 """Multiply-adds worth a tile of their own, however many there are."""
 MAX_SMALL_TILES = 8
@@ -191,6 +194,8 @@ class Tiling(NamedTuple):
     """All tiles of a problem."""
 
     regions: list[Region]
+    single: bool = False
+    """Whether they are those of a single call."""
 
     def tiles(self, apart: bool = False) -> Iterator[Tile]:
         """One tile for each grid of them or, where they are wanted apart, all tiles."""
@@ -207,14 +212,24 @@ class Tiling(NamedTuple):
         return sum(len(region) for region in self.regions if not region.in_place)
 
 
-def tiling(problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool) -> Tiling:
-    """The tiles of a problem for an algorithm; ``in_place`` says whether kernels can read ``x``."""
+def tiling(
+    problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool, single: bool = False
+) -> Tiling:
+    """The tiles of a problem for an algorithm; ``in_place`` says whether kernels can read ``x``.
+
+    For a single call, one tile where it is not too large.
+    """
     if not problem.outputs:
         return Tiling([])
     reads = algorithm.in_place if in_place else "nothing"
-    small = _small(problem, algorithm, backend, reads)
+    macs, most = min(2 * backend.min_tile_macs, MIN_TASK_MACS), backend.min_interior_bytes
+    small = _small(problem, algorithm, reads, macs, min(most, HALO_BYTES))
     if small is not None:
         return Tiling([small])
+    if single and algorithm.is_tile_invariant(problem):
+        small = _small(problem, algorithm, reads, MAX_SINGLE_MACS, MAX_SINGLE_BYTES)
+        if small is not None:
+            return Tiling([small], single=True)
     if algorithm.layout != "rows":
         return Tiling([*_layers(problem, algorithm, backend, reads)])
     macs, grain = algorithm.macs(problem), algorithm.min_tile(problem)
@@ -224,16 +239,14 @@ def tiling(problem: Problem, algorithm: Algorithm, backend: Backend, in_place: b
 
 
 def _small(
-    problem: Problem, algorithm: Algorithm, backend: Backend, reads: InPlace
+    problem: Problem, algorithm: Algorithm, reads: InPlace, max_macs: int, max_bytes: int
 ) -> Region | None:
-    """The one tile of a problem that would not be cut, which is seen at once, or None."""
-    macs = problem.outputs * max(algorithm.macs(problem), MIN_OUTPUT_MACS)
-    if macs >= min(2 * backend.min_tile_macs, MIN_TASK_MACS):
+    """The one tile of a problem of fewer multiply-adds, whose halo has no more bytes; or None."""
+    if problem.outputs * max(algorithm.macs(problem), MIN_OUTPUT_MACS) >= max_macs:
         return None
     whole = tuple([(0, axis.out) for axis in problem.axes])
     inside = reads != "nothing" and _is_read_in_place(problem, whole, reads)
-    most = min(backend.min_interior_bytes, HALO_BYTES)
-    if not inside and _box_bytes(problem, whole) > most:
+    if not inside and _box_bytes(problem, whole) > max_bytes:
         return None
     if algorithm.layout != "channels":
         last = len(problem.canonical_x) - 1
