@@ -230,7 +230,14 @@ class Machine:
         assert into is None or got is into, "the result is not out"
         self.untouched(before, out)
         answer.check(got)
-        layouts = (layout, *(part.said.partition("@")[0] for part in parts["x"] + parts["w"]))
+        read = parts["x"] + parts["w"]
+        layouts = (layout, *(part.said.partition("@")[0] for part in read))
+        # What is not aligned is copied, and so is a result that lies over what is read.
+        into_copy = into is not None and any(
+            np.may_share_memory(into, part.array) for group in parts.values() for part in group
+        )
+        copied = (into_copy, *(not part.array.flags.aligned for part in (out, *read) if part))
+        layouts += (str(copied),)
         self.compare((question.name, kind, algorithm, backend, layouts, answer.digest), got)
         self.asked.add(question.name)
 

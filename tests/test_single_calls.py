@@ -100,6 +100,12 @@ def test_tiles_whose_place_may_change_bits_are_never_joined(algorithm, jobs):
     assert not any(job.single for job in jobs)
 
 
+def test_nor_are_tiles_of_outputs_that_step_over_samples(jobs):
+    x, w = np.ones((300, 600), np.float32), np.full((5, 9), 0.5, np.float32)
+    fc.correlate(x, w, stride=3, dilation=2, backend="cython")
+    assert not any(job.single for job in jobs)
+
+
 @given(problems())
 def test_a_transform_costs_no_less_than_its_bound(problem):
     if problem.outputs and fft.refuses(problem) is None:

@@ -51,6 +51,7 @@ class Box(Algorithm):
         return tuple(4 * axis.taps - 3 for axis in problem.axes)
 
     def is_tile_invariant(self, problem: Problem) -> bool:
+        """A sum adds the same numbers in the same order wherever a tile begins."""
         return True
 
     def storage(self, problem: Problem) -> np.dtype:

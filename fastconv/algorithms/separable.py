@@ -50,7 +50,8 @@ class Separable(Algorithm):
         return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
 
     def is_tile_invariant(self, problem: Problem) -> bool:
-        return problem.form.rank == 1
+        """See `Direct`; several products are checked, and perhaps summed directly."""
+        return problem.form.rank == 1 and all(axis.stride == 1 for axis in problem.axes)
 
     def cost(self, problem: Problem, backend: str) -> float:
         rank = problem.form.rank or 1
