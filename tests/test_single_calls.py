@@ -110,7 +110,7 @@ def test_nor_are_tiles_of_outputs_that_step_over_samples(jobs):
     ("dtype", "single"), [("uint8", True), ("uint16", True), ("float32", False)]
 )
 def test_tiles_of_a_box_are_joined_where_its_sums_are_exact(dtype, single, jobs):
-    fc.filters.box(np.ones((400, 300), dtype), 9, backend="cython")
+    fc.filters.box(np.ones((400, 300), dtype), 9, algorithm="box", backend="cython")
     assert [job.single for job in jobs] == [single]
 
 
