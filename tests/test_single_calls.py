@@ -17,9 +17,11 @@ fft = algorithms.load("fft")
 generator = np.random.default_rng(0)
 KERNELS = {
     "dense": generator.normal(size=(5, 3)),
-    "row": generator.normal(size=(1, 19)),
+    "row": generator.normal(size=(1, 9)),
+    "long row": generator.normal(size=(1, 19)),
     "column": generator.normal(size=(17, 1)),
     "separable": (np.array([1.0, 2.0, 4.0, 2.0, 1.0]), np.array([1.0, -2.0, 5.0])),
+    "wide": (np.array([1.0, 2.0, 1.0]), generator.normal(size=9)),
     "box": (np.full(9, 1 / 9), np.full(9, 1 / 9)),
 }
 STRANGE = [np.nan, np.inf, -np.inf, 3e38, -3e38, 0.0, 1e-40]

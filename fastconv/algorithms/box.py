@@ -51,8 +51,8 @@ class Box(Algorithm):
         return tuple(4 * axis.taps - 3 for axis in problem.axes)
 
     def is_tile_invariant(self, problem: Problem) -> bool:
-        """Small integers are summed exactly; floats along one axis after the other, in an order
-        that depends on how a tile lies.
+        """Small integers are summed exactly; sums of floats share parts with those of rows nearby,
+        which depend on where a tile begins.
         """
         return self.storage(problem) != problem.compute
 

@@ -344,7 +344,7 @@ def evened(parts: int) -> int:
 
 def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, bool]]:
     """The interior and the strips around it, or one box of everything, and whether it is read in
-    place.
+    place.  Strips along rows fill vectors.
     """
     whole = tuple([(0, axis.out) for axis in problem.axes])
     if reads == "nothing":
@@ -359,6 +359,12 @@ def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, boo
     edges = lead * (_outputs(whole) - _outputs(interior)) * problem.compute.itemsize
     if nbytes <= EDGE_COST * edges:
         return [(whole, False)]
+    *others, (start, stop) = interior
+    last = problem.axes[-1].out
+    start, stop = start and max(start, VECTOR), stop if stop == last else min(stop, last - VECTOR)
+    if start >= stop:
+        return [(whole, False)]
+    interior = (*others, (start, stop))
     boxes = [(interior, True)]
     for position, axis in enumerate(problem.axes):
         start, stop = interior[position]
