@@ -208,9 +208,7 @@ class Recipe:
             grid.append((count, tuple(moved)))
         return tuple(grid)
 
-    def _sums(
-        self, program: Any, source: NDArray, target: NDArray, dtype: np.dtype
-    ) -> NDArray:
+    def _sums(self, program: Any, source: NDArray, target: NDArray, dtype: np.dtype) -> NDArray:
         """Workspace for the sums, laid out like the source."""
         shape = list(target.shape)
         rank = len(self.problem.axes)

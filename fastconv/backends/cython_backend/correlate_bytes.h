@@ -94,8 +94,9 @@ static ALWAYS_INLINE void join_rows(char *to, const uint8_t *first, const uint8_
         for (; i + 32 <= n; i += 32, to += bytes) {
             PREFETCH(first + i + 2 * row_x);
             PREFETCH(second + i + 2 * row_x);
-            join_vectors(to, _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(first + i)), flip),
-                 _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(second + i)), flip), wide);
+            const __m256i a = _mm256_loadu_si256((const __m256i *)(first + i));
+            const __m256i b = _mm256_loadu_si256((const __m256i *)(second + i));
+            join_vectors(to, _mm256_xor_si256(a, flip), _mm256_xor_si256(b, flip), wide);
         }
     }
     for (; i < n; i += 32, to += bytes) {
@@ -105,7 +106,7 @@ static ALWAYS_INLINE void join_rows(char *to, const uint8_t *first, const uint8_
             some[1][j] = second[(i + j) * step] ^ sign;
         }
         join_vectors(to, _mm256_loadu_si256((const __m256i *)some[0]),
-             _mm256_loadu_si256((const __m256i *)some[1]), wide);
+                     _mm256_loadu_si256((const __m256i *)some[1]), wide);
     }
 }
 
@@ -203,24 +204,25 @@ static ALWAYS_INLINE void tile_of_bytes(char *upper, char *lower, const pair_t *
     if (lower) (wide ? put_32 : put_16)(lower, sum[1], f);
 }
 
-/* A row of tiles; those that results end in, or whose columns lie apart, are put down item by item. */
+/* A row of tiles, the last of which reaches back over results that are already right.  Where results are
+ * fewer than a tile has, or lie apart, they are put down one by one. */
 static ALWAYS_INLINE void row_of_tiles(char *upper, char *lower, const pair_t *pairs,
                                        const int64_t count, const finish_t *f, const int64_t cols,
                                        const int64_t step, const int wide)
 {
     const int64_t width = wide ? 32 : 64, bytes = wide ? 4 : 2, item = item_of(f->to);
-    int64_t left = 0;
-    if (step == 1) {
-        for (; left + width <= cols; left += width)
+    for (int64_t next = 0; next < cols; next += width) {
+        if (step == 1 && cols >= width) {
+            const int64_t left = next + width <= cols ? next : cols - width;
             tile_of_bytes(upper + left * item, lower ? lower + left * item : NULL, pairs, count,
                           left * bytes, f, wide);
-    }
-    for (; left < cols; left += width) {
+            continue;
+        }
         char some[2][64 * 4];
-        tile_of_bytes(some[0], some[1], pairs, count, left * bytes, f, wide);
-        for (int64_t i = 0; i < width && left + i < cols; i++) {
-            memcpy(upper + (left + i) * step * item, some[0] + i * item, item);
-            if (lower) memcpy(lower + (left + i) * step * item, some[1] + i * item, item);
+        tile_of_bytes(some[0], some[1], pairs, count, next * bytes, f, wide);
+        for (int64_t i = 0; i < width && next + i < cols; i++) {
+            memcpy(upper + (next + i) * step * item, some[0] + i * item, item);
+            if (lower) memcpy(lower + (next + i) * step * item, some[1] + i * item, item);
         }
     }
 }

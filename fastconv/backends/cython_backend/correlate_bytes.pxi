@@ -37,5 +37,7 @@ def correlate_bytes_slab(
                             for t in range(w.shape[3]):
                                 for u in range(w.shape[4]):
                                     for v in range(w.shape[5]):
-                                        total += w[g, 0, 0, t, u, v] * x[b, g, 0, i + t, j + u, m + v]
+                                        total += (
+                                            w[g, 0, 0, t, u, v] * x[b, g, 0, i + t, j + u, m + v]
+                                        )
                             out[b, g, 0, i, j, m] = <float> total
