@@ -200,8 +200,13 @@ static ALWAYS_INLINE void tile_of_bytes(char *upper, char *lower, const pair_t *
             }
         }
     }
-    (wide ? put_32 : put_16)(upper, sum[0], f);
-    if (lower) (wide ? put_32 : put_16)(lower, sum[1], f);
+    if (wide) {
+        put_32(upper, sum[0], f);
+        if (lower) put_32(lower, sum[1], f);
+    } else {
+        put_16(upper, sum[0], f);
+        if (lower) put_16(lower, sum[1], f);
+    }
 }
 
 /* A row of tiles, the last of which reaches back over results that are already right.  Where results are
