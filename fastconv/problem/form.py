@@ -80,6 +80,8 @@ def whole_sum(w: tuple[NDArray, ...], x_dtype: np.dtype, compute: np.dtype) -> i
     weights = kernel.ravel().tolist()
     units = 1
     for weight in weights:
+        if weight.is_integer():
+            continue
         if not isfinite(weight):
             return None
         units = max(units, weight.as_integer_ratio()[1])
