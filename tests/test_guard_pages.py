@@ -69,6 +69,11 @@ def tails() -> Iterator[Question]:
         x, upper = (1, n, 4, 5), (1, 3, 3, 4)
         more = {"size": (3, n, 2, 2)}
         yield Question("weight", "conv2d_weight", x, (upper,), {}, 0, both, **more)
+        bytes_ = ("u1:i1:i2", "i1:i1:f4", "u1:i2:u1")
+        for x in ((3, n + 2), (n + 2, 5)):
+            yield Question("image", "correlate", x, ((3, 3),), {"mode": "valid"}, 0, bytes_)
+        how = {"axes": (0, 1), "boundary": "wrap"}
+        yield Question("image", "correlate", (4, n, 3), ((2, 5),), how, 0, bytes_, ("direct",))
         yield Question("filter", "box", (4, n), (), {"size": 3}, 0, ("u1", "f4"))
         yield Question("filter", "gaussian", (4, n), (), {"sigma": 1.0}, 0, ("u1", "f4"))
 

@@ -54,15 +54,19 @@ class Algorithm:
         """Outputs along each filtered axis that a tile should have at least."""
         return (1,) * len(problem.axes)
 
-    def is_tile_invariant(self, problem: Problem) -> bool:
+    def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
         """Whether results have the same bits however outputs are cut into tiles: no check redoes a
         tile, and no transform depends on where a tile begins.
         """
         return False
 
-    def storage(self, problem: Problem) -> np.dtype:
-        """The dtype of what it reads and writes."""
+    def storage(self, problem: Problem, backend: Backend) -> np.dtype:
+        """The dtype of what it reads."""
         return problem.compute
+
+    def results(self, problem: Problem, backend: Backend) -> np.dtype:
+        """The dtype of what it writes."""
+        return self.storage(problem, backend)
 
     def cost(self, problem: Problem, backend: str) -> float:
         """Predicted seconds on one thread, from measured rates."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import backends
 from ..backends.geometry.box import MOST_BYTES, MOST_SUM
 from ..backends.protocol import Backend
 from ..problem import dtypes
@@ -50,13 +51,13 @@ class Box(Algorithm):
         """Much longer than a window, for neighbouring tiles sum the rows between them twice."""
         return tuple(4 * axis.taps - 3 for axis in problem.axes)
 
-    def is_tile_invariant(self, problem: Problem) -> bool:
+    def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
         """Small integers are summed exactly; sums of floats share parts with those of rows nearby,
         which depend on where a tile begins.
         """
-        return self.storage(problem) != problem.compute
+        return self.storage(problem, backend) != problem.compute
 
-    def storage(self, problem: Problem) -> np.dtype:
+    def storage(self, problem: Problem, backend: Backend) -> np.dtype:
         """Small integers where samples and results are, which kernels sum exactly."""
         stay = problem.x_dtype == problem.dtype and problem.dtype in (BYTE, SHORT)
         if not stay or problem.casts or problem.compute != np.float32:
@@ -74,7 +75,7 @@ class Box(Algorithm):
 
     def cost(self, problem: Problem, backend: str) -> float:
         passes = costs.row_passes(problem) + max(0, sum(k > 1 for k in problem.taps) - FUSED_AXES)
-        itemsize = self.storage(problem).itemsize
+        itemsize = self.storage(problem, backends.load(backend)).itemsize
         share = itemsize / problem.compute.itemsize
         rows = sum(k.bit_length() for k in problem.taps) * problem.outputs
         additions = rows * itemsize / 4 * rates.of(backend).addition

@@ -5,8 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from .. import backends
+from ..backends.protocol import Backend
 from ..problem.problem import Problem, Walk
 from . import costs, rates
 from .base import Algorithm
@@ -23,6 +26,12 @@ ALONE = 1.5
 """Times that a product takes where rows of outputs read no rows together."""
 BEGUN_ALONE = 5
 """Times that beginning takes there."""
+BYTE_PRODUCT, WIDE_BYTE_PRODUCT = 0.55, 1.1
+"""Times that a product of a byte takes, where sums have 16 bits, and where they have 32."""
+MOST_SHORT = 257
+"""The largest sum of weights whose sums of bytes have 16 bits."""
+STORED = tuple(map(np.dtype, ("u1", "i2", "i4", "f4")))
+"""What results of bytes are stored as."""
 
 
 class Direct(Algorithm):
@@ -38,6 +47,11 @@ class Direct(Algorithm):
         pixel have to be parted.
         """
         each, last = self.macs(problem), problem.axes[-1]
+        if _takes_bytes(problem, backends.load(backend)):
+            short = (problem.form.whole or 0) <= MOST_SHORT
+            product = BYTE_PRODUCT if short else WIDE_BYTE_PRODUCT
+            share = problem.x_dtype.itemsize / problem.compute.itemsize
+            return costs.seconds(problem, backend, each * product, share)
         rows = problem.outputs // max(last.out, 1)
         starts = rows * prod(problem.taps) * min(last.stride, 2)
         apart: float = 1 if last.stride == 1 else APART if last.stride == 2 else ONE_BY_ONE
@@ -47,11 +61,21 @@ class Direct(Algorithm):
         begun = starts * START * rates.of(backend).product
         return costs.seconds(problem, backend, each * apart, costs.row_passes(problem)) + begun
 
-    def is_tile_invariant(self, problem: Problem) -> bool:
+    def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
         """Outputs that step over samples are vectors along their longest axis, whose taps may be
         summed in another order.
         """
         return all(axis.stride == 1 for axis in problem.axes)
+
+    def storage(self, problem: Problem, backend: Backend) -> np.dtype:
+        """Bytes where their sums are exact integers."""
+        return problem.x_dtype if _takes_bytes(problem, backend) else problem.compute
+
+    def results(self, problem: Problem, backend: Backend) -> np.dtype:
+        """Of bytes what most are asked for, and otherwise floats that hold any sum."""
+        if _takes_bytes(problem, backend) and problem.dtype in STORED and not problem.casts:
+            return problem.dtype
+        return problem.compute
 
     def run(
         self,
@@ -64,6 +88,16 @@ class Direct(Algorithm):
         walk: Walk,
     ) -> None:
         program.correlate(out, x, weights[0], bias, walk.stride, walk.dilation, problem.relu)
+
+
+def _takes_bytes(problem: Problem, backend: Backend) -> bool:
+    """Whether kernels multiply bytes with the weights, as far as the border is bytes as well."""
+    if problem.form.whole is None or not backend.multiplies_bytes:
+        return False
+    dense = all(axis.stride == axis.dilation == 1 for axis in problem.axes)
+    beyond = any(axis.boundary == "constant" for axis in problem.axes)
+    limits = np.iinfo(problem.x_dtype)
+    return dense and (not beyond or problem.cval in range(int(limits.min), int(limits.max) + 1))
 
 
 algorithm = Direct()

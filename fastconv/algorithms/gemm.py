@@ -43,7 +43,7 @@ class Gemm(Algorithm):
         """It sums floating-point numbers of more than one channel."""
         return pointwise.refusal(problem)
 
-    def storage(self, problem: Problem) -> np.dtype:
+    def storage(self, problem: Problem, backend: Backend) -> np.dtype:
         """Small integers that are mixed, stay what they are, and have no border."""
         inside = all(axis.before == 0 and axis.out == axis.size for axis in problem.axes)
         stay = problem.x_dtype == problem.dtype and problem.dtype in NARROW and not problem.casts

@@ -49,7 +49,7 @@ class Separable(Algorithm):
         """Much longer than the taps, for neighbouring tiles filter the rows between them twice."""
         return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
 
-    def is_tile_invariant(self, problem: Problem) -> bool:
+    def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
         """See `Direct`; several products are checked, and perhaps summed directly."""
         return problem.form.rank == 1 and all(axis.stride == 1 for axis in problem.axes)
 

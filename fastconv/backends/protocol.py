@@ -83,6 +83,11 @@ class Backend:
     same bits."""
 
     @property
+    def multiplies_bytes(self) -> bool:
+        """Whether `correlate` takes samples of 8 bits."""
+        return False
+
+    @property
     def rates(self) -> Rates:
         """Built-in rates; see ``algorithms/rates.py`` for those in use."""
         raise NotImplementedError
@@ -127,7 +132,13 @@ class Backend:
         dilation: Numbers,
         relu: bool,
     ) -> None:
-        """``out = act(bias + sum over channels and taps of w * x)``; ``w`` is (G, K, C, *T)."""
+        """``out = act(bias + sum over channels and taps of w * x)``; ``w`` is (G, K, C, *T).
+
+        Where the backend `multiplies_bytes`, ``x`` may be uint8 or int8, for G = C = K = 1, stride
+        and dilation 1, no ``relu``, and float32 weights of a `Form` that is `whole`.  Their sums
+        are exact, and stored as by `store` in uint8, int16, int32 or float32; ``bias`` counts in
+        the same unit.
+        """
         raise NotImplementedError
 
     def correlate_sparse(

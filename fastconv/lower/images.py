@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..problem import lowrank
-from ..problem.form import form
+from ..problem.form import form, whole_sum
 from ..problem.problem import Problem
 from .arguments import (
     borders,
@@ -88,7 +88,8 @@ def correlation(
         kernels = (kernels[0].reshape(1, 1, 1, *[taps[i] for i in moved]),)
     order = [filtered[i] for i in moved]
     batch_axes = [axis for axis in range(x_rank) if axis not in order]
-    values["form"] = form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST)
+    known = form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST)
+    values["form"] = known._replace(whole=whole_sum(kernels, x_dtype, values["compute"]))
 
     def problem(x_shape: tuple[int, ...]) -> Problem:
         axes, out_shape = [], [*x_shape]

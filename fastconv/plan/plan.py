@@ -212,7 +212,7 @@ def _lines(recipe: Recipe, threads: int | None) -> list[str]:
         else:
             verdict = f"{candidate.seconds * 1e3:.3g} ms predicted on one thread"
         lines.append(f"{chosen} {candidate.algorithm:<11}{verdict}")
-    in_place = problem.x_dtype == recipe.algorithm.storage(problem) and not problem.complex
+    in_place = problem.x_dtype == recipe.algorithm.storage(problem, backend) and not problem.complex
     tiles = tiling(problem, recipe.algorithm, backend, in_place)
     count = thread_count(tiles.total, recipe.seconds / backend.hand_over_seconds, threads)
     lines.append(f"  tiles      {tiles.total}, of which {tiles.halos} read a halo")

@@ -158,11 +158,12 @@ class Recipe:
         """
         problem, algorithm = self.problem, self.algorithm
         source, target = problem.view_x(x), problem.view_out(out)
-        storage = algorithm.storage(problem)
+        storage = algorithm.storage(problem, self.backend)
+        results = algorithm.results(problem, self.backend)
         if target.dtype != problem.dtype:
-            storage = problem.compute
+            storage = results = problem.compute
         x_axis = contiguous_axis(problem, source, algorithm.layout, storage)
-        out_axis = contiguous_axis(problem, target, algorithm.layout, storage)
+        out_axis = contiguous_axis(problem, target, algorithm.layout, results)
         single = single and sorted(x.strides, reverse=True) == [*x.strides]  # as halos have them
         tiles = tiling(problem, algorithm, self.backend, x_axis is not None, single)
         for tile in tiles.tiles(apart=in_one):
@@ -174,7 +175,7 @@ class Recipe:
                 samples, axis = tile.halo.padded(program, samples, storage), tile.halo.row_axis
             part = target[tile.out]
             writes = out_axis is not None and out_axis == axis
-            sums = part if writes else self._sums(program, samples, part)
+            sums = part if writes else self._sums(program, samples, part, results)
             some, offset = weights, bias
             if (tile.groups, tile.channels) != (slice(0, len(bias)), (0, bias.shape[1])):
                 start, stop = tile.channels
@@ -227,16 +228,16 @@ class Recipe:
             grid.append((count, tuple(moved)))
         return tuple(grid)
 
-    def _sums(self, program: Any, source: NDArray, target: NDArray) -> NDArray:
+    def _sums(self, program: Any, source: NDArray, target: NDArray, dtype: np.dtype) -> NDArray:
         """Workspace for the sums, laid out like the source."""
         shape = list(target.shape)
         rank = len(self.problem.axes)
         shape[-1 - rank] *= self.problem.parts
         if self.algorithm.layout != "channels":
-            like: NDArray = program.empty_like(source, shape)
+            like: NDArray = program.empty_like(source, shape, dtype)
             return like
         *batch, groups, channels = shape[:-rank]
-        sums = program.empty((*batch, *shape[-rank:], groups, channels), source.dtype)
+        sums = program.empty((*batch, *shape[-rank:], groups, channels), dtype)
         lead, end = len(batch), len(shape)
         moved: NDArray = sums.transpose(*range(lead), end - 2, end - 1, *range(lead, end - 2))
         return moved

@@ -226,7 +226,7 @@ def tiling(
     small = _small(problem, algorithm, reads, macs, min(most, HALO_BYTES))
     if small is not None:
         return Tiling([small])
-    if single and algorithm.is_tile_invariant(problem):
+    if single and algorithm.is_tile_invariant(problem, backend):
         small = _small(problem, algorithm, reads, MAX_SINGLE_MACS, MAX_SINGLE_BYTES)
         if small is not None:
             return Tiling([small], single=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import lowrank
 from .problem import Form
 
-__all__ = ["form", "has_no_form", "no_form"]
+__all__ = ["form", "has_no_form", "no_form", "whole_sum"]
 
 MIN_TAPS = 4
 """Taps along each of two axes from which on a product of factors may be the shorter sum."""
@@ -20,6 +20,15 @@ MAX_LISTED = 64
 """Weights that are looked at faster as a list than as an array."""
 MAX_REMEMBERED_BYTES = 1 << 12
 """Bytes of the largest kernel whose rank is remembered."""
+BYTES = np.dtype("u1"), np.dtype("i1")
+MOST_WHOLE = 512
+"""Taps of the largest kernel that is looked through for whole weights."""
+MAX_WHOLE = 2**15 - 1
+"""The largest magnitude of a weight in its unit."""
+MAX_WHOLE_SUM = 2**24 // 255
+"""The largest sum of magnitudes whose products with bytes float32 holds exactly."""
+MAX_UNITS = 2**24
+"""Units that a weight of 1 has, at most."""
 
 
 def form(
@@ -60,6 +69,27 @@ def has_no_form(w: NDArray, x_dtype: np.dtype, compute: np.dtype) -> bool:
     if w[0].size > 1 and w[corner] == w[opposite]:  # other groups may tell
         return False
     return _rank(w[:1], x_dtype, compute, lowrank.MOST) is None
+
+
+def whole_sum(w: tuple[NDArray, ...], x_dtype: np.dtype, compute: np.dtype) -> int | None:
+    """The sum of magnitudes of weights, or of products of factors, as in `Form.whole`."""
+    taps = prod([part.size for part in w])
+    if x_dtype not in BYTES or compute != np.float32 or w[0].dtype.kind == "c" or taps > MOST_WHOLE:
+        return None
+    kernel: NDArray = reduce(np.multiply, [part.astype(np.float64) for part in w])
+    weights = kernel.ravel().tolist()
+    units = 1
+    for weight in weights:
+        if weight.is_integer():
+            continue
+        if not isfinite(weight):
+            return None
+        units = max(units, weight.as_integer_ratio()[1])
+        if units > MAX_UNITS:
+            return None
+    magnitudes = [abs(weight) * units for weight in weights]
+    total = sum(magnitudes)
+    return int(total) if max(magnitudes) <= MAX_WHOLE and total <= MAX_WHOLE_SUM else None
 
 
 def _looked_at(w: NDArray) -> tuple[bool, int]:

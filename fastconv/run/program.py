@@ -132,12 +132,15 @@ class Builder:
         self.workspace_bytes = max(self.workspace_bytes, self._used)
         return operand(self.workspace_buffer, shape, dtype, offset=start)
 
-    def empty_like(self, array: NDArray, shape: Sequence[int]) -> NDArray:
+    def empty_like(
+        self, array: NDArray, shape: Sequence[int], dtype: np.dtype | None = None
+    ) -> NDArray:
         """Workspace for an array whose axes lie in the order of another one's."""
+        dtype = array.dtype if dtype is None else dtype
         if array.flags.c_contiguous:
-            return self.empty(tuple(shape), array.dtype)
+            return self.empty(tuple(shape), dtype)
         order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
-        memory = self.empty(tuple(shape[axis] for axis in order), array.dtype)
+        memory = self.empty(tuple(shape[axis] for axis in order), dtype)
         return memory.transpose([order.index(axis) for axis in range(array.ndim)])
 
 

@@ -76,6 +76,11 @@ class CythonBackend(Backend):
             return Program(self, weights)
         return _program_class()(weights)
 
+    @property
+    def multiplies_bytes(self) -> bool:
+        takes: bool = _kernels().MULTIPLIES_BYTES
+        return takes
+
     def panel(self, dtype: np.dtype) -> int:
         if instruction_set() == GENERIC:
             width: int = _kernels().PANEL

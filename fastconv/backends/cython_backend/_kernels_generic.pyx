@@ -56,6 +56,7 @@ def started(bias, out, rank):
 
 
 include "correlate.pxi"
+include "correlate_bytes.pxi"
 include "sparse.pxi"
 include "copy.pxi"
 include "box.pxi"

@@ -230,7 +230,7 @@ cdef class Program(Kernels):
 
 
 NAMES = (
-    "copy", "correlate", "box", "gemm", "mix", "winograd_weights",
+    "copy", "correlate", "correlate_bytes", "box", "gemm", "mix", "winograd_weights",
     "winograd_samples", "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
     "at_most",
 )

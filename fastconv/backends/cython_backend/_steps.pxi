@@ -10,6 +10,7 @@ from ..geometry import fourier
 cdef enum:
     COPY
     NEST
+    BYTE_NEST
     WINDOWS
     PRODUCT
     MIX
@@ -25,6 +26,7 @@ cdef enum:
 ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
     walk_t walk
     nest_t tile
+    bytes_t bytes
     windows_t windows
     contract_t product
     mix_t mix
@@ -128,6 +130,11 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
                 <int64_t *> at[0], <const int64_t *> at[1], <const int64_t *> at[2],
                 <const int64_t *> at[3], s.loops, s.n_loops, s.planes, &s.extents.tile,
             )
+    elif s.kernel == BYTE_NEST:
+        correlate_bytes(
+            at[0], <const uint8_t *> at[1], <const float *> at[2], <const float *> at[3],
+            s.loops, s.n_loops, s.planes, &s.extents.bytes, at[4],
+        )
     elif s.kernel == WINDOWS:
         if s.kind == b"f":
             run_windows(
@@ -203,6 +210,9 @@ cdef class Kernels:
         return empty(nbytes, BYTES)
 
     def correlate(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
+        if x.itemsize == 1:
+            self.sum_bytes(out, x, w, bias)
+            return
         nest = Nest(*loop_nest(out, x, w, bias, stride, dilation))
         self.sum(Operands(out, x, w, bias), nest, relu)
 
@@ -220,6 +230,26 @@ cdef class Kernels:
         step.extents.tile = nest.tile
         step.extents.tile.relu = relu
         return self.add(operands, &step, nest)
+
+    cdef int sum_bytes(self, out, x, w, bias) except -1:
+        """Take the sums of bytes times whole weights."""
+        cdef Operands operands
+        cdef Nest nest
+        cdef step_t step
+        found = byte_nest(out, x, w, bias)
+        nest = Nest(*found.nest)
+        mark = self.mark_room()
+        operands = Operands(out, x, w, bias, self.room(found.room))
+        step.kernel = BYTE_NEST
+        step.loops, step.n_loops = nest.tables.numbers(0), nest.tables.rows(0)
+        step.planes = nest.tables.numbers(1)
+        step.extents.bytes.nest = nest.tile
+        step.extents.bytes.strip = found.strip
+        step.extents.bytes.source = letter(&operands.arrays[1])
+        step.extents.bytes.to = letter(operands.arrays)
+        self.add(operands, &step, nest)
+        self.release_room(mark)
+        return 0
 
     def box(self, out, x, w, bias, tuple size, bint relu):
         cdef Operands operands

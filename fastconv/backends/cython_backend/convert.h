@@ -340,6 +340,9 @@ static row_t *row_for(char from, char to)
         case PAIR('f', 'h'): return packed_h;
         case PAIR('f', 'H'): return packed_H;
         CASE(B, 'B', B, 'B') CASE(H, 'H', H, 'H')
+        case PAIR('b', 'b'): return row_B_B;
+        case PAIR('h', 'h'): return row_H_H;
+        case PAIR('i', 'i'): return row_f_f;
     }
     return NULL;
 }

@@ -56,6 +56,9 @@ def correlate_slab(
 
 
 def correlate(out, x, w, bias, stride, dilation, relu):
+    if x.itemsize == 1:
+        correlate_bytes(out, x, w, bias)
+        return
     correlate_from(out, x, w, started(bias, out, len(stride)), stride, dilation, relu)
 
 

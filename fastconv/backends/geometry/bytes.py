@@ -1,0 +1,64 @@
+"""What compiled kernels run over to correlate bytes: the loops of a slab, and room for a strip."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+from .nest import LoopNest, make_nest
+
+__all__ = ["ByteNest", "byte_nest"]
+
+RING_BYTES = 1 << 14
+"""Of joined rows that stay in the nearest cache, where samples grow to 16 bits."""
+MIN_STRIP = 128
+"""Columns of a strip, at least."""
+BEYOND = 4
+"""Columns of a strip for each that its windows reach beyond it."""
+PAIR_BYTES = 32
+WEIGHT_BYTES = 4
+JOINED_BYTES = 4
+"""Of a column of two joined rows, at most."""
+PADDING = 96
+"""Columns of a joined row beyond its samples, at most."""
+LINE = 64
+
+
+class ByteNest(NamedTuple):
+    """The loops as `loop_nest.py` says them, but that columns keep their taps."""
+
+    nest: LoopNest
+    strip: int
+    """Columns that are joined at a time."""
+    room: int
+    """Bytes of the weights and of the joined rows of a strip."""
+
+
+def byte_nest(out: NDArray, x: NDArray, w: NDArray, bias: NDArray) -> ByteNest:
+    """The loops of a slab; equal slabs share them."""
+    strides = [tuple([step // a.itemsize for step in a.strides]) for a in (out, x, w, bias)]
+    return _byte_nest(out.shape, w.shape[2:], *strides)
+
+
+@lru_cache(maxsize=1024)
+def _byte_nest(
+    out_shape: tuple[int, ...],
+    reduced: tuple[int, ...],
+    out: tuple[int, ...],
+    x: tuple[int, ...],
+    w: tuple[int, ...],
+    bias: tuple[int, ...],
+) -> ByteNest:
+    ones = (1,) * (len(reduced) - 1)
+    nest = make_nest(out_shape, reduced, out, x, w, bias, ones, ones, 1, windows=True)
+    kh, columns, col_x, kw, tap_x = (int(nest.tile[i]) for i in (3, 6, 8, 9, 10))
+    beyond = (kw - 1) * (tap_x // col_x if col_x else 1)
+    planes = len(nest.planes)
+    rings = planes * (kh // 2 + 1)
+    fits = RING_BYTES // (rings * JOINED_BYTES) // LINE * LINE
+    strip = min(columns, max(fits, MIN_STRIP, BEYOND * beyond))
+    weights = rings * kw * PAIR_BYTES + planes * (kh + 3) * kw * WEIGHT_BYTES
+    joined = rings * (strip + beyond + PADDING) * JOINED_BYTES
+    return ByteNest(nest, strip, weights + LINE + joined)
