@@ -18,13 +18,10 @@ from ..plan import missing
 from ..plan.choose import make_plan
 from ..problem import dtypes
 from ..run import overlap
-from ..run import threads as parallel
+from ..run.elementwise import elementwise
 from . import wide
 
-__all__ = ["Call", "as_weights", "blockwise", "deliver", "precision", "target_of"]
-
-BLOCK_ITEMS = 1 << 17
-"""Items of a block: some arrays of it fit a core's cache."""
+__all__ = ["Call", "as_weights", "deliver", "precision", "target_of"]
 
 
 class Call:
@@ -156,7 +153,7 @@ class Call:
             if not (made is blocks[0] and result is parts[0]):
                 dtypes.store(target, made)
 
-        blockwise(store, (result, *parts), self.threads)
+        elementwise(store, (result, *parts), config.resolve_threads(self.threads))
         return deliver(result, self.out)
 
 
@@ -180,30 +177,6 @@ def as_weights(values: NDArray, dtype: np.dtype) -> NDArray:
     """Weights in the precision they are used in, where the smallest may become zero."""
     with np.errstate(all="ignore"):
         return values.astype(dtype)
-
-
-def blockwise(
-    function: Callable[..., None], arrays: Sequence[NDArray], threads: int | None
-) -> None:
-    """Call ``function`` on blocks of arrays of one shape, small enough for a cache, on threads."""
-    shape, size = arrays[0].shape, arrays[0].size
-    threads = config.resolve_threads(threads)
-    if size <= BLOCK_ITEMS:
-        with np.errstate(all="ignore"):
-            function(*arrays)
-        return
-    blocks = -(-size // BLOCK_ITEMS)
-    long = [axis for axis, n in enumerate(shape[:-1]) if n >= blocks]
-    axis = long[0] if long else int(np.argmax(shape[:-1] or shape))
-    step = max(BLOCK_ITEMS * shape[axis] // size, 1)
-    lead = (slice(None),) * axis
-
-    def block(number: int) -> None:
-        where = (*lead, slice(number * step, (number + 1) * step))
-        with np.errstate(all="ignore"):
-            function(*(array[where] for array in arrays))
-
-    parallel.run(block, -(-shape[axis] // step), threads)
 
 
 @cache
