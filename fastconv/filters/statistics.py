@@ -29,7 +29,24 @@ FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
 
 
 class Moments(NamedTuple):
-    """The local mean and variance around each pixel."""
+    """The local mean and variance around each pixel; made by `local_moments`.
+
+    Attributes
+    ----------
+    mean, variance : ndarray
+        Arrays of the image's shape.
+    std : ndarray
+        The standard deviation: the square root of the variance.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> mean, variance = moments = fc.filters.local_moments([1.0, 1.0, 4.0, 1.0], 3)
+    >>> mean
+    array([1., 2., 2., 2.])
+    >>> moments.std
+    array([0.        , 1.41421356, 1.41421356, 1.41421356])
+    """
 
     mean: NDArray
     variance: NDArray
