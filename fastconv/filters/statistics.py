@@ -189,7 +189,7 @@ def local_moments(
             weights, axes = tuple([factors.uniform(n, FLOAT64) for n in sizes]), call.axes
 
         def mean_of(values: NDArray, beyond: float) -> NDArray:
-            return shifted.correlate_of(values, weights, FLOAT64, axes, beyond, algorithm)
+            return shifted.correlate(weights, FLOAT64, axes, samples=values, cval=beyond)
 
         mean = mean_of(shifted.samples, shifted.cval.real)
         variance = mean_of(np.square(shifted.samples), shifted.cval.real**2)
@@ -253,7 +253,7 @@ def _exact(
 
     def sums(values: NDArray, most: float, beyond: float) -> NDArray:
         values = values.astype(np.min_scalar_type(-int(most) - 1))
-        return call.correlate_of(values, box, INT64, call.axes, beyond, call.algorithm)
+        return call.correlate(box, INT64, samples=values, cval=beyond)
 
     first = sums(differences, largest, border)
     second = sums(differences * differences, largest**2, border**2)

@@ -25,11 +25,11 @@ def elementwise(function: Callable[..., None], arrays: Sequence[NDArray], count:
     unless it is their only one.
     """
     shape, size = arrays[0].shape, arrays[0].size
-    if all(array.shape == shape and array.flags.c_contiguous for array in arrays):
-        shape, arrays = (size,), [array.reshape(-1) for array in arrays]
+    blocks = -(-size // BLOCK_ITEMS)
+    if blocks > 1 and all(a.shape == shape and a.flags.c_contiguous for a in arrays):
+        shape, arrays = (size,), [a.reshape(-1) for a in arrays]
     else:
         arrays = [a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays]
-    blocks = -(-size // BLOCK_ITEMS)
     if blocks <= 1:
         with np.errstate(all="ignore"):
             function(*arrays)
