@@ -83,7 +83,7 @@ class Call:
         """
         samples = self.samples if samples is None else samples
         axes = self.axes if axes is None else axes
-        options = {
+        options = {  # words and numbers where possible, for these make a key at once
             "flip": False,
             "axes": None if len(axes) == samples.ndim else axes,
             "mode": "same",
