@@ -52,6 +52,7 @@ from .config import (
 )
 from .patch import patch, patched, unpatch
 from .plan.plan import Plan
+from .plan.transposed import TransposedPlan
 
 if TYPE_CHECKING:
     from . import ndimage, signal, viz
@@ -65,6 +66,7 @@ __all__ = [
     "Boundary",
     "Explanation",
     "Plan",
+    "TransposedPlan",
     "__version__",
     "available_backends",
     "conv1d",

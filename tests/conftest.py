@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -46,6 +48,31 @@ def require(name: str) -> str:
 def backend(request: pytest.FixtureRequest) -> str:
     """Each backend in turn."""
     return require(request.param)
+
+
+@pytest.fixture(scope="session")
+def ndimage() -> ModuleType:
+    """SciPy's filters."""
+    return pytest.importorskip("scipy.ndimage")
+
+
+@pytest.fixture(scope="session")
+def cv2() -> ModuleType:
+    """OpenCV."""
+    return pytest.importorskip("cv2")
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """PyTorch."""
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(autouse=True, scope="session")

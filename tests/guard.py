@@ -11,6 +11,7 @@ import weakref
 from math import prod
 
 import numpy as np
+import numpy.typing
 
 PAGE = mmap.PAGESIZE
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -37,11 +38,14 @@ def memory(size: int, end: bool) -> np.ndarray:
     return np.frombuffer(held, np.uint8)
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype, end: bool, layout: str = "C") -> np.ndarray:
+def empty(
+    shape: tuple[int, ...], dtype: np.typing.DTypeLike, end: bool, layout: str = "C"
+) -> np.ndarray:
     """An array of anything that fills such memory to its end.
 
     Its items lie in C order, with the second axis innermost ("channels"), or apart ("gaps").
     """
+    dtype = np.dtype(dtype)
     order = [*range(len(shape))]
     if layout == "channels" and len(shape) > 2:
         order.append(order.pop(1))

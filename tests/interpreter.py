@@ -10,6 +10,15 @@ from pathlib import Path
 
 HERE = str(Path(__file__).parent)
 OURS = ("FASTCONV_", "NUMBA_", "PYTHONWARNINGS")
+FENCED = f"""
+import sys
+sys.path.insert(0, {HERE!r})
+import numpy as np
+from guard import empty as fenced
+from fastconv import backends
+backend = backends.load({{backend!r}})
+"""
+"""How code begins whose arrays lie beside pages that nobody may touch; needs a backend's name."""
 
 
 def run(code: str, timeout: float = 300, **env: object) -> subprocess.CompletedProcess[str]:

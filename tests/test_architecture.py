@@ -196,3 +196,31 @@ def test_a_call_is_flat(monkeypatch):
     frames = frames_to_the_kernel(monkeypatch)
     assert frames[0] == "correlate"
     assert len(frames) <= 8  # correlate, run, threads.run, tile
+
+
+def calls_of_ours(function) -> int:
+    """Python functions of the package that a repeated call enters."""
+    for _ in range(2):
+        function()
+    entered = []
+
+    def count(frame, event, _) -> None:
+        if event == "call" and frame.f_globals.get("__name__", "").startswith("fastconv"):
+            entered.append(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return len(entered)
+
+
+@pytest.mark.parametrize("name", ["box", "gaussian", "laplace", "sobel"])
+def test_a_repeated_filter_makes_few_python_calls(name):
+    require("cython")
+    image, parameters = np.zeros((9, 9)), {"box": (3,), "gaussian": (1.0,)}.get(name, ())
+    filtered = getattr(fc.filters, name)
+    with fc.use_backend("cython"):
+        assert calls_of_ours(lambda: filtered(image, *parameters, threads=1)) <= 60

@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from interpreter import printed
+from interpreter import FENCED, printed
 from numpy.lib.stride_tricks import as_strided
 
 from fastconv import backends
@@ -269,24 +269,6 @@ def test_a_write_around_out_is_noticed():
     framed.assert_intact()
 
 
-FENCED = """
-import ctypes, mmap, sys
-import numpy as np
-from fastconv import backends
-backend = backends.load({backend!r})
-libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
-
-def fenced(shape, dtype, end):
-    "An array that ends (or begins) where memory may not be read."
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    body = -(-size // page) * page
-    pages = mmap.mmap(-1, body + 2 * page)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
-    for fence in (start, start + page + body):
-        assert libc.mprotect(ctypes.c_void_p(fence), page, 0) == 0
-    offset = page + body - size if end else page
-    return np.frombuffer(pages, dtype, int(np.prod(shape)), offset).reshape(shape)
-"""
 FENCED_WINDOWS = """
 kernel = backend.correlate
 for dtype in ("float32", "float64", "int64"):

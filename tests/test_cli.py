@@ -22,13 +22,6 @@ Image = pytest.importorskip("PIL.Image")
 SOBEL = "-1 0 1; -2 0 2; -1 0 1"
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def drawn(shape, dtype="uint8", seed=0):
     return oracle.samples(shape, dtype, seed)
 

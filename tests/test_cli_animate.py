@@ -12,14 +12,9 @@ import fastconv as fc
 from fastconv.cli import animate
 from fastconv.viz.canvas import pixels
 
+pytestmark = pytest.mark.usefixtures("folder")
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

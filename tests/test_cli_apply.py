@@ -15,16 +15,10 @@ from fastconv.cli import imageio
 from fastconv.cli.imageio import Film, Picture
 from fastconv.cli.operation import FILTERS
 
+pytestmark = pytest.mark.usefixtures("folder")
 Image = pytest.importorskip("PIL.Image")
 tifffile = pytest.importorskip("tifffile")
 BLUR = np.full((3, 3), 1 / 9)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """An empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def drawn(*shape, dtype="uint8", seed=0):

@@ -73,15 +73,19 @@ def test_every_output_rounds_relative_to_its_own_window(dtype, backend):
     assert_same(got, direct(x, w, mode="valid"), bound, np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("boundary", ["constant", "mirror", "wrap"])
-def test_borders_channels_bias_and_relu(boundary, backend):
+@pytest.mark.parametrize(
+    ("boundary", "activation"), [("constant", "relu"), ("mirror", "relu6"), ("wrap", "relu")]
+)
+def test_borders_channels_bias_and_activations(boundary, activation, backend):
     x, w = oracle.samples((2, 2, 900), "f4"), oracle.samples((3, 2, 2100), "f4", 1)
     x[0, 1, 500] = np.nan
-    bias, how = oracle.samples((3,), "f4", 2), {"boundary": boundary, "padding": 1100}
-    got = fc.conv1d(x, w, bias, activation="relu", algorithm="fft", backend=backend, **how)
+    bias = oracle.samples((3,), "f4", 2)
+    how = {"boundary": boundary, "padding": 1100, "activation": activation}
+    got = fc.conv1d(x, w, bias, algorithm="fft", backend=backend, **how)
     wide = (a.astype("f8") for a in (x, w, bias))
-    wanted = fc.conv1d(*wide, activation="relu", algorithm="direct", backend="numpy", **how)
+    wanted = fc.conv1d(*wide, algorithm="direct", backend="numpy", **how)
     assert np.isnan(wanted[0]).any()
+    assert (np.nanmax(wanted) == 6) == (activation == "relu6")
     largest = np.nanmax(np.abs(x)) * np.abs(w).sum()
     assert_same(got, wanted, np.full(wanted.shape, largest), np.finfo("f4").eps)
 

@@ -11,10 +11,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from interpreter import printed
+from interpreter import FENCED, printed
 from numpy.lib.stride_tricks import as_strided
 from oracle import Expected
-from test_backends import FENCED, Framed, definition, others_run_during, whole
+from test_backends import Framed, definition, others_run_during, whole
 from tolerance import assert_close
 
 from fastconv import backends

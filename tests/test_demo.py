@@ -15,13 +15,6 @@ from fastconv.cli import demo
 Image = pytest.importorskip("PIL.Image")
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_demo_compares_every_backend_and_draws_the_sheet(folder):
     status, out, err = run("demo", "-o", "sheets")
     assert (status, err) == (0, "")

@@ -23,18 +23,8 @@ def close(actual, wanted, terms=100, scale=0.0):
 
 
 @pytest.fixture(scope="module")
-def ndimage():
-    return pytest.importorskip("scipy.ndimage")
-
-
-@pytest.fixture(scope="module")
 def skimage():
     return pytest.importorskip("skimage.filters")
-
-
-@pytest.fixture(scope="module")
-def cv2():
-    return pytest.importorskip("cv2")
 
 
 # -- SciPy ----------------------------------------------------------------------------------------

@@ -290,11 +290,6 @@ def test_a_generator_of_parameters_is_read_once():
 # -- PyTorch --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
-
-
 def test_torch_functions(torch):
     functional = torch.nn.functional
     x, grads = oracle.samples((6, 5), float), oracle.samples((6, 5), float, 1)

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastconv as fc
 from benchmarks import onnx_models
 from fastconv import nn
-from fastconv.nn.frozen import operations
+from fastconv.run import elementwise
 
 # -- frozen layers --------------------------------------------------------------------------------
 
@@ -75,14 +75,14 @@ def test_results_stay_what_they_were():
         assert not np.may_share_memory(nn.freeze(same)(x), x)
 
 
-def test_sums_of_large_maps_are_taken_in_pieces(monkeypatch):
+def test_sums_of_large_maps_are_taken_in_blocks(monkeypatch):
     branches = [nn.Conv2d(3, 5, 3, padding=1, rng=seed) for seed in (1, 2)]
     tail = nn.Sequential(nn.Conv2d(5, 4, 1, rng=3), nn.ReLU6())
     net = nn.Sequential(nn.Add(*branches), nn.ReLU(), tail)
     x = oracle.samples((2, 3, 6, 7), "float32")
     wanted = net(x)
-    monkeypatch.setattr(operations, "SHARED_BYTES", 0)
-    monkeypatch.setattr(operations, "PIECE_BYTES", 44)
+    monkeypatch.setattr(elementwise, "BLOCK_ITEMS", 11)
+    monkeypatch.setattr(elementwise, "MIN_THREAD_ITEMS", 20)
     fast = nn.freeze(net)
     for _ in range(2):
         assert_allclose(fast(x), wanted, atol=1e-6)

@@ -10,9 +10,9 @@ from itertools import product
 import numpy as np
 import pytest
 from conftest import require
-from interpreter import printed
+from interpreter import FENCED, printed
 from numpy.lib.stride_tricks import as_strided
-from test_backends import FENCED, Framed
+from test_backends import Framed
 from test_rows import RESULTS, SAMPLES, everything, rounded
 from test_winograd_kernels import POINTS, check_outputs, check_samples, check_weights, numbers
 

@@ -67,7 +67,7 @@ def test_threads_are_kept_for_the_next_call():
         return found - {threading.current_thread()}
 
     known = {thread for _ in range(10) for thread in workers()}
-    assert len(known) <= parallel._helpers
+    assert len(known) <= parallel._workers
 
 
 def test_the_first_error_is_raised_and_stops_the_rest():
@@ -189,7 +189,7 @@ def functions_of(thread):
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals go to processes only")
 @pytest.mark.parametrize("interrupts", [1, 3])
-def test_an_interrupt_waits_for_the_helpers(interrupts):
+def test_an_interrupt_waits_for_the_workers(interrupts):
     caller, both = threading.main_thread().ident, threading.Barrier(2)
     heard, finished = threading.Semaphore(0), []
 
@@ -224,7 +224,7 @@ def refuse_threads(monkeypatch, kind):
     def start(thread):
         raise kind
 
-    monkeypatch.setattr(parallel, "_helpers", 1)
+    monkeypatch.setattr(parallel, "_workers", 1)
     monkeypatch.setattr(threading.Thread, "start", start)
 
 
@@ -281,7 +281,7 @@ def test_an_error_does_not_keep_the_arrays_of_its_call(monkeypatch):
             parallel.run(task, 2, 2)
 
     refuse_threads(monkeypatch, RuntimeError)
-    monkeypatch.setattr(parallel, "_helpers", 0)
+    monkeypatch.setattr(parallel, "_workers", 0)
     array = Array()
     kept = weakref.ref(array)
     gc.disable()

@@ -27,23 +27,8 @@ def close(actual, wanted, terms, dtype="float64"):
 
 
 @pytest.fixture(scope="module")
-def ndimage():
-    return pytest.importorskip("scipy.ndimage")
-
-
-@pytest.fixture(scope="module")
 def signal():
     return pytest.importorskip("scipy.signal")
-
-
-@pytest.fixture(scope="module")
-def cv2():
-    return pytest.importorskip("cv2")
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
 
 
 @pytest.mark.parametrize("boundary", NDIMAGE)

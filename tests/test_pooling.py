@@ -301,11 +301,6 @@ def test_arrays_without_samples_or_channels():
 # -- PyTorch --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
-
-
 def with_gradient(torch, function, x, grads):
     tensor = torch.tensor(x, requires_grad=True)
     result = function(tensor)

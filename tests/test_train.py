@@ -20,13 +20,6 @@ PICTURES = ("kernels", "layer1", "layer2", "detector", "zero-one")
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def few(folder, monkeypatch):
     """A working directory, where digits are few and nothing is drawn."""
     digits = train._load().part(np.arange(320))

@@ -10,10 +10,10 @@ from math import prod
 
 import numpy as np
 import pytest
-from interpreter import printed
+from interpreter import FENCED, printed
 from numpy.lib.stride_tricks import as_strided
 from oracle import Expected
-from test_backends import FENCED, Framed, others_run_during
+from test_backends import Framed, others_run_during
 from tolerance import assert_close
 
 from fastconv import backends

@@ -267,7 +267,7 @@ def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDAr
 
 
 Views = Iterator[tuple[NDArray, NDArray]]
-"""Outputs and the samples that they read, as ``(channels, planes, *axes)``."""
+"""Outputs and the samples that they read, as ``(channels, *axes)`` or with planes between."""
 
 
 def _columns(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> Views:
@@ -302,25 +302,20 @@ def _rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> 
     width = STRIP_BYTES // (area * 2 * len(x) * x.itemsize)
     strips = ceil(half / max(width, fresh[-1]))
     edges = [half * strip // strips for strip in range(strips + 1)]
-    lengths = out.shape[1:-1]
-    for starts in product(*(range(0, n, step) for n, step in zip(lengths, fresh, strict=False))):
-        stops = [min(a + step, n) for a, step, n in zip(starts, fresh, lengths, strict=False)]
+    for row, samples in _tile_rows(outs, xs, taps, fresh):
         for left, right in pairwise(edges):
-            region = list(zip((*starts, left), (*stops, right), taps, strict=True))
-            fills: tuple[Any, ...] = tuple(slice(a, b) for a, b, _ in region)
-            reads: tuple[Any, ...] = tuple(slice(a, b + k - 1) for a, b, k in region)
-            yield outs[(..., *fills)], xs[(..., *reads)]
+            yield row[..., left:right], samples[..., left : right + taps[-1] - 1]
 
 
 def _tile_rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> Views:
-    """What is transformed together, as ``(channels, *axes)``: rows of tiles."""
-    lengths = out.shape[1:-1]
+    """What is transformed together: rows of tiles."""
+    lengths = out.shape[-len(taps) : -1]
     for starts in product(*(range(0, n, step) for n, step in zip(lengths, fresh, strict=False))):
         ends = zip(starts, fresh, lengths, taps, strict=False)
         spans = [(a, min(a + step, n), k) for a, step, n, k in ends]
         fills: tuple[Any, ...] = tuple(slice(a, b) for a, b, _ in spans)
         reads: tuple[Any, ...] = tuple(slice(a, b + k - 1) for a, b, k in spans)
-        yield out[(slice(None), *fills)], x[(slice(None), *reads)]
+        yield out[(..., *fills, slice(None))], x[(..., *reads, slice(None))]
 
 
 def _filter_whole(program: Any, out: NDArray, x: NDArray, spectra: NDArray) -> None:

@@ -47,8 +47,8 @@ PREPARED = 5
 """Products that making a weight at a point takes: 20, once a plan, which is used some times."""
 TURNS = 3
 """Passes that the transform of a component takes."""
-RECORDED = 10
-"""Calls of kernels that take as long as one that no recording repeats, if at least some are."""
+CHEAP_CALLS = 10
+"""Calls of its kernels that take as long as a whole call takes before its first product."""
 USUAL = Rates(*(0.0,) * len(Rates._fields))._replace(contracted=2e-11, byte=2e-11)
 """Rates that decide upon the size of tiles, which weights and pieces depend on."""
 BAND_BYTES = 1 << 20
@@ -279,7 +279,7 @@ def _cost(problem: Problem, rate: Rates, tiling: Tiling) -> float:
         costs.contraction_seconds(problem, rate, 0)
         + max(products * rate.contracted, weights * 4 * rate.byte * FROM_MEMORY)
         + turned * rate.byte * TURNS
-        + calls * rate.call / RECORDED
+        + calls * rate.call / CHEAP_CALLS
     )
 
 

@@ -52,7 +52,9 @@ def _parameters(name: str) -> dict[str, inspect.Parameter]:
     return {one.name: one for one in rest if one.name not in SHARED | MISSING_DATA}
 
 
-FILTERS = {name: _parameters(name) for name in filters.__all__ if name != "local_moments"}
+FILTERS = {
+    name: _parameters(name) for name in filters.__all__ if name not in ("local_moments", "Moments")
+}
 """The parameters of each filter that makes one image, by their names."""
 
 

@@ -15,9 +15,10 @@ from .edges import prewitt, roberts, scharr, sobel
 from .laplacians import difference_of_gaussians, edge_detect, gaussian_laplace, laplace
 from .sharpening import edge_enhance, emboss, sharpen, unsharp_mask
 from .smoothing import box, gaussian, motion_blur
-from .statistics import local_moments
+from .statistics import Moments, local_moments
 
 __all__ = [
+    "Moments",
     "box",
     "difference_of_gaussians",
     "edge_detect",

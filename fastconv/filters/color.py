@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import kernels, lower
+from .. import config, kernels, lower
 from ..api.options import AlgorithmName
 from ..config import BackendName
 from ..lower import UNSPECIFIED, ChannelAxis
 from ..plan.choose import make_plan
 from ..problem import dtypes
-from .common import blockwise, deliver, precision, target_of
+from ..run.elementwise import elementwise
+from .common import deliver, precision, target_of
 
 __all__ = ["grayscale", "invert", "sepia"]
 
@@ -254,7 +255,7 @@ def invert(
     if out is not None:
         lower.receiver("invert", samples, out, samples.shape)
     result = target_of(out, samples.shape, samples)
-    white = _white(np.asarray(image).dtype)
+    white, count = _white(np.asarray(image).dtype), config.resolve_threads(threads)
 
     def fill(target: NDArray, block: NDArray) -> None:
         if target.dtype == block.dtype:
@@ -263,21 +264,21 @@ def invert(
             dtypes.store(target, np.subtract(white, block))
 
     if channel is None or samples.shape[channel] not in (2, 4):
-        blockwise(fill, (result, samples), threads)
+        elementwise(fill, (result, samples), count)
         return deliver(result, out)
-    target, source = np.moveaxis(result, channel, -1), np.moveaxis(samples, channel, -1)
-    flips = np.full(source.shape[-2:], white).astype(source.dtype)
-    flips[..., -1] = 0
+    # The new axis in front keeps colours together: the arrays below have different shapes.
+    target, source = (np.moveaxis(a, channel, -1)[np.newaxis] for a in (result, samples))
+    row_of_flips = np.full(source.shape[-2:], white).astype(source.dtype)
+    row_of_flips[..., -1] = 0
 
-    def fill_colors(target: NDArray, block: NDArray) -> None:
+    def fill_colors(target: NDArray, block: NDArray, flips: NDArray) -> None:
         if target.dtype == block.dtype and block.dtype.kind in "iu":
-            rows = flips[: block.shape[-2]] if block.ndim > 1 else flips
-            np.bitwise_xor(block, rows, out=target)  # of integers, the same as to subtract
+            np.bitwise_xor(block, flips, out=target)  # of integers, the same as to subtract
         else:
             fill(target, block)
             dtypes.store(target[..., -1], block[..., -1].copy())
 
-    blockwise(fill_colors, (target, source), threads)
+    elementwise(fill_colors, (target, source, row_of_flips), count)
     return deliver(result, out)
 
 

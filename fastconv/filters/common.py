@@ -18,13 +18,10 @@ from ..plan import missing
 from ..plan.choose import make_plan
 from ..problem import dtypes
 from ..run import overlap
-from ..run import threads as parallel
+from ..run.elementwise import elementwise
 from . import wide
 
-__all__ = ["Call", "as_weights", "blockwise", "deliver", "precision", "target_of"]
-
-BLOCK_ITEMS = 1 << 17
-"""Items of a block: some arrays of it fit a core's cache."""
+__all__ = ["Call", "as_weights", "deliver", "precision", "target_of"]
 
 
 class Call:
@@ -53,6 +50,11 @@ class Call:
         self.said = said and lower.aligned(name, self.samples.shape, said, self.axes)
         if out is not None:
             lower.receiver(name, self.samples, out, self.samples.shape)
+        self._border = self.borders[0] if len(set(self.borders)) == 1 else None
+        self.precision = precision(self.samples.dtype)
+        """Of weights that are fractions."""
+        self.sums = sums(self.samples.dtype)
+        """Of intermediate results."""
         self.out = out
         self.cval = cval
         self.algorithm = algorithm
@@ -60,20 +62,10 @@ class Call:
         self.threads = threads
 
     @property
-    def precision(self) -> np.dtype:
-        """Of weights that are fractions."""
-        return precision(self.samples.dtype)
-
-    @property
     def derived(self) -> np.dtype:
         """Of a derivative: whole numbers become float32."""
         dtype = self.samples.dtype
         return np.dtype(np.float32) if dtype.kind in "iu" else dtype
-
-    @property
-    def sums(self) -> np.dtype:
-        """Of intermediate results."""
-        return np.result_type(self.precision, self.samples.dtype)
 
     def correlate(
         self,
@@ -81,11 +73,34 @@ class Call:
         dtype: np.dtype,
         axes: tuple[int, ...] | None = None,
         out: NDArray | None = None,
+        *,
+        samples: NDArray | None = None,
+        cval: complex | None = None,
+        algorithm: AlgorithmName | None = None,
     ) -> NDArray:
-        """The image under a kernel, or under its factors, along ``axes`` (default: all)."""
-        return self.correlate_of(
-            self.samples, w, dtype, axes or self.axes, self.cval, self.algorithm, out
-        )
+        """The image, or another array of its shape, under a kernel or its factors along ``axes``
+        (default: all).
+        """
+        samples = self.samples if samples is None else samples
+        axes = self.axes if axes is None else axes
+        options = {  # words and numbers where possible, for these make a key at once
+            "flip": False,
+            "axes": None if len(axes) == samples.ndim else axes,
+            "mode": "same",
+            "boundary": self._border or tuple([self.borders[self.axes.index(a)] for a in axes]),
+            "cval": self.cval if cval is None else cval,
+            "origin": 0,
+            "stride": 1,
+            "dilation": 1,
+            "out_dtype": None if out is None else lower.output_dtype(out, f"{self.name}: out"),
+            "dtype": dtype.str if out is None else None,
+        }
+        how = algorithm or self.algorithm, self.backend, self.threads
+        if self.said is not None:
+            return missing.correlate(self.name, samples, w, options, self.said, *how, out)
+        checked = self.name, samples.shape, samples.dtype
+        plan = make_plan(lower.correlation, checked, (w,), options, *how, once=True)
+        return plan._run(samples, out)
 
     def mean(
         self, w: NDArray | tuple[NDArray, ...], axes: tuple[int, ...] | None = None
@@ -101,44 +116,6 @@ class Call:
         if isinstance(w, tuple):
             passes = [(factor, (axis,)) for factor, axis in zip(w, axes, strict=True)]
         return dtypes.stored(wide.mean(self, passes, border.real), dtype, self.out)
-
-    def correlate_of(
-        self,
-        samples: NDArray,
-        w: NDArray | tuple[NDArray, ...],
-        dtype: np.dtype,
-        axes: tuple[int, ...],
-        cval: complex,
-        algorithm: AlgorithmName,
-        out: NDArray | None = None,
-    ) -> NDArray:
-        """An array of the image's shape under a kernel, with the image's borders."""
-        options = {
-            "flip": False,
-            "axes": _one(axes),
-            "mode": "same",
-            "boundary": _one(tuple([self.borders[self.axes.index(axis)] for axis in axes])),
-            "cval": cval,
-            "origin": 0,
-            "stride": 1,
-            "dilation": 1,
-            "out_dtype": None if out is None else lower.output_dtype(out, f"{self.name}: out"),
-            "dtype": dtype if out is None else None,
-        }
-        if self.said is not None:
-            how = algorithm, self.backend, self.threads
-            return missing.correlate(self.name, samples, w, options, self.said, *how, out)
-        plan = make_plan(
-            lower.correlation,
-            (self.name, samples.shape, samples.dtype),
-            (w,),
-            options,
-            algorithm,
-            self.backend,
-            self.threads,
-            once=True,
-        )
-        return plan(samples, out)
 
     def combine(
         self, function: Callable[..., NDArray], parts: Sequence[NDArray], dtype: np.dtype
@@ -156,7 +133,7 @@ class Call:
             if not (made is blocks[0] and result is parts[0]):
                 dtypes.store(target, made)
 
-        blockwise(store, (result, *parts), self.threads)
+        elementwise(store, (result, *parts), config.resolve_threads(self.threads))
         return deliver(result, self.out)
 
 
@@ -182,34 +159,10 @@ def as_weights(values: NDArray, dtype: np.dtype) -> NDArray:
         return values.astype(dtype)
 
 
-def blockwise(
-    function: Callable[..., None], arrays: Sequence[NDArray], threads: int | None
-) -> None:
-    """Call ``function`` on blocks of arrays of one shape, small enough for a cache, on threads."""
-    shape, size = arrays[0].shape, arrays[0].size
-    threads = config.resolve_threads(threads)
-    if size <= BLOCK_ITEMS:
-        with np.errstate(all="ignore"):
-            function(*arrays)
-        return
-    blocks = -(-size // BLOCK_ITEMS)
-    long = [axis for axis, n in enumerate(shape[:-1]) if n >= blocks]
-    axis = long[0] if long else int(np.argmax(shape[:-1] or shape))
-    step = max(BLOCK_ITEMS * shape[axis] // size, 1)
-    lead = (slice(None),) * axis
-
-    def block(number: int) -> None:
-        where = (*lead, slice(number * step, (number + 1) * step))
-        with np.errstate(all="ignore"):
-            function(*(array[where] for array in arrays))
-
-    parallel.run(block, -(-shape[axis] // step), threads)
-
-
 @cache
-def _one(choice: tuple[int, ...] | tuple[Border, ...]) -> tuple[int, ...] | tuple[Border, ...]:
-    """One object for equal choices, which a remembered call is found by."""
-    return choice
+def sums(dtype: np.dtype) -> np.dtype:
+    """The dtype of intermediate results, which is complex for complex samples."""
+    return np.result_type(precision(dtype), dtype)
 
 
 @cache

@@ -346,15 +346,15 @@ def roberts(
 
 def _gradient(call: Call, axis: int | None) -> NDArray:
     """The derivative of the operator that a call is named after, or the gradient's magnitude."""
-    smooth = factors.smoothing(call.name)
-
-    def derivative(along: int) -> tuple[NDArray, ...]:
-        return tuple([factors.SLOPE if other == along else smooth for other in call.axes])
-
+    smooth, along = [factors.SMOOTHING[call.name]] * len(call.axes), call.axes
     if axis is not None:
-        along = lower.derived_axis(call.name, axis, call.image)
-        return call.correlate(derivative(along), call.derived, out=call.out)
-    return _magnitude(call, [derivative(along) for along in call.axes], " where axis is None")
+        along = (lower.derived_axis(call.name, axis, call.image),)
+    operators = []
+    for position in map(call.axes.index, along):
+        operators.append((*smooth[:position], factors.SLOPE, *smooth[position + 1 :]))
+    if axis is not None:
+        return call.correlate(operators[0], call.derived, out=call.out)
+    return _magnitude(call, operators, " where axis is None")
 
 
 def _magnitude(

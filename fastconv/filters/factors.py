@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from .. import kernels
 
-__all__ = ["SLOPE", "gaussian", "line", "second_differences", "smoothing", "uniform"]
+__all__ = ["SLOPE", "SMOOTHING", "gaussian", "line", "second_differences", "uniform"]
 
 SLOPE = np.array([-1, 0, 1], np.int8)
 """The central difference, twice the slope."""
+SMOOTHING = {
+    name: kernels.get(f"{name}_x", np.int8)[:, -1] for name in ("prewitt", "scharr", "sobel")
+}
+"""The smoothing weights of gradient operators."""
 
 
 @lru_cache(maxsize=64)
@@ -49,12 +53,6 @@ def uniform(size: int, dtype: np.dtype) -> NDArray:
     """The mean of neighbours."""
     weights = np.full(size, 1 / size, dtype)
     weights.flags.writeable = False
-    return weights
-
-
-def smoothing(operator: str) -> NDArray[np.int8]:
-    """The smoothing weights of a gradient operator in the table of kernels."""
-    weights: NDArray[np.int8] = kernels.get(f"{operator}_x", np.int8)[:, -1]
     return weights
 
 

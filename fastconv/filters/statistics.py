@@ -29,7 +29,24 @@ FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
 
 
 class Moments(NamedTuple):
-    """The local mean and variance around each pixel."""
+    """The local mean and variance around each pixel; made by `local_moments`.
+
+    Attributes
+    ----------
+    mean, variance : ndarray
+        Arrays of the image's shape.
+    std : ndarray
+        The standard deviation: the square root of the variance.
+
+    Examples
+    --------
+    >>> import fastconv as fc
+    >>> mean, variance = moments = fc.filters.local_moments([1.0, 1.0, 4.0, 1.0], 3)
+    >>> mean
+    array([1., 2., 2., 2.])
+    >>> moments.std
+    array([0.        , 1.41421356, 1.41421356, 1.41421356])
+    """
 
     mean: NDArray
     variance: NDArray
@@ -172,7 +189,7 @@ def local_moments(
             weights, axes = tuple([factors.uniform(n, FLOAT64) for n in sizes]), call.axes
 
         def mean_of(values: NDArray, beyond: float) -> NDArray:
-            return shifted.correlate_of(values, weights, FLOAT64, axes, beyond, algorithm)
+            return shifted.correlate(weights, FLOAT64, axes, samples=values, cval=beyond)
 
         mean = mean_of(shifted.samples, shifted.cval.real)
         variance = mean_of(np.square(shifted.samples), shifted.cval.real**2)
@@ -236,7 +253,7 @@ def _exact(
 
     def sums(values: NDArray, most: float, beyond: float) -> NDArray:
         values = values.astype(np.min_scalar_type(-int(most) - 1))
-        return call.correlate_of(values, box, INT64, call.axes, beyond, call.algorithm)
+        return call.correlate(box, INT64, samples=values, cval=beyond)
 
     first = sums(differences, largest, border)
     second = sums(differences * differences, largest**2, border**2)

@@ -48,10 +48,12 @@ def mean(call: Any, passes: Sequence[tuple[NDArray, tuple[int, ...]]], border: f
     low_border = float(border - (high_border << HALF_BITS))
     for w, axes in passes:
         coarse, fine, whole = _split(w)
-        exact = call.correlate_of(high, coarse, INT64, axes, high_border, "auto")
-        rest = call.correlate_of(high, fine, FLOAT64, axes, high_border, call.algorithm)
+        exact = call.correlate(
+            coarse, INT64, axes, samples=high, cval=high_border, algorithm="auto"
+        )
+        rest = call.correlate(fine, FLOAT64, axes, samples=high, cval=high_border)
         rest *= 1 << HALF_BITS
-        rest += call.correlate_of(low, whole, FLOAT64, axes, low_border, call.algorithm)
+        rest += call.correlate(whole, FLOAT64, axes, samples=low, cval=low_border)
         high, low = _halves(exact, rest, half)
     return _joined(high, low, dtype)
 

@@ -12,15 +12,15 @@ from ..problem.problem import Problem
 from .arguments import number, refuse
 from .arrays import array
 from .fields import Kernel, number_fields
-from .images import correlation
+from .images import are_factors, correlation
 
 __all__ = ["bank", "kernels_of", "one_shape"]
 
 
 def kernels_of(name: str, value: Any) -> NDArray | list[tuple[NDArray, ...]]:
     """The kernels of a bank: an array with one for each index, or a tuple of factors for each."""
-    if isinstance(value, (list, tuple)) and any(_is_factors(kernel) for kernel in value):
-        if not all(_is_factors(kernel) for kernel in value):
+    if isinstance(value, (list, tuple)) and any(are_factors(kernel) for kernel in value):
+        if not all(are_factors(kernel) for kernel in value):
             refuse(TypeError, f"{name}: bank", "factors and kernels", "all of one kind")
         return list(value)
     kernels = array(value, f"{name}: bank")
@@ -28,10 +28,6 @@ def kernels_of(name: str, value: Any) -> NDArray | list[tuple[NDArray, ...]]:
         allowed = "(n, *taps), kernels one after the other, with at least one kernel and tap"
         refuse(ValueError, f"{name}: bank", f"shape {kernels.shape}", allowed)
     return kernels
-
-
-def _is_factors(kernel: object) -> bool:
-    return isinstance(kernel, tuple) and any(isinstance(part, np.ndarray) for part in kernel)
 
 
 def one_shape(name: str, shapes: set[tuple[int, ...]]) -> None:

@@ -61,28 +61,22 @@ def image(name: str, value: ArrayLike, channel_axis: object, rank: int | None = 
     if samples.dtype.kind == "b":
         samples = samples.view(np.uint8)
     if channel_axis is UNSPECIFIED:
-        if rank is None:
-            _check_is_no_photograph(name, samples.shape)
+        if rank is None and samples.ndim == 3 and samples.shape[-1] in (3, 4):
+            raise ValueError(
+                f"{name}: image has shape {samples.shape}; say channel_axis=-1 if it is a "
+                "photograph, channel_axis=None if it is a volume"
+            )
         channel_axis = None
-    channel = None
+    channel, axes = None, tuple(range(samples.ndim))
     if channel_axis is not None:
         channel = _axis(channel_axis, f"{name}: channel_axis", samples.ndim)
-    axes = tuple([axis for axis in range(samples.ndim) if axis != channel])
+        axes = (*axes[:channel], *axes[channel + 1 :])
     if not axes or (rank is not None and len(axes) != rank):
         least = "at least one axis" if rank is None else f"{rank} axes"
         allowed = f"{least}, and channel_axis= for one more"
         came = f"shape {samples.shape} with channel_axis={channel_axis}"
         refuse(ValueError, f"{name}: image", came, allowed)
     return Image(samples, axes, channel)
-
-
-def _check_is_no_photograph(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse to guess whether the last of three axes has colours."""
-    if len(shape) == 3 and shape[-1] in (3, 4):
-        raise ValueError(
-            f"{name}: image has shape {shape}; say channel_axis=-1 if it is a photograph, "
-            "channel_axis=None if it is a volume"
-        )
 
 
 def rgb(name: str, value: ArrayLike, channel_axis: object) -> tuple[NDArray, int]:

@@ -266,9 +266,5 @@ def _rest(shared: Adjoint) -> NDArray:
     rest = np.zeros(w.shape[0] * w.shape[1], fields["dtype"])
     if bias is not None:
         sums = bias.reshape(-1).astype(object if fields["exact"] else bias.dtype)
-        if fields["relu"]:
-            sums = np.maximum(sums, 0)
-        if fields["ceiling"] < inf:
-            sums = np.minimum(sums, int(fields["ceiling"]))
-        dtypes.store(rest, sums)
+        dtypes.store(rest, dtypes.activated(sums, fields["relu"], fields["ceiling"]))
     return rest

@@ -402,7 +402,7 @@ def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Run:
     along = arguments.normalize_axis_index(axis, call.rank)
     result = call.result(False)
     modes = arguments.per_axis(call.name, "mode", mode, call.rank)
-    smooth = factors.smoothing(call.name).astype(np.float64)
+    smooth = factors.SMOOTHING[call.name].astype(np.float64)
     passes = [line(call, SLOPE, along, modes[along])]
     passes += [line(call, smooth, i, modes[i]) for i in range(call.rank) if i != along]
     return call.run(passes, result, call.constant(cval))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends, config, lower
-from ..filters.common import blockwise
+from ..run.elementwise import elementwise
 from .passes import Options, Run
 
 __all__ = [
@@ -120,8 +120,9 @@ def unless_finite(run: Run, otherwise: Run, backend: str) -> Run:
 
 def add(parts: Sequence[NDArray], options: Options) -> None:
     """Add all parts to the first one."""
+    count = config.resolve_threads(options.threads)
     for part in parts[1:]:
-        blockwise(_add, (parts[0], part), options.threads)
+        elementwise(_add, (parts[0], part), count)
 
 
 def _add(total: NDArray, more: NDArray) -> None:
@@ -130,12 +131,12 @@ def _add(total: NDArray, more: NDArray) -> None:
 
 def magnitude(parts: Sequence[NDArray], options: Options) -> None:
     """Put the root of the sum of squares into the first part."""
-    kinds = {part.dtype for part in parts}
+    kinds, count = {part.dtype for part in parts}, config.resolve_threads(options.threads)
     if len(kinds) > 1 or not kinds <= FLOATS:
-        blockwise(_root, parts, options.threads)
+        elementwise(_root, parts, count)
         return
     backend = backends.load(config.resolve_backend(options.backend))
-    blockwise(lambda *some: backend.magnitude(some[0], some), parts, options.threads)
+    elementwise(lambda *some: backend.magnitude(some[0], some), parts, count)
 
 
 def _root(total: NDArray, *others: NDArray) -> None:

@@ -54,8 +54,7 @@ def correlate(
                 result = _joined(result[::2], result[1::2])
             if bias is not None:
                 result += bias[group].reshape(-1, *(1,) * len(problem.axes))
-            if problem.relu:
-                result[result < 0] = 0
+            result = dtypes.activated(result, problem.relu, problem.ceiling)
             convert = dtypes.store
             if problem.casts and target.dtype.kind in "iu":
                 result *= problem.scale

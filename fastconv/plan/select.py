@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends, config
-from ..run import threads as parallel
+from ..run.elementwise import elementwise
 from .plan import Plan
 
-__all__ = ["in_blocks", "valid_samples", "without"]
-
-BLOCK_ITEMS = 1 << 16
-"""Items that are worked on at once: some arrays of them fit a core's cache."""
+__all__ = ["valid_samples", "without"]
 
 
 def valid_samples(
@@ -31,7 +26,7 @@ def valid_samples(
         def find(out: NDArray, x: NDArray) -> None:
             np.isnan(x, out=out)
 
-        in_blocks(find, (gaps, samples), threads)
+        elementwise(find, (gaps, samples), config.resolve_threads(threads))
         if gaps.any():
             numbers = np.logical_not(gaps, out=gaps)
             valid = numbers if valid is None else numbers & valid
@@ -46,32 +41,7 @@ def without(samples: NDArray, valid: NDArray[np.bool_], plan: Plan) -> NDArray:
         parts = [(filled.real, samples.real), (filled.imag, samples.imag)]
     in_floats = samples.dtype in (np.float32, np.float64)
     backend = backends.load(plan.backend if in_floats else "numpy")
+    count = config.resolve_threads(plan._threads)
     for part in parts:
-        in_blocks(backend.select, (*part, valid.view(np.uint8)), plan._threads)
+        elementwise(backend.select, (*part, valid.view(np.uint8)), count)
     return filled
-
-
-def in_blocks(
-    function: Callable[..., None], arrays: tuple[NDArray, ...], threads: int | None
-) -> None:
-    """Call a function on blocks of arrays, on threads.
-
-    Arrays have the shape of the first one, or length 1 along some of its axes.
-    """
-    if not arrays[0].size:
-        return
-    same = all(a.flags.c_contiguous and a.shape == arrays[0].shape for a in arrays)
-    if same:
-        arrays = tuple([a.reshape(-1) for a in arrays])
-    length = arrays[0].shape[0]
-    step = max(BLOCK_ITEMS * length // arrays[0].size, 1)
-    if not same and arrays[0].ndim > 1 and any(len(a) != length for a in arrays):
-        step = 1
-
-    def block(number: int) -> None:
-        rows = slice(number * step, (number + 1) * step)
-        first, *others = [a if len(a) < length else a[rows] for a in arrays]
-        shape = first.shape
-        function(first, *[a if a.shape == shape else np.broadcast_to(a, shape) for a in others])
-
-    parallel.run(block, -(-length // step), config.resolve_threads(threads))

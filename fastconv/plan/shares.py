@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import backends, lower
+from .. import backends, config, lower
 from ..problem import dtypes
 from ..problem.problem import Problem
+from ..run.elementwise import elementwise
 from .choose import make_plan
 from .plan import Plan
-from .select import in_blocks, without
+from .select import without
 from .touched import Box, any_in_window, boxes, padded
 
 __all__ = ["Kernel", "Shares", "along"]
@@ -172,7 +173,7 @@ class Shares:
 
         if lost is not None:
             np.less(shares, floor, out=lost)
-        in_blocks(divide, (sums, shares), self._plan._threads)
+        elementwise(divide, (sums, shares), config.resolve_threads(self._plan._threads))
 
     def _find(self, box: Box) -> Known:
         kernel = self._kernel

@@ -8,12 +8,14 @@ even those could overflow.  A result is rounded half to even and saturates; it n
 from __future__ import annotations
 
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "activated",
     "canonical",
     "cast",
     "compute_dtype",
@@ -99,6 +101,13 @@ def largest_value(values: NDArray) -> int:
     if not values.size:
         return 0
     return max(int(values.max()), -int(values.min()))
+
+
+def activated(sums: NDArray, relu: bool, ceiling: float) -> NDArray:
+    """Sums that are at least zero, under ``relu``, and at most the ceiling; NaN is kept."""
+    if relu:
+        sums = np.maximum(sums, 0)
+    return sums if ceiling == inf else np.minimum(sums, ceiling)
 
 
 def store(out: NDArray, acc: NDArray) -> None:

@@ -37,8 +37,6 @@ OUT, X, X2, WEIGHTS = range(4)
 """Buffers; further arrays of weights and the workspace follow the first one."""
 TRACE = bool(os.environ.get("FASTCONV_TRACE"))
 """Whether programs print their steps as they run."""
-MAX_ALIGNED_ROW = 4096
-"""Bytes between rows that fall into the same set of a cache."""
 
 Grid = tuple[tuple[int, tuple[int, ...]], ...]
 """For each axis, tiles and the bytes that every buffer moves on by from one to the next."""
@@ -248,12 +246,12 @@ class Program(Builder):
                     made.append(view)
                     continue
                 buffer, offset, shape, strides, dtype = view
-                memory, origin = memories[buffer] or (workspace.take(0), 0)
                 if 0 in shape:
                     made.append(np.empty(shape, dtype))
-                else:
-                    start = origin + offset + moved[buffer]
-                    made.append(np.ndarray(shape, dtype, memory, start, strides))
+                    continue
+                memory, origin = memories[buffer]  # type: ignore[misc]
+                start = origin + offset + moved[buffer]
+                made.append(np.ndarray(shape, dtype, memory, start, strides))
             if getattr(self._backend, kernel)(*made, *rest) is False:
                 failed = True
         return redone or not failed

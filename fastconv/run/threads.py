@@ -1,6 +1,6 @@
 """One pool of threads for every backend, and whatever calls Python.
 
-Work comes as numbered tasks.  The caller takes tasks from the front like every helper, so a call
+Work comes as numbered tasks.  The caller takes tasks from the front like every worker, so a call
 never waits for a busy pool, a nested call cannot lock up, and one thread is as good as many.  How
 the work is cut never depends on the number of threads, so neither do the bits of the result.
 """
@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
-__all__ = ["HAND_OVER", "available_cpus", "cpu_quota", "run"]
-
-HAND_OVER = 5e-5
-"""Seconds of work that a thread must save: some times what handing it over costs."""
+__all__ = ["available_cpus", "cpu_quota", "run"]
 
 Task = Callable[[threading.RLock], None]
 _lock = threading.Lock()
 _waiting: SimpleQueue[tuple[Task, threading.RLock]] | None = None
-_helpers = 0
+_workers = 0
 
 
 def available_cpus() -> int:
@@ -83,21 +80,21 @@ def run(task: Callable[[int], None], tasks: int, threads: int) -> None:
     The first exception stops the hand-out of further tasks and is raised here once no thread
     works on this call any more: nothing writes into an output after the caller got control back.
     """
-    helpers = min(threads, tasks) - 1
-    if helpers > 0:
-        _share(task, tasks, helpers)
+    workers = min(threads, tasks) - 1
+    if workers > 0:
+        _share(task, tasks, workers)
         return
     for number in range(tasks):
         task(number)
 
 
-def _share(task: Callable[[int], None], tasks: int, helpers: int) -> None:
+def _share(task: Callable[[int], None], tasks: int, workers: int) -> None:
     numbers = count()
     stopped = False
     errors: list[BaseException] = []
-    # A helper works while it holds its lock.  In the end the caller holds them all, for good, so
+    # A worker works while it holds its lock.  In the end the caller holds them all, for good, so
     # that none works any more and none can begin.
-    locks = [threading.RLock() for _ in range(helpers)]
+    locks = [threading.RLock() for _ in range(workers)]
 
     def work() -> None:
         nonlocal stopped
@@ -139,43 +136,43 @@ def _is_common(error: BaseException) -> bool:
 
 
 def _hand_over(work: Task, locks: list[threading.RLock]) -> None:
-    waiting, helpers = _helped(len(locks))
-    for lock in locks[:helpers]:
+    waiting, workers = _pool(len(locks))
+    for lock in locks[:workers]:
         waiting.put((work, lock))
 
 
-def _helped(helpers: int) -> tuple[SimpleQueue[tuple[Task, threading.RLock]], int]:
+def _pool(workers: int) -> tuple[SimpleQueue[tuple[Task, threading.RLock]], int]:
     """Where threads wait for work, until the process ends, and how many they are by now."""
-    global _waiting, _helpers
+    global _waiting, _workers
     with _lock:
         if _waiting is None:
             from queue import SimpleQueue
 
             _waiting = SimpleQueue()
         try:
-            while _helpers < helpers:
-                name = f"fastconv-{_helpers}"
-                threading.Thread(target=_help, args=(_waiting,), name=name, daemon=True).start()
-                _helpers += 1
+            while _workers < workers:
+                name = f"fastconv-{_workers}"
+                threading.Thread(target=_serve, args=(_waiting,), name=name, daemon=True).start()
+                _workers += 1
         except RuntimeError:  # at exit, or no thread can be started: those there are must do
             pass
-        return _waiting, _helpers
+        return _waiting, _workers
 
 
-def _help(waiting: SimpleQueue[tuple[Task, threading.RLock]]) -> None:
+def _serve(waiting: SimpleQueue[tuple[Task, threading.RLock]]) -> None:
     while True:
         work, lock = waiting.get()
         work(lock)
         del work, lock  # the arrays of the call are in them
 
 
-def _forget_helpers() -> None:
+def _forget_workers() -> None:
     """A forked child has none of the threads."""
-    global _lock, _waiting, _helpers
+    global _lock, _waiting, _workers
     _lock = threading.Lock()
     _waiting = None
-    _helpers = 0
+    _workers = 0
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_helpers)
+    os.register_at_fork(after_in_child=_forget_workers)

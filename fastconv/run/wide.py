@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -40,9 +39,5 @@ def correlate(
             one: Any = (..., slice(channel, channel + 1), *(slice(None),) * rank)
             one_channel = seen[one]
             sums += weights.reshape(*weights.shape, *ones) * one_channel
-    if problem.relu:
-        sums = np.maximum(sums, 0)
-    if problem.ceiling < inf:
-        sums = np.minimum(sums, int(problem.ceiling))
     convert = dtypes.cast if problem.casts else dtypes.store
-    convert(problem.view_out(out), sums)
+    convert(problem.view_out(out), dtypes.activated(sums, problem.relu, problem.ceiling))

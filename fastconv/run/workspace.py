@@ -1,9 +1,9 @@
-"""Memory for what lies between two steps of a tile.
+"""Memory for what lies between two steps of a tile, or that a kernel works in.
 
-Each thread keeps one block, because new pages cost as much as the work done in them.  A block is
-*taken* and *given back*: whoever holds it owns it, so that a call from a signal handler or a
-finalizer inside another call gets a block of its own, and a call that is interrupted loses nothing
-but the block.
+Each thread keeps a block for its tiles and one for the kernels that run in them, because new pages
+cost as much as the work done in them.  A block is *taken* and *given back*: whoever holds it owns
+it, so that a call from a signal handler or a finalizer inside another call gets a block of its own,
+and a call that is interrupted loses nothing but the block.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ __all__ = ["LINE", "aligned", "give_back", "take"]
 LINE = 64
 """Bytes of a cache line."""
 MAX_KEPT_BYTES = 1 << 23
-"""Bytes that a thread keeps at most."""
+"""Bytes of a block that a thread keeps."""
+MAX_KEPT_BLOCKS = 2
 _NOTHING = np.empty(0, np.uint8)
 
 
 class _Kept(threading.local):
-    block = _NOTHING
+    def __init__(self) -> None:
+        self.blocks: list[NDArray[np.uint8]] = []
 
 
 _kept = _Kept()
@@ -32,7 +34,10 @@ _kept = _Kept()
 
 def take(nbytes: int) -> NDArray[np.uint8]:
     """A block of at least so many bytes that begins on a cache line."""
-    block, _kept.block = _kept.block, _NOTHING
+    try:
+        block = _kept.blocks.pop()
+    except IndexError:
+        block = _NOTHING
     if block.size < nbytes:
         grown = max(nbytes, min(2 * nbytes, MAX_KEPT_BYTES))
         block = aligned((grown,), np.dtype(np.uint8))
@@ -41,8 +46,8 @@ def take(nbytes: int) -> NDArray[np.uint8]:
 
 def give_back(block: NDArray[np.uint8]) -> None:
     """Keep a block that was taken for the next call of this thread, unless it is large."""
-    if block.size <= MAX_KEPT_BYTES:
-        _kept.block = block
+    if block.size <= MAX_KEPT_BYTES and len(_kept.blocks) < MAX_KEPT_BLOCKS:
+        _kept.blocks.append(block)
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:

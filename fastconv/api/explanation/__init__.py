@@ -5,6 +5,6 @@
 
 from .call import explain
 from .explanation import Explanation
-from .model import Tap, WindowAxis
+from .model import Step, Tap, WindowAxis
 
-__all__ = ["Explanation", "Tap", "WindowAxis", "explain"]
+__all__ = ["Explanation", "Step", "Tap", "WindowAxis", "explain"]

@@ -16,23 +16,42 @@ __all__ = ["Arithmetic", "Step", "Tap", "WindowAxis"]
 
 
 class Tap(NamedTuple):
-    """One tap of the kernel, and the sample that it meets."""
+    """One tap of the kernel, and the sample that it meets.
+
+    Attributes
+    ----------
+    weight_index : tuple of int
+        The index of the weight in `w` as it was given (in the outer product, if `w` was given as
+        factors).
+    coordinate : tuple of int
+        The place in `x`; outside of it where a border supplies the sample.
+    source : tuple of int or None
+        The index in `x` from which the sample comes; None for the constant beyond the edges.
+    outside : bool
+        Whether the coordinate lies outside of `x`.
+    sample, weight, product : scalar
+        The sample, the weight, and their product.
+    """
 
     weight_index: tuple[int, ...]
-    """Of the weight in `w` as it was given (of the outer product, if `w` was given as factors)."""
     coordinate: tuple[int, ...]
-    """In `x`; outside of it where a border supplies the sample."""
     source: tuple[int, ...] | None
-    """The index in `x` from which the sample comes; None for the constant beyond the edges."""
     outside: bool
-    """Whether the coordinate lies outside of `x`."""
     sample: Any
     weight: Any
     product: Any
 
 
 class Step(NamedTuple):
-    """What becomes of the sum, one step at a time."""
+    """The sum, or what one step makes of it.
+
+    Attributes
+    ----------
+    name : str
+        The step in words, such as "sum of products".
+    value : scalar
+        The value after it.
+    """
 
     name: str
     value: Any
@@ -40,24 +59,49 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class WindowAxis:
-    """One axis that the kernel spans: where windows lie, and which of them is explained."""
+    """One axis that the kernel spans: where windows lie, and which of them is explained.
+
+    Attributes
+    ----------
+    axis : int
+        The axis of `x` and of the result.
+    size, taps, stride, dilation : int
+        The number of samples of `x` and of taps, and their geometry.
+    before, after : int
+        The positions in front of the first sample and behind the last one that windows may cover;
+        `before` is negative if the first window begins inside.
+    boundary : str
+        The rule beyond the edges.
+    outputs : int
+        The number of outputs along the axis.
+    position : int
+        The output that is explained.
+    extent : int
+        The samples from the first tap to the last.
+    start : int
+        The coordinate that the first tap reads.
+    exists : bool
+        Whether the result has the output along this axis.
+    coordinates : tuple of int
+        The coordinate in `x` that each tap reads; some may lie outside.
+    sources : tuple of int or None
+        The sample of `x` that each tap gets; None where it is the constant.
+    left_over : int
+        The positions at the end that no window covers because the stride does not fit.
+    unread : tuple of int
+        The samples of `x` that no output reads, neither in place nor by way of the border.
+    """
 
     axis: int
-    """Of `x` and of the result."""
     size: int
-    """Samples of `x`."""
     taps: int
     stride: int
     dilation: int
     before: int
-    """Positions in front of the first sample that windows may cover; negative, if the first window
-    begins inside."""
     after: int
-    """The same behind the last sample."""
     boundary: str
     outputs: int
     position: int
-    """Of the output that is explained."""
 
     @property
     def extent(self) -> int:

@@ -100,7 +100,7 @@ class CythonBackend(Backend):
             _kernels().magnitude(out, parts)
             return
         if len(parts) == 2 and _are_flat(out, *parts):
-            _kernels().magnitude(*(array.reshape(-1) for array in (out, *parts)))
+            _kernels().magnitude(out.reshape(-1), parts[0].reshape(-1), parts[1].reshape(-1))
         else:
             from ..numpy_backend.magnitude import magnitude
 
@@ -110,7 +110,7 @@ class CythonBackend(Backend):
         if instruction_set() == GENERIC:
             _kernels().select(out, x, valid)
         elif _are_flat(out, x, valid):
-            _kernels().select(*(array.reshape(-1) for array in (out, x, valid)))
+            _kernels().select(out.reshape(-1), x.reshape(-1), valid.reshape(-1))
         else:
             from ..numpy_backend.missing import select
 

@@ -24,7 +24,7 @@ BEYOND = 4
 
 
 class WindowNest(NamedTuple):
-    """The loops as `loop_nest.py` says them, but that columns keep their taps, columns apart."""
+    """The loops as `nest.py` says them, but that columns keep their taps, columns apart."""
 
     nest: LoopNest
     strip: int

@@ -16,18 +16,18 @@ def sparse_nest(
     out: NDArray,
     x: NDArray,
     w: NDArray,
-    places: NDArray[np.int64],
+    offsets: NDArray[np.int64],
     bias: NDArray,
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> LoopNest:
-    """The loops of a slab, as `loop_nest.py` says them; equal slabs and places share them."""
+    """The loops of a slab, as `nest.py` says them; equal slabs and offsets share them."""
     return _sparse_nest(
         out.shape,
         out.strides,
         x.strides,
         w.strides,
-        places.tobytes(),
+        offsets.tobytes(),
         bias.strides,
         stride,
         dilation,
@@ -41,7 +41,7 @@ def _sparse_nest(
     out_strides: tuple[int, ...],
     x_strides: tuple[int, ...],
     w_strides: tuple[int, ...],
-    places: bytes,
+    offsets: bytes,
     bias_strides: tuple[int, ...],
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
@@ -60,7 +60,7 @@ def _sparse_nest(
         dilation,
         itemsize,
     )
-    taps = np.frombuffer(places, np.int64).reshape(-1, rank)
+    taps = np.frombuffer(offsets, np.int64).reshape(-1, rank)
     steps = np.multiply(x_strides[-rank:], dilation) // itemsize
     weights = np.arange(len(taps)) * (w_strides[2] // itemsize)
     return nest._replace(planes=np.stack([taps @ steps, weights], axis=-1))

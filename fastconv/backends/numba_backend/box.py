@@ -16,9 +16,10 @@ import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
+from ...run import workspace
 from ..geometry.box import window_nest
 from ..geometry.nest import flat
-from . import box_integers, workspace
+from . import box_integers
 from .box_rows import add_rows, along_row, weigh, weigh_and_add
 from .compile import array, compiled, start
 from .loops import count, offsets

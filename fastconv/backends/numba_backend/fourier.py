@@ -16,8 +16,8 @@ import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
+from ...run import workspace
 from ..geometry.fourier import twiddles
-from . import workspace
 from .butterflies import (
     NO_FACTORS,
     ONE_COLUMN,

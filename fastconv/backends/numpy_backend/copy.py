@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,8 @@ from ...problem.boundary import MANY
 
 __all__ = ["cast", "pad", "store"]
 
-Selection = tuple[slice, slice | NDArray[np.int64]]
+Selection = tuple[slice, slice, NDArray[np.int64] | None]
+"""Where samples go, where they are read and, if these are many runs, the index map of them."""
 
 
 @np.errstate(all="ignore")
@@ -21,20 +21,24 @@ def pad(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: flo
     if any((table[:, 2] < 0).any() for table in runs):
         out[...] = cval
     for combination in product(*map(_selections, runs)):
-        to, samples = zip(*combination, strict=True) if combination else ((), ())
-        out[(..., *to)] = _take(x, samples)
+        to, reads, maps = zip(*combination, strict=True) if combination else ((), (), ())
+        samples = x[(..., *reads)]
+        for axis, index in enumerate(maps, -len(maps)):
+            if index is not None:
+                samples = samples.take(index, axis)
+        out[(..., *to)] = samples
 
 
 def _selections(runs: NDArray[np.int64]) -> list[Selection]:
-    """Where each run goes, and the samples that it takes: slices, or one index map for many."""
+    """A selection for each run, or one for many."""
     inside = runs[runs[:, 2] >= 0]
     if len(inside) == len(runs) > MANY:
         starts, lengths, firsts, steps = runs.T
         into = np.arange(lengths.sum()) - np.repeat(starts, lengths)
         index = np.repeat(firsts, lengths) + np.repeat(steps, lengths) * into
-        return [(slice(0, index.size), index)]
+        return [(slice(0, index.size), slice(None), index)]
     return [
-        (slice(start, start + length), _slice(first, length, step))
+        (slice(start, start + length), _slice(first, length, step), None)
         for start, length, first, step in inside.tolist()
     ]
 
@@ -44,16 +48,6 @@ def _slice(first: int, length: int, step: int) -> slice:
         return slice(first, first + 1)
     stop = first + step * length
     return slice(first, stop if stop >= 0 else None, step)
-
-
-def _take(x: NDArray, of: tuple[slice | NDArray[np.int64], ...]) -> NDArray:
-    """Samples selected along each filtered axis: by slices at once, by index maps in turn."""
-    slices: list[Any] = [part if isinstance(part, slice) else slice(None) for part in of]
-    samples = x[(..., *slices)]
-    for axis, part in enumerate(of, -len(of)):
-        if not isinstance(part, slice):
-            samples = samples.take(part, axis)
-    return samples
 
 
 @np.errstate(all="ignore")

@@ -13,34 +13,45 @@ __all__ = ["filter_columns", "transform"]
 @np.errstate(all="ignore")
 def transform(out: NDArray, x: NDArray, inverse: bool, negacyclic: bool = False) -> None:
     n = x.shape[1] if inverse else out.shape[1]
-    turns = _turns(n, x.dtype, negacyclic)
     if inverse:
         spectrum = np.empty((n, x.shape[2]), np.result_type(x, np.complex64))
         spectrum[order(n)] = _join(x)
-        _split(out, np.fft.ifft(spectrum, axis=0, norm="forward") * turns.conj())
+        _split(out, _backward(spectrum, negacyclic))
     else:
-        _split(out, np.fft.fft(_join(x) * turns[: x.shape[1]], n, axis=0)[order(n)])
+        _split(out, _forward(x, n, negacyclic)[order(n)])
 
 
 @np.errstate(all="ignore")
 def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray, negacyclic: bool = False) -> None:
     n, outputs = spectrum.shape[1], out.shape[1]
     step = n - x.shape[1] + outputs
-    turns = _turns(n, x.dtype, negacyclic)
     factors = np.empty_like(_join(spectrum))
     factors[order(n)] = _join(spectrum)
     for start in range(0, outputs, step):
-        samples = _join(x[:, start : start + n])
-        block = np.fft.fft(samples * turns[: len(samples)], n, axis=0)
+        block = _forward(x[:, start : start + n], n, negacyclic)
         block *= factors
-        block = np.fft.ifft(block, axis=0, norm="forward") * turns.conj()
-        _split(out[:, start : start + step], block)
+        _split(out[:, start : start + step], _backward(block, negacyclic))
 
 
-def _turns(n: int, dtype: np.dtype, negacyclic: bool) -> NDArray:
+def _forward(x: NDArray, n: int, negacyclic: bool) -> NDArray:
+    """The spectrum of ``n`` rows, of which those behind ``x`` are zeros."""
+    samples = _join(x)
+    if negacyclic:
+        samples *= _turns(n, samples.dtype)[: len(samples)]
+    return np.fft.fft(samples, n, axis=0)
+
+
+def _backward(spectrum: NDArray, negacyclic: bool) -> NDArray:
+    """The samples of a spectrum, times as many as they are."""
+    samples = np.fft.ifft(spectrum, axis=0, norm="forward")
+    if negacyclic:
+        samples *= _turns(len(samples), samples.dtype).conj()
+    return samples
+
+
+def _turns(n: int, dtype: np.dtype) -> NDArray:
     """The factors of rows."""
-    turns = quarter_turn(n) if negacyclic else np.ones(n)
-    return turns[:, None].astype(np.result_type(dtype, np.complex64))
+    return quarter_turn(n)[:, None].astype(dtype)
 
 
 def _join(planes: NDArray) -> NDArray:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ... import config, lower
 from ...plan.choose import plan_for, transposed_plan_for
 from ...plan.memo import Memo
-from ...run import threads
+from ...run.elementwise import elementwise
 from .arena import Arena, Value
 
 __all__ = [
@@ -36,10 +36,6 @@ __all__ = [
 
 MAX_PLANS = 16
 """Shapes of batches whose plans an operation keeps."""
-SHARED_BYTES = 1 << 20
-"""Bytes of a result that are worth several threads."""
-PIECE_BYTES = 1 << 18
-"""Bytes of it that a thread takes at a time."""
 LAYOUTS = {1: "NLC", 2: "NHWC", 3: "NDHWC"}
 
 
@@ -49,25 +45,6 @@ class Operation(Protocol):
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
         """The result for some values, some of which are read for the last time."""
         ...
-
-
-def _in_pieces(function: Callable[..., None], *arrays: NDArray) -> None:
-    """Call a function on arrays of one shape, or on flat pieces of them that stay in a near cache,
-    which threads share.
-    """
-    first = arrays[0]
-    if first.nbytes < SHARED_BYTES or not all(
-        a.flags.c_contiguous and a.shape == first.shape for a in arrays
-    ):
-        function(*arrays)
-        return
-    flat = [array.reshape(-1) for array in arrays]
-    step = PIECE_BYTES // first.itemsize
-
-    def task(number: int) -> None:
-        function(*[array[number * step : (number + 1) * step] for array in flat])
-
-    threads.run(task, -(-first.size // step), config.resolve_threads(None))
 
 
 @dataclass(frozen=True)
@@ -84,7 +61,7 @@ class Rectifier:
         else:
             result = arena.empty(value.array.shape, value.array.dtype, value.rank)
             np.copyto(result.array, value.array)
-        _in_pieces(self.apply, result.array)
+        elementwise(self.apply, [result.array], config.resolve_threads())
         return result
 
     def apply(self, array: NDArray) -> None:
@@ -156,7 +133,7 @@ class Convolution:
         result = arena.empty(plan.out_shape, plan.dtype, rank)
         plan._run_into(x, result.array)
         if self.rectifier is not None and self._activation is None:
-            _in_pieces(self.rectifier.apply, result.array)
+            elementwise(self.rectifier.apply, [result.array], config.resolve_threads())
         return result
 
     @cached_property
@@ -286,7 +263,7 @@ class Total:
             result, first, rest = arena.empty(shape, dtype, rank), arrays[0], arrays[1:]
             if not rest:
                 np.copyto(result.array, first)
-        _in_pieces(self._add, result.array, first, *rest)
+        elementwise(self._add, [result.array, first, *rest], config.resolve_threads())
         return result
 
     def _add(self, out: NDArray, first: NDArray, *rest: NDArray) -> None:
