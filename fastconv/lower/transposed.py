@@ -104,7 +104,8 @@ class Transposition(NamedTuple):
         for phase in self.phases:
             problem = phase.question.problem
             grouped = w.reshape(problem.groups, -1, *w.shape[1:]).swapaxes(1, 2)
-            kernels = (grouped[(..., *phase.taps)],)
+            places: Any = (..., *phase.taps)
+            kernels = (grouped[places],)
             found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
             if found != problem.form:
                 problem = problem._replace(form=found)
