@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tolerance import assert_close
 
 import fastconv as fc
+from fastconv import lower
 from fastconv.plan import transposed
 
 CALLS = {1: fc.conv_transpose1d, 2: fc.conv_transpose2d, 3: fc.conv_transpose3d}
@@ -332,3 +333,54 @@ def test_layers_that_differ_in_where_phases_lie_are_told_apart():
         forget()
         how = {"stride": 3, "dilation": 2, "padding": padding}
         np.testing.assert_array_equal(fc.nn.grad.conv1d_input((1, 2, 7), w, gy, **how), gx)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("bias", [False, True])
+def test_new_weights_of_remembered_shapes(bias, stride, groups, backend):
+    x, w, offset = layer(2, groups=groups, filters=4)
+    how = {"stride": stride, "padding": 1, "groups": groups, "backend": backend}
+    alike = np.ones_like(w)  # a kernel that needs no products, then one that does
+    sparse = w * (np.arange(w.size).reshape(w.shape) % 5 == 0)
+    swapped = w.astype(w.dtype.newbyteorder("S"))
+    for weights in (alike, w, sparse, w[..., ::-1, :], swapped, w + 1):
+        got = fc.conv_transpose2d(x, weights, offset if bias else None, **how)
+        expected = oracle.conv_transpose(
+            x, weights.astype("f4"), offset if bias else None, stride, 1, groups=groups
+        )
+        assert_close(got, expected.everywhere())
+
+
+def test_shapes_are_remembered_and_weights_are_not(monkeypatch):
+    require("cython")
+    lowered = []
+    real = lower.input_gradient
+
+    def input_gradient(*args, **options):
+        lowered.append(args[0])
+        return real(*args, **options)
+
+    monkeypatch.setattr(lower, "input_gradient", input_gradient)
+    forget()
+    grads = oracle.samples((1, 6, 4, 5), "float32")
+    first = [fc.nn.grad.conv2d_input((1, 4, 4, 5), w, grads, padding=1) for w in kernels()]
+    assert len(lowered) == 1
+    with pytest.raises(TypeError, match="stride"):  # 1.0 equals 1, and is refused all the same
+        fc.nn.grad.conv2d_input((1, 4, 4, 5), next(kernels()), grads, 1.0, padding=1)
+    for w, got in zip(kernels(), first, strict=True):
+        forget()
+        again = fc.nn.grad.conv2d_input((1, 4, 4, 5), w, grads, padding=1)
+        np.testing.assert_array_equal(again, got)
+    released = next(kernels())
+    known = weakref.ref(released)
+    forget()
+    fc.nn.grad.conv2d_input((1, 4, 4, 5), released, grads, padding=1)
+    del released
+    gc.collect()
+    assert known() is None
+
+
+def kernels():
+    for seed in range(3):
+        yield oracle.samples((6, 4, 3, 3), "float32") + np.float32(seed)

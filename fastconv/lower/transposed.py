@@ -68,6 +68,8 @@ class Phase(NamedTuple):
     """Some samples of the result, and the convolution that makes them."""
 
     out: tuple[slice, ...]
+    taps: tuple[slice, ...]
+    """Those that reach them, in reverse."""
     question: Question
 
 
@@ -85,6 +87,31 @@ class Transposition(NamedTuple):
     result: Result
     phases: tuple[Phase, ...]
     strips: tuple[Strip, ...]
+
+    def without_weights(self) -> Transposition:
+        """What shapes and dtypes say, or would say of other floating-point weights."""
+        strips = [(each.transposition.without_weights(), each.runs) for each in self.strips]
+        phases = [
+            phase._replace(question=phase.question._replace(w=(), bias=None))
+            for phase in self.phases
+        ]
+        return Transposition(self.result, tuple(phases), tuple([Strip(*each) for each in strips]))
+
+    def with_weights(self, w: NDArray, bias: NDArray | None = None) -> Transposition:
+        """The same with real weights, and a bias, of the shapes and dtypes that it was made for."""
+        strips = [(each.transposition.with_weights(w, bias), each.runs) for each in self.strips]
+        phases = []
+        for phase in self.phases:
+            problem = phase.question.problem
+            grouped = w.reshape(problem.groups, -1, *w.shape[1:]).swapaxes(1, 2)
+            places: Any = (..., *phase.taps)
+            kernels = (grouped[places],)
+            found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
+            if found != problem.form:
+                problem = problem._replace(form=found)
+            offset = None if bias is None else bias.reshape(problem.groups, -1)
+            phases.append(phase._replace(question=Question(problem, kernels, offset)))
+        return Transposition(self.result, tuple(phases), tuple([Strip(*each) for each in strips]))
 
 
 class Adjoint(NamedTuple):
@@ -223,7 +250,7 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
             form=form(kernels, fields["x_dtype"], fields["compute"], factors=False, most=1),
             **fields,
         )
-        phases.append(Phase(tuple(out), Question(problem, kernels, bias)))
+        phases.append(Phase(tuple(out), taps, Question(problem, kernels, bias)))
     out_shape = shape(tuple(axis.size for axis in axes))
     made = sum(phase.question.problem.outputs for phase in phases)
     result = Result(

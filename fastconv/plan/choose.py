@@ -173,8 +173,15 @@ def make_transposed(
     known: TransposedPlan | None = None if key is None else _plans.get(key)
     if known is not None:
         return known
+    pattern_key = None if key is None else _pattern_key(key, given)
+    pattern: lower.Transposition | None = candidates.recipes.get(pattern_key)
+    if pattern is not None:
+        asked = pattern.with_weights(*given)
+    else:
+        asked = lowered(*checked, *given, **options)
+        if pattern_key is not None:
+            candidates.recipes.put(pattern_key, asked.without_weights())
     key, nbytes = _worth_keeping(key, given)
-    asked = lowered(*checked, *given, **options)
     _check_choices(checked[0], algorithm, threads)
     recipe = recipe_of_phases(asked, algorithm, chosen)
     plan = TransposedPlan.of(recipe, asked, threads, lasting=key is not None or not once)
@@ -221,6 +228,21 @@ def _key(
     except TypeError:
         return None
     return said, checked, choices
+
+
+def _pattern_key(key: tuple[Any, ...], given: tuple[Any, ...]) -> Hashable:
+    """What the phases of a transposed convolution depend on, where that is not its weights: in
+    training, these are new in each call.  None where values matter.
+    """
+    (call, options, *_), checked, _ = key
+    weights, *bias = given
+    if type(weights) is not np.ndarray or weights.dtype.kind != "f":
+        return None
+    if not weights.dtype.isnative or not weights.flags.aligned:  # phases read a copy
+        return None
+    if bias and bias[0] is not None:  # it may fill what no tap reaches
+        return None
+    return call, options, checked, weights.shape, weights.dtype
 
 
 def _worth_keeping(

@@ -81,7 +81,7 @@ class TransposedRecipe:
         if algorithm in ("auto", "depthwise"):
             block = _contiguous_channels(asked, backends.load(backend))
         phases = []
-        for place, (problem, _, _) in asked.phases:
+        for place, _, (problem, _, _) in asked.phases:
             if block is None:
                 phases.append((place, recipe_of(problem, algorithm, backend)))
             else:

@@ -100,14 +100,15 @@ static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const 
                                           const int stride, const int outputs, const int vectors,
                                           const int edge)
 {
-    const run_t *end = n->run + n->first_run[n->blocks];
+    const run_t *tap = n->run;
+    const int64_t all = n->first_run[n->blocks];
     VEC sum[LINE_OUTPUTS][2];
     UNROLL
     for (int r = 0; r < outputs; r++) {
         UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = *(const VEC *)(bias + v * LANES);
     }
-    for (const run_t *tap = n->run; tap < end; tap += taps) {
+    for (int64_t done = 0; done < all; done += taps, tap += taps) {
         VEC weight[5][2];
         UNROLL
         for (int t = 0; t < taps; t++) {
@@ -121,7 +122,7 @@ static ALWAYS_INLINE void NAMED(add_line)(T *out, const int64_t step_out, const 
         UNROLL
         for (int place = 0; place < (outputs - 1) * stride + taps; place++, from += tap_x) {
             const int reader = place < taps ? 0 : (place - taps) / stride + 1;
-            const int64_t bit = tap - n->run + place - reader * stride;
+            const int64_t bit = done + place - reader * stride;
             const T *at = edge && row[reader].outside >> bit & 1 ? NAMED(zeros) : from;
             UNROLL
             for (int v = 0; v < vectors; v++) {

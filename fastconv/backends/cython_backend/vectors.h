@@ -11,7 +11,13 @@
 #endif
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/* Unroll a loop, whose sums stay in registers only then.  Clang takes a number for that of copies of the
+ * body, however few turns there are, and gives up where they are large. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 #define PREFETCH(at) __builtin_prefetch(at)
 
 #if defined(__AVX512F__)

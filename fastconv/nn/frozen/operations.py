@@ -246,13 +246,11 @@ class Total:
         return replace(self, rectifier=rectifier)
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        rank = max(value.rank for value in values)
-        shapes = {value.in_order.shape for value in values}
-        if len(shapes) > 1 or any(value.rank != rank for value in values):
+        arrays, rank = [value.array for value in values], values[0].rank
+        shape, dtype = arrays[0].shape, np.result_type(*arrays)
+        if any(value.rank != rank or value.array.shape != shape for value in values):
             arrays, rank = [value.in_order for value in values], 0
-        else:
-            arrays = [value.array for value in values]
-        shape, dtype = np.broadcast_shapes(*[a.shape for a in arrays]), np.result_type(*arrays)
+            shape = np.broadcast_shapes(*[array.shape for array in arrays])
         for at, (value, done) in enumerate(zip(values, last, strict=True)):
             fits = value.rank == rank and (value.array.shape, value.array.dtype) == (shape, dtype)
             if done and fits and value.is_alone and values.count(value) == 1:
