@@ -115,7 +115,7 @@ def upfirdn(
     array([0. , 1. , 2.5])
     """
     words = up, down, axis, mode, cval
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return called(_resampling, "upfirdn", np.asarray(x), np.asarray(h), words, options)
 
 
