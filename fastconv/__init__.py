@@ -54,7 +54,7 @@ from .patch import patch, patched, unpatch
 from .plan.plan import Plan
 
 if TYPE_CHECKING:
-    from . import ndimage, signal, viz
+    from . import dask, ndimage, signal, viz
 
 __version__ = "0.1.0"
 
@@ -76,6 +76,7 @@ __all__ = [
     "convolve",
     "correlate",
     "correlate_bank",
+    "dask",
     "explain",
     "filters",
     "get_backend",
@@ -116,7 +117,7 @@ with suppress(ValueError):  # FASTCONV_ISA is wrong, which the first call says
 
 def __getattr__(name: str) -> ModuleType:
     """Import the modules that few programs need on first access."""
-    if name in ("ndimage", "signal", "viz"):
+    if name in ("dask", "ndimage", "signal", "viz"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
