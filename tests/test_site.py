@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ PAGES = Path(__file__).parents[1] / "docs" / "api"
 MODULES = {
     "fastconv.filters": fc.filters,
     "fastconv.kernels": fc.kernels,
+    "fastconv.dask": fc.dask,
     "fastconv.ndimage": fc.ndimage,
     "fastconv.nn": fc.nn,
     "fastconv.nn.grad": fc.nn.grad,
     "fastconv.viz": fc.viz,
+    "fastconv.patch": import_module("fastconv.patch"),
     "fastconv.signal": fc.signal,
 }
 
