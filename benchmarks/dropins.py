@@ -4,15 +4,16 @@
     python -m benchmarks.dropins "upfirdn 2/1"
     python -m benchmarks.dropins ndimage                             # all of a module
 
-Each mean comes with the worst rows.  Both libraries take turns in one process.  A cell is the median of the ratios of a round, times of
-SciPy over ours: larger than 1 means that ours is faster.  With ``--threads 1``, times are processor
-time, which other work on the machine disturbs least.  Images have size × size samples, and so have
-signals.
+Each mean comes with the worst rows.  Both libraries take turns in one process.  A cell is the
+median of the ratios of a round, times of SciPy over ours: larger than 1 means that ours is faster.
+With ``--threads 1``, times are processor time, which other work on the machine disturbs least.
+Images have size × size samples, and so have signals.
 """
 
 import argparse
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from time import perf_counter, thread_time
 from typing import Any
 
@@ -155,7 +156,7 @@ def main() -> None:
     for size, values in by_size.items():
         worst = ", ".join(f"{row} {ratio:.2f}" for ratio, row in sorted(values)[:WORST])
         print(f"{size}: geometric mean {_mean(values):.1f}, lowest {worst}")
-    print(f"all: geometric mean {_mean(sum(by_size.values(), [])):.1f}")
+    print(f"all: geometric mean {_mean([*chain(*by_size.values())]):.1f}")
 
 
 def _mean(values: list[tuple[float, str]]) -> float:
