@@ -4,15 +4,16 @@
     python -m benchmarks.dropins "upfirdn 2/1"
     python -m benchmarks.dropins ndimage                             # all of a module
 
-Both libraries take turns in one process.  A cell is the median of the ratios of a round, times of
-SciPy over ours: larger than 1 means that ours is faster.  With ``--threads 1``, times are processor
-time, which other work on the machine disturbs least.  Images have size × size samples, and so have
-signals.
+Each mean comes with the worst rows.  Both libraries take turns in one process.  A cell is the
+median of the ratios of a round, times of SciPy over ours: larger than 1 means that ours is faster.
+With ``--threads 1``, times are processor time, which other work on the machine disturbs least.
+Images have size × size samples, and so have signals.
 """
 
 import argparse
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from time import perf_counter, thread_time
 from typing import Any
 
@@ -25,6 +26,8 @@ from fastconv.cli.bench import circumstances
 
 SIZES = (8, 64, 256, 1024)
 DTYPES = ("float32", "float64", "uint8", "uint16")
+WORST = 8
+"""Rows that are listed for each size."""
 RNG = np.random.default_rng(0)
 DENSE = RNG.standard_normal((5, 5))
 ROW = np.hanning(13)[1:-1]
@@ -105,7 +108,7 @@ def seconds(call: Callable[[], Any], repeats: int, clock: Callable[[], float]) -
 def ratios(name: str, size: int, rounds: int, clock: Any) -> list[tuple[float, float]]:
     """For each dtype, times of SciPy over ours, and our milliseconds."""
     found = []
-    repeats = max(1, 1 << 16 >> 2 * (size.bit_length() - 1))
+    repeats = max(1, 1 << 19 >> 2 * (size.bit_length() - 1))
     for dtype in DTYPES:
         x = (RNG.random((size, size)) * 250).astype(dtype)
         calls, ours, theirs = MODULES[ROWS[name]]
@@ -140,19 +143,24 @@ def main() -> None:
     print(*circumstances(fastconv.get_num_threads()), sep="; ")
     print("SciPy's time over ours, and our milliseconds", end="\n\n")
     print(f"| function | size | {' | '.join(DTYPES)} |\n|{'---|' * (2 + len(DTYPES))}")
-    by_size: dict[int, list[float]] = {}
+    by_size: dict[int, list[tuple[float, str]]] = {}
     for name in wanted or ROWS:
         for size in arguments.sizes:
             found = ratios(name, size, arguments.rounds, clock)
-            by_size.setdefault(size, []).extend(ratio for ratio, _ in found)
+            by_size.setdefault(size, []).extend(
+                (ratio, f"{name} {dtype}") for (ratio, _), dtype in zip(found, DTYPES, strict=True)
+            )
             cells = " | ".join(f"{ratio:.1f} ({ms:.3g})" for ratio, ms in found)
             print(f"| {name} | {size} | {cells} |", flush=True)
     print()
     for size, values in by_size.items():
-        mean = np.exp(np.mean(np.log(values)))
-        print(f"{size}: geometric mean {mean:.1f}, lowest {min(values):.2f}")
-    all_values = [value for values in by_size.values() for value in values]
-    print(f"all: geometric mean {np.exp(np.mean(np.log(all_values))):.1f}")
+        worst = ", ".join(f"{row} {ratio:.2f}" for ratio, row in sorted(values)[:WORST])
+        print(f"{size}: geometric mean {_mean(values):.1f}, lowest {worst}")
+    print(f"all: geometric mean {_mean([*chain(*by_size.values())]):.1f}")
+
+
+def _mean(values: list[tuple[float, str]]) -> float:
+    return float(np.exp(np.mean(np.log([ratio for ratio, _ in values]))))
 
 
 if __name__ == "__main__":

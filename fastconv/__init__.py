@@ -55,7 +55,7 @@ from .plan.plan import Plan
 from .plan.transposed import TransposedPlan
 
 if TYPE_CHECKING:
-    from . import ndimage, signal, viz
+    from . import dask, ndimage, signal, viz
 
 __version__ = "0.1.0"
 
@@ -78,6 +78,7 @@ __all__ = [
     "convolve",
     "correlate",
     "correlate_bank",
+    "dask",
     "explain",
     "filters",
     "get_backend",
@@ -118,7 +119,7 @@ with suppress(ValueError):  # FASTCONV_ISA is wrong, which the first call says
 
 def __getattr__(name: str) -> ModuleType:
     """Import the modules that few programs need on first access."""
-    if name in ("ndimage", "signal", "viz"):
+    if name in ("dask", "ndimage", "signal", "viz"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

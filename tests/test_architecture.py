@@ -29,7 +29,7 @@ ROWS = [
     {"plan"},
     {"api"},
     {"filters", "nn", "signal"},
-    {"ndimage", "viz"},
+    {"dask", "ndimage", "viz"},
     {"patch"},
     {"fastconv"},
     {"cli"},

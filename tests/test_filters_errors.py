@@ -62,6 +62,8 @@ WRONG_CALLS = [
     ("gaussian", (X, 1), {"border": "wrap"}, TypeError, "border"),
     ("box", (X, 0), {}, ValueError, "size", "0", "at least 1"),
     ("box", (X, (3, 0)), {}, ValueError, "size", "(3, 0)", "at least 1"),
+    ("box", (X, 10**9), {}, ValueError, "size", "(4, 5)", "268435456"),
+    ("gaussian", (X, 1e6), {}, ValueError, "sigma", "(8000001, 8000001)", "268435456"),
     ("box", (X, 3.0), {}, TypeError, "size", "3.0", "whole number"),
     ("box", (X, (3, 3, 3)), {}, ValueError, "size", "(3, 3, 3)", "2"),
     ("motion_blur", (X, 0), {}, ValueError, "length", "0", "at least 1"),

@@ -442,7 +442,7 @@ def test_a_module_runs_as_in_python(script):
     assert done.returncode == 3, done.stderr
     assert done.stdout == "__main__ ['1'] True [3. 3.]\n"
     assert done.stderr.splitlines()[:2] == [
-        "fastconv served 1 calls",
+        "fastconv served 1 call",
         "       1  scipy.ndimage.sobel",
     ]
 

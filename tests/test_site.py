@@ -20,6 +20,7 @@ MODULES = {
     "fastconv.api.explanation": import_module("fastconv.api.explanation"),
     "fastconv.filters": fc.filters,
     "fastconv.kernels": fc.kernels,
+    "fastconv.dask": fc.dask,
     "fastconv.ndimage": fc.ndimage,
     "fastconv.nn": fc.nn,
     "fastconv.nn.grad": fc.nn.grad,

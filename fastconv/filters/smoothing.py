@@ -163,6 +163,8 @@ def gaussian_factors(
     else:
         radii = lower.per_axis(radius, count, f"{name}: radius", least=0)
         radii = [lower.taps(r, f"{name}: radius") for r in radii]
+    lengths = [call.samples.shape[axis] for axis in call.axes]
+    lower.check_windows(f"{name}: {argument}", lengths, [2 * r + 1 for r in radii])
     blurred = [i for i, deviation in enumerate(sigmas) if deviation > 0]
     if not blurred:
         return (np.ones(1, call.precision),), call.axes[:1], False
@@ -274,7 +276,9 @@ def box(
         "box", image, boundary, cval, channel_axis, out, algorithm, backend, threads, said=said
     )
     sizes = lower.per_axis(size, len(call.axes), "box: size", least=1)
-    weights = [factors.uniform(lower.taps(n, "box: size"), call.precision) for n in sizes]
+    taps = [lower.taps(n, "box: size") for n in sizes]
+    lower.check_windows("box: size", [call.samples.shape[axis] for axis in call.axes], taps)
+    weights = [factors.uniform(n, call.precision) for n in taps]
     return call.mean(tuple(weights))
 
 

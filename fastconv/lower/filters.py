@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
-from math import isfinite
+from math import isfinite, prod
 from numbers import Real
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ __all__ = [
     "UNSPECIFIED",
     "ChannelAxis",
     "Image",
+    "check_windows",
     "derived_axis",
     "image",
     "one_window",
@@ -30,6 +32,9 @@ __all__ = [
 
 MAX_TAPS = 1 << 31
 """Taps along an axis of a kernel that a filter makes."""
+MAX_EXTENDED, MAX_TIMES = 1 << 28, 4
+"""Samples of an image and of all that windows read beyond its edges: so many, or so many times
+those of the image."""
 
 
 class Unspecified(Enum):
@@ -155,3 +160,14 @@ def taps(value: float, argument: str) -> int:
     if value > MAX_TAPS:
         refuse(ValueError, argument, f"a kernel of {brief(value)} taps", f"at most {MAX_TAPS}")
     return int(value)
+
+
+def check_windows(argument: str, lengths: Sequence[int], taps: Sequence[int]) -> None:
+    """Refuse windows so much longer than the axes of an image that what lies around it would fill
+    the memory.
+    """
+    extended = prod([length + n for length, n in zip(lengths, taps, strict=True)])
+    if extended > max(MAX_EXTENDED, MAX_TIMES * prod(lengths)):
+        came = f"a window of {tuple(taps)} samples around those of an image of {tuple(lengths)}"
+        allowed = f"images and windows of up to {MAX_EXTENDED} samples together"
+        refuse(ValueError, argument, came, allowed)

@@ -16,7 +16,7 @@ from ..plan.memo import memo_of_calls
 from ..problem import dtypes
 from . import arguments, runs
 from .arguments import Output
-from .passes import Options, Pass, correlation, plans, whole_sums
+from .passes import How, Options, Pass, correlation, plans, whole_sums
 from .runs import Run
 
 __all__ = ["Call", "filtered"]
@@ -156,7 +156,7 @@ def filtered(
     output: Output,
     weights: ArrayLike | None,
     given: tuple[Any, ...],
-    options: Options,
+    how: How,
     missing: tuple[Any, ...] | None = None,
 ) -> NDArray:
     """Run what ``make(call, *given)`` returns, or ``make(call, weights, *given)`` where there are
@@ -168,34 +168,40 @@ def filtered(
     plain = input if said is None else said.plain(input)
     samples = plain if type(plain) is np.ndarray else np.asarray(plain)
     out = None if output is None else arguments.receiver(name, output, samples.shape)
-    key: tuple[Any, ...] | None
-    try:
-        key = (
-            name,
-            samples.shape,
-            samples.dtype,
-            None if weights is None else key_of(weights),
-            _key(given),
-            output if output is None else key_of(output) if out is None else (out.dtype,),
-            options.algorithm,
-            config.resolve_backend(options.backend, name),
-            options.threads,
-        )
-    except TypeError:
-        key = None
-    is_large = type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES
-    if said is not None or is_large:
-        key = None  # masks are not compared, and the plan of a large kernel is remembered
-    known = None if key is None else _filters.get(key)
+    algorithm, backend, threads = how
+    chosen = config.resolve_backend(backend, name)
+    key: tuple[Any, ...] | None = None
+    known: Run | None = None
+    if said is None:  # masks are not compared
+        try:
+            key = (
+                name,
+                samples.shape,
+                samples.dtype,
+                None if weights is None else key_of(weights),
+                _key(given),
+                output if output is None else key_of(output) if out is None else (out.dtype,),
+                algorithm,
+                chosen,
+                threads,
+            )
+            known = _filters.get(key)
+        except TypeError:
+            key = None
     if known is None:
-        about = name, samples, output if out is None else out, options
+        about = name, samples, output if out is None else out, Options(*how)
         call = Call(*about) if said is None else MissingCall(*about, said)
         known = make(call, *(given if weights is None else (weights, *given)))
         if out is None and call.stored is not None and not call.stored.isnative:
             known = runs.stored(known, call.stored)
-        if key is not None and call.lasting:
+        if key is not None and call.lasting and not _is_large(weights):
             _filters.put(lasting(key), known)
     return known(samples, out)
+
+
+def _is_large(weights: ArrayLike | None) -> bool:
+    """Whether plans remember the kernel, and nothing else does."""
+    return type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES
 
 
 def _key(given: tuple[Any, ...]) -> Hashable:

@@ -14,7 +14,7 @@ from ..config import BackendName
 from . import arguments
 from .arguments import MissingMode, Output
 from .calls import Call, filtered
-from .passes import Options, Pass
+from .passes import Pass
 from .runs import Run, delivered
 
 __all__ = ["convolve", "convolve1d", "correlate", "correlate1d", "line"]
@@ -110,7 +110,7 @@ def correlate(
     """
     given = mode, cval, origin, axes, False
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_dense, "correlate", input, output, weights, given, options, missing)
 
 
@@ -205,7 +205,7 @@ def convolve(
     """
     given = mode, cval, origin, axes, True
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_dense, "convolve", input, output, weights, given, options, missing)
 
 
@@ -299,7 +299,7 @@ def correlate1d(
     """
     given = axis, mode, cval, origin, False
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_along, "correlate1d", input, output, weights, given, options, missing)
 
 
@@ -394,7 +394,7 @@ def convolve1d(
     """
     given = axis, mode, cval, origin, True
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_along, "convolve1d", input, output, weights, given, options, missing)
 
 

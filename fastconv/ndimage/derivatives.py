@@ -16,7 +16,7 @@ from .arguments import Mode, Output
 from .calls import Call, filtered
 from .correlation import line
 from .gaussian import gaussian_passes
-from .passes import Options, Pass, are_one
+from .passes import Pass, are_one
 from .runs import Combination, Run
 
 __all__ = [
@@ -95,7 +95,7 @@ def prewitt(
     array([0, 3, 3, 0])
     """
     given = axis, mode, cval
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_slope, "prewitt", input, output, None, given, options)
 
 
@@ -164,7 +164,7 @@ def sobel(
     array([0, 4, 4, 0])
     """
     given = axis, mode, cval
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_slope, "sobel", input, output, None, given, options)
 
 
@@ -231,7 +231,7 @@ def laplace(
     >>> ndimage.laplace([0, 0, 1, 0, 0])
     array([ 0,  1, -2,  1,  0])
     """
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_laplace, "laplace", input, output, None, (mode, cval, axes), options)
 
 
@@ -311,7 +311,7 @@ def gaussian_laplace(
     array([ 0.  ,  1.28, -3.15,  1.28,  0.  ])
     """
     given = sigma, mode, cval, axes, truncate, radius
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_gaussian_laplace, "gaussian_laplace", input, output, None, given, options)
 
 
@@ -393,7 +393,7 @@ def gaussian_gradient_magnitude(
     """
     given = sigma, mode, cval, axes, truncate, radius
     name = "gaussian_gradient_magnitude"
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_gaussian_gradient, name, input, output, None, given, options)
 
 

@@ -15,7 +15,7 @@ from . import arguments
 from .arguments import MissingMode, Output
 from .calls import Call, filtered
 from .correlation import line
-from .passes import Options, Pass
+from .passes import Pass
 from .runs import Run
 
 __all__ = ["gaussian_filter", "gaussian_filter1d", "gaussian_passes"]
@@ -126,7 +126,7 @@ def gaussian_filter(
     """
     given = sigma, order, mode, cval, truncate, radius, axes
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_gaussian, "gaussian_filter", input, output, None, given, options, missing)
 
 
@@ -228,7 +228,7 @@ def gaussian_filter1d(
     """
     given = sigma, axis, order, mode, cval, truncate, radius
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(
         _gaussian_along, "gaussian_filter1d", input, output, None, given, options, missing
     )

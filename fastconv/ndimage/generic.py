@@ -17,6 +17,7 @@ from .runs import Combination
 
 __all__ = ["generic_gradient_magnitude", "generic_laplace"]
 
+DEFAULTS = Options("auto", None, None)
 Derivative = Callable[..., NDArray]
 
 
@@ -178,9 +179,10 @@ def _generic(
     if len(along) > 1 and np.may_share_memory(samples, result):
         samples = samples.copy()
     derivative(samples, along[0], result, modes[0], cval)
-    parts = [  # copies, for the function may return the same array every time
-        np.array(derivative(samples, axis, result.dtype, border, cval))
-        for axis, border in zip(along[1:], modes[1:], strict=True)
-    ]
-    combine([result, *parts], Options("auto", None, None))
+    parts = [result]
+    for axis, border in zip(along[1:], modes[1:], strict=True):
+        part = np.asarray(derivative(samples, axis, result.dtype, border, cval))
+        is_last = len(parts) == len(along) - 1
+        parts.append(part if is_last else part.copy())  # the next one may be the same array
+    combine(parts, DEFAULTS)
     return result

@@ -24,7 +24,7 @@ from ..plan.choose import make_plan
 from ..plan.plan import Plan
 from ..problem import dtypes
 
-__all__ = ["Options", "Pass", "Run", "are_one", "correlation", "plans", "whole_sums"]
+__all__ = ["How", "Options", "Pass", "Run", "are_one", "correlation", "plans", "whole_sums"]
 
 NARROW = frozenset("?bBhHfF")
 """Letters of the dtypes that float32 holds every value of."""
@@ -42,6 +42,9 @@ DYADIC = 2.0**20
 
 Run = Callable[[NDArray, NDArray | None], NDArray]
 """From samples, and the array that receives the result or None, to the result."""
+
+How = tuple[AlgorithmName, BackendName | None, int | None]
+"""The values of `Options`, before they are needed by name."""
 
 
 class Options(NamedTuple):

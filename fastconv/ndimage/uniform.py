@@ -14,7 +14,7 @@ from ..filters import factors
 from . import arguments
 from .arguments import MissingMode, Output
 from .calls import Call, filtered
-from .passes import Options, Pass
+from .passes import Pass
 from .runs import Run
 
 __all__ = ["uniform_filter", "uniform_filter1d"]
@@ -112,7 +112,7 @@ def uniform_filter(
     """
     given = size, mode, cval, origin, axes
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(_uniform, "uniform_filter", input, output, None, given, options, missing)
 
 
@@ -207,7 +207,7 @@ def uniform_filter1d(
     """
     given = size, axis, mode, cval, origin
     missing = nan, mask, min_weight, fill_value, mode
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return filtered(
         _uniform_along, "uniform_filter1d", input, output, None, given, options, missing
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from threading import Lock
@@ -41,12 +41,19 @@ class Report:
     given_back: dict[tuple[str, str], int]
 
     def __str__(self) -> str:
-        lines = [f"fastconv served {sum(self.served.values())} calls"]
+        lines = [f"fastconv served {_calls(self.served)}"]
         lines += [f"{count:8d}  {name}" for name, count in sorted(self.served.items())]
-        lines.append(f"SciPy served {sum(self.given_back.values())} calls that were given back")
+        given_back = _calls(self.given_back)
+        lines.append(f"SciPy served {given_back} that fastconv gave back")
         for (name, reason), count in sorted(self.given_back.items()):
             lines.append(f"{count:8d}  {name}: {reason}")
         return "\n".join(lines)
+
+
+def _calls(counts: Mapping[Any, int]) -> str:
+    """How many calls were counted, in words."""
+    count = sum(counts.values())
+    return f"{count} call" if count == 1 else f"{count} calls"
 
 
 class Calls:

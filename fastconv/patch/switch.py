@@ -104,9 +104,9 @@ class Patch:
     >>> ndimage.uniform_filter1d([1.0, 2.0, 6.0], 3)
     array([1.33333333, 3.        , 4.66666667])
     >>> print(fastconv.patch.report())
-    fastconv served 1 calls
+    fastconv served 1 call
            1  scipy.ndimage.uniform_filter1d
-    SciPy served 0 calls that were given back
+    SciPy served 0 calls that fastconv gave back
     >>> fastconv.unpatch()
     """
 

@@ -21,6 +21,7 @@ from . import plain
 from .arguments import both_extend, extent
 
 __all__ = [
+    "How",
     "Options",
     "Planned",
     "Prepared",
@@ -43,6 +44,9 @@ _runs = memo_of_calls(MAX_RUNS, MAX_RUN_BYTES)
 
 Run = Callable[[NDArray], NDArray]
 """From the samples of a call to its result."""
+
+How = tuple[AlgorithmName, BackendName | None, int | None]
+"""The values of `Options`, before they are needed by name."""
 
 
 class Options(NamedTuple):
@@ -67,7 +71,7 @@ def called(
     x: NDArray,
     w: NDArray,
     words: tuple[Any, ...],
-    options: Options,
+    how: How,
     *,
     swaps: bool = False,
 ) -> NDArray:
@@ -76,22 +80,22 @@ def called(
     Such a call has equal options, samples of the same shape and dtype, and a kernel of the same
     values.  If ``swaps``, the smaller array is the kernel.
     """
-    algorithm, backend, threads = options
+    algorithm, backend, threads = how
     chosen = config.resolve_backend(backend, name)
     swapped = swaps and w.size > x.size
     kernel, samples = (x, w) if swapped else (w, x)
     key: Hashable = None
     known: Run | None = None
     if kernel.nbytes <= MAX_KERNEL_BYTES:
-        how = algorithm, chosen, threads, swapped
+        about = name, algorithm, chosen, threads, swapped
         try:
-            key = name, samples.shape, samples.dtype, key_of(kernel), key_of(words), how
+            key = about, samples.shape, samples.dtype, key_of(kernel), key_of(words)
             known = _runs.get(key)
         except TypeError:
             key = None
         if known is not None:
             return known(samples)
-    run, its_samples = prepare(name, x, w, *words, options)
+    run, its_samples = prepare(name, x, w, *words, Options(*how))
     if its_samples is samples and key is not None:
         _runs.put(lasting(key), run, kernel.nbytes)
     return run(x if its_samples is None else its_samples)

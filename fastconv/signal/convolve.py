@@ -22,7 +22,7 @@ from .arguments import (
     method_named,
     pair,
 )
-from .calls import Options, Planned, Prepared, called, convolution, product
+from .calls import How, Options, Planned, Prepared, called, convolution, product
 
 __all__ = [
     "choose_conv_method",
@@ -103,7 +103,7 @@ def convolve(
     a, b = pair(in1, in2)
     if not a.ndim:
         return product(a, b)
-    options = Options(method_named(method), backend, threads)
+    options = method_named(method), backend, threads
     return _noticed(called(_convolution, "convolve", a, b, (mode,), options, swaps=True), method)
 
 
@@ -170,7 +170,7 @@ def correlate(
     a, b = pair(in1, in2)
     if not a.ndim:
         return product(a, b.conj())
-    options = Options(method_named(method), backend, threads)
+    options = method_named(method), backend, threads
     return _noticed(called(_correlation, "correlate", a, b, (mode,), options, swaps=True), method)
 
 
@@ -271,7 +271,7 @@ def fftconvolve(
     array([[ 1.,  3.,  2.],
            [ 3.,  1., -4.]])
     """
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return _in_floats("fftconvolve", in1, in2, mode, axes, options)
 
 
@@ -333,19 +333,19 @@ def oaconvolve(
     >>> signal.oaconvolve(np.ones(100_000), np.ones(200), mode="valid").shape
     (99801,)
     """
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return _in_floats("oaconvolve", in1, in2, mode, axes, options)
 
 
 def _in_floats(
-    name: str, in1: ArrayLike, in2: ArrayLike, mode: str, axes: Any, options: Options
+    name: str, in1: ArrayLike, in2: ArrayLike, mode: str, axes: Any, how: How
 ) -> NDArray:
     a, b = pair(in1, in2)
     if not a.ndim:
         return product(a, b)
     if not (a.size and b.size):
         return np.array([])
-    return called(_float_convolution, name, a, b, (mode, axes), options, swaps=True)
+    return called(_float_convolution, name, a, b, (mode, axes), how, swaps=True)
 
 
 def _float_convolution(

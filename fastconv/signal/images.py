@@ -84,7 +84,7 @@ def convolve2d(
            [7, 7]])
     """
     a, b = _planes("convolve2d", in1, in2)
-    words, options = (mode, boundary, fillvalue), Options(algorithm, backend, threads)
+    words, options = (mode, boundary, fillvalue), (algorithm, backend, threads)
     return called(_convolution, "convolve2d", a, b, words, options)
 
 
@@ -148,7 +148,7 @@ def correlate2d(
     array([[21, 32,  3]])
     """
     a, b = _planes("correlate2d", in1, in2)
-    words, options = (mode, boundary, fillvalue), Options(algorithm, backend, threads)
+    words, options = (mode, boundary, fillvalue), (algorithm, backend, threads)
     return called(_correlation, "correlate2d", a, b, words, options)
 
 
@@ -289,7 +289,7 @@ def sepfir2d(
     """
     row, column = np.asarray(hrow), np.asarray(hcol)
     words = column, isinstance(hrow, np.ndarray), isinstance(hcol, np.ndarray)
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return called(_separable, "sepfir2d", np.asarray(input), row, words, options)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import gcd
 from typing import Literal
 
 import numpy as np
@@ -11,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..api.options import AlgorithmName
 from ..config import BackendName
-from ..plan.plan import Plan
 from ..problem import dtypes
 from ..problem.boundary import index_map
-from .calls import Options, Prepared, called, plan_of, product
+from .calls import Options, Prepared, called, product
+from .phases import Phases, Run, Signals, filtered
 
 __all__ = ["upfirdn"]
 
@@ -39,9 +37,6 @@ BORDERS = {
 """Extensions that the engine has."""
 EXTRAPOLATED = ("smooth", "antisymmetric", "antireflect", "line")
 """Extensions whose samples are no samples of the signal."""
-MAX_STRETCH, MIN_SPAN = 8, 64
-"""Samples between the first and the last phase of a bank, at most: so many for each tap of a phase,
-or so many.  A bank multiplies them by zeros, which costs less than more banks."""
 
 
 def upfirdn(
@@ -104,7 +99,7 @@ def upfirdn(
     Notes
     -----
     No zeros are inserted: output ``m`` reads the taps ``h[m * down % up :: up]``.  Outputs with the
-    same taps are a phase, and phases are the channels of a bank of filters with a stride.
+    same taps are a phase, and phases are filters with a stride.
 
     Examples
     --------
@@ -115,7 +110,7 @@ def upfirdn(
     array([0. , 1. , 2.5])
     """
     words = up, down, axis, mode, cval
-    options = Options(algorithm, backend, threads)
+    options = algorithm, backend, threads
     return called(_resampling, "upfirdn", np.asarray(x), np.asarray(h), words, options)
 
 
@@ -148,84 +143,33 @@ def _resampling(
         shape = list(x.shape)
         shape[axis] = length
         return Prepared(lambda _: np.zeros(shape, dtype))
-    taps, rates = h.astype(dtype), (up, down)
-    return Prepared(_resampler(name, x, taps, rates, length, axis, mode, cval, options), x)
-
-
-@dataclass(frozen=True, slots=True)
-class Resampler:
-    """Banks of phase filters, applied to signals."""
-
-    plans: tuple[tuple[slice, Plan], ...]
-    """The phases of each bank, side by side in a row of the result."""
-    shape: tuple[int, ...]
-    """``(*batch, rows, phases)``."""
-    dtype: np.dtype
-    length: int
-    axis: int
-    """Of time; the last one is -1."""
-    extension: tuple[str, int, int] | None
-    """What the engine does not extend by itself, and by how many samples at both ends."""
-
-    def __call__(self, x: NDArray) -> NDArray:
-        signals = x if self.axis == -1 else np.moveaxis(x, self.axis, -1)
-        if self.extension is not None:
-            signals = _extended(signals.astype(self.dtype), *self.extension)
-        signals = signals[..., None]
-        if len(self.plans) == 1:
-            result = self.plans[0][1](signals)
-        else:
-            result = np.empty(self.shape, self.dtype)
-            for phases, plan in self.plans:
-                plan(signals, result[..., phases])
-        outputs = result.reshape(*self.shape[:-2], -1)[..., : self.length]
-        return outputs if self.axis == -1 else np.moveaxis(outputs, -1, self.axis)
+    phases = Phases.of(h.astype(dtype), up, down, length)
+    return Prepared(_resampler(name, x, phases, axis, mode, cval, options), x)
 
 
 def _resampler(
     name: str,
     x: NDArray,
-    h: NDArray,
-    rates: tuple[int, int],
-    length: int,
+    phases: Phases,
     axis: int,
     mode: str,
     cval: complex,
     options: Options,
-) -> Resampler:
-    """The banks for so many outputs along an axis, in the dtype of the filter."""
-    up, down = rates
-    common = gcd(up, down)
-    phases, stride = up // common, down // common
-    rows = -(-length // phases)
-    longest = -(-h.size // up)
-    first = [phase * down // up for phase in range(phases)]
-    border, fill = BORDERS.get(mode, "constant"), cval if mode == "constant" else 0
-    signals, extension = np.moveaxis(x, axis, -1), None
-    added = 0
-    if mode in EXTRAPOLATED:
-        added = longest - 1
-        extension = mode, added, max((rows - 1) * stride + first[-1] + 1 - signals.shape[-1], 0)
-        shape = (*signals.shape[:-1], signals.shape[-1] + sum(extension[1:]))
-        signals = np.broadcast_to(np.zeros((), h.dtype), shape)
-    signals = signals[..., None]
-    order = (*range(x.ndim - 1), x.ndim, x.ndim - 1)
-    each = max(max(MAX_STRETCH * longest, MIN_SPAN) * phases // stride, 1)
-    plans = []
-    for start in range(0, phases, each):
-        some = range(start, min(start + each, phases))
-        last = first[some[-1]]
-        bank = np.zeros((1, len(some), longest + last - first[start]), h.dtype)
-        for channel, phase in enumerate(some):
-            taps = h[phase * down % up :: up]
-            begin = last - first[phase]
-            bank[0, channel, begin : begin + taps.size] = taps
-        geometry = order, (bank.shape[-1] - 1 - last - added,), (rows,)
-        plan = plan_of(name, signals, bank, *geometry, h.dtype, options, border, fill, stride)
-        plans.append((slice(some.start, some.stop), plan))
-    shape = (*signals.shape[:-2], rows, phases)
-    axis = -1 if axis == x.ndim - 1 else axis
-    return Resampler(tuple(plans), shape, h.dtype, length, axis, extension)
+) -> Run:
+    """The run of all phases, with signals extended in any mode."""
+    axis %= x.ndim
+    if mode in BORDERS:
+        fill = cval if mode == "constant" else 0
+        return filtered(name, Signals(x, axis, BORDERS[mode], fill), phases, options)
+    before, last = phases.longest - 1, (phases.rows - 1) * phases.stride + phases.first[-1]
+    after = max(last + 1 - x.shape[axis], 0)
+
+    def extended(x: NDArray) -> NDArray:
+        return _extended(np.moveaxis(x, axis, -1).astype(phases.dtype), mode, before, after)
+
+    signals = Signals(extended(x), x.ndim - 1, "constant", 0, before)
+    run = filtered(name, signals, phases, options)
+    return lambda x: np.moveaxis(run(extended(x)), -1, axis)
 
 
 def _extended(x: NDArray, mode: str, before: int, after: int) -> NDArray:

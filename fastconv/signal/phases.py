@@ -1,0 +1,293 @@
+"""Filters that change the sampling rate, phase by phase.
+
+Inserted zeros are never multiplied: outputs that read the same taps are a *phase*, and a phase is a
+correlation with a stride.  There are three ways to compute all phases.  `Apart` has a plan for each
+of them.  `Banks` has plans for many phases at once, and `Planes` filters the samples of each
+residue of the stride as a channel; both multiply some samples by zeros, and serve where these are
+finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import gcd, inf, prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import api, backends, config
+from ..plan.plan import Plan
+from ..problem.boundary import index_map
+from .calls import Options, plan_of
+
+__all__ = ["Phases", "Run", "Signals", "filtered"]
+
+MAX_STRETCH, MIN_SPAN = 4, 32
+"""Samples between the first and the last phase of a bank, at most: so many for each tap of a phase,
+or so many.  A bank multiplies them by zeros, which costs less than more banks."""
+MAX_APART = 8
+"""Phases that have a plan each."""
+MIN_COLUMNS = 16
+"""Signals side by side that fill the vectors of kernels."""
+MAX_PLANES_PHASES, MIN_PLANES_STRIDE = 8, 3
+"""Channels of a result, and of samples, with which planes take less than banks."""
+MIN_PLANES_PRODUCTS, MAX_PLANES_BYTES = 1 << 15, 1 << 22
+"""Products that are worth arranging samples by residues, and the largest copy that is."""
+
+Run = Callable[[NDArray], NDArray]
+
+
+class Phases(NamedTuple):
+    """The phases of a filter, and the outputs that are wanted: ``rows`` of each phase."""
+
+    taps: tuple[NDArray, ...]
+    first: tuple[int, ...]
+    """The sample under the first tap, for the first output of each phase."""
+    stride: int
+    """Samples from an output to the next one of the same phase."""
+    rows: int
+    length: int
+    """Outputs of all phases, of which the last row may have fewer."""
+
+    @classmethod
+    def of(cls, h: NDArray, up: int, down: int, length: int) -> Phases:
+        """The phases of a filter at the higher rate."""
+        common = gcd(up, down)
+        count = up // common
+        taps = [h[phase * down % up :: up] for phase in range(count)]
+        some = tuple([own if own.size else np.zeros(1, h.dtype) for own in taps])
+        first = tuple([phase * down // up for phase in range(count)])
+        return cls(some, first, down // common, -(-length // count), length)
+
+    @property
+    def longest(self) -> int:
+        """Taps of the longest phase."""
+        return max([own.size for own in self.taps])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of taps and results."""
+        return self.taps[0].dtype
+
+    def bank(self, some: range) -> NDArray:
+        """Some phases as kernels of one length, whose first tap lies on the same sample."""
+        last = self.first[some[-1]]
+        bank = np.zeros((len(some), self.longest + last - self.first[some[0]]), self.dtype)
+        for kernel, phase in zip(bank, some, strict=True):
+            begin = last - self.first[phase]
+            kernel[begin : begin + self.taps[phase].size] = self.taps[phase]
+        return bank
+
+
+class Signals(NamedTuple):
+    """Arrays of signals that are filtered."""
+
+    example: NDArray
+    """Of their shape and dtype."""
+    axis: int
+    """Of time, counted from the front."""
+    border: str
+    fill: complex
+    added: int = 0
+    """Samples that were put before the first one."""
+
+
+def filtered(name: str, signals: Signals, phases: Phases, options: Options) -> Run:
+    """The run of all phases, in the way that takes least."""
+    x, axis = signals.example, signals.axis
+    count, is_last = len(phases.taps), axis == x.ndim - 1
+    products = phases.rows * phases.longest * (x.size // x.shape[axis])
+    by_default = options.algorithm == "auto"
+    columns = prod(x.shape[axis + 1 :]) >= MIN_COLUMNS
+    is_planes = by_default and _are_planes(x, phases, count * products)
+    if by_default and columns and count <= MAX_APART:
+        return _apart(name, signals, phases, options)
+    if not is_last:
+        moved = np.moveaxis(x, axis, -1)
+        on_last = filtered(name, signals._replace(example=moved, axis=x.ndim - 1), phases, options)
+        return lambda x: np.moveaxis(on_last(np.moveaxis(x, axis, -1)), -1, axis)
+    if count == 1 and not is_planes:
+        return _apart(name, signals, phases, options)
+    fast = (_planes if is_planes else _banks)(name, signals, phases, options)
+    if x.dtype.kind in "biu":
+        return fast
+    backend = config.resolve_backend(options.backend, name)
+    exact = partial(_apart, name, signals, phases, options._replace(algorithm="auto"))
+
+    def run(x: NDArray) -> NDArray:
+        result = fast(x)
+        return result if _are_finite(result, backend) else exact()(x)
+
+    return run
+
+
+def _are_planes(x: NDArray, phases: Phases, products: int) -> bool:
+    return (
+        len(phases.taps) <= MAX_PLANES_PHASES
+        and phases.longest >= phases.stride >= MIN_PLANES_STRIDE
+        and x.dtype.kind != "c" != phases.dtype.kind
+        and products >= MIN_PLANES_PRODUCTS
+        and x.size * phases.dtype.itemsize <= MAX_PLANES_BYTES
+    )
+
+
+def _are_finite(result: NDArray, backend: str) -> bool:
+    """Whether all results are, and so all samples that they were made of."""
+    if result.dtype.kind == "c":
+        return bool(np.isfinite(result).all())
+    return backends.load(backend).in_range(result, inf)
+
+
+def _plan(
+    name: str,
+    signals: Signals,
+    x: NDArray,
+    w: NDArray,
+    order: tuple[int, ...],
+    before: int,
+    phases: Phases,
+    options: Options,
+) -> Plan:
+    return plan_of(
+        name,
+        x,
+        w,
+        order,
+        (before - signals.added,),
+        (phases.rows,),
+        phases.dtype,
+        options,
+        signals.border,
+        signals.fill,
+        phases.stride,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A plan for each phase."""
+
+    plans: tuple[Plan, ...]
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    """Of the result, with phases as an axis after that of rows."""
+    axis: int
+    length: int
+
+    def __call__(self, x: NDArray) -> NDArray:
+        before, after = self.shape[: self.axis], self.shape[self.axis + 2 :]
+        result = np.empty(self.shape, self.dtype)
+        by_phase = np.moveaxis(result, self.axis + 1, 0)
+        for plan, own in zip(self.plans, by_phase, strict=True):
+            plan(x, own)
+        merged = result.reshape(*before, self.shape[self.axis] * len(self.plans), *after)
+        return merged[(slice(None),) * self.axis + (slice(self.length),)]
+
+
+def _apart(name: str, signals: Signals, phases: Phases, options: Options) -> Apart:
+    x, axis = signals.example, signals.axis
+    order = (*[i for i in range(x.ndim) if i != axis], axis)
+    plans = [
+        _plan(name, signals, x, taps, order, taps.size - 1 - first, phases, options)
+        for taps, first in zip(phases.taps, phases.first, strict=True)
+    ]
+    shape = (*x.shape[:axis], phases.rows, len(plans), *x.shape[axis + 1 :])
+    return Apart(tuple(plans), phases.dtype, shape, axis, phases.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Banks:
+    """Banks of phases, applied along the last axis."""
+
+    plans: tuple[tuple[slice, Plan], ...]
+    """The phases of each bank, side by side in a row of the result."""
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    """``(*batch, rows, phases)``."""
+    length: int
+
+    def __call__(self, x: NDArray) -> NDArray:
+        signals = x[..., None]
+        if len(self.plans) == 1:
+            result = self.plans[0][1](signals)
+        else:
+            result = np.empty(self.shape, self.dtype)
+            for phases, plan in self.plans:
+                plan(signals, result[..., phases])
+        return result.reshape(*self.shape[:-2], -1)[..., : self.length]
+
+
+def _banks(name: str, signals: Signals, phases: Phases, options: Options) -> Banks:
+    x, count = signals.example, len(phases.taps)
+    order = (*range(x.ndim - 1), x.ndim, x.ndim - 1)
+    each = max(max(MAX_STRETCH * phases.longest, MIN_SPAN) * count // phases.stride, 1)
+    plans = []
+    for start in range(0, count, each):
+        some = range(start, min(start + each, count))
+        bank = phases.bank(some)
+        before = bank.shape[-1] - 1 - phases.first[some[-1]]
+        plan = _plan(name, signals, x[..., None], bank[None], order, before, phases, options)
+        plans.append((slice(some.start, some.stop), plan))
+    shape = (*x.shape[:-1], phases.rows, count)
+    return Banks(tuple(plans), phases.dtype, shape, phases.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """Samples along the last axis, whose residues by the stride are the channels of a layer."""
+
+    plan: Plan
+    samples: int
+    """Of a channel."""
+    stride: int
+    shape: tuple[int, ...]
+    """``(*batch, rows, phases)``."""
+    length: int
+    border: str
+    fill: complex
+    before: int
+    """Samples that lie before the first one."""
+
+    def __call__(self, x: NDArray) -> NDArray:
+        every = self._extended(x, self.samples * self.stride)
+        channels = every.reshape(-1, self.samples, self.stride).swapaxes(1, 2).copy()
+        result = np.empty((len(channels), *self.shape[-2:]), self.plan.dtype)
+        self.plan(channels, result.swapaxes(1, 2))
+        return result.reshape(*self.shape[:-2], -1)[..., : self.length]
+
+    def _extended(self, x: NDArray, total: int) -> NDArray:
+        """The samples from the first to the last one that is read, in the dtype of the result."""
+        n, start = x.shape[-1], self.before
+        every = np.empty((*x.shape[:-1], total), self.plan.dtype)
+        stop = min(start + n, total)
+        every[..., start:stop] = x[..., : stop - start]
+        for low, high in (0, start), (stop, total):
+            if self.border == "constant":
+                every[..., low:high] = self.fill
+            else:
+                every[..., low:high] = x[..., index_map(self.border, low - start, high - start, n)]
+        return every
+
+
+def _planes(name: str, signals: Signals, phases: Phases, options: Options) -> Planes:
+    x, _, border, fill, added = signals
+    count, stride = len(phases.taps), phases.stride
+    bank = phases.bank(range(count))[:, ::-1]
+    taps = -(-bank.shape[-1] // stride)
+    samples = phases.rows - 1 + taps
+    weights = np.zeros((count, taps * stride), phases.dtype)
+    weights[:, : bank.shape[-1]] = bank
+    plan = api.plan_conv1d(
+        (prod(x.shape[:-1]), stride, samples),
+        phases.dtype,
+        weights.reshape(count, taps, stride).swapaxes(1, 2),
+        precision="strict",
+        backend=options.backend,
+        threads=options.threads,
+    )
+    shape = (*x.shape[:-1], phases.rows, count)
+    before = phases.longest - 1 - added
+    return Planes(plan, samples, stride, shape, phases.length, border, fill, before)
