@@ -1,77 +1,163 @@
-"""Which samples are valid, and arrays without those that are not."""
+"""Samples as boxes of outputs read them, with zeros in the place of those that are missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import backends, config
-from ..run import threads as parallel
+from .. import backends
+from ..problem.boundary import runs
+from ..problem.problem import Problem
+from ..run import workspace
 from .plan import Plan
 
-__all__ = ["in_blocks", "valid_samples", "without"]
+__all__ = ["Box", "Room", "Samples", "empty", "has_nan", "reads"]
 
 BLOCK_ITEMS = 1 << 16
-"""Items that are worked on at once: some arrays of them fit a core's cache."""
+"""Items that are looked at at once: a few arrays of them fit a core's cache."""
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+PADDED = (*FLOATS, np.dtype(np.uint8))
+"""Of items that kernels of all backends lay out."""
+
+Box = tuple[slice, ...]
+"""A range along each axis of an array."""
 
 
-def valid_samples(
-    samples: NDArray, invalid: NDArray | None, nan: bool, threads: int | None
-) -> NDArray[np.bool_] | None:
-    """Which samples are neither ``invalid`` nor, with ``nan``, NaN; None if all are valid.
+class Room:
+    """Memory for some arrays, which goes from call to call."""
 
-    As of ``invalid``, batch axes may have length 1.
+    def __init__(self, nbytes: int) -> None:
+        self._block = workspace.take(nbytes)
+        self._used = 0
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+        """An array in C order."""
+        start = self._used
+        self._used += -(-prod(shape) * dtype.itemsize // workspace.LINE) * workspace.LINE
+        return np.ndarray(shape, dtype, self._block, start)
+
+    def give_back(self) -> None:
+        """Let others have the memory."""
+        workspace.give_back(self._block)
+
+
+class Samples:
+    """Samples and which of them are missing: where bytes of ``valid`` are zero, which may have
+    length 1 along batch axes, with ``nan`` where they are NaN, and beyond ``ignored`` axes.
     """
-    valid: NDArray[np.bool_] | None = None if invalid is None else np.logical_not(invalid)
-    if nan and samples.dtype.kind in "fc":
-        gaps = np.empty(samples.shape, bool)
 
-        def find(out: NDArray, x: NDArray) -> None:
-            np.isnan(x, out=out)
+    def __init__(
+        self,
+        plan: Plan,
+        x: NDArray,
+        valid: NDArray[np.uint8] | None,
+        nan: bool,
+        ignored: frozenset[int],
+    ) -> None:
+        problem = plan._recipe.problem
+        self._plan, self._problem, self._backend = plan, problem, backends.load(plan.backend)
+        self._x, self._valid, self._nan, self._ignored = x, valid, nan, ignored
+        shared = problem.order[: len(problem.batch)] if not nan else ()
+        lengths = (1,) * x.ndim if valid is None else valid.shape
+        self.shared = frozenset([axis for axis in shared if lengths[axis] == 1])
+        """Batch axes along which samples are missing everywhere or nowhere."""
 
-        in_blocks(find, (gaps, samples), threads)
-        if gaps.any():
-            numbers = np.logical_not(gaps, out=gaps)
-            valid = numbers if valid is None else numbers & valid
-    return valid
+    @property
+    def any_missing(self) -> bool:
+        """Whether samples in the array may be missing."""
+        return self._nan or self._valid is not None
+
+    def without(self) -> tuple[NDArray, Samples]:
+        """An array with zeros in the place of missing samples, and the same samples in it."""
+        if not self.any_missing:
+            return self._x, self
+        x = np.array(self._x, order="C")
+        shape = [1 if axis in self.shared else n for axis, n in enumerate(x.shape)]
+        valid = np.ones(shape, np.uint8)
+        if self._valid is not None:
+            valid[...] = self._valid
+        self._drop(x, valid, self._nan)
+        return x, Samples(self._plan, x, valid, False, self._ignored)
+
+    def valid(self, box: Box, room: Room | None = None) -> NDArray[np.uint8]:
+        """Which samples that a box of outputs reads are valid, but for NaN."""
+        problem = self._problem
+        spans = reads(problem, box)
+        shape = [1 if i in self.shared else s.stop - s.start for i, s in enumerate(spans)]
+        valid = empty(room, tuple(shape), np.dtype(np.uint8))
+        if self._valid is None:
+            valid.fill(1)
+        else:
+            self._pad(valid, self._valid, box, 1)
+        for axis in self._ignored:
+            size, (low, high) = self._x.shape[axis], (spans[axis].start, spans[axis].stop)
+            lead = (slice(None),) * axis
+            valid[(*lead, slice(0, max(-low, 0)))] = 0
+            valid[(*lead, slice(max(size - low, 0), None) if high > size else slice(0, 0))] = 0
+        return valid
+
+    def read(self, box: Box, room: Room | None = None) -> tuple[NDArray, NDArray[np.uint8], int]:
+        """What a box of outputs reads, with the border and zeros in the place of missing samples;
+        which are valid; and how many are not.
+        """
+        valid = self.valid(box, room)
+        shape = tuple([span.stop - span.start for span in reads(self._problem, box)])
+        x = empty(room, shape, self._problem.x_dtype)
+        self._pad(x, self._x, box, self._problem.cval)
+        return x, valid, self._drop(x, valid, self._nan)
+
+    def _pad(self, out: NDArray, values: NDArray, box: Box, cval: complex) -> None:
+        """Lay out what a box of outputs reads."""
+        problem = self._problem
+        if out.dtype.kind == "c":
+            self._pad(out.real, values.real, box, cval.real)
+            self._pad(out.imag, values.imag, box, cval.imag)
+            return
+        lead = len(problem.batch)
+        batch: list[Any] = [slice(None)] * out.ndim
+        for along in problem.order[:lead]:
+            if values.shape[along] > 1:
+                batch[along] = box[along]
+        tables = []
+        for along, axis in zip(problem.order[lead:], problem.axes, strict=True):
+            low, high = axis.reads(box[along].start, box[along].stop)
+            tables.append(runs(axis.boundary, (low,), high - low, axis.size))
+        source = values[tuple(batch)].transpose(problem.order)
+        source = np.broadcast_to(source, out.transpose(problem.order).shape[:lead] + source.shape[lead:])
+        backend = self._backend if out.dtype in PADDED else backends.load("numpy")
+        backend.pad(out.transpose(problem.order), source, tuple(tables), cval.real)
+
+    def _drop(self, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
+        """Put zeros in the place of missing samples; how many bytes are zero then."""
+        if x.shape == valid.shape and x.dtype in FLOATS:
+            return self._backend.drop(x, valid, nan)
+        if nan:
+            np.logical_and(valid, x == x, out=valid.view(bool))
+        missing: int = valid.size - np.count_nonzero(valid)
+        if missing:
+            np.copyto(x, 0, where=valid == 0)
+        return missing
 
 
-def without(samples: NDArray, valid: NDArray[np.bool_], plan: Plan) -> NDArray:
-    """The samples with zeros in the place of those that are not valid."""
-    filled = np.empty(samples.shape, samples.dtype)
-    parts = [(filled, samples)]
-    if samples.dtype.kind == "c":
-        parts = [(filled.real, samples.real), (filled.imag, samples.imag)]
-    in_floats = samples.dtype in (np.float32, np.float64)
-    backend = backends.load(plan.backend if in_floats else "numpy")
-    for part in parts:
-        in_blocks(backend.select, (*part, valid.view(np.uint8)), plan._threads)
-    return filled
+def reads(problem: Problem, box: Box) -> Box:
+    """The coordinates that a box of outputs reads."""
+    spans = list(box)
+    for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
+        spans[along] = slice(*axis.reads(box[along].start, box[along].stop))
+    return tuple(spans)
 
 
-def in_blocks(
-    function: Callable[..., None], arrays: tuple[NDArray, ...], threads: int | None
-) -> None:
-    """Call a function on blocks of arrays, on threads.
+def has_nan(samples: NDArray) -> bool:
+    """Whether any sample is NaN."""
+    if samples.ndim and samples.size > BLOCK_ITEMS and len(samples) > 1:
+        step = max(BLOCK_ITEMS * len(samples) // samples.size, 1)
+        return any(has_nan(samples[i : i + step]) for i in range(0, len(samples), step))
+    return bool(np.isnan(samples).any())
 
-    Arrays have the shape of the first one, or length 1 along some of its axes.
-    """
-    if not arrays[0].size:
-        return
-    same = all(a.flags.c_contiguous and a.shape == arrays[0].shape for a in arrays)
-    if same:
-        arrays = tuple([a.reshape(-1) for a in arrays])
-    length = arrays[0].shape[0]
-    step = max(BLOCK_ITEMS * length // arrays[0].size, 1)
-    if not same and arrays[0].ndim > 1 and any(len(a) != length for a in arrays):
-        step = 1
 
-    def block(number: int) -> None:
-        rows = slice(number * step, (number + 1) * step)
-        first, *others = [a if len(a) < length else a[rows] for a in arrays]
-        shape = first.shape
-        function(first, *[a if a.shape == shape else np.broadcast_to(a, shape) for a in others])
-
-    parallel.run(block, -(-length // step), config.resolve_threads(threads))
+def empty(room: Room | None, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+    """Memory for an array, its own without a room."""
+    return np.empty(shape, dtype) if room is None else room.empty(shape, dtype)
