@@ -18,16 +18,22 @@ from ..problem import dtypes
 from ..problem.boundary import index_map
 from ..run import overlap, threads, wide
 from .choose import make_plan
+from .memo import Memo, memo_of_calls
 from .plan import Plan
-from .select import Room, Samples, has_nan
-from .shares import Kernel, Shares
+from .select import Room, Samples, has_nan, reads
+from .shares import Kernel, Known, Shares
 from .touched import edges, strips
 
 __all__ = ["MissingPlan", "correlate"]
 
 
-STRIP_ITEMS = 1 << 17
-"""Outputs that are made at once: some arrays of them fit a cache."""
+STRIP_BYTES = 1 << 20
+"""Bytes of outputs that are made at once: some arrays of as many items fit a cache."""
+MAX_KERNELS, MAX_KERNEL_BYTES = 64, 1 << 20
+"""Kernels whose shares are remembered, and bytes of their weights."""
+
+_shares: Memo[Shares] = memo_of_calls(MAX_KERNELS, MAX_KERNEL_BYTES)
+"""By plans, which are one where kernels have the same weights."""
 
 
 class MissingPlan(Plan):
@@ -60,11 +66,10 @@ class MissingPlan(Plan):
         "_arguments",
         "_fill",
         "_ignored",
-        "_kernel",
+        "_known",
         "_said",
         "_shares",
         "_spanned",
-        "_sums_plan",
         "_valid",
     )
 
@@ -89,16 +94,20 @@ class MissingPlan(Plan):
         super().__init__(plan._recipe, plan._packed, plan._threads, plan._w, plan._bias)
         problem = plan._recipe.problem
         self._fill = lower.fill_value(name, said.fill, problem.dtype)
-        self._kernel = Kernel(problem, plan._w)
-        self._sums_plan = plan
-        sums = self._kernel.sums_dtype(problem)
-        if sums != problem.dtype:
-            options = {**options, "dtype": sums, "out_dtype": None}
-            self._sums_plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+        key, shares = plan, _shares.get(plan)
+        if shares is None:
+            kernel = Kernel(problem, plan._w)
+            sums = kernel.sums_dtype(problem)
+            if sums != problem.dtype:
+                options = {**options, "dtype": sums, "out_dtype": None}
+                plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+            shares = Shares(plan, kernel)
+            _shares.put(key, shares, plan._nbytes)
+        self._shares = shares
         self._said = said
         invalid = lower.invalid_samples(name, shape, said, self._spanned)
         self._valid = None if invalid is None else np.logical_not(invalid).view(np.uint8)
-        self._shares = Shares(self._sums_plan, self._kernel, said.min_weight)
+        self._known: dict[Any, Known | None] = {}
 
     def __repr__(self) -> str:
         said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
@@ -142,7 +151,7 @@ class MissingPlan(Plan):
             own = np.logical_not(np.broadcast_to(said.own_mask, problem.x_shape)).view(np.uint8)
             valid = own if valid is None else valid & own
         nan = said.nan != "propagate" and samples.dtype.kind in "fc" and has_nan(samples)
-        given = Samples(self._sums_plan, samples, valid, nan, self._ignored)
+        given = Samples(self._shares.plan, samples, valid, nan, self._ignored)
         restored = None
         beyond_edges = self._ignored and self._arguments[2]["mode"] != "same"
         if said.nan == "fill" and (given.any_missing or beyond_edges):
@@ -180,11 +189,13 @@ class MissingPlan(Plan):
         fixed: bool,
     ) -> NDArray:
         """Sums over shares, and where there are none."""
-        problem, plan, shares = self._recipe.problem, self._sums_plan, self._shares
+        problem, shares = self._recipe.problem, self._shares
+        plan = shares.plan
         boxes, inner = edges(problem, self._ignored)
         if given.any_missing:
             boxes.append(inner)
-        boxes = [part for box in boxes for part in strips(box, given.shared, STRIP_ITEMS)]
+        items = STRIP_BYTES // problem.compute.itemsize
+        boxes = [part for box in boxes for part in strips(box, given.shared, items)]
         if not boxes:
             return self._run(samples, out)
         is_wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
@@ -202,24 +213,27 @@ class MissingPlan(Plan):
         count = config.resolve_threads(self._threads)
         inside = 1 if len(boxes) >= count else count
 
+        least, remembered = self._said.min_weight, self._known if fixed else None
+
         def strip(number: int) -> None:
             box = boxes[number]
+            spans = reads(problem, box)
             part = items = sums[box]
-            room = Room(shares.room(box))
+            room = Room(shares.room(spans))
             try:
                 if at_once:
-                    valid = given.valid(box, room)
-                    missing: int = valid.size - np.count_nonzero(valid)
+                    valid = given.valid(box, spans, room)
+                    missing = valid.size - int(np.count_nonzero(valid))
                 else:
-                    x, valid, missing = given.read(box, room)
-                    in_place = part.flags.c_contiguous and part.dtype == plan.dtype
-                    if not in_place:
+                    x, valid, missing = given.read(box, spans, room)
+                    if not part.flags.c_contiguous or part.dtype != plan.dtype:
                         items = np.empty(part.shape, plan.dtype)
                     shares.sums(x, plan.algorithm, inside)._run_into(x, items)
                 if missing:
                     lost = None if gone is None else gone[box]
-                    kept = None if fixed else room
-                    shares.divide(items, box, valid, missing, given, lost, inside, kept)
+                    shares.divide(
+                        items, box, valid, missing, given, lost, least, inside, room, remembered
+                    )
                 if items is not part:
                     dtypes.store(part, items)
             finally:

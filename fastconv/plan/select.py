@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +37,14 @@ class Room:
         start = self._used
         self._used += -(-prod(shape) * dtype.itemsize // workspace.LINE) * workspace.LINE
         return np.ndarray(shape, dtype, self._block, start)
+
+    def mark(self) -> int:
+        """How much is handed out."""
+        return self._used
+
+    def release(self, mark: int) -> None:
+        """Take back what was handed out since a mark."""
+        self._used = mark
 
     def give_back(self) -> None:
         """Let others have the memory."""
@@ -82,16 +89,14 @@ class Samples:
         self._drop(x, valid, self._nan)
         return x, Samples(self._plan, x, valid, False, self._ignored)
 
-    def valid(self, box: Box, room: Room | None = None) -> NDArray[np.uint8]:
-        """Which samples that a box of outputs reads are valid, but for NaN."""
-        problem = self._problem
-        spans = reads(problem, box)
+    def valid(self, box: Box, spans: Box, room: Room | None = None) -> NDArray[np.uint8]:
+        """Which samples that a box of outputs reads, at ``spans``, are valid, but for NaN."""
         shape = [1 if i in self.shared else s.stop - s.start for i, s in enumerate(spans)]
         valid = empty(room, tuple(shape), np.dtype(np.uint8))
         if self._valid is None:
             valid.fill(1)
         else:
-            self._pad(valid, self._valid, box, 1)
+            self._pad(valid, self._valid, box, spans, 1)
         for axis in self._ignored:
             size, (low, high) = self._x.shape[axis], (spans[axis].start, spans[axis].stop)
             lead = (slice(None),) * axis
@@ -99,36 +104,37 @@ class Samples:
             valid[(*lead, slice(max(size - low, 0), None) if high > size else slice(0, 0))] = 0
         return valid
 
-    def read(self, box: Box, room: Room | None = None) -> tuple[NDArray, NDArray[np.uint8], int]:
+    def read(
+        self, box: Box, spans: Box, room: Room | None = None
+    ) -> tuple[NDArray, NDArray[np.uint8], int]:
         """What a box of outputs reads, with the border and zeros in the place of missing samples;
         which are valid; and how many are not.
         """
-        valid = self.valid(box, room)
-        shape = tuple([span.stop - span.start for span in reads(self._problem, box)])
+        valid = self.valid(box, spans, room)
+        shape = tuple([span.stop - span.start for span in spans])
         x = empty(room, shape, self._problem.x_dtype)
-        self._pad(x, self._x, box, self._problem.cval)
+        self._pad(x, self._x, box, spans, self._problem.cval)
         return x, valid, self._drop(x, valid, self._nan)
 
-    def _pad(self, out: NDArray, values: NDArray, box: Box, cval: complex) -> None:
+    def _pad(self, out: NDArray, values: NDArray, box: Box, spans: Box, cval: complex) -> None:
         """Lay out what a box of outputs reads."""
-        problem = self._problem
         if out.dtype.kind == "c":
-            self._pad(out.real, values.real, box, cval.real)
-            self._pad(out.imag, values.imag, box, cval.imag)
+            self._pad(out.real, values.real, box, spans, cval.real)
+            self._pad(out.imag, values.imag, box, spans, cval.imag)
             return
-        lead = len(problem.batch)
-        batch: list[Any] = [slice(None)] * out.ndim
-        for along in problem.order[:lead]:
-            if values.shape[along] > 1:
-                batch[along] = box[along]
+        order, lead = self._problem.order, len(self._problem.batch)
         tables = []
-        for along, axis in zip(problem.order[lead:], problem.axes, strict=True):
-            low, high = axis.reads(box[along].start, box[along].stop)
-            tables.append(runs(axis.boundary, (low,), high - low, axis.size))
-        source = values[tuple(batch)].transpose(problem.order)
-        source = np.broadcast_to(source, out.transpose(problem.order).shape[:lead] + source.shape[lead:])
+        for along, axis in zip(order[lead:], self._problem.axes, strict=True):
+            start, stop = spans[along].start, spans[along].stop
+            tables.append(runs(axis.boundary, (start,), stop - start, axis.size))
+        source, target = values.transpose(order), out.transpose(order)
+        if lead:
+            source = source[
+                tuple([slice(None) if values.shape[a] == 1 else box[a] for a in order[:lead]])
+            ]
+            source = np.broadcast_to(source, target.shape[:lead] + source.shape[lead:])
         backend = self._backend if out.dtype in PADDED else backends.load("numpy")
-        backend.pad(out.transpose(problem.order), source, tuple(tables), cval.real)
+        backend.pad(target, source, tuple(tables), cval.real)
 
     def _drop(self, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
         """Put zeros in the place of missing samples; how many bytes are zero then."""
@@ -136,7 +142,7 @@ class Samples:
             return self._backend.drop(x, valid, nan)
         if nan:
             np.logical_and(valid, x == x, out=valid.view(bool))
-        missing: int = valid.size - np.count_nonzero(valid)
+        missing = valid.size - int(np.count_nonzero(valid))
         if missing:
             np.copyto(x, 0, where=valid == 0)
         return missing

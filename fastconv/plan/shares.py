@@ -21,11 +21,12 @@ from ..problem import dtypes
 from ..problem.problem import Problem
 from ..run.workspace import LINE
 from .choose import make_plan
+from .memo import Memo
 from .plan import Plan
 from .select import Box, Room, Samples, empty, reads
 from .touched import any_in_window, touched
 
-__all__ = ["Kernel", "Shares"]
+__all__ = ["Kernel", "Known", "Shares"]
 
 SMALL_SHARE = 1 / 64
 """Of weight, below which sums that are rounded relative to samples nearby are made again."""
@@ -37,6 +38,8 @@ LEAST_KEPT = 0.25
 """Shares below which those that were deducted from one may be too rough."""
 SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 """Shares below this are none."""
+MAX_PLANS = 64
+"""Plans for parts of arrays that are remembered."""
 EXACT_PRODUCT = 1 << 52
 """Below this, the rounded quotient of doubles is that of the whole numbers."""
 INT64 = np.dtype(np.int64)
@@ -142,31 +145,33 @@ class Known(NamedTuple):
 
 
 class Shares:
-    """The shares of the outputs of a plan."""
+    """The shares of weight of a kernel, for one plan that makes its sums."""
 
-    def __init__(self, plan: Plan, kernel: Kernel, min_share: float) -> None:
-        self._plan, self._problem, self._kernel = plan, plan._recipe.problem, kernel
+    def __init__(self, plan: Plan, kernel: Kernel) -> None:
+        self.plan = plan
+        self._problem, self._kernel = plan._recipe.problem, kernel
         self._backend = backends.load(plan.backend)
-        self._min_share = min_share
         self._filtered = self._problem.order[len(self._problem.batch) :]
-        self._known: dict[tuple[tuple[int, int], ...], Known | None] = {}
-        self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._rows: dict[tuple[int, ...], Rows] = {}
+        self._plans: Memo[Plan] = Memo(MAX_PLANS)
+        self._rows: Memo[Rows] = Memo(MAX_PLANS)
 
     @property
     def is_rough(self) -> bool:
         """Whether sums are rounded relative to more than their own terms."""
-        return _is_rough(self._plan)
+        return _is_rough(self.plan)
 
     def sums(self, x: NDArray, algorithm: str, threads: int | None) -> Plan:
         """The plan for the sums of all windows that lie on an array."""
-        return self._planned(x, self._kernel.given, self._plan.dtype, threads, algorithm)
+        return self._planned(x, self._kernel.given, self.plan.dtype, threads, algorithm)
 
-    def room(self, outs: Box) -> int:
-        """Bytes for what a box of outputs reads, which of it is valid, and the shares."""
-        items = prod([span.stop - span.start for span in reads(self._problem, outs)])
-        own = self._kernel.dtype.itemsize
-        return items * (self._problem.x_dtype.itemsize + 1 + 2 * own) + 5 * LINE
+    def room(self, spans: Box) -> int:
+        """Bytes for the samples in a box, which of them are valid, and shares."""
+        lengths = [span.stop - span.start for span in spans]
+        items, before = prod(lengths), LINE
+        for along, axis in zip(self._filtered, self._problem.axes, strict=True):
+            before += (axis.extent - 1) * prod(lengths[along + 1 :])
+        of_samples = items * (self._problem.x_dtype.itemsize + 1)
+        return of_samples + (items + before) * self._kernel.dtype.itemsize + 4 * LINE
 
     def divide(
         self,
@@ -176,24 +181,26 @@ class Shares:
         missing: int,
         samples: Samples,
         lost: NDArray | None,
+        least: float,
         threads: int | None,
-        room: Room | None,
+        room: Room,
+        remembered: dict[Any, Known | None] | None,
     ) -> None:
-        """Divide the sums of a box of outputs, in place, and tell where nothing is left.
+        """Divide the sums of a box of outputs, in place, and tell where less is left than the least
+        share, or nothing.
 
-        ``valid`` has all samples that they read, of which so many are missing.  Without ``room``,
-        they are the same in each call, and the shares are remembered.
+        ``valid`` has all samples that they read, of which so many are missing.
         """
-        if room is not None:
-            known = self._find(outs, valid, missing, threads, room)
+        if remembered is None:
+            known = self._find(outs, valid, missing, least, threads, room)
         else:
             key = tuple([(part.start, part.stop) for part in outs])
-            if key not in self._known:
-                self._known[key] = self._find(outs, valid, missing, threads, None)
-            known = self._known[key]
+            if key not in remembered:
+                remembered[key] = self._find(outs, valid, missing, least, threads, None)
+            known = remembered[key]
         if known is None:
             return
-        kernel, least, shares = self._kernel, self._min_share, known.shares
+        kernel, shares = self._kernel, known.shares
         sums = sums[known.box]
         lost = None if lost is None else lost[known.box]
         if known.some is not None:
@@ -205,7 +212,7 @@ class Shares:
                     for whole, part, t in zip(outs, known.box, tile, strict=True)
                 ]
             )
-            x, _, _ = samples.read(place)
+            x, _, _ = samples.read(place, reads(self._problem, place))
             again = self.sums(x, "direct", threads)._run(x, None)
             np.copyto(sums[tile], again, where=small)
         floor = max(least - kernel.tolerance, SMALLEST) if least else SMALLEST
@@ -226,6 +233,7 @@ class Shares:
         outs: Box,
         valid: NDArray[np.uint8],
         missing: int,
+        least: float,
         threads: int | None,
         room: Room | None,
     ) -> Known | None:
@@ -238,12 +246,13 @@ class Shares:
             return None
         valid = np.ascontiguousarray(valid[read])
         plan = self._planned(valid, kernel.weights, kernel.dtype, threads, "auto")
-        shares = plan._run(valid, None)
+        shares = empty(room, plan.out_shape, plan.dtype)
+        plan._run_into(valid, shares)
         magnitudes = some = small = None
-        if kernel.signed and self._min_share:
+        if kernel.signed and least:
             of = self._planned(valid, kernel.magnitudes, FLOAT64, threads, "auto")
             magnitudes = of._run(valid, None)
-        rough = not kernel.exact and (_is_rough(self._plan) or _is_rough(plan))
+        rough = not kernel.exact and (_is_rough(self.plan) or _is_rough(plan))
         if rough and (shares.dtype.kind == "c" or shares.min() < SMALL_SHARE):
             lengths = [shares.shape[along] for along in self._filtered]
             some = any_in_window(valid != 0, self._filtered, self._problem.axes, lengths)
@@ -255,9 +264,7 @@ class Shares:
                     low, high = axis.reads(tile[along].start, tile[along].stop)
                     place[along] = slice(low + axis.before, high + axis.before)
                 read = tuple(place)
-                again = self._planned(
-                    valid[read], kernel.weights, kernel.dtype, threads, "direct"
-                )
+                again = self._planned(valid[read], kernel.weights, kernel.dtype, threads, "direct")
                 np.copyto(shares[tile], again._run(valid[read], None), where=part)
         return Known(box, shares, magnitudes, some, small)
 
@@ -275,10 +282,11 @@ class Shares:
         if rows is None:
             spread = zip(self._filtered, problem.axes, strict=True)
             rows = kernel.rows(tuple([steps[along] * axis.dilation for along, axis in spread]))
-            self._rows[steps] = rows
-        sums = self._plan._recipe.seconds * valid.size / problem.samples
-        if missing * rows.weights.size * DEDUCTION * rates.of(self._plan.backend).product > sums:
+            self._rows.put(steps, rows)
+        sums = self.plan._recipe.seconds * valid.size / problem.samples
+        if missing * rows.weights.size * DEDUCTION * rates.of(self.plan.backend).product > sums:
             return None
+        mark = 0 if room is None else room.mark()
         front = -int(rows.starts.min())
         length = front + valid.size + LINE // kernel.dtype.itemsize
         memory = empty(room, (length,), kernel.dtype)
@@ -287,6 +295,8 @@ class Shares:
             memory, valid.reshape(-1), rows.weights, rows.starts + front, rows.width, LEAST_KEPT
         )
         if not kept:
+            if room is not None:
+                room.release(mark)
             return None
         lengths = [slice(None)] * valid.ndim
         for along, axis in zip(self._filtered, problem.axes, strict=True):
@@ -304,10 +314,7 @@ class Shares:
         steps = [REDO_TILE if axis in self._filtered else n for axis, n in enumerate(shape)]
         for corner in product(*[range(0, n, s) for n, s in zip(shape, steps, strict=True)]):
             tile = tuple(
-                [
-                    slice(c, min(c + s, n))
-                    for c, s, n in zip(corner, steps, shape, strict=True)
-                ]
+                [slice(c, min(c + s, n)) for c, s, n in zip(corner, steps, shape, strict=True)]
             )
             if small[tile].any():
                 yield tile, small[tile]
@@ -333,9 +340,9 @@ class Shares:
                 "dtype": dtype,
             }
             call = self._problem.name, values.shape, values.dtype
-            how = algorithm, self._plan.backend, threads
+            how = algorithm, self.plan.backend, threads
             plan = make_plan(lower.correlation, call, (w,), options, *how, once=True)
-            self._plans[key] = plan
+            self._plans.put(key, plan)
         return plan
 
 

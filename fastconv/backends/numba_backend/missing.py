@@ -1,11 +1,10 @@
-"""Missing samples: zeros in their place, the shares of weight that they take with them, and sums over
-what is left.
-"""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import from_dtype, types
@@ -22,8 +21,8 @@ BYTE = from_dtype(np.dtype(np.uint8))
 
 
 def drop(x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
-    missing: int = code("drop", x.dtype)(x.reshape(-1), valid.reshape(-1), nan)
-    return missing
+    missing: Any = code("drop", x.dtype)(x.reshape(-1), valid.reshape(-1), nan)
+    return int(missing)
 
 
 def deduct(
@@ -34,8 +33,7 @@ def deduct(
     width: int,
     least: float,
 ) -> bool:
-    kept: bool = code("deduct", shares.dtype)(shares, valid, w, starts, width, least)
-    return kept
+    return bool(code("deduct", shares.dtype)(shares, valid, w, starts, width, least))
 
 
 def divide(out: NDArray, shares: NDArray, full: float, least: float) -> None:

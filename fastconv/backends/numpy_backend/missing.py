@@ -1,6 +1,4 @@
-"""Missing samples: zeros in their place, the shares of weight that they take with them, and sums over
-what is left.
-"""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ __all__ = ["deduct", "divide", "drop"]
 def drop(x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
     if nan:
         np.logical_and(valid, x == x, out=valid.view(bool))
-    missing = valid.size - np.count_nonzero(valid)
+    missing = valid.size - int(np.count_nonzero(valid))
     if missing:
         bits = x.view(f"u{x.itemsize}")  # times one or zero: no branch for each sample
         np.multiply(bits, valid, out=bits)
