@@ -166,11 +166,11 @@ class Shares:
 
     def room(self, spans: Box) -> int:
         """Bytes for the samples in a box, which of them are valid, and shares."""
-        lengths = [span.stop - span.start for span in spans]
+        lengths: list[int] = [span.stop - span.start for span in spans]
         items, before = prod(lengths), LINE
         for along, axis in zip(self._filtered, self._problem.axes, strict=True):
             before += (axis.extent - 1) * prod(lengths[along + 1 :])
-        of_samples = items * (self._problem.x_dtype.itemsize + 1)
+        of_samples: int = items * (self._problem.x_dtype.itemsize + 1)
         return of_samples + (items + before) * self._kernel.dtype.itemsize + 4 * LINE
 
     def divide(
