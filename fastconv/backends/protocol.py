@@ -322,8 +322,8 @@ class Backend:
         least: float,
     ) -> bool:
         """Subtract from ``width`` items of ``shares`` from ``i + starts[row]`` on the weights
-        ``w[row]``, for each row, where ``valid[i]`` is zero; one ``i`` after the other.  Whether
-        all of these items stay at least ``least``.
+        ``w[row]``, for each row, where ``valid[i]`` is zero: from each item in the same order,
+        wherever it lies.  Whether all of these items stay at least ``least``.
 
         All arrays are contiguous.  Rows of ``w`` are longer than ``width``, by zeros up to a
         multiple of 64 bytes, and so many items of ``shares`` may be read and written as they are.

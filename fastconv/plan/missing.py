@@ -107,7 +107,7 @@ class MissingPlan(Plan):
         self._said = said
         invalid = lower.invalid_samples(name, shape, said, self._spanned)
         self._valid = None if invalid is None else np.logical_not(invalid).view(np.uint8)
-        self._known: dict[Any, Known | None] = {}
+        self._known: dict[Any, Known | None] | None = None if once else {}
 
     def __repr__(self) -> str:
         said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
@@ -168,8 +168,9 @@ class MissingPlan(Plan):
         told = said.masked or problem.dtype.kind in "iu" or self._fill == self._fill
         told = told or restored is not None
         gone = np.zeros(problem.out_shape, bool) if told else None
-        fixed = said.nan == "propagate" and valid is self._valid
-        result = self._divided(given, samples, target, gone, fixed)
+        told_before = said.nan == "propagate" and valid is self._valid
+        known = self._known if told_before else None
+        result = self._divided(given, samples, target, gone, known)
         if gone is not None:
             if restored is not None:
                 gone |= restored
@@ -186,9 +187,9 @@ class MissingPlan(Plan):
         samples: NDArray,
         out: NDArray | None,
         gone: NDArray | None,
-        fixed: bool,
+        known: dict[Any, Known | None] | None,
     ) -> NDArray:
-        """Sums over shares, and where there are none."""
+        """Sums over shares, and where there are none; ``known`` remembers the shares."""
         problem, shares = self._recipe.problem, self._shares
         plan = shares.plan
         boxes, inner = edges(problem, self._ignored)
@@ -212,8 +213,7 @@ class MissingPlan(Plan):
             sums = np.empty(problem.out_shape, problem.dtype) if out is None else out
         count = config.resolve_threads(self._threads)
         inside = 1 if len(boxes) >= count else count
-
-        least, remembered = self._said.min_weight, self._known if fixed else None
+        least = self._said.min_weight
 
         def strip(number: int) -> None:
             box = boxes[number]
@@ -232,7 +232,7 @@ class MissingPlan(Plan):
                 if missing:
                     lost = None if gone is None else gone[box]
                     shares.divide(
-                        items, box, valid, missing, given, lost, least, inside, room, remembered
+                        items, box, valid, missing, given, lost, least, inside, room, known
                     )
                 if items is not part:
                     dtypes.store(part, items)
