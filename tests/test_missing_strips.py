@@ -54,6 +54,26 @@ def test_strips_and_threads_change_no_bit(backend, algorithm, dtype, monkeypatch
             np.testing.assert_array_equal(other, given[0])
 
 
+@pytest.mark.parametrize("boundary", ["wrap", "mirror", "ignore", "constant"])
+@pytest.mark.parametrize("place", [(0, 0), (50, 40), (-1, -1)])
+def test_strips_without_missing_samples_are_filtered_as_they_are(
+    backend, place, boundary, monkeypatch
+):
+    """Only those that see the hole, perhaps beyond the other edge, are made again."""
+    x = oracle.samples((97, 130), "float64")
+    missing = np.zeros(x.shape, bool)
+    missing[place] = True
+    how = {"boundary": boundary, "backend": backend, "nan": "ignore"}
+    for w in (DENSE, FACTORS):
+        wanted = fc.correlate(with_nan(x, missing), w, **how)
+        with monkeypatch.context() as patched:
+            patched.setattr(gaps, "STRIP_BYTES", 5000)
+            given = fc.correlate(with_nan(x, missing), w, **how)
+            masked = fc.correlate(x, w, mask=missing, boundary=boundary, backend=backend)
+        np.testing.assert_array_equal(given, wanted)
+        np.testing.assert_array_equal(masked, wanted)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("shape", "how"),

@@ -210,7 +210,11 @@ class MissingPlan(Plan):
                 in_place = out is not None and out.dtype == plan.dtype
                 sums = plan._run(filled, out if in_place else None)
         else:
-            sums = np.empty(problem.out_shape, problem.dtype) if out is None else out
+            hit = [box for box in boxes if given.any_missing_in(reads(problem, box))]
+            if 2 * len(hit) < len(boxes):
+                sums, boxes = self._run(samples, out), hit
+            else:
+                sums = np.empty(problem.out_shape, problem.dtype) if out is None else out
         count = config.resolve_threads(self._threads)
         inside = 1 if len(boxes) >= count else count
         least = self._said.min_weight

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends
-from ..problem.boundary import runs
+from ..problem.boundary import index_map, runs
 from ..problem.problem import Problem
 from ..run import workspace
 from .plan import Plan
@@ -76,6 +76,28 @@ class Samples:
     def any_missing(self) -> bool:
         """Whether samples in the array may be missing."""
         return self._nan or self._valid is not None
+
+    def any_missing_in(self, spans: Box) -> bool:
+        """Whether any sample at ``spans``, in the array or beyond its edges, is missing."""
+        place = list(spans)
+        order, lead = self._problem.order, len(self._problem.batch)
+        for along, axis in zip(order[lead:], self._problem.axes, strict=True):
+            low, high = spans[along].start, spans[along].stop
+            if low < 0 or high > axis.size:
+                if along in self._ignored:
+                    return True
+                index = index_map(axis.boundary, low, high, axis.size)
+                inside = index[index >= 0]
+                low, high = (inside.min(), inside.max() + 1) if inside.size else (0, 0)
+            place[along] = slice(low, high)
+        if self._nan and has_nan(self._x[tuple(place)]):
+            return True
+        if self._valid is None:
+            return False
+        for along in order[:lead]:
+            if self._valid.shape[along] == 1:
+                place[along] = slice(None)
+        return not self._valid[tuple(place)].all()
 
     def without(self) -> tuple[NDArray, Samples]:
         """An array with zeros in the place of missing samples, and the same samples in it."""
