@@ -1,6 +1,4 @@
-"""Missing samples: zeros in their place, the shares of weight that they take with them, and sums over
-what is left.
-"""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 
 def drop(x, valid, nan):
