@@ -1,5 +1,5 @@
-"""The kernels `select` and `divide`, held to their sentences in `protocol.py`, on every backend and
-in the loops over typed memoryviews.
+"""The kernels `drop`, `deduct` and `divide`, held to their sentences in `protocol.py`, on every
+backend and in the loops over typed memoryviews.
 """
 
 from __future__ import annotations
@@ -34,19 +34,48 @@ def kernels(request):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("share", [0, 0.05, 1])
-def test_select(shape, dtype, share, kernels):
+def test_drop(shape, dtype, share, kernels):
     rng = np.random.default_rng(0)
     values = rng.normal(size=shape).astype(dtype)
-    values[rng.random(shape) < 0.2] = np.nan
+    values[rng.random(shape) < share] = np.nan
     values[rng.random(shape) < 0.2] = -np.inf
-    for turned in (False, True):
-        x = values[..., ::-1] if turned else values
-        valid = (rng.random(shape) >= share).astype(np.uint8)
-        x.flags.writeable = valid.flags.writeable = False
-        out = Framed(shape, dtype)
-        kernels.select(out.array, x, valid)
-        out.assert_intact()
-        np.testing.assert_array_equal(out.array, np.where(valid, x, 0))
+    known = (rng.random(shape) >= share).astype(np.uint8)
+    for nan in (False, True):
+        x, valid = Framed(shape, dtype), Framed(shape, "uint8")
+        x.array[...], valid.array[...] = values, known
+        missing = kernels.drop(x.array, valid.array, nan)
+        x.assert_intact()
+        valid.assert_intact()
+        wanted = (known != 0) & ~(nan & np.isnan(values))
+        np.testing.assert_array_equal(valid.array, wanted)
+        np.testing.assert_array_equal(x.array, np.where(wanted, values, 0))
+        assert missing == wanted.size - wanted.sum()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [1, 3, 8, 17, 40])
+@pytest.mark.parametrize("share", [0, 0.02, 0.5, 1])
+def test_deduct(width, dtype, share, kernels):
+    rng = np.random.default_rng(2)
+    line = 64 // np.dtype(dtype).itemsize
+    w = np.zeros((3, -(-width // line) * line), dtype)
+    w[:, :width] = rng.random((3, width)) / 64
+    starts = np.array([70, 0, 20])
+    for n in (1, 7, 200):
+        valid = (rng.random(n) >= share).astype(np.uint8)
+        wanted = np.ones(n + 70 + w.shape[1])
+        for i in np.flatnonzero(valid == 0):
+            for row, start in zip(w, starts, strict=True):
+                wanted[i + start : i + start + len(row)] -= row
+        for array in (valid, w, starts):
+            array.flags.writeable = False
+        for least in (-50.0, float(wanted.min()) + 1e-3):
+            shares = Framed(wanted.shape, dtype)
+            shares.array[...] = 1
+            kept = kernels.deduct(shares.array, valid, w, starts, width, least)
+            shares.assert_intact()
+            np.testing.assert_allclose(shares.array, wanted, rtol=1e-5, atol=1e-5)
+            assert kept == (least < 0 or valid.all())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

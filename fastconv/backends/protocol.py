@@ -313,17 +313,37 @@ class Backend:
         """
         raise NotImplementedError
 
-    # Missing samples: float32 and float64, of any rank; ``valid`` are bytes, zero or one.
+    # Missing samples: float32 and float64; ``valid`` are bytes, zero or one.
 
-    def select(self, out: NDArray, x: NDArray, valid: NDArray[np.uint8]) -> None:
-        """Fill ``out`` with samples, and with zero where ``valid`` is: whatever lies there is not
-        calculated with.
+    def drop(self, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
+        """Put zero in the place of samples whose byte of ``valid`` is zero, whatever lies there,
+        and, with ``nan``, of NaN, whose byte becomes zero; how many there are.
+
+        Both arrays, of any rank and one shape, are in C order.
+        """
+        raise NotImplementedError
+
+    def deduct(
+        self,
+        shares: NDArray,
+        valid: NDArray[np.uint8],
+        w: NDArray,
+        starts: NDArray[np.int64],
+        width: int,
+        least: float,
+    ) -> bool:
+        """Subtract from ``width`` items of ``shares`` from ``i + starts[row]`` on the weights
+        ``w[row]``, for each row, where ``valid[i]`` is zero: from each item in the same order,
+        wherever it lies.  Whether all of these items stay at least ``least``.
+
+        All arrays are contiguous.  Rows of ``w`` are longer than ``width``, by zeros up to a
+        multiple of 64 bytes, and so many items of ``shares`` may be read and written as they are.
         """
         raise NotImplementedError
 
     def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
         """Divide ``out`` by ``shares``, in place, except where these are at least ``full``; the
-        result is NaN where they are less than ``least``.
+        result is NaN where they are less than ``least``.  Both have any rank and strides.
         """
         raise NotImplementedError
 

@@ -1,8 +1,8 @@
 """Filters of arrays with missing samples: sums of what is there, brought back to the full weight.
 
 A missing sample counts as zero and so takes no part in a sum.  The sum is divided by the share of
-the kernel's weight that lies on valid samples.  Only boxes of outputs whose windows may have a
-missing sample need that share (`shares`).
+the kernel's weight that lies on valid samples (`shares`).  This is done strip by strip, so that
+what lies between samples and results stays in a cache.
 """
 
 from __future__ import annotations
@@ -13,16 +13,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import lower
+from .. import config, lower
 from ..problem import dtypes
 from ..problem.boundary import index_map
-from ..run import overlap, wide
+from ..run import overlap, threads, wide
 from .choose import make_plan
+from .memo import Memo, memo_of_calls
 from .plan import Plan
-from .select import valid_samples, without
-from .shares import Kernel, Shares, along
+from .select import Room, Samples, has_nan, reads
+from .shares import Kernel, Known, Shares
+from .touched import edges, strips
 
 __all__ = ["MissingPlan", "correlate"]
+
+
+STRIP_BYTES = 1 << 20
+"""Bytes of outputs that are made at once: some arrays of as many items fit a cache."""
+MAX_KERNELS, MAX_KERNEL_BYTES = 64, 1 << 20
+"""Kernels whose shares are remembered, and bytes of their weights."""
+
+_shares: Memo[Shares] = memo_of_calls(MAX_KERNELS, MAX_KERNEL_BYTES)
+"""By plans, which are one where kernels have the same weights."""
 
 
 class MissingPlan(Plan):
@@ -55,12 +66,11 @@ class MissingPlan(Plan):
         "_arguments",
         "_fill",
         "_ignored",
-        "_invalid",
-        "_kernel",
+        "_known",
         "_said",
         "_shares",
         "_spanned",
-        "_sums_plan",
+        "_valid",
     )
 
     def __init__(
@@ -84,15 +94,20 @@ class MissingPlan(Plan):
         super().__init__(plan._recipe, plan._packed, plan._threads, plan._w, plan._bias)
         problem = plan._recipe.problem
         self._fill = lower.fill_value(name, said.fill, problem.dtype)
-        self._kernel = Kernel(problem, plan._w)
-        self._sums_plan = plan
-        sums = self._kernel.sums_dtype(problem)
-        if sums != problem.dtype:
-            options = {**options, "dtype": sums, "out_dtype": None}
-            self._sums_plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+        key, shares = plan, _shares.get(plan)
+        if shares is None:
+            kernel = Kernel(problem, plan._w)
+            sums = kernel.sums_dtype(problem)
+            if sums != problem.dtype:
+                options = {**options, "dtype": sums, "out_dtype": None}
+                plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
+            shares = Shares(plan, kernel)
+            _shares.put(key, shares, plan._nbytes)
+        self._shares = shares
         self._said = said
-        self._invalid = lower.invalid_samples(name, shape, said, self._spanned)
-        self._shares: Shares | None = None
+        invalid = lower.invalid_samples(name, shape, said, self._spanned)
+        self._valid = None if invalid is None else np.logical_not(invalid).view(np.uint8)
+        self._known: dict[Any, Known | None] | None = None if once else {}
 
     def __repr__(self) -> str:
         said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
@@ -131,24 +146,31 @@ class MissingPlan(Plan):
         problem = self._recipe.problem
         if out is not None:
             lower.check_output(problem, out)
-        invalid = self._invalid
-        if said.own_mask is not None:
-            own = np.broadcast_to(said.own_mask, problem.x_shape)
-            invalid = own if invalid is None else invalid | own
-        valid = valid_samples(samples, invalid, said.nan != "propagate", self._threads)
-        shares = self._shares_of(valid, fixed=said.nan == "propagate" and said.own_mask is None)
+        valid = self._valid
+        if said.own_mask is not None and said.own_mask.any():
+            own = np.logical_not(np.broadcast_to(said.own_mask, problem.x_shape)).view(np.uint8)
+            valid = own if valid is None else valid & own
+        nan = said.nan != "propagate" and samples.dtype.kind in "fc" and has_nan(samples)
+        given = Samples(self._shares.plan, samples, valid, nan, self._ignored)
         restored = None
         beyond_edges = self._ignored and self._arguments[2]["mode"] != "same"
-        if said.nan == "fill" and (valid is not None or beyond_edges):
-            restored = self._centres(np.zeros(samples.shape, bool) if valid is None else ~valid)
+        if said.nan == "fill" and (given.any_missing or beyond_edges):
+            invalid = np.zeros(samples.shape, bool)
+            if valid is not None:
+                invalid |= valid == 0
+            if nan:
+                invalid |= np.isnan(samples)
+            restored = self._centres(invalid)
         if out is None:
             target, whole = None, True
         else:
-            target, whole = overlap.target(out, (samples, invalid, *self._w))
+            target, whole = overlap.target(out, (samples, valid, *self._w))
         told = said.masked or problem.dtype.kind in "iu" or self._fill == self._fill
         told = told or restored is not None
         gone = np.zeros(problem.out_shape, bool) if told else None
-        result = self._divided(samples, valid, shares, target, gone)
+        told_before = said.nan == "propagate" and valid is self._valid
+        known = self._known if told_before else None
+        result = self._divided(given, samples, target, gone, known)
         if gone is not None:
             if restored is not None:
                 gone |= restored
@@ -161,46 +183,68 @@ class MissingPlan(Plan):
 
     def _divided(
         self,
+        given: Samples,
         samples: NDArray,
-        valid: NDArray | None,
-        shares: Shares,
         out: NDArray | None,
         gone: NDArray | None,
+        known: dict[Any, Known | None] | None,
     ) -> NDArray:
-        """Sums over shares, and where there are none."""
-        problem, plan = self._recipe.problem, self._sums_plan
+        """Sums over shares, and where there are none; ``known`` remembers the shares."""
+        problem, shares = self._recipe.problem, self._shares
+        plan = shares.plan
+        boxes, inner = edges(problem, self._ignored)
+        if given.any_missing:
+            boxes.append(inner)
+        items = STRIP_BYTES // problem.compute.itemsize
+        boxes = [part for box in boxes for part in strips(box, given.shared, items)]
+        if not boxes:
+            return self._run(samples, out)
         is_wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
-        at_once = bool(shares.boxes) and (shares.whole or is_wide)
+        at_once = is_wide or not given.any_missing or shares.is_rough or plan.algorithm == "box"
         if at_once:
-            filled = samples if valid is None else without(samples, valid, self)
-            sums = np.empty(problem.out_shape, object)
+            filled, given = given.without()
             if is_wide:
+                sums = np.empty(problem.out_shape, object)
                 wide.correlate(problem, sums, filled, self._w, None)
             else:
                 in_place = out is not None and out.dtype == plan.dtype
                 sums = plan._run(filled, out if in_place else None)
         else:
-            result = self._run(samples, out)
-        for box in shares.boxes:
-            where = along(shares.filtered, box, len(problem.out_shape))
-            part = sums[where] if at_once else shares.sums_of(samples, box)
-            items = part if part.dtype == object else np.ascontiguousarray(part)
-            shares.divide(items, samples, box, None if gone is None else gone[where])
-            if not at_once:
-                dtypes.store(result[where], items)
-            elif items is not part:
-                part[...] = items
-        return dtypes.stored(sums, problem.dtype, out) if at_once else result
+            hit = [box for box in boxes if given.any_missing_in(reads(problem, box))]
+            if 2 * len(hit) < len(boxes):
+                sums, boxes = self._run(samples, out), hit
+            else:
+                sums = np.empty(problem.out_shape, problem.dtype) if out is None else out
+        count = config.resolve_threads(self._threads)
+        inside = 1 if len(boxes) >= count else count
+        least = self._said.min_weight
 
-    def _shares_of(self, valid: NDArray | None, fixed: bool) -> Shares:
-        """The shares of weight; they are remembered where no sample of an array tells more."""
-        shares = self._shares if fixed else None
-        if shares is None:
-            least = self._said.min_weight
-            shares = Shares(self._sums_plan, self._kernel, valid, self._ignored, least)
-            if fixed:
-                self._shares = shares
-        return shares
+        def strip(number: int) -> None:
+            box = boxes[number]
+            spans = reads(problem, box)
+            part = items = sums[box]
+            room = Room(shares.room(spans))
+            try:
+                if at_once:
+                    valid = given.valid(box, spans, room)
+                    missing = valid.size - int(np.count_nonzero(valid))
+                else:
+                    x, valid, missing = given.read(box, spans, room)
+                    if not part.flags.c_contiguous or part.dtype != plan.dtype:
+                        items = np.empty(part.shape, plan.dtype)
+                    shares.sums(x, plan.algorithm, inside)._run_into(x, items)
+                if missing:
+                    lost = None if gone is None else gone[box]
+                    shares.divide(
+                        items, box, valid, missing, given, lost, least, inside, room, known
+                    )
+                if items is not part:
+                    dtypes.store(part, items)
+            finally:
+                room.give_back()
+
+        threads.run(strip, len(boxes), count)
+        return dtypes.stored(sums, problem.dtype, out) if at_once else sums
 
     def _centres(self, invalid: NDArray) -> NDArray:
         """Whether the sample under the centre of the kernel is missing, for all outputs."""

@@ -6,7 +6,8 @@ where these are what the kernel has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cached_property, reduce
 from itertools import product
 from math import prod, sqrt
 from typing import Any, NamedTuple
@@ -14,27 +15,46 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import backends, config, lower
+from .. import backends, lower
+from ..algorithms import rates
 from ..problem import dtypes
 from ..problem.problem import Problem
-from ..run.elementwise import elementwise
+from ..run.workspace import LINE
 from .choose import make_plan
+from .memo import Memo
 from .plan import Plan
-from .select import without
-from .touched import Box, any_in_window, boxes, padded
+from .select import Box, Room, Samples, empty, reads
+from .touched import any_in_window, touched
 
-__all__ = ["Kernel", "Shares", "along"]
+__all__ = ["Kernel", "Known", "Shares"]
 
 SMALL_SHARE = 1 / 64
 """Of weight, below which sums that are rounded relative to samples nearby are made again."""
 REDO_TILE = 32
 """Outputs along each axis that are made again together."""
+DEDUCTION = 2
+"""Times as long as a product, for a weight that is taken from a share."""
+LEAST_KEPT = 0.25
+"""Shares below which those that were deducted from one may be too rough."""
 SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 """Shares below this are none."""
+MAX_PLANS = 64
+"""Plans for parts of arrays that are remembered."""
 EXACT_PRODUCT = 1 << 52
 """Below this, the rounded quotient of doubles is that of the whole numbers."""
 INT64 = np.dtype(np.int64)
 FLOAT64 = np.dtype(np.float64)
+
+
+class Rows(NamedTuple):
+    """Weights in rows, each for outputs that lie side by side in memory."""
+
+    weights: NDArray
+    """Reversed, and filled up with zeros to a multiple of a cache line."""
+    starts: NDArray[np.int64]
+    """Where, from a sample, the first of these outputs lies."""
+    width: int
+    """The weights of a row."""
 
 
 class Kernel:
@@ -42,7 +62,7 @@ class Kernel:
 
     def __init__(self, problem: Problem, w: tuple[NDArray, ...]) -> None:
         parts = [part.ravel() for part in w] if len(w) > 1 else [w[0].reshape(problem.taps)]
-        self.given = _kernel(parts)
+        self.given = tuple(parts) if problem.form.factors else _kernel(parts)
         self.exact = problem.exact
         self.whole = problem.exact and problem.dtype.kind in "iu"
         """Whether the quotients are rounded to whole numbers."""
@@ -74,14 +94,31 @@ class Kernel:
             return problem.dtype
         return np.dtype(np.result_type(problem.compute, np.complex64 if problem.complex else 0.0))
 
-    @property
+    @cached_property
     def weights(self) -> Any:
         """The weights, integers or with a sum of one."""
         if self.exact:
             return _kernel([part.astype(INT64) for part in self._parts])
         return _kernel([(part / part.sum()).astype(self.dtype) for part in self._parts])
 
-    @property
+    def rows(self, steps: tuple[int, ...]) -> Rows:
+        """The weights in rows, for taps that are so many items apart along each axis."""
+        given = self.weights
+        w = reduce(np.multiply.outer, given) if isinstance(given, tuple) else given
+        places = [np.arange(n) * step for n, step in zip(w.shape, steps, strict=True)]
+        before: NDArray[np.int64] = reduce(np.add.outer, places)
+        width = 1
+        if 1 in steps:
+            w, before = [np.moveaxis(array, steps.index(1), -1) for array in (w, before)]
+            width = w.shape[-1]
+        w, before = w.reshape(-1, width), before.reshape(-1, width)
+        used = w.any(axis=1)
+        line = LINE // self.dtype.itemsize
+        rows = np.zeros((int(used.sum()), -(-width // line) * line), self.dtype)
+        rows[:, :width] = w[used, ::-1]
+        return Rows(rows, -before[used, -1], width)
+
+    @cached_property
     def magnitudes(self) -> Any:
         """Those of the weights, divided by their sum."""
         parts = [abs(part).astype(FLOAT64) for part in self._parts]
@@ -96,69 +133,88 @@ def _kernel(parts: list[NDArray]) -> Any:
 class Known(NamedTuple):
     """What is known of the windows of a box of outputs."""
 
+    box: Any
+    """An index: that of all outputs whose windows have a missing sample, within the box."""
     shares: NDArray
-    magnitudes: NDArray | None
+    magnitudes: NDArray | None = None
     """Shares of the magnitudes of weights, where these have signs and it matters."""
-    some: NDArray | None
+    some: NDArray | None = None
     """Whether any sample is valid, where sums are rough."""
-    small: NDArray | None
+    small: NDArray | None = None
     """Whether the share is so small that the sum has to be made again."""
 
 
 class Shares:
-    """The shares of the outputs of one call, or of all calls with the same valid samples."""
+    """The shares of weight of a kernel, for one plan that makes its sums."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        kernel: Kernel,
-        valid: NDArray | None,
-        ignored: frozenset[int],
-        min_share: float,
-    ) -> None:
-        self._plan, self._problem, self._kernel = plan, plan._recipe.problem, kernel
-        self._min_share = min_share
-        self.filtered = self._problem.order[len(self._problem.batch) :]
-        self._edges = [along in ignored for along in self.filtered]
-        self._known: dict[tuple[tuple[int, int], ...], Known] = {}
-        self.boxes: list[Box] = []
-        """Of outputs whose windows may have a missing sample."""
-        if 0 in self._problem.out_shape or (valid is None and not any(self._edges)):
-            return
-        self.boxes = boxes(valid, self.filtered, self._problem.axes, self._edges)
-        if valid is None:
-            lengths = [1] * len(self._problem.x_shape)
-            for along, axis in zip(self.filtered, self._problem.axes, strict=True):
-                lengths[along] = axis.size
-            valid = np.ones(lengths, bool)
-        self._valid = valid
+    def __init__(self, plan: Plan, kernel: Kernel) -> None:
+        self.plan = plan
+        self._problem, self._kernel = plan._recipe.problem, kernel
+        self._backend = backends.load(plan.backend)
+        self._filtered = self._problem.order[len(self._problem.batch) :]
+        self._plans: Memo[Plan] = Memo(MAX_PLANS)
+        self._rows: Memo[Rows] = Memo(MAX_PLANS)
 
     @property
-    def whole(self) -> bool:
-        """Whether all sums are better made without missing samples, not those of boxes again."""
-        return _is_rough(self._plan) or self.boxes == [_whole(self._problem)]
+    def is_rough(self) -> bool:
+        """Whether sums are rounded relative to more than their own terms."""
+        return _is_rough(self.plan)
 
-    def sums_of(self, samples: NDArray, box: Box) -> NDArray:
-        """The sums of a box, by the plan's algorithm."""
-        return self._sums_of(samples, box, self._plan.algorithm)
+    def sums(self, x: NDArray, algorithm: str, threads: int | None) -> Plan:
+        """The plan for the sums of all windows that lie on an array."""
+        return self._planned(x, self._kernel.given, self.plan.dtype, threads, algorithm)
 
-    def _sums_of(self, samples: NDArray, box: Box, algorithm: str) -> NDArray:
-        valid = self._read(self._valid, box, True)
-        filled = without(self._read(samples, box, self._problem.cval), valid, self._plan)
-        return self._sums(filled, self._kernel.given, self._plan.dtype, algorithm)
+    def room(self, spans: Box) -> int:
+        """Bytes for the samples in a box, which of them are valid, and shares."""
+        lengths: list[int] = [span.stop - span.start for span in spans]
+        items, before = prod(lengths), LINE
+        for along, axis in zip(self._filtered, self._problem.axes, strict=True):
+            before += (axis.extent - 1) * prod(lengths[along + 1 :])
+        of_samples: int = items * (self._problem.x_dtype.itemsize + 1)
+        return of_samples + (items + before) * self._kernel.dtype.itemsize + 4 * LINE
 
-    def divide(self, sums: NDArray, samples: NDArray, box: Box, lost: NDArray | None) -> None:
-        """Divide the sums of a box, in place, and tell where nothing is left."""
-        kernel, least = self._kernel, self._min_share
-        key = tuple([(part.start, part.stop) for part in box])
-        known = self._known.get(key)
+    def divide(
+        self,
+        sums: NDArray,
+        outs: Box,
+        valid: NDArray[np.uint8],
+        missing: int,
+        samples: Samples,
+        lost: NDArray | None,
+        least: float,
+        threads: int | None,
+        room: Room,
+        remembered: dict[Any, Known | None] | None,
+    ) -> None:
+        """Divide the sums of a box of outputs, in place, and tell where less is left than the least
+        share, or nothing.
+
+        ``valid`` has all samples that they read, of which so many are missing.
+        """
+        if remembered is None:
+            known = self._find(outs, valid, missing, least, threads, room)
+        else:
+            key = tuple([(part.start, part.stop) for part in outs])
+            if key not in remembered:
+                remembered[key] = self._find(outs, valid, missing, least, threads, None)
+            known = remembered[key]
         if known is None:
-            known = self._known[key] = self._find(box)
-        shares = known.shares
+            return
+        kernel, shares = self._kernel, known.shares
+        sums = sums[known.box]
+        lost = None if lost is None else lost[known.box]
         if known.some is not None:
             np.copyto(sums, 0, where=~known.some)
-        for tile, outs, small in self._tiles(box, known.small):
-            np.copyto(sums[tile], self._sums_of(samples, outs, "direct"), where=small)
+        for tile, small in self._tiles(known.small, sums.shape):
+            place = tuple(
+                [
+                    slice(whole.start + part.start + t.start, whole.start + part.start + t.stop)
+                    for whole, part, t in zip(outs, known.box, tile, strict=True)
+                ]
+            )
+            x, _, _ = samples.read(place, reads(self._problem, place))
+            again = self.sums(x, "direct", threads)._run(x, None)
+            np.copyto(sums[tile], again, where=small)
         floor = max(least - kernel.tolerance, SMALLEST) if least else SMALLEST
         plain = sums.dtype == shares.dtype and sums.dtype.kind == "f"
         if kernel.exact or kernel.signed or not plain:
@@ -166,105 +222,128 @@ class Shares:
                 how = _divide_exactly if kernel.exact else _divide
                 how(kernel, least, sums, shares, known.magnitudes, lost)
             return
-        backend, full = backends.load(self._plan.backend), 1 - kernel.tolerance
-
-        def divide(out: NDArray, of: NDArray) -> None:
-            backend.divide(out, of, full, floor)
-
         if lost is not None:
             np.less(shares, floor, out=lost)
-        elementwise(divide, (sums, shares), config.resolve_threads(self._plan._threads))
+        if shares.shape != sums.shape:
+            shares = np.broadcast_to(shares, sums.shape)
+        self._backend.divide(sums, shares, 1 - kernel.tolerance, floor)
 
-    def _find(self, box: Box) -> Known:
+    def _find(
+        self,
+        outs: Box,
+        valid: NDArray[np.uint8],
+        missing: int,
+        least: float,
+        threads: int | None,
+        room: Room | None,
+    ) -> Known | None:
         kernel = self._kernel
-        valid = self._read(self._valid, box, True)
-        plan = self._planned(valid.shape, np.dtype(np.uint8), kernel.weights, kernel.dtype)
-        shares = plan._run(valid.view(np.uint8), None)
+        shares = self._deducted(valid, missing, room)
+        if shares is not None:
+            return Known((...,), shares)
+        box, read = touched(self._problem, valid, outs)
+        if any(part.start == part.stop for part in box):
+            return None
+        valid = np.ascontiguousarray(valid[read])
+        plan = self._planned(valid, kernel.weights, kernel.dtype, threads, "auto")
+        shares = empty(room, plan.out_shape, plan.dtype)
+        plan._run_into(valid, shares)
         magnitudes = some = small = None
-        if kernel.signed and self._min_share:
-            magnitudes = self._sums(valid, kernel.magnitudes, FLOAT64)
-        rough = not kernel.exact and (_is_rough(self._plan) or _is_rough(plan))
+        if kernel.signed and least:
+            of = self._planned(valid, kernel.magnitudes, FLOAT64, threads, "auto")
+            magnitudes = of._run(valid, None)
+        rough = not kernel.exact and (_is_rough(self.plan) or _is_rough(plan))
         if rough and (shares.dtype.kind == "c" or shares.min() < SMALL_SHARE):
-            lengths = [part.stop - part.start for part in box]
-            some = any_in_window(valid, self.filtered, self._problem.axes, lengths)
+            lengths = [shares.shape[along] for along in self._filtered]
+            some = any_in_window(valid != 0, self._filtered, self._problem.axes, lengths)
             np.copyto(shares, 0, where=~some)
             small = some & (abs(shares) < SMALL_SHARE)
-            for tile, outs, part in self._tiles(box, small):
-                read = self._read(self._valid, outs, True)
-                again = self._sums(read, kernel.weights, kernel.dtype, "direct")
-                np.copyto(shares[tile], again, where=part)
-        return Known(shares, magnitudes, some, small)
+            for tile, part in self._tiles(small, shares.shape):
+                place = [slice(None)] * valid.ndim
+                for along, axis in zip(self._filtered, self._problem.axes, strict=True):
+                    low, high = axis.reads(tile[along].start, tile[along].stop)
+                    place[along] = slice(low + axis.before, high + axis.before)
+                read = tuple(place)
+                again = self._planned(valid[read], kernel.weights, kernel.dtype, threads, "direct")
+                np.copyto(shares[tile], again._run(valid[read], None), where=part)
+        return Known(box, shares, magnitudes, some, small)
 
-    def _tiles(self, box: Box, small: NDArray | None) -> Iterator[tuple[Box, Box, NDArray]]:
-        """Tiles of a box in which some outputs have to be made again, as an index of the box and as
-        a box of outputs, and which of their outputs that are.
+    def _deducted(
+        self, valid: NDArray[np.uint8], missing: int, room: Room | None
+    ) -> NDArray | None:
+        """The shares of windows, by taking the weights of missing samples from one; None where
+        sums find them sooner, or some are so small that this would cancel.
+        """
+        kernel, problem = self._kernel, self._problem
+        if kernel.exact or kernel.signed:
+            return None
+        steps = tuple([prod(valid.shape[along + 1 :]) for along in range(valid.ndim)])
+        rows = self._rows.get(steps)
+        if rows is None:
+            spread = zip(self._filtered, problem.axes, strict=True)
+            rows = kernel.rows(tuple([steps[along] * axis.dilation for along, axis in spread]))
+            self._rows.put(steps, rows)
+        sums = self.plan._recipe.seconds * valid.size / problem.samples
+        if missing * rows.weights.size * DEDUCTION * rates.of(self.plan.backend).product > sums:
+            return None
+        mark = 0 if room is None else room.mark()
+        front = -int(rows.starts.min())
+        length = front + valid.size + LINE // kernel.dtype.itemsize
+        memory = empty(room, (length,), kernel.dtype)
+        memory.fill(1)
+        kept = self._backend.deduct(
+            memory, valid.reshape(-1), rows.weights, rows.starts + front, rows.width, LEAST_KEPT
+        )
+        if not kept:
+            if room is not None:
+                room.release(mark)
+            return None
+        lengths = [slice(None)] * valid.ndim
+        for along, axis in zip(self._filtered, problem.axes, strict=True):
+            lengths[along] = slice(0, valid.shape[along] - axis.extent + 1, axis.stride)
+        return memory[front : front + valid.size].reshape(valid.shape)[tuple(lengths)]
+
+    def _tiles(
+        self, small: NDArray | None, shape: tuple[int, ...]
+    ) -> Iterator[tuple[Box, NDArray]]:
+        """Tiles of a box in which some outputs have to be made again, and which of their outputs
+        that are.
         """
         if small is None:
             return
-        lengths = [part.stop - part.start for part in box]
-        for corner in product(*[range(0, n, REDO_TILE) for n in lengths]):
-            stops = [min(c + REDO_TILE, n) for c, n in zip(corner, lengths, strict=True)]
-            tile = along(self.filtered, tuple(map(slice, corner, stops)), small.ndim)
+        steps = [REDO_TILE if axis in self._filtered else n for axis, n in enumerate(shape)]
+        for corner in product(*[range(0, n, s) for n, s in zip(shape, steps, strict=True)]):
+            tile = tuple(
+                [slice(c, min(c + s, n)) for c, s, n in zip(corner, steps, shape, strict=True)]
+            )
             if small[tile].any():
-                first = [part.start for part in box]
-                outs = [slice(a + b, a + c) for a, b, c in zip(first, corner, stops, strict=True)]
-                yield tile, tuple(outs), small[tile]
-
-    def _read(self, values: NDArray, box: Box, outside: complex) -> NDArray:
-        """What a box of outputs reads, with zeros beyond edges that are ignored."""
-        beyond = [0 if edge else outside for edge in self._edges]
-        order = sorted(range(len(box)), key=self._edges.__getitem__)
-        return padded(
-            values,
-            [self.filtered[i] for i in order],
-            [self._problem.axes[i] for i in order],
-            tuple([box[i] for i in order]),
-            [beyond[i] for i in order],
-        )
-
-    def _sums(self, values: NDArray, w: Any, dtype: np.dtype, algorithm: str = "auto") -> NDArray:
-        """The sums of all windows that lie on an array."""
-        if values.dtype.kind == "b":
-            values = values.view(np.uint8)
-        return self._planned(values.shape, values.dtype, w, dtype, algorithm)._run(values, None)
+                yield tile, small[tile]
 
     def _planned(
-        self,
-        shape: tuple[int, ...],
-        of: np.dtype,
-        w: Any,
-        dtype: np.dtype,
-        algorithm: str = "auto",
+        self, values: NDArray, w: Any, dtype: np.dtype, threads: int | None, algorithm: str
     ) -> Plan:
-        axes, plan = self._problem.axes, self._plan
-        options = {
-            "flip": False,
-            "axes": self.filtered,
-            "mode": "valid",
-            "boundary": "constant",
-            "cval": 0,
-            "origin": 0,
-            "stride": tuple([axis.stride for axis in axes]),
-            "dilation": tuple([axis.dilation for axis in axes]),
-            "out_dtype": None,
-            "dtype": dtype,
-        }
-        call = self._problem.name, shape, of
-        how = algorithm, plan.backend, plan._threads
-        return make_plan(lower.correlation, call, (w,), options, *how, once=True)
-
-
-def _whole(problem: Problem) -> Box:
-    """All outputs."""
-    return tuple([slice(0, axis.out) for axis in problem.axes])
-
-
-def along(filtered: Sequence[int], box: Box, rank: int) -> Box:
-    """A box as an index of an array."""
-    where = [slice(None)] * rank
-    for along, part in zip(filtered, box, strict=True):
-        where[along] = part
-    return tuple(where)
+        """The plan for the sums of all windows that lie on an array."""
+        key = values.shape, values.dtype, id(w), threads, algorithm
+        plan = self._plans.get(key)
+        if plan is None:
+            axes = self._problem.axes
+            options = {
+                "flip": False,
+                "axes": self._filtered,
+                "mode": "valid",
+                "boundary": "constant",
+                "cval": 0,
+                "origin": 0,
+                "stride": tuple([axis.stride for axis in axes]),
+                "dilation": tuple([axis.dilation for axis in axes]),
+                "out_dtype": None,
+                "dtype": dtype,
+            }
+            call = self._problem.name, values.shape, values.dtype
+            how = algorithm, self.plan.backend, threads
+            plan = make_plan(lower.correlation, call, (w,), options, *how, once=True)
+            self._plans.put(key, plan)
+        return plan
 
 
 def _is_rough(plan: Plan) -> bool:

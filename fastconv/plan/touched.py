@@ -1,59 +1,18 @@
-"""Which outputs see a missing sample: a few boxes that cover them."""
+"""Which outputs see a missing sample."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem.boundary import index_map
-from ..problem.problem import Axis
+from ..problem.problem import Axis, Problem
+from .select import Box
+from .slabs import boxes
 
-__all__ = ["Box", "any_in_window", "boxes", "padded"]
-
-TILE = 64
-"""Outputs along an axis that are looked at as one."""
-BLOCK = 16
-"""Samples along an axis that are looked at as one."""
-DENSE = 0.6
-"""The share of touched tiles in a box that makes it worth no further cut."""
-MAX_BOXES = 24
-"""Boxes that cost less than the sums that they save."""
-
-Box = tuple[slice, ...]
-"""A range along each filtered axis."""
-
-
-def padded(
-    values: NDArray,
-    filtered: Sequence[int],
-    axes: Sequence[Axis],
-    box: Box,
-    beyond: Sequence[complex],
-) -> NDArray:
-    """All that a box of outputs reads, laid out, with ``beyond`` outside the axes whose border is
-    constant.  In corners, the last of these axes counts.
-    """
-    for along, axis, part, value in zip(filtered, axes, box, beyond, strict=True):
-        low, high = axis.reads(part.start, part.stop)
-        first = min(max(low, 0), axis.size)
-        last = max(min(high, axis.size), first)
-        pieces = [values[(*(slice(None),) * along, slice(first, last))]]
-        for start, stop in ((low, min(high, 0)), (max(low, axis.size), high)):
-            if start >= stop:
-                continue
-            if axis.boundary == "constant":
-                shape = list(values.shape)
-                shape[along] = stop - start
-                piece = np.full(shape, value, values.dtype)
-            else:
-                piece = values.take(index_map(axis.boundary, start, stop, axis.size), along)
-            pieces.insert(0 if start < 0 else len(pieces), piece)
-        values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, along)
-    return values
+__all__ = ["any_in_window", "edges", "strips", "touched"]
 
 
 def any_in_window(
@@ -73,91 +32,49 @@ def any_in_window(
     return values
 
 
-def boxes(
-    valid: NDArray | None,
-    filtered: Sequence[int],
-    axes: Sequence[Axis],
-    edges: Sequence[bool],
-) -> list[Box]:
-    """Disjoint boxes that cover all outputs whose window has a missing sample.
-
-    ``valid`` tells samples apart.  Along axes with ``edges``, what lies outside the array is
-    missing as well.
-    """
-    whole = tuple([slice(0, axis.out) for axis in axes])
-    found, inner = [], list(whole)
-    for i, axis in enumerate(axes):
-        if edges[i]:
-            start, stop = axis.interior
-            if start == stop:
-                return [whole]
-            for low, high in ((0, start), (stop, axis.out)):
-                if low < high:
-                    found.append((*inner[:i], slice(low, high), *inner[i + 1 :]))
-            inner[i] = slice(start, stop)
-    if valid is not None:
-        found += _holes(valid, filtered, axes, tuple(inner))
-    area = sum([prod([part.stop - part.start for part in box]) for box in found])
-    if len(found) > MAX_BOXES or area > DENSE * prod([axis.out for axis in axes]):
-        return [whole]
-    return found
+def edges(problem: Problem, ignored: frozenset[int]) -> tuple[list[Box], Box]:
+    """Disjoint boxes of the outputs that read beyond edges of some axes, and the box of others."""
+    found, inner = [], [slice(0, n) for n in problem.out_shape]
+    for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
+        if along not in ignored:
+            continue
+        start, stop = axis.interior
+        for low, high in ((0, start), (stop, axis.out)):
+            if low < high:
+                found.append((*inner[:along], slice(low, high), *inner[along + 1 :]))
+        inner[along] = slice(start, stop)
+    return found, tuple(inner)
 
 
-def _holes(valid: NDArray, filtered: Sequence[int], axes: Sequence[Axis], inner: Box) -> list[Box]:
-    """Boxes of outputs, among those of a box, that read a missing sample."""
-    batch = tuple([axis for axis in range(valid.ndim) if axis not in filtered])
-    if batch:
-        valid = np.logical_and.reduce(valid, axis=batch, keepdims=True)
-    for along in filtered:
-        valid = _all_in_blocks(valid, along)
-    cuts = [[*range(p.start, p.stop, TILE), p.stop] for p in inner]
-    for along, axis, cut in zip(filtered, axes, cuts, strict=True):
-        bounds: list[int] = []
-        for start, stop in pairwise(cut):
-            low, high = axis.reads(start, stop)
-            if low < 0 or high > axis.size:
-                index = index_map(axis.boundary, low, high, axis.size)
-                inside = index[index >= 0]
-                low, high = (inside.min(), inside.max() + 1) if inside.size else (0, 1)
-            bounds += [low // BLOCK, -(-high // BLOCK)]
-        lead = (slice(None),) * along
-        one_more = np.concatenate([valid, valid[(*lead, slice(0, 1))]], along)
-        valid = np.logical_and.reduceat(one_more, bounds, along)[(*lead, slice(None, None, 2))]
-    tiles = ~valid.squeeze(batch).transpose(np.argsort(np.argsort(filtered)))
+def strips(box: Box, shared: frozenset[int], items: int) -> list[Box]:
+    """A box, cut into boxes of about so many items, but not along ``shared`` axes."""
+    lengths = [part.stop - part.start for part in box]
+    if 0 in lengths:
+        return []
+    items = max(items // prod([lengths[axis] for axis in shared]), 1)
+    cut = tuple([1 if axis in shared else n for axis, n in enumerate(lengths)])
     return [
-        tuple([slice(cut[p.start], cut[p.stop]) for cut, p in zip(cuts, part, strict=True)])
-        for part in _cover(tiles, (0,) * tiles.ndim)
+        tuple(
+            [
+                whole if axis in shared else slice(whole.start + p.start, whole.start + p.stop)
+                for axis, (whole, p) in enumerate(zip(box, part, strict=True))
+            ]
+        )
+        for part in boxes(cut, items)
     ]
 
 
-def _all_in_blocks(values: NDArray, along: int) -> NDArray:
-    """Whether all of `BLOCK` values that follow each other are true."""
-    lead, count = (slice(None),) * along, values.shape[along] // BLOCK
-    shape = *values.shape[:along], count, BLOCK, *values.shape[along + 1 :]
-    blocks = values[(*lead, slice(0, count * BLOCK))].reshape(shape)
-    full: NDArray = np.logical_and.reduce(blocks, axis=along + 1)
-    rest = values[(*lead, slice(count * BLOCK, None))]
-    if not rest.shape[along]:
-        return full
-    return np.concatenate([full, np.logical_and.reduce(rest, axis=along, keepdims=True)], along)
-
-
-def _cover(tiles: NDArray, origin: tuple[int, ...]) -> Iterator[Box]:
-    """Boxes that cover all true values, most of whose values are true."""
-    places = np.nonzero(tiles)
-    if not places[0].size:
-        return
-    low = [int(place.min()) for place in places]
-    high = [int(place.max()) + 1 for place in places]
-    tiles = tiles[tuple(map(slice, low, high))]
-    origin = tuple([a + b for a, b in zip(origin, low, strict=True)])
-    if places[0].size >= DENSE * tiles.size:
-        yield tuple([slice(a, a + n) for a, n in zip(origin, tiles.shape, strict=True)])
-        return
-    longest = int(np.argmax(tiles.shape))
-    middle = tiles.shape[longest] // 2
-    lead = (slice(None),) * longest
-    yield from _cover(tiles[(*lead, slice(0, middle))], origin)
-    beyond = list(origin)
-    beyond[longest] += middle
-    yield from _cover(tiles[(*lead, slice(middle, None))], tuple(beyond))
+def touched(problem: Problem, valid: NDArray[np.uint8], outs: Box) -> tuple[Box, Box]:
+    """The box around all outputs whose window has a zero, and what it reads of ``valid``, which
+    begins with what the first output of ``outs`` reads.
+    """
+    box = [slice(0, part.stop - part.start) for part in outs]
+    read = [slice(None)] * valid.ndim
+    for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
+        others = tuple([other for other in range(valid.ndim) if other != along])
+        gaps = np.flatnonzero(np.minimum.reduce(valid, axis=others) == 0)
+        first = max(-((axis.extent - 1 - int(gaps[0])) // axis.stride), 0)
+        stop = min(int(gaps[-1]) // axis.stride + 1, box[along].stop)
+        box[along] = slice(first, max(stop, first))
+        read[along] = slice(first * axis.stride, (stop - 1) * axis.stride + axis.extent)
+    return tuple(box), tuple(read)

@@ -106,21 +106,32 @@ class CythonBackend(Backend):
 
             magnitude(out, parts)
 
-    def select(self, out: NDArray, x: NDArray, valid: NDArray) -> None:
+    def drop(self, x: NDArray, valid: NDArray, nan: bool) -> int:
+        missing: int
         if instruction_set() == GENERIC:
-            _kernels().select(out, x, valid)
-        elif _are_flat(out, x, valid):
-            _kernels().select(out.reshape(-1), x.reshape(-1), valid.reshape(-1))
+            missing = _kernels().drop(x, valid, nan)
         else:
-            from ..numpy_backend.missing import select
+            missing = _kernels().drop(x.reshape(-1), valid.reshape(-1), nan)
+        return missing
 
-            select(out, x, valid)
+    def deduct(
+        self,
+        shares: NDArray,
+        valid: NDArray,
+        w: NDArray,
+        starts: NDArray,
+        width: int,
+        least: float,
+    ) -> bool:
+        return bool(_kernels().deduct(shares, valid, w, starts, width, least))
 
     def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
         if instruction_set() == GENERIC:
             _kernels().divide(out, shares, full, least)
-        elif _are_flat(out, shares):
-            _kernels().divide(out.reshape(-1), shares.reshape(-1), full, least)
+        elif all(a.flags.aligned and a.strides[-1:] in ((), (a.itemsize,)) for a in (out, shares)):
+            for index in np.ndindex(out.shape[:-3]):
+                rows = [a[index][(None,) * (3 - a[index].ndim)] for a in (out, shares)]
+                _kernels().divide(*rows, full, least)
         else:
             from ..numpy_backend.missing import divide
 

@@ -1,43 +1,99 @@
-/* Samples without those that are missing, and sums over the shares of weight that are left.
- * `SELECT` and `DIVIDE` define the functions for item type T, in vectors V of LANES, with integers B of the
- * same size and bytes K.
+/* Missing samples: zeros in their place, the shares of weight that they take with them, and sums over
+ * what is left.  `DROP`, `DEDUCT` and `DIVIDE` define the functions for item type T, in vectors V of LANES,
+ * with integers B of the same size and bytes K.
  */
 
 #include "convert.h"
 
 #include <math.h>
 
-#define SELECT_BLOCK 64 /* samples, a multiple of every vector */
+#define MISSING_BLOCK 64 /* samples, a multiple of every vector */
 
-/* Whether so many bytes are all one. */
-INLINE int all_ones(const uint8_t *bytes)
+/* How many of so many bytes, zeros and ones, are one. */
+INLINE int count_ones(const uint8_t *bytes)
 {
-    uint64_t all = UINT64_MAX, word;
-    UNROLL for (int i = 0; i < SELECT_BLOCK; i += 8) {
+    uint64_t total = 0, word;
+    UNROLL for (int i = 0; i < MISSING_BLOCK; i += 8) {
         memcpy(&word, bytes + i, 8);
-        all &= word;
+        total += word;
     }
-    return all == UINT64_C(0x0101010101010101);
+    return (int)((total * UINT64_C(0x0101010101010101)) >> 56);
 }
 
-#define SELECT(T, V, B, K, LANES)                                                      \
-    static void select_##T(T *out, const T *x, const uint8_t *valid, int64_t n)        \
+/* Whether all bits of a vector are one. */
+INLINE int all_ones(const void *vector)
+{
+    uint64_t all = UINT64_MAX, word;
+    UNROLL for (int i = 0; i < VECTOR_BYTES; i += 8) {
+        memcpy(&word, (const char *)vector + i, 8);
+        all &= word;
+    }
+    return all == UINT64_MAX;
+}
+
+#define DROP(T, V, B, K, LANES)                                                        \
+    static int64_t drop_##T(T *x, uint8_t *valid, int nan, int64_t n)                  \
     {                                                                                  \
-        int64_t i = 0;                                                                 \
-        for (; i + SELECT_BLOCK <= n; i += SELECT_BLOCK) {                             \
-            if (all_ones(valid + i)) {                                                 \
-                memcpy(out + i, x + i, SELECT_BLOCK * sizeof(T));                      \
+        const B keeps = (B){0} + (nan ? 0 : -1);                                       \
+        int64_t i = 0, missing = 0;                                                    \
+        for (; i + MISSING_BLOCK <= n; i += MISSING_BLOCK) {                           \
+            B kept = (B){0} - 1;                                                       \
+            UNROLL for (int64_t at = i; at < i + MISSING_BLOCK; at += LANES) {         \
+                const V sample = *(const V *)(x + at);                                 \
+                kept &= BITS(B, sample == sample) | keeps;                             \
+            }                                                                          \
+            if (all_ones(&kept) && count_ones(valid + i) == MISSING_BLOCK) continue;   \
+            UNROLL for (int64_t at = i; at < i + MISSING_BLOCK; at += LANES) {         \
+                const V sample = *(const V *)(x + at);                                 \
+                const B known = -AS(B, *(const K *)(valid + at));                      \
+                const B stays = (BITS(B, sample == sample) | keeps) & known;           \
+                *(V *)(x + at) = BITS(V, BITS(B, sample) & stays);                     \
+                *(K *)(valid + at) = AS(K, stays & 1);                                    \
+            }                                                                          \
+            missing += MISSING_BLOCK - count_ones(valid + i);                          \
+        }                                                                              \
+        for (; i < n; i++) {                                                           \
+            if (nan && x[i] != x[i]) valid[i] = 0;                                     \
+            if (valid[i]) continue;                                                    \
+            x[i] = 0;                                                                  \
+            missing++;                                                                 \
+        }                                                                              \
+        return missing;                                                                \
+    }
+DROP(float, wf, wi, wB, W)
+DROP(double, nd, nq, nB, N)
+
+#define DEDUCT(T, V, B, LANES)                                                         \
+    static int deduct_##T(                                                             \
+        T *shares, const uint8_t *valid, int64_t n, const T *w, const int64_t *starts, \
+        int64_t rows, int64_t width, int64_t pitch, T least                            \
+    )                                                                                  \
+    {                                                                                  \
+        B below = {0}; /* a sign bit where a share fell below the least */             \
+        for (int64_t i = 0; i < n; i++) {                                              \
+            uint64_t word = 0;                                                         \
+            if (i + 8 <= n) memcpy(&word, valid + i, 8);                               \
+            if (word == UINT64_C(0x0101010101010101)) {                                \
+                i += 7;                                                                \
                 continue;                                                              \
             }                                                                          \
-            UNROLL for (int64_t at = i; at < i + SELECT_BLOCK; at += LANES) {          \
-                const B kept = -AS(B, *(const K *)(valid + at));                       \
-                *(V *)(out + at) = BITS(V, *(const B *)(x + at) & kept);               \
+            if (valid[i]) continue;                                                    \
+            const T *of = w;                                                           \
+            for (int64_t row = 0; row < rows; row++, of += pitch) {                    \
+                T *to = shares + i + starts[row];                                      \
+                for (int64_t at = 0; at < width; at += LANES) {                        \
+                    const V left = *(V *)(to + at) - *(const V *)(of + at);            \
+                    below |= BITS(B, left - least);                                    \
+                    *(V *)(to + at) = left;                                            \
+                }                                                                      \
             }                                                                          \
         }                                                                              \
-        for (; i < n; i++) out[i] = valid[i] ? x[i] : 0;                               \
+        int kept = 1;                                                                  \
+        for (int lane = 0; lane < LANES; lane++) kept &= below[lane] >= 0;             \
+        return kept;                                                                   \
     }
-SELECT(float, wf, wi, wB, W)
-SELECT(double, nd, nq, nB, N)
+DEDUCT(float, wf, wi, W)
+DEDUCT(double, nd, nq, N)
 
 #define DIVIDE(T, V, B, LANES)                                                         \
     static void divide_##T(T *out, const T *shares, T full, T least, int64_t n)        \

@@ -1,21 +1,45 @@
-"""Samples without those that are missing, and sums over the shares of weight that are left."""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 
-def select(out, x, valid):
-    for to, samples, known in batches(2, out, x, valid):
-        select_slab(to, samples, known)
+def drop(x, valid, nan):
+    return sum([drop_slab(samples, known, nan) for samples, known in batches(2, x, valid)])
 
 
-def select_slab(
-    floating[:, :, :] out, const floating[:, :, :] x, const uint8_t[:, :, :] valid
-):
-    """Select samples."""
+def drop_slab(floating[:, :, :] x, uint8_t[:, :, :] valid, bint nan):
+    """Put zeros in the place of missing samples and return how many there are."""
     cdef Py_ssize_t i, j, m
+    cdef int64_t missing = 0
     with nogil:
-        for i in range(out.shape[0]):
-            for j in range(out.shape[1]):
-                for m in range(out.shape[2]):
-                    out[i, j, m] = x[i, j, m] if valid[i, j, m] else 0
+        for i in range(x.shape[0]):
+            for j in range(x.shape[1]):
+                for m in range(x.shape[2]):
+                    if nan and x[i, j, m] != x[i, j, m]:
+                        valid[i, j, m] = 0
+                    if not valid[i, j, m]:
+                        x[i, j, m] = 0
+                        missing += 1
+    return missing
+
+
+def deduct(
+    floating[::1] shares,
+    const uint8_t[::1] valid,
+    const floating[:, ::1] w,
+    const int64_t[::1] starts,
+    int64_t width,
+    floating least,
+):
+    """Subtract the weights of missing samples and return whether shares stay at least the least."""
+    cdef Py_ssize_t i, row, m
+    cdef bint kept = True
+    with nogil:
+        for i in range(valid.shape[0]):
+            if not valid[i]:
+                for row in range(w.shape[0]):
+                    for m in range(width):
+                        shares[i + starts[row] + m] -= w[row, m]
+                        kept &= shares[i + starts[row] + m] >= least
+    return kept
 
 
 def divide(out, shares, full, least):

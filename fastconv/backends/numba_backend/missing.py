@@ -1,9 +1,10 @@
-"""Samples without those that are missing, and sums over the shares of weight that are left."""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import from_dtype, types
@@ -12,51 +13,84 @@ from numpy.typing import NDArray
 from .. import load
 from .compile import array, compiled
 
-__all__ = ["code", "divide", "select"]
+__all__ = ["code", "deduct", "divide", "drop"]
 
 # mypy: disable-error-code="no-untyped-def"
 
-BYTE = np.dtype(np.uint8)
+BYTE = from_dtype(np.dtype(np.uint8))
 
 
-def select(out: NDArray, x: NDArray, valid: NDArray[np.uint8]) -> None:
-    arrays = out, x, valid
-    if not all(a.flags.c_contiguous and a.flags.aligned for a in arrays):
-        load("numpy").select(out, x, valid)
-        return
-    whole = f"u{x.itemsize}"
-    flat = [a.reshape(-1) for a in arrays]
-    code("select", x.dtype)(flat[0].view(whole), flat[1].view(whole), flat[2])
+def drop(x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
+    missing: Any = code("drop", x.dtype)(x.reshape(-1), valid.reshape(-1), nan)
+    return int(missing)
+
+
+def deduct(
+    shares: NDArray,
+    valid: NDArray[np.uint8],
+    w: NDArray,
+    starts: NDArray[np.int64],
+    width: int,
+    least: float,
+) -> bool:
+    return bool(code("deduct", shares.dtype)(shares, valid, w, starts, width, least))
 
 
 def divide(out: NDArray, shares: NDArray, full: float, least: float) -> None:
-    if not all(a.flags.c_contiguous and a.flags.aligned for a in (out, shares)):
+    if not (out.flags.aligned and shares.flags.aligned):
         load("numpy").divide(out, shares, full, least)
         return
-    code("divide", out.dtype)(out.reshape(-1), shares.reshape(-1), full, least)
+    for index in np.ndindex(out.shape[:-2]):
+        rows = [a[index][(None,) * (2 - a[index].ndim)] for a in (out, shares)]
+        code("divide", out.dtype)(*rows, full, least)
 
 
-def select_bits(out, bits, valid):
-    """Fill ``out``, the bits of the result."""
-    for i in range(len(out)):
-        out[i] = bits[i] * valid[i]
+def drop_items(x, valid, nan):
+    """Put zeros in the place of missing samples and return how many there are."""
+    missing = 0
+    for i in range(len(x)):
+        kept = valid[i] & (not nan or x[i] == x[i])
+        valid[i] = kept
+        x[i] = x[i] if kept else 0
+        missing += 1 - kept
+    return missing
+
+
+def deduct_weights(shares, valid, w, starts, width, least):
+    """Subtract the weights of missing samples and return whether shares stay at least the least."""
+    kept = True
+    for i in range(len(valid)):
+        if valid[i]:
+            continue
+        for row in range(len(w)):
+            first = i + starts[row]
+            for at in range(width):
+                share = shares[first + at] - w[row, at]
+                shares[first + at] = share
+                kept &= share >= least
+    return kept
 
 
 def divide_sums(out, shares, full, least):
     """Divide sums in place."""
-    for i in range(len(out)):
-        share = shares[i]
-        part = np.nan if share < least else out[i] / share
-        out[i] = out[i] if share >= full else part
+    for row in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            share = shares[row, i]
+            part = np.nan if share < least else out[row, i] / share
+            out[row, i] = out[row, i] if share >= full else part
 
 
 @cache
 def code(kernel: str, dtype: np.dtype) -> Callable[..., object]:
     """The machine code for a dtype."""
     item = from_dtype(dtype)
-    if kernel == "divide":
-        number = array(item, readonly=False), array(item), item, item
-        return compiled(divide_sums, types.void(*number))
-    whole = from_dtype(np.dtype(f"u{dtype.itemsize}"))
-    operands = array(whole, readonly=False), array(whole), array(from_dtype(BYTE))
-    return compiled(select_bits, types.void(*operands))
+    filled, read = array(item, readonly=False), array(BYTE)
+    if kernel == "drop":
+        known = array(BYTE, readonly=False)
+        return compiled(drop_items, types.int64(filled, known, types.boolean))
+    if kernel == "deduct":
+        rows, starts = array(item, 2), array(types.int64)
+        operands = filled, read, rows, starts, types.int64, item
+        return compiled(deduct_weights, types.boolean(*operands))
+    sums, shares = array(item, 2, "A", readonly=False), array(item, 2, "A")
+    return compiled(divide_sums, types.void(sums, shares, item, item))

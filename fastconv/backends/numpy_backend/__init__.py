@@ -14,7 +14,7 @@ from .depthwise import depthwise
 from .fourier import filter_columns, transform
 from .gemm import PANEL, gemm, pointwise, weight_gradient
 from .magnitude import magnitude
-from .missing import divide, select
+from .missing import deduct, divide, drop
 from .sparse import correlate_sparse
 from .sums import accumulate, at_most, epilogue, in_range
 from .winograd import winograd_outputs, winograd_samples, winograd_weights
@@ -82,7 +82,8 @@ class NumpyBackend(Backend):
     accumulate = staticmethod(accumulate)
     at_most = staticmethod(at_most)
     magnitude = staticmethod(magnitude)
-    select = staticmethod(select)
+    drop = staticmethod(drop)
+    deduct = staticmethod(deduct)
     divide = staticmethod(divide)
     pad = staticmethod(pad)
     store = staticmethod(store)

@@ -1,0 +1,143 @@
+"""Missing data strip by strip: where strips end, threads and what is remembered change no bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracle
+import pytest
+from test_missing import DENSE, FACTORS, KERNELS
+from tolerance import assert_close
+from valid_sums import expected, filled, with_nan
+
+import fastconv as fc
+from fastconv import backends
+from fastconv.plan import missing as gaps
+
+
+@pytest.fixture
+def deducted(backend, monkeypatch):
+    """For each strip whose shares were deducted from one, whether they were kept."""
+    kept = []
+    kernels = backends.load(backend)
+    plain = kernels.deduct
+
+    def deduct(*arguments):
+        kept.append(plain(*arguments))
+        return kept[-1]
+
+    monkeypatch.setattr(kernels, "deduct", deduct)
+    return kept
+
+
+@pytest.mark.parametrize("algorithm", list(KERNELS))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_strips_and_threads_change_no_bit(backend, algorithm, dtype, monkeypatch):
+    w = KERNELS[algorithm]
+    x = oracle.samples((97, 130), dtype)
+    missing = np.random.default_rng(4).random(x.shape) < 0.004
+    how = {"algorithm": algorithm, "backend": backend, "nan": "ignore", "dtype": dtype}
+    for boundary in ("mirror", "ignore"):
+        given = [
+            fc.correlate(with_nan(x, missing), w, boundary=boundary, threads=threads, **how)
+            for threads in (1, 3)
+        ]
+        with monkeypatch.context() as patched:
+            patched.setattr(gaps, "STRIP_BYTES", 5000)
+            given += [
+                fc.correlate(with_nan(x, missing), w, boundary=boundary, threads=threads, **how)
+                for threads in (1, 3)
+            ]
+        for other in given[1:]:
+            np.testing.assert_array_equal(other, given[0])
+
+
+@pytest.mark.parametrize("boundary", ["wrap", "mirror", "ignore", "constant"])
+@pytest.mark.parametrize("place", [(0, 0), (50, 40), (-1, -1)])
+def test_strips_without_missing_samples_are_filtered_as_they_are(
+    backend, place, boundary, monkeypatch
+):
+    """Only those that see the hole, perhaps beyond the other edge, are made again."""
+    x = oracle.samples((97, 130), "float64")
+    missing = np.zeros(x.shape, bool)
+    missing[place] = True
+    how = {"boundary": boundary, "backend": backend, "nan": "ignore"}
+    for w in (DENSE, FACTORS):
+        wanted = fc.correlate(with_nan(x, missing), w, **how)
+        with monkeypatch.context() as patched:
+            patched.setattr(gaps, "STRIP_BYTES", 5000)
+            given = fc.correlate(with_nan(x, missing), w, **how)
+            masked = fc.correlate(x, w, mask=missing, boundary=boundary, backend=backend)
+        np.testing.assert_array_equal(given, wanted)
+        np.testing.assert_array_equal(masked, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        ((500,), {"boundary": "mirror"}),
+        ((40, 30), {"boundary": "wrap", "dilation": 2}),
+        ((30, 40), {"stride": (2, 3), "boundary": "nearest"}),
+        ((30, 40, 3), {"axes": (0, 1)}),
+        ((3, 30, 40), {"axes": (1, 2), "boundary": "symmetric"}),
+        ((12, 14, 16), {"axes": (2, 0), "mode": "valid"}),
+        ((9, 10, 11), {"mode": "full", "boundary": "wrap"}),
+    ],
+    ids=str,
+)
+def test_few_missing_samples_are_deducted(deducted, backend, shape, how, dtype):
+    x = oracle.samples(shape, dtype)
+    axes = how.get("axes", range(len(shape)))
+    w = np.random.default_rng(8).random((3, 4, 3)[: len(axes)]) + 0.2
+    missing = np.zeros(shape, bool)
+    for place in ((0,) * 3, (5, 6, 2), (-1,) * 3, (-2, 4, 1)):
+        missing[tuple(np.mod(place[: len(shape)], shape))] = True
+    wanted = filled(expected(x, missing, w.astype(dtype), **how), np.nan)
+    given = fc.correlate(
+        with_nan(x, missing), w.astype(dtype), nan="ignore", backend=backend, **how
+    )
+    assert deducted
+    assert_close(given, wanted)
+
+
+def test_what_would_cancel_is_summed(deducted, backend):
+    """Of one weight that makes up most of the sum, and of windows without anything else."""
+    x = oracle.samples((40, 50), "float32")
+    w = np.full((3, 3), 1e-6, np.float32)
+    w[1, 1] = 1
+    missing = np.zeros(x.shape, bool)
+    missing[20, 20] = True
+    wanted = filled(expected(x, missing, w), np.nan)
+    assert_close(fc.correlate(with_nan(x, missing), w, nan="ignore", backend=backend), wanted)
+    assert deducted == [False]
+
+
+def test_many_missing_samples_are_not_deducted(deducted, backend):
+    x = oracle.samples((40, 50), "float64")
+    missing = np.random.default_rng(0).random(x.shape) < 0.7
+    wanted = filled(expected(x, missing, DENSE), np.nan)
+    assert_close(fc.correlate(with_nan(x, missing), DENSE, nan="ignore", backend=backend), wanted)
+    assert not any(deducted)
+
+
+def test_what_is_remembered_is_of_the_kernel_alone(backend):
+    """Masks, least weights, fill values and weights take turns."""
+    x = oracle.samples((30, 31), "float64")
+    rng = np.random.default_rng(1)
+    masks = [rng.random(x.shape) < share for share in (0.01, 0.02, 0.4)]
+    kernels = [DENSE, DENSE * 2, DENSE[::-1], FACTORS]
+    for _ in range(2):
+        for w in kernels:
+            for mask in masks:
+                for least in (0.0, 0.9):
+                    how = {"mask": mask, "min_weight": least, "boundary": "nearest"}
+                    given = fc.correlate(x, w, backend=backend, **how)
+                    plan = fc.plan_correlate(x.shape, x.dtype, w, backend=backend, **how)
+                    np.testing.assert_array_equal(plan(x), given)
+                    at = {"boundary": "nearest", "backend": "numpy"}
+                    held = fc.correlate(np.where(mask, 0, x), w, **at)
+                    total = np.prod([np.sum(part) for part in (w if type(w) is tuple else [w])])
+                    share = fc.correlate((~mask).astype(float), w, **at) / total
+                    with np.errstate(invalid="ignore"):
+                        wanted = held / np.where(share < max(least, 1e-9) - 1e-9, np.nan, share)
+                    np.testing.assert_allclose(given, wanted, rtol=1e-11, atol=1e-11)
