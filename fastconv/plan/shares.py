@@ -32,7 +32,7 @@ SMALL_SHARE = 1 / 64
 """Of weight, below which sums that are rounded relative to samples nearby are made again."""
 REDO_TILE = 32
 """Outputs along each axis that are made again together."""
-DEDUCTION = 2
+DEDUCTION = 8
 """Times as long as a product, for a weight that is taken from a share."""
 LEAST_KEPT = 0.25
 """Shares below which those that were deducted from one may be too rough."""
