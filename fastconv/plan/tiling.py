@@ -29,8 +29,7 @@ EDGE_COST = 25
 HALO_BYTES = 1 << 20
 """Bytes of a halo that still fits a core's cache."""
 MAX_SINGLE_MACS, MAX_SINGLE_BYTES = 1 << 23, 1 << 21
-"""Multiply-adds, and bytes of its halo, of the one tile of a single call: those of an image of 700
-rows and columns.  More tiles of no more work take longer to plan than they save."""
+"""Multiply-adds and bytes of the halo of the one tile of a single call: about 700² samples."""
 MIN_TASK_MACS = 1 << 22
 """Multiply-adds worth a tile of their own, however many there are."""
 MAX_SMALL_TILES = 8
@@ -215,9 +214,8 @@ class Tiling(NamedTuple):
 def tiling(
     problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool, single: bool = False
 ) -> Tiling:
-    """The tiles of a problem for an algorithm; ``in_place`` says whether kernels can read ``x``.
-
-    For a single call, one tile where it is not too large.
+    """The tiles of a problem for an algorithm, for a single call one that is not too large;
+    ``in_place`` says whether kernels can read ``x``.
     """
     if not problem.outputs:
         return Tiling([])
