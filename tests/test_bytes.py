@@ -13,6 +13,8 @@ import fastconv as fc
 from fastconv import backends
 from fastconv.problem.form import whole_sum
 
+pytestmark = pytest.mark.compiled
+
 RESULTS = ("uint8", "int16", "int32", "float32", "int8", "uint16", "int64", "float64")
 KERNELS = {
     "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], "i1"),

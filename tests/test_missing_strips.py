@@ -13,6 +13,8 @@ import fastconv as fc
 from fastconv import backends
 from fastconv.plan import missing as gaps
 
+pytestmark = pytest.mark.compiled
+
 
 @pytest.fixture
 def deducted(backend, monkeypatch):
