@@ -59,7 +59,7 @@ static int32_t weights_of(int32_t first, int32_t second, int wide)
 {
     if (wide)
         return (int32_t)((uint32_t)(uint16_t)first | (uint32_t)(uint16_t)second << 16);
-    return ((uint8_t)first | (uint8_t)second << 8) * 0x10001;
+    return (int32_t)(((uint32_t)(uint8_t)first | (uint32_t)(uint8_t)second << 8) * 0x10001);
 }
 
 /* One vector of samples of two rows, 32 columns, joined. */
