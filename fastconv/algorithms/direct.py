@@ -63,9 +63,9 @@ class Direct(Algorithm):
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
         """Outputs that step over samples are vectors along their longest axis, whose taps may be
-        summed in another order.
+        summed in another order; so may the products of a library of matrices.
         """
-        return all(axis.stride == 1 for axis in problem.axes)
+        return backend.sums_in_order and all(axis.stride == 1 for axis in problem.axes)
 
     def storage(self, problem: Problem, backend: Backend) -> np.dtype:
         """Bytes where their sums are exact integers."""

@@ -51,7 +51,8 @@ class Separable(Algorithm):
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
         """See `Direct`; several products are checked, and perhaps summed directly."""
-        return problem.form.rank == 1 and all(axis.stride == 1 for axis in problem.axes)
+        single_steps = all(axis.stride == 1 for axis in problem.axes)
+        return problem.form.rank == 1 and backend.sums_in_order and single_steps
 
     def cost(self, problem: Problem, backend: str) -> float:
         rank = problem.form.rank or 1
