@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property, reduce
 from itertools import product
 from math import prod, sqrt
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ MAX_PLANS = 64
 """Plans for parts of arrays that are remembered."""
 EXACT_PRODUCT = 1 << 52
 """Below this, the rounded quotient of doubles is that of the whole numbers."""
+Weights = Literal["given", "weights", "magnitudes"]
+"""Which weights of a kernel sums are made with."""
 INT64 = np.dtype(np.int64)
 FLOAT64 = np.dtype(np.float64)
 
@@ -162,7 +164,7 @@ class Shares:
 
     def sums(self, x: NDArray, algorithm: str, threads: int | None) -> Plan:
         """The plan for the sums of all windows that lie on an array."""
-        return self._planned(x, self._kernel.given, self.plan.dtype, threads, algorithm)
+        return self._planned(x, "given", self.plan.dtype, threads, algorithm)
 
     def room(self, spans: Box) -> int:
         """Bytes for the samples in a box, which of them are valid, and shares."""
@@ -245,12 +247,12 @@ class Shares:
         if any(part.start == part.stop for part in box):
             return None
         valid = np.ascontiguousarray(valid[read])
-        plan = self._planned(valid, kernel.weights, kernel.dtype, threads, "auto")
+        plan = self._planned(valid, "weights", kernel.dtype, threads, "auto")
         shares = empty(room, plan.out_shape, plan.dtype)
         plan._run_into(valid, shares)
         magnitudes = some = small = None
         if kernel.signed and least:
-            of = self._planned(valid, kernel.magnitudes, FLOAT64, threads, "auto")
+            of = self._planned(valid, "magnitudes", FLOAT64, threads, "auto")
             magnitudes = of._run(valid, None)
         rough = not kernel.exact and (_is_rough(self.plan) or _is_rough(plan))
         if rough and (shares.dtype.kind == "c" or shares.min() < SMALL_SHARE):
@@ -264,7 +266,7 @@ class Shares:
                     low, high = axis.reads(tile[along].start, tile[along].stop)
                     place[along] = slice(low + axis.before, high + axis.before)
                 read = tuple(place)
-                again = self._planned(valid[read], kernel.weights, kernel.dtype, threads, "direct")
+                again = self._planned(valid[read], "weights", kernel.dtype, threads, "direct")
                 np.copyto(shares[tile], again._run(valid[read], None), where=part)
         return Known(box, shares, magnitudes, some, small)
 
@@ -320,10 +322,10 @@ class Shares:
                 yield tile, small[tile]
 
     def _planned(
-        self, values: NDArray, w: Any, dtype: np.dtype, threads: int | None, algorithm: str
+        self, values: NDArray, of: Weights, dtype: np.dtype, threads: int | None, algorithm: str
     ) -> Plan:
-        """The plan for the sums of all windows that lie on an array."""
-        key = values.shape, values.dtype, id(w), threads, algorithm
+        """The plan for the sums of all windows that lie on an array, with weights of the kernel."""
+        key = values.shape, values.dtype, of, threads, algorithm
         plan = self._plans.get(key)
         if plan is None:
             axes = self._problem.axes
@@ -341,6 +343,7 @@ class Shares:
             }
             call = self._problem.name, values.shape, values.dtype
             how = algorithm, self.plan.backend, threads
+            w = getattr(self._kernel, of)
             plan = make_plan(lower.correlation, call, (w,), options, *how, once=True)
             self._plans.put(key, plan)
         return plan
