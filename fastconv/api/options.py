@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
-__all__ = ["AlgorithmName", "Border", "Boundary", "Crop", "Nan", "Padding", "PerAxis", "Precision"]
+from ..config import BackendName
+
+__all__ = [
+    "AlgorithmName",
+    "Border",
+    "Boundary",
+    "Crop",
+    "How",
+    "Nan",
+    "Options",
+    "Padding",
+    "PerAxis",
+    "Precision",
+]
 
 Boundary = Literal["constant", "nearest", "symmetric", "mirror", "wrap"]
 Border = Boundary | Literal["ignore"]
@@ -26,3 +39,14 @@ Precision = Literal["fast", "strict"]
 PerAxis = int | Sequence[int]
 Crop = int | Sequence[int] | Sequence[Sequence[int]]
 Padding = Crop | Literal["same", "same_lower", "valid"]
+
+How = tuple[AlgorithmName, BackendName | None, int | None]
+"""The values of `Options`, before they are needed by name."""
+
+
+class Options(NamedTuple):
+    """How sums are computed: the keywords that fastconv adds to those of SciPy."""
+
+    algorithm: AlgorithmName
+    backend: BackendName | None
+    threads: int | None

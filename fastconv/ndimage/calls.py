@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import config, lower
+from ..api.options import How, Options
 from ..plan import missing as gaps
 from ..plan.choose import key_of, lasting
 from ..plan.memo import memo_of_calls
 from ..problem import dtypes
 from . import arguments, runs
 from .arguments import Output
-from .passes import How, Options, Pass, correlation, plans, whole_sums
+from .passes import Pass, correlation, plans, whole_sums
 from .runs import Run
 
 __all__ = ["Call", "filtered"]

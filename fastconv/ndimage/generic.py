@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..api.options import PerAxis
+from ..api.options import Options, PerAxis
 from . import arguments, runs
 from .arguments import Mode, Output
-from .passes import Options
 from .runs import Combination
 
 __all__ = ["generic_gradient_magnitude", "generic_laplace"]

@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import lower
-from ..api.options import AlgorithmName
-from ..config import BackendName
+from ..api.options import Options
 from ..plan.choose import make_plan
 from ..plan.plan import Plan
 from ..problem import dtypes
 
-__all__ = ["How", "Options", "Pass", "Run", "are_one", "correlation", "plans", "whole_sums"]
+__all__ = ["Pass", "Run", "are_one", "correlation", "plans", "whole_sums"]
 
 NARROW = frozenset("?bBhHfF")
 """Letters of the dtypes that float32 holds every value of."""
@@ -42,17 +41,6 @@ DYADIC = 2.0**20
 
 Run = Callable[[NDArray, NDArray | None], NDArray]
 """From samples, and the array that receives the result or None, to the result."""
-
-How = tuple[AlgorithmName, BackendName | None, int | None]
-"""The values of `Options`, before they are needed by name."""
-
-
-class Options(NamedTuple):
-    """The values of fastconv's own keywords."""
-
-    algorithm: AlgorithmName
-    backend: BackendName | None
-    threads: int | None
 
 
 class Pass(NamedTuple):

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends, config, lower
+from ..api.options import Options
 from ..run.elementwise import elementwise
-from .passes import Options, Run
+from .passes import Run
 
 __all__ = [
     "Combination",

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import config, lower
-from ..api.options import AlgorithmName
-from ..config import BackendName
+from ..api.options import How, Options
 from ..plan.choose import key_of, lasting, make_plan
 from ..plan.memo import memo_of_calls
 from ..plan.plan import Plan
@@ -21,8 +20,6 @@ from . import plain
 from .arguments import both_extend, extent
 
 __all__ = [
-    "How",
-    "Options",
     "Planned",
     "Prepared",
     "called",
@@ -44,17 +41,6 @@ _runs = memo_of_calls(MAX_RUNS, MAX_RUN_BYTES)
 
 Run = Callable[[NDArray], NDArray]
 """From the samples of a call to its result."""
-
-How = tuple[AlgorithmName, BackendName | None, int | None]
-"""The values of `Options`, before they are needed by name."""
-
-
-class Options(NamedTuple):
-    """How a sum is computed."""
-
-    algorithm: AlgorithmName
-    backend: BackendName | None
-    threads: int | None
 
 
 class Prepared(NamedTuple):

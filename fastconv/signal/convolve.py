@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..api.options import AlgorithmName
+from ..api.options import AlgorithmName, How, Options
 from ..config import BackendName
 from ..plan.plan import Plan
 from .arguments import (
@@ -22,7 +22,7 @@ from .arguments import (
     method_named,
     pair,
 )
-from .calls import How, Options, Planned, Prepared, called, convolution, product
+from .calls import Planned, Prepared, called, convolution, product
 
 __all__ = [
     "choose_conv_method",

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import api
-from ..api.options import AlgorithmName
+from ..api.options import AlgorithmName, Options
 from ..config import BackendName
 from ..problem import dtypes
 from . import plain
 from .arguments import BOUNDARIES, check_mode, extent, larger_first
-from .calls import Options, Prepared, called, plan_of, planned
+from .calls import Prepared, called, plan_of, planned
 
 __all__ = ["convolve2d", "correlate2d", "sepfir2d"]
 

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import api, backends, config
+from ..api.options import Options
 from ..plan.plan import Plan
 from ..problem.boundary import index_map
-from .calls import Options, plan_of
+from .calls import plan_of
 
 __all__ = ["Phases", "Run", "Signals", "filtered"]
 

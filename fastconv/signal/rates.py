@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..api.options import AlgorithmName
+from ..api.options import AlgorithmName, Options
 from ..config import BackendName
 from ..problem import dtypes
 from ..problem.boundary import index_map
-from .calls import Options, Prepared, called, product
+from .calls import Prepared, called, product
 from .phases import Phases, Run, Signals, filtered
 
 __all__ = ["upfirdn"]
