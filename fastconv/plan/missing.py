@@ -17,10 +17,11 @@ from .. import config, lower
 from ..problem import dtypes
 from ..problem.boundary import index_map
 from ..run import overlap, threads, wide
+from ..run.workspace import Workspace
 from .choose import make_plan
 from .memo import Memo, memo_of_calls
 from .plan import Plan
-from .select import Room, Samples, has_nan, reads
+from .samples import Samples, has_nan, reads
 from .shares import Kernel, Known, Shares
 from .touched import edges, strips
 
@@ -223,25 +224,25 @@ class MissingPlan(Plan):
             box = boxes[number]
             spans = reads(problem, box)
             part = items = sums[box]
-            room = Room(shares.room(spans))
+            workspace = Workspace(shares.workspace_bytes(spans))
             try:
                 if at_once:
-                    valid = given.valid(box, spans, room)
+                    valid = given.valid(box, spans, workspace)
                     missing = valid.size - int(np.count_nonzero(valid))
                 else:
-                    x, valid, missing = given.read(box, spans, room)
+                    x, valid, missing = given.read(box, spans, workspace)
                     if not part.flags.c_contiguous or part.dtype != plan.dtype:
                         items = np.empty(part.shape, plan.dtype)
                     shares.sums(x, plan.algorithm, inside)._run_into(x, items)
                 if missing:
                     lost = None if gone is None else gone[box]
                     shares.divide(
-                        items, box, valid, missing, given, lost, least, inside, room, known
+                        items, box, valid, missing, given, lost, least, inside, workspace, known
                     )
                 if items is not part:
                     dtypes.store(part, items)
             finally:
-                room.give_back()
+                workspace.give_back()
 
         threads.run(strip, len(boxes), count)
         return dtypes.stored(sums, problem.dtype, out) if at_once else sums

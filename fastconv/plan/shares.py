@@ -19,11 +19,11 @@ from .. import backends, lower
 from ..algorithms import rates
 from ..problem import dtypes
 from ..problem.problem import Problem
-from ..run.workspace import LINE
+from ..run.workspace import LINE, Workspace
 from .choose import make_plan
 from .memo import Memo
 from .plan import Plan
-from .select import Box, Room, Samples, empty, reads
+from .samples import Box, Samples, empty, reads
 from .touched import any_in_window, touched
 
 __all__ = ["Kernel", "Known", "Shares"]
@@ -166,7 +166,7 @@ class Shares:
         """The plan for the sums of all windows that lie on an array."""
         return self._planned(x, "given", self.plan.dtype, threads, algorithm)
 
-    def room(self, spans: Box) -> int:
+    def workspace_bytes(self, spans: Box) -> int:
         """Bytes for the samples in a box, which of them are valid, and shares."""
         lengths: list[int] = [span.stop - span.start for span in spans]
         items, before = prod(lengths), LINE
@@ -185,7 +185,7 @@ class Shares:
         lost: NDArray | None,
         least: float,
         threads: int | None,
-        room: Room,
+        workspace: Workspace,
         remembered: dict[Any, Known | None] | None,
     ) -> None:
         """Divide the sums of a box of outputs, in place, and tell where less is left than the least
@@ -194,7 +194,7 @@ class Shares:
         ``valid`` has all samples that they read, of which so many are missing.
         """
         if remembered is None:
-            known = self._find(outs, valid, missing, least, threads, room)
+            known = self._find(outs, valid, missing, least, threads, workspace)
         else:
             key = tuple([(part.start, part.stop) for part in outs])
             if key not in remembered:
@@ -237,10 +237,10 @@ class Shares:
         missing: int,
         least: float,
         threads: int | None,
-        room: Room | None,
+        workspace: Workspace | None,
     ) -> Known | None:
         kernel = self._kernel
-        shares = self._deducted(valid, missing, room)
+        shares = self._deducted(valid, missing, workspace)
         if shares is not None:
             return Known((...,), shares)
         box, read = touched(self._problem, valid, outs)
@@ -248,7 +248,7 @@ class Shares:
             return None
         valid = np.ascontiguousarray(valid[read])
         plan = self._planned(valid, "weights", kernel.dtype, threads, "auto")
-        shares = empty(room, plan.out_shape, plan.dtype)
+        shares = empty(workspace, plan.out_shape, plan.dtype)
         plan._run_into(valid, shares)
         magnitudes = some = small = None
         if kernel.signed and least:
@@ -271,7 +271,7 @@ class Shares:
         return Known(box, shares, magnitudes, some, small)
 
     def _deducted(
-        self, valid: NDArray[np.uint8], missing: int, room: Room | None
+        self, valid: NDArray[np.uint8], missing: int, workspace: Workspace | None
     ) -> NDArray | None:
         """The shares of windows, by taking the weights of missing samples from one; None where
         sums find them sooner, or some are so small that this would cancel.
@@ -288,17 +288,17 @@ class Shares:
         sums = self.plan._recipe.seconds * valid.size / problem.samples
         if missing * rows.weights.size * DEDUCTION * rates.of(self.plan.backend).product > sums:
             return None
-        mark = 0 if room is None else room.mark()
+        mark = 0 if workspace is None else workspace.mark()
         front = -int(rows.starts.min())
         length = front + valid.size + LINE // kernel.dtype.itemsize
-        memory = empty(room, (length,), kernel.dtype)
+        memory = empty(workspace, (length,), kernel.dtype)
         memory.fill(1)
         kept = self._backend.deduct(
             memory, valid.reshape(-1), rows.weights, rows.starts + front, rows.width, LEAST_KEPT
         )
         if not kept:
-            if room is not None:
-                room.release(mark)
+            if workspace is not None:
+                workspace.release(mark)
             return None
         lengths = [slice(None)] * valid.ndim
         for along, axis in zip(self._filtered, problem.axes, strict=True):

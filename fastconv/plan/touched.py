@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problem.problem import Axis, Problem
-from .select import Box
+from .samples import Box
 from .slabs import boxes
 
 __all__ = ["any_in_window", "edges", "strips", "touched"]

@@ -126,7 +126,7 @@ class Builder:
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Operand:
         """Workspace for an array in C order."""
         start = self._used
-        self._used += -(-prod(shape) * dtype.itemsize // workspace.LINE) * workspace.LINE
+        self._used += workspace.lines_of(shape, dtype)
         self.workspace_bytes = max(self.workspace_bytes, self._used)
         return operand(self.workspace_buffer, shape, dtype, offset=start)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import backends
 from ..problem.boundary import index_map, runs
 from ..problem.problem import Problem
-from ..run import workspace
+from ..run.workspace import Workspace
 from .plan import Plan
 
-__all__ = ["Box", "Room", "Samples", "empty", "has_nan", "reads"]
+__all__ = ["Box", "Samples", "empty", "has_nan", "reads"]
 
 BLOCK_ITEMS = 1 << 16
 """Items that are looked at at once: a few arrays of them fit a core's cache."""
@@ -23,32 +21,6 @@ PADDED = (*FLOATS, np.dtype(np.uint8))
 
 Box = tuple[slice, ...]
 """A range along each axis of an array."""
-
-
-class Room:
-    """Memory for some arrays, which goes from call to call."""
-
-    def __init__(self, nbytes: int) -> None:
-        self._block = workspace.take(nbytes)
-        self._used = 0
-
-    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
-        """An array in C order."""
-        start = self._used
-        self._used += -(-prod(shape) * dtype.itemsize // workspace.LINE) * workspace.LINE
-        return np.ndarray(shape, dtype, self._block, start)
-
-    def mark(self) -> int:
-        """How much is handed out."""
-        return self._used
-
-    def release(self, mark: int) -> None:
-        """Take back what was handed out since a mark."""
-        self._used = mark
-
-    def give_back(self) -> None:
-        """Let others have the memory."""
-        workspace.give_back(self._block)
 
 
 class Samples:
@@ -111,10 +83,10 @@ class Samples:
         self._drop(x, valid, self._nan)
         return x, Samples(self._plan, x, valid, False, self._ignored)
 
-    def valid(self, box: Box, spans: Box, room: Room | None = None) -> NDArray[np.uint8]:
+    def valid(self, box: Box, spans: Box, workspace: Workspace | None = None) -> NDArray[np.uint8]:
         """Which samples that a box of outputs reads, at ``spans``, are valid, but for NaN."""
         shape = [1 if i in self.shared else s.stop - s.start for i, s in enumerate(spans)]
-        valid = empty(room, tuple(shape), np.dtype(np.uint8))
+        valid = empty(workspace, tuple(shape), np.dtype(np.uint8))
         if self._valid is None:
             valid.fill(1)
         else:
@@ -127,14 +99,14 @@ class Samples:
         return valid
 
     def read(
-        self, box: Box, spans: Box, room: Room | None = None
+        self, box: Box, spans: Box, workspace: Workspace | None = None
     ) -> tuple[NDArray, NDArray[np.uint8], int]:
         """What a box of outputs reads, with the border and zeros in the place of missing samples;
         which are valid; and how many are not.
         """
-        valid = self.valid(box, spans, room)
+        valid = self.valid(box, spans, workspace)
         shape = tuple([span.stop - span.start for span in spans])
-        x = empty(room, shape, self._problem.x_dtype)
+        x = empty(workspace, shape, self._problem.x_dtype)
         self._pad(x, self._x, box, spans, self._problem.cval)
         return x, valid, self._drop(x, valid, self._nan)
 
@@ -186,6 +158,6 @@ def has_nan(samples: NDArray) -> bool:
     return bool(np.isnan(samples).any())
 
 
-def empty(room: Room | None, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
-    """Memory for an array, its own without a room."""
-    return np.empty(shape, dtype) if room is None else room.empty(shape, dtype)
+def empty(workspace: Workspace | None, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+    """Memory for an array, its own without a workspace."""
+    return np.empty(shape, dtype) if workspace is None else workspace.empty(shape, dtype)
