@@ -122,7 +122,7 @@ def correlate(
     array([-1, -2, -2, -1])
     """
     given = locals()
-    return _under_kernel(api.correlate, **given)
+    return _under_kernel("correlate", **given)
 
 
 def convolve(
@@ -210,7 +210,7 @@ def convolve(
     array([ 12, 123, 234, 340])
     """
     given = locals()
-    return _under_kernel(api.convolve, **given)
+    return _under_kernel("convolve", **given)
 
 
 def apply(function: Callable[..., NDArray], image: Any, *arguments: Any, **options: Any) -> Any:
@@ -310,17 +310,12 @@ REACHES: dict[str, Callable[[dict[str, Any]], Any]] = {
 """How many samples away a result of each filter reads, given its arguments."""
 
 
-def _under_kernel(
-    function: Callable[..., NDArray], x: Any, w: Any, axes: Any, **options: Any
-) -> Any:
+def _under_kernel(name: str, x: Any, w: Any, axes: Any, **options: Any) -> Any:
     """A correlation or convolution, whose reach is that of its kernel."""
-    x = _chunked(x)
-    factors = isinstance(w, tuple) and all(isinstance(each, np.ndarray) for each in w)
-    taps = tuple([each.size for each in w]) if factors else np.shape(w)
-    along: tuple[int, ...] = tuple(range(x.ndim)) if len(taps) > 1 else (x.ndim - 1,)
-    if axes is not None:
-        along = tuple([int(axis) % x.ndim for axis in (axes if np.iterable(axes) else (axes,))])
-    run = partial(function, w=w, axes=axes, **options)
+    x, w = _chunked(x), lower.kernel(name, w)
+    taps = [each.size for each in w] if isinstance(w, tuple) else w.shape
+    along = lower.spanned(name, axes, w, x.ndim)
+    run = partial(getattr(api, name), w=w, axes=axes, **options)
     made = run(_example(x))
     steps, shifts = (
         value if np.iterable(value) else [value] * len(taps)
