@@ -120,7 +120,8 @@ class Plan:
         problem = recipe.problem
         if out is None and problem.safe is None and x.flags.c_contiguous:
             result = recipe.new_result()
-            if not recipe.usual_job.run((result, x, None, *self._packed.arrays), self._threads):
+            job = recipe.lasting_job or recipe.usual_job
+            if not job.run((result, x, None, *self._packed.arrays), self._threads):
                 self._confine(x, result)
             return result
         whole = True
@@ -141,8 +142,10 @@ class Plan:
         """Run it on planned samples, into an array of the result's shape and dtype in C order that
         shares no memory with them.
         """
-        if self._recipe.problem.safe is None and x.flags.c_contiguous:
-            if not self._recipe.usual_job.run((out, x, None, *self._packed.arrays), self._threads):
+        recipe = self._recipe
+        if recipe.problem.safe is None and x.flags.c_contiguous:
+            job = recipe.lasting_job or recipe.usual_job
+            if not job.run((out, x, None, *self._packed.arrays), self._threads):
                 self._confine(x, out)
         else:
             self._run(x, out)
@@ -161,7 +164,7 @@ class Plan:
         recipe = self._recipe
         in_order = x.flags.c_contiguous and result.flags.c_contiguous
         if in_order and result.dtype == recipe.problem.dtype:
-            return recipe.usual_job
+            return recipe.lasting_job or recipe.usual_job
         return recipe.job(x, result)
 
     @property

@@ -65,7 +65,9 @@ class Recipe:
         """The arrays of weights that programs read, after which comes the bias."""
         self.single_runs = MAX_SINGLE_RUNS
         """Runs that may still do with the tiles of a single call."""
-        self._usual_job: Job | None = None
+        self.lasting_job: Job | None = None
+        """The usual job, as soon as it is that of many calls."""
+        self._single_job: Job | None = None
 
     @cached_property
     def _jobs(self) -> Memo[Job]:
@@ -104,11 +106,15 @@ class Recipe:
     @property
     def usual_job(self) -> Job:
         """The job for arrays in C order and a result of the problem's dtype."""
-        job = self._usual_job
+        job = self.lasting_job or self._single_job
         if job is None or self._is_outgrown(job):
             problem = self.problem
             x, out = (problem.x_shape, problem.x_dtype), (problem.out_shape, problem.dtype)
-            job = self._usual_job = self._build(operand(X, *x), operand(OUT, *out))
+            job = self._build(operand(X, *x), operand(OUT, *out))
+            if job.single:
+                self._single_job = job
+            else:
+                self.lasting_job, self._single_job = job, None
         return job
 
     def _is_outgrown(self, job: Job) -> bool:
