@@ -216,11 +216,13 @@ def test_a_plan_says_that_weights_are_equal():
 
 
 BYTES = [(40, 50), (9, 10, 11), (300,), (70, 41, 3)]
+EDGES = [("constant", 0), ("constant", 7), ("constant", 2.5)] + [
+    (boundary, 300) for boundary in oracle.BOUNDARIES
+]
 
 
 @pytest.mark.parametrize("shape", BYTES, ids=str)
-@pytest.mark.parametrize("cval", [0, 7, 2.5, 300])
-@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+@pytest.mark.parametrize(("boundary", "cval"), EDGES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_small_integers_are_the_nearest_to_their_mean(dtype, boundary, cval, shape, backend, ran):
     """By their sums, or those of float32 where borders or windows ask for it: never one off."""

@@ -240,7 +240,7 @@ def test_weights_are_laid_out_on_threads(algorithm, groups, backend, monkeypatch
 
     def counted(job, arrays, threads):
         shares.append((job.tiles, thread_count(job.tiles, job.worth, threads)))
-        run(job, arrays, threads)
+        return run(job, arrays, threads)
 
     monkeypatch.setattr(Job, "run", counted)
     how = {"padding": 1, "groups": groups, "algorithm": algorithm, "backend": backend}
