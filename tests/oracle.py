@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -45,13 +46,14 @@ class Reference:
         values = np.empty(len(points), dtype=object)
         magnitude = np.zeros(len(points))
         for i, point in enumerate(points):
-            total = 0
+            total: Any = 0
+            size = 0.0
             for weight, sample in self.products(point):
                 total = total + weight * sample
-                magnitude[i] += abs(weight) * abs(sample)
+                size += abs(weight) * abs(sample)
             if self.activation and total == total:
                 total = min(max(total, 0), {"relu": np.inf, "relu6": 6}[self.activation])
-            values[i] = total
+            values[i], magnitude[i] = total, size
         return Expected(values, magnitude, self.terms)
 
     def everywhere(self) -> Expected:
@@ -124,13 +126,13 @@ def correlate(
     for axis, window in zip(axes, windows, strict=True):
         shape[axis] = window.extent
 
+    sources = {axis: cache(window.sources) for axis, window in zip(axes, windows, strict=True)}
+    weights = weight.transpose(np.argsort(axes)).ravel()
+
     def products(point: Point) -> Iterator[tuple[Any, Any]]:
-        sources = [window.sources(point[axis]) for axis, window in zip(axes, windows, strict=True)]
-        index: list[int | None] = list(point)
-        for taps in np.ndindex(weight.shape):
-            for axis, source_of, t in zip(axes, sources, taps, strict=True):
-                index[axis] = source_of[t]
-            yield weight[taps], cval if None in index else samples[tuple(index)]
+        read = [sources[axis](o) if axis in sources else [o] for axis, o in enumerate(point)]
+        for value, index in zip(weights, product(*read), strict=True):
+            yield value, cval if None in index else samples[index]
 
     return Reference(tuple(shape), weight.size, products)
 
@@ -174,16 +176,17 @@ def conv(
         )
     ]
 
+    sources = [cache(window.sources) for window in windows]
+
     def products(point: Point) -> Iterator[tuple[Any, Any]]:
         image, k, *position = point
         if offset is not None:
             yield offset[k], 1
-        sources = [window.sources(o) for window, o in zip(windows, position, strict=True)]
-        for c, *taps in np.ndindex(weight.shape[1:]):
-            index = [source_of[t] for source_of, t in zip(sources, taps, strict=True)]
-            channel = k // filters * channels + c
-            sample = 0 if None in index else samples[(image, channel, *index)]
-            yield weight[(k, c, *taps)], sample
+        first = k // filters * channels
+        read = [source_of(o) for source_of, o in zip(sources, position, strict=True)]
+        places = product(range(first, first + channels), *read)
+        for value, index in zip(weight[k].ravel(), places, strict=True):
+            yield value, 0 if None in index else samples[(image, *index)]
 
     shape = (samples.shape[0], weight.shape[0], *(window.extent for window in windows))
     return Reference(shape, weight[0].size + 1, products, activation)
