@@ -188,7 +188,8 @@ def filtered(
         except TypeError:  # a mask has no hash
             key = None
     if known is None:
-        said = lower.missing(name, input, *missing, mode) if missing else None
+        words = (*missing, mode)
+        said = lower.missing(name, input, *words) if missing else None
         about = name, samples, output if out is None else out, Options(*how)
         call = Call(*about) if said is None else MissingCall(*about, said)
         known = make(call, *(() if weights is None else (weights,)), mode, *given)

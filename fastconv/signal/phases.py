@@ -107,9 +107,12 @@ def filtered(name: str, signals: Signals, phases: Phases, options: Options) -> R
     if by_default and columns and count <= MAX_APART:
         return _apart(name, signals, phases, options)
     if not is_last:
-        moved = np.moveaxis(x, axis, -1)
-        on_last = filtered(name, signals._replace(example=moved, axis=x.ndim - 1), phases, options)
-        return lambda x: np.moveaxis(on_last(np.moveaxis(x, axis, -1)), -1, axis)
+        others = [i for i in range(x.ndim) if i != axis]
+        order = (*others, axis)
+        back = (*range(axis), x.ndim - 1, *range(axis, x.ndim - 1))
+        moved = signals._replace(example=x.transpose(order), axis=x.ndim - 1)
+        on_last = filtered(name, moved, phases, options)
+        return lambda x: on_last(x.transpose(order)).transpose(back)
     if count == 1 and not is_planes:
         return _apart(name, signals, phases, options)
     fast = (_planes if is_planes else _banks)(name, signals, phases, options)
@@ -179,6 +182,8 @@ class Apart:
     length: int
 
     def __call__(self, x: NDArray) -> NDArray:
+        if len(self.plans) == 1:
+            return self.plans[0](x)
         before, after = self.shape[: self.axis], self.shape[self.axis + 2 :]
         result = np.empty(self.shape, self.dtype)
         by_phase = np.moveaxis(result, self.axis + 1, 0)
