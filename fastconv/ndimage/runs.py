@@ -136,7 +136,7 @@ def magnitude(parts: Sequence[NDArray], options: Options) -> None:
         elementwise(_root, parts, count)
         return
     backend = backends.load(config.resolve_backend(options.backend))
-    if parts[0].size <= BLOCK_ITEMS:
+    if parts[0].size <= BLOCK_ITEMS and len({part.shape for part in parts}) == 1:
         backend.magnitude(parts[0], parts)
     else:
         elementwise(lambda *some: backend.magnitude(some[0], some), parts, count)
