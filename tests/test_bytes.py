@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from itertools import product
 
@@ -252,6 +253,27 @@ def test_it_is_chosen(k):
     w = np.random.default_rng(0).integers(-2, 3, (k, k)).astype("i1")
     plan = fc.plan_correlate((512, 512), "uint8", w, dtype="uint8", backend="cython")
     assert plan.algorithm == "direct"
+
+
+def tiles_and_halos(plan):
+    """The tiles of a plan, and how many of them read a halo."""
+    found = re.search(r"tiles +(\d+), of which (\d+) read", str(plan))
+    return tuple(map(int, found.groups()))
+
+
+@needs_bytes
+@pytest.mark.parametrize("boundary", oracle.BOUNDARIES)
+def test_halos_are_counted_as_bytes(boundary):
+    x = np.random.default_rng(0).integers(0, 256, (250, 330), "uint8")
+    for w in (KERNELS["edge"], np.ones((1, 7), "i1")):
+        how = {"boundary": boundary, "cval": 9, "dtype": "int32", "backend": "cython"}
+        plan = fc.plan_correlate(x.shape, x.dtype, w, **how)
+        assert tiles_and_halos(plan) == (8, 8)
+        floats = fc.correlate(x.astype(float), w.astype(float), boundary=boundary, cval=9)
+        np.testing.assert_array_equal(plan(x), floats)
+        how["dtype"] = None
+        tiles, halos = tiles_and_halos(fc.plan_correlate(x.shape, "f4", w.astype("f4"), **how))
+        assert tiles > halos > 0
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,75 @@ def test_equal_calls_find_what_was_made_and_others_do_not(ran):
     assert ran._backends == {fc.get_backend()}
 
 
+def _variants():
+    """Calls that differ in one argument each, or in how samples lie."""
+    x = oracle.samples((9, 8), "float64")
+    holes = np.where(x > 1, np.nan, x)
+    w = np.array([1.0, 2.0, 4.0])
+    mask = np.zeros((9, 8), bool)
+    mask[3, 4] = True
+    bytes_of = np.zeros(x.nbytes + 1, np.uint8)
+    misaligned = bytes_of[1:].view(float).reshape(x.shape)
+    misaligned[...] = x
+    words = [{"axis": 0}, {"mode": "wrap"}, {"mode": "ignore"}, {"origin": 1}, {"output": "f4"}]
+    words += [{"mask": mask}, {"mask": mask.tolist()}, {"nan": "ignore"}, {"nan": "fill"}]
+    words += [{"min_weight": 0.5}, {"min_weight": 0.9, "mode": "ignore"}, {"fill_value": 7.0}]
+    words += [{"mode": "constant", "cval": c} for c in (0.0, -0.0, 1, 1.0)]
+    kept = np.empty(x.shape, "f4")
+    calls_of = [({"input": y, "weights": w}, how) for y in (x, holes) for how in ({}, *words)]
+    for y in (np.ma.array(x, mask=mask), x.astype(">f8"), misaligned, x[::-1, ::2], x.astype("i2")):
+        calls_of.append(({"input": y, "weights": w}, {}))
+    calls_of += [({"input": x, "weights": w.tolist()}, {}), ({"input": x, "weights": -w}, {})]
+    calls_of.append(({"input": x, "weights": w}, {"output": kept}))
+    return [
+        lambda given=given, how=how: np.ma.filled(ndimage.correlate1d(**given, **how), 99).copy()
+        for given, how in calls_of
+    ]
+
+
+def test_calls_in_any_order_get_their_own_results():
+    variants = _variants()
+    fresh = []
+    for call in variants:
+        fc.plan.choose.forget()
+        fresh.append(call())
+    random = np.random.default_rng(3)
+    for _ in range(4):
+        for i in random.permutation(len(variants)):
+            got = variants[i]()
+            assert got.dtype == fresh[i].dtype
+            assert got.tobytes() == fresh[i].tobytes()
+
+
+def test_derivatives_may_be_broadcast(backend):
+    x = oracle.samples((6, 5), "float64")
+
+    def derivative(samples, axis, output, mode, cval):
+        if isinstance(output, np.ndarray):
+            output[...] = samples
+        return samples[:1, :1] * 3
+
+    with fc.use_backend(backend):
+        for _ in range(2):
+            got = ndimage.generic_gradient_magnitude(x, derivative)
+            np.testing.assert_allclose(got, np.hypot(x, 3 * x[0, 0]), rtol=1e-14)
+            got = ndimage.generic_laplace(x, derivative)
+            np.testing.assert_allclose(got, x + 3 * x[0, 0], rtol=1e-14)
+
+
+def test_sequences_that_change_between_calls():
+    x = oracle.samples((9, 8), "float64")
+    modes, sizes = ["wrap", "nearest"], [3, 5]
+    for _ in range(2):
+        first = ndimage.uniform_filter(x, sizes, mode=modes)
+        np.testing.assert_array_equal(first, ndimage.uniform_filter(x, (3, 5), mode=tuple(modes)))
+        modes[0], sizes[0] = "mirror", 5
+        second = ndimage.uniform_filter(x, sizes, mode=modes)
+        np.testing.assert_array_equal(second, ndimage.uniform_filter(x, 5, mode=tuple(modes)))
+        assert not np.array_equal(first, second)
+        modes[0], sizes[0] = "wrap", 3
+
+
 def test_the_chosen_backend_and_algorithm_run(ran, backend):
     x = oracle.samples((40, 50), "float32")
     ndimage.gaussian_filter(x, 2, algorithm="separable", backend=backend)

@@ -78,3 +78,34 @@ def test_only_windows_with_a_bad_sample_are_bad(ways, up, down, dtype, bad):
     np.testing.assert_allclose(got[~reads], finite[~reads], close, close)
     assert ways[-1] == "_apart"
     assert up > 1 or dtype == np.complex128 or ways[0] == "_planes"
+
+
+@pytest.mark.parametrize(("length", "banks"), [(2000, 1), (3000, 2)])
+def test_long_signals_take_narrower_banks(ways, monkeypatch, length, banks):
+    made = []
+    monkeypatch.setattr(
+        phases, "Banks", lambda *how, of=phases.Banks: [made.append(how), of(*how)][1]
+    )
+    taps = oracle.samples(400, np.float64)
+    x = oracle.samples(length, np.float64)
+    for _ in range(2):
+        got = signal.upfirdn(taps, x, 40, 37)
+        np.testing.assert_allclose(got, theirs.upfirdn(taps, x, 40, 37), rtol=1e-12, atol=1e-9)
+    assert ways == ["_banks"]
+    ((plans, *_),) = made
+    assert len(plans) == banks
+    x[length // 2] = np.nan
+    lost = np.isnan(theirs.upfirdn(taps, x, 40, 37))
+    np.testing.assert_array_equal(np.isnan(signal.upfirdn(taps, x, 40, 37)), lost)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_one_phase_along_any_axis_is_its_plan(ways, axis):
+    x = oracle.samples((17, 18, 19), np.float32)
+    taps = oracle.samples(7, np.float32)
+    for samples in (x, x[::-1, :, ::2], x.astype(">f4")):
+        for _ in range(3):
+            got = signal.upfirdn(taps, samples, 1, 2, axis=axis)
+            want = theirs.upfirdn(taps, samples, 1, 2, axis=axis)
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
+    assert set(ways) == {"_apart"}

@@ -57,6 +57,7 @@ from .missing import (
     fill_value,
     ignored_borders,
     invalid_samples,
+    is_masked,
     missing,
 )
 from .nn import (
@@ -155,6 +156,7 @@ __all__ = [
     "instances",
     "integer",
     "invalid_samples",
+    "is_masked",
     "kernel",
     "kernels_of",
     "layout",

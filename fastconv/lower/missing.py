@@ -21,6 +21,7 @@ __all__ = [
     "fill_value",
     "ignored_borders",
     "invalid_samples",
+    "is_masked",
     "missing",
 ]
 
@@ -42,7 +43,7 @@ class Missing(NamedTuple):
 
     def of(self, x: ArrayLike) -> Missing:
         """The same with the mask of a masked array, or with none."""
-        masked = _is_masked(x)
+        masked = is_masked(x)
         own: Any = x.mask if masked else None  # type: ignore[union-attr]
         return self._replace(own_mask=None if own is np.ma.nomask else own, masked=masked)
 
@@ -51,7 +52,8 @@ class Missing(NamedTuple):
         return np.ma.getdata(x) if self.masked else x
 
 
-def _is_masked(x: ArrayLike) -> bool:
+def is_masked(x: ArrayLike) -> bool:
+    """Whether samples come with a mask of their own."""
     return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
 
 
@@ -65,7 +67,7 @@ def missing(
     boundary: object,
 ) -> Missing | None:
     """What a call says of missing data; None if it has no way to miss any."""
-    masked = type(x) is not np.ndarray and _is_masked(x)
+    masked = type(x) is not np.ndarray and is_masked(x)
     ignores = isinstance(boundary, (str, tuple, list)) and "ignore" in boundary
     plain = not masked and mask is None and not ignores and type(nan) is str
     by_default = isinstance(min_weight, float) and min_weight == 0.0 and fill_value is None

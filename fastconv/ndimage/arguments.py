@@ -153,9 +153,12 @@ def _native(dtype: np.dtype) -> np.dtype:
 
 def receiver(name: str, output: Output, shape: tuple[int, ...]) -> NDArray | None:
     """The array that receives the result, if one was given."""
-    if output is None or isinstance(output, DTYPES):
+    if type(output) is np.ndarray:
+        array = output
+    elif output is None or isinstance(output, DTYPES):
         return None
-    array = output if type(output) is np.ndarray else np.asarray(output)
+    else:
+        array = np.asarray(output)
     if array.shape != shape:
         raise RuntimeError(
             f"{name}: output shape not correct: got {array.shape}, input has {shape}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -26,8 +26,6 @@ MAX_FILTERS = 4096
 """Filters that are remembered."""
 MAX_REMEMBERED_BYTES = 1 << 12
 """Of the largest kernel whose filters are remembered here; plans remember larger ones."""
-SIMPLE = frozenset((type(None), bool, int, float, str))
-"""Types whose values are a key together with their types."""
 
 _filters = memo_of_calls(MAX_FILTERS)
 
@@ -156,56 +154,52 @@ def filtered(
     input: ArrayLike,
     output: Output,
     weights: ArrayLike | None,
+    mode: Any,
     given: tuple[Any, ...],
     how: How,
-    missing: tuple[Any, ...] | None = None,
+    missing: tuple[Any, ...] = (),
 ) -> NDArray:
-    """Run what ``make(call, *given)`` returns, or ``make(call, weights, *given)`` where there are
-    weights; or what it returned for an equal call before.
+    """Run what ``make(call, mode, *given)`` returns, or ``make(call, weights, mode, *given)`` where
+    there are weights; or what it returned for an equal call before.
 
-    ``missing`` is what the call says of missing data, and its mode.
+    ``missing`` is what the call says of missing data.  A call that misses none has a key in which
+    it equals the defaults.
     """
-    said = None if missing is None else lower.missing(name, input, *missing)
-    plain = input if said is None else said.plain(input)
-    samples = plain if type(plain) is np.ndarray else np.asarray(plain)
+    samples = input if type(input) is np.ndarray else np.asarray(input)
     out = None if output is None else arguments.receiver(name, output, samples.shape)
-    algorithm, backend, threads = how
-    chosen = config.resolve_backend(backend, name)
+    chosen = config.resolve_backend(how[1], name)
     key: tuple[Any, ...] | None = None
     known: Run | None = None
-    if said is None:  # masks are not compared
+    if samples is input or not missing or not lower.is_masked(input):
         try:
             key = (
                 name,
                 samples.shape,
                 samples.dtype,
                 None if weights is None else key_of(weights),
-                _key(given),
+                key_of(mode),
+                key_of(given),
                 output if output is None else key_of(output) if out is None else (out.dtype,),
-                algorithm,
+                how,
                 chosen,
-                threads,
+                missing,
             )
             known = _filters.get(key)
-        except TypeError:
+        except TypeError:  # a mask has no hash
             key = None
     if known is None:
+        words = (*missing, mode)
+        said = lower.missing(name, input, *words) if missing else None
         about = name, samples, output if out is None else out, Options(*how)
         call = Call(*about) if said is None else MissingCall(*about, said)
-        known = make(call, *(given if weights is None else (weights, *given)))
+        known = make(call, *(() if weights is None else (weights,)), mode, *given)
         if out is None and call.stored is not None and not call.stored.isnative:
             known = runs.stored(known, call.stored)
-        if key is not None and call.lasting and not _is_large(weights):
+        if key is not None and said is None and call.lasting and not _is_large(weights):
             _filters.put(lasting(key), known)
-    return known(samples, out)
+    return known(lower.native(samples), out)
 
 
 def _is_large(weights: ArrayLike | None) -> bool:
     """Whether plans remember the kernel, and nothing else does."""
     return type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES
-
-
-def _key(given: tuple[Any, ...]) -> Hashable:
-    """A key that differs if the arguments differ."""
-    kinds = tuple(map(type, given))
-    return (given, kinds) if SIMPLE.issuperset(kinds) else key_of(given)

@@ -108,10 +108,10 @@ def correlate(
     >>> ndimage.correlate([0, 0, 1, 0, 0], [1, 2, 3])
     array([0, 3, 2, 1, 0])
     """
-    given = mode, cval, origin, axes, False
-    missing = nan, mask, min_weight, fill_value, mode
+    given = cval, origin, axes, False
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
-    return filtered(_dense, "correlate", input, output, weights, given, options, missing)
+    return filtered(_dense, "correlate", input, output, weights, mode, given, options, missing)
 
 
 def convolve(
@@ -203,10 +203,10 @@ def convolve(
     >>> ndimage.convolve([0, 0, 1, 0, 0], [1, 2, 3])
     array([0, 1, 2, 3, 0])
     """
-    given = mode, cval, origin, axes, True
-    missing = nan, mask, min_weight, fill_value, mode
+    given = cval, origin, axes, True
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
-    return filtered(_dense, "convolve", input, output, weights, given, options, missing)
+    return filtered(_dense, "convolve", input, output, weights, mode, given, options, missing)
 
 
 def correlate1d(
@@ -297,10 +297,10 @@ def correlate1d(
     >>> ndimage.correlate1d([2, 8, 0, 4], [1, 3])
     array([ 8, 26,  8, 12])
     """
-    given = axis, mode, cval, origin, False
-    missing = nan, mask, min_weight, fill_value, mode
+    given = axis, cval, origin, False
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
-    return filtered(_along, "correlate1d", input, output, weights, given, options, missing)
+    return filtered(_along, "correlate1d", input, output, weights, mode, given, options, missing)
 
 
 def convolve1d(
@@ -392,14 +392,14 @@ def convolve1d(
     >>> ndimage.convolve1d([2, 8, 0, 4], [1, 3])
     array([14, 24,  4, 16])
     """
-    given = axis, mode, cval, origin, True
-    missing = nan, mask, min_weight, fill_value, mode
+    given = axis, cval, origin, True
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
-    return filtered(_along, "convolve1d", input, output, weights, given, options, missing)
+    return filtered(_along, "convolve1d", input, output, weights, mode, given, options, missing)
 
 
 def _along(
-    call: Call, weights: ArrayLike, axis: Any, mode: Any, cval: Any, origin: Any, flip: bool
+    call: Call, weights: ArrayLike, mode: Any, axis: Any, cval: Any, origin: Any, flip: bool
 ) -> Run:
     """The run of `correlate1d` or, with ``flip``, of `convolve1d`."""
     w = np.asarray(weights)

@@ -94,9 +94,9 @@ def prewitt(
     >>> ndimage.prewitt(np.tile([0, 0, 1, 1], (3, 1)))[1]
     array([0, 3, 3, 0])
     """
-    given = axis, mode, cval
+    given = axis, cval
     options = algorithm, backend, threads
-    return filtered(_slope, "prewitt", input, output, None, given, options)
+    return filtered(_slope, "prewitt", input, output, None, mode, given, options)
 
 
 def sobel(
@@ -163,9 +163,9 @@ def sobel(
     >>> ndimage.sobel(np.tile([0, 0, 1, 1], (3, 1)))[1]
     array([0, 4, 4, 0])
     """
-    given = axis, mode, cval
+    given = axis, cval
     options = algorithm, backend, threads
-    return filtered(_slope, "sobel", input, output, None, given, options)
+    return filtered(_slope, "sobel", input, output, None, mode, given, options)
 
 
 def laplace(
@@ -232,7 +232,7 @@ def laplace(
     array([ 0,  1, -2,  1,  0])
     """
     options = algorithm, backend, threads
-    return filtered(_laplace, "laplace", input, output, None, (mode, cval, axes), options)
+    return filtered(_laplace, "laplace", input, output, None, mode, (cval, axes), options)
 
 
 def gaussian_laplace(
@@ -310,9 +310,11 @@ def gaussian_laplace(
     >>> ndimage.gaussian_laplace([0.0, 0.0, 1.0, 0.0, 0.0], 0.5, radius=1).round(2)
     array([ 0.  ,  1.28, -3.15,  1.28,  0.  ])
     """
-    given = sigma, mode, cval, axes, truncate, radius
+    given = sigma, cval, axes, truncate, radius
     options = algorithm, backend, threads
-    return filtered(_gaussian_laplace, "gaussian_laplace", input, output, None, given, options)
+    return filtered(
+        _gaussian_laplace, "gaussian_laplace", input, output, None, mode, given, options
+    )
 
 
 def gaussian_gradient_magnitude(
@@ -391,13 +393,13 @@ def gaussian_gradient_magnitude(
     >>> ndimage.gaussian_gradient_magnitude([0.0, 0.0, 1.0, 1.0], 0.5, radius=1).round(2)
     array([0.  , 0.43, 0.43, 0.  ])
     """
-    given = sigma, mode, cval, axes, truncate, radius
+    given = sigma, cval, axes, truncate, radius
     name = "gaussian_gradient_magnitude"
     options = algorithm, backend, threads
-    return filtered(_gaussian_gradient, name, input, output, None, given, options)
+    return filtered(_gaussian_gradient, name, input, output, None, mode, given, options)
 
 
-def _slope(call: Call, axis: Any, mode: Any, cval: Any) -> Run:
+def _slope(call: Call, mode: Any, axis: Any, cval: Any) -> Run:
     """The filter of `prewitt` or `sobel`."""
     along = arguments.normalize_axis_index(axis, call.rank)
     result = call.result(False)
@@ -434,7 +436,7 @@ def _laplace(call: Call, mode: Any, cval: Any, axes: Any) -> Run:
 
 
 def _gaussian_laplace(
-    call: Call, sigma: Any, mode: Any, cval: Any, axes: Any, truncate: Any, radius: Any
+    call: Call, mode: Any, sigma: Any, cval: Any, axes: Any, truncate: Any, radius: Any
 ) -> Run:
     result = call.result(False)
     along = arguments.axes_of(call.name, axes, call.rank)
@@ -447,7 +449,7 @@ def _gaussian_laplace(
 
 
 def _gaussian_gradient(
-    call: Call, sigma: Any, mode: Any, cval: Any, axes: Any, truncate: Any, radius: Any
+    call: Call, mode: Any, sigma: Any, cval: Any, axes: Any, truncate: Any, radius: Any
 ) -> Run:
     result = call.result(False)
     along = arguments.axes_of(call.name, axes, call.rank)

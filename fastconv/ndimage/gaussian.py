@@ -124,10 +124,12 @@ def gaussian_filter(
     >>> ndimage.gaussian_filter(np.array([0.0, 0.0, 1.0, 0.0, 0.0]), 1, radius=1).round(3)
     array([0.   , 0.274, 0.452, 0.274, 0.   ])
     """
-    given = sigma, order, mode, cval, truncate, radius, axes
-    missing = nan, mask, min_weight, fill_value, mode
+    given = sigma, order, cval, truncate, radius, axes
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
-    return filtered(_gaussian, "gaussian_filter", input, output, None, given, options, missing)
+    return filtered(
+        _gaussian, "gaussian_filter", input, output, None, mode, given, options, missing
+    )
 
 
 def gaussian_filter1d(
@@ -226,19 +228,19 @@ def gaussian_filter1d(
     >>> ndimage.gaussian_filter1d([1.0, 2.0, 3.0, 4.0, 5.0], 1, order=1).round(2)
     array([0.36, 0.85, 0.97, 0.85, 0.36])
     """
-    given = sigma, axis, order, mode, cval, truncate, radius
-    missing = nan, mask, min_weight, fill_value, mode
+    given = sigma, axis, order, cval, truncate, radius
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
     return filtered(
-        _gaussian_along, "gaussian_filter1d", input, output, None, given, options, missing
+        _gaussian_along, "gaussian_filter1d", input, output, None, mode, given, options, missing
     )
 
 
 def _gaussian(
     call: Call,
+    mode: Any,
     sigma: Any,
     order: Any,
-    mode: Any,
     cval: Any,
     truncate: Any,
     radius: Any,
@@ -282,10 +284,10 @@ def gaussian_passes(
 
 def _gaussian_along(
     call: Call,
+    mode: Any,
     sigma: Any,
     axis: Any,
     order: Any,
-    mode: Any,
     cval: Any,
     truncate: Any,
     radius: Any,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,8 +79,8 @@ def generic_laplace(
     >>> ndimage.generic_laplace([0, 0, 1, 0, 0], second_difference)
     array([ 0,  1, -2,  1,  0])
     """
-    derivative = partial(_called, derivative2, extra_arguments, extra_keywords or {})
-    return _generic("generic_laplace", derivative, input, output, mode, cval, axes, runs.add)
+    more = extra_arguments, extra_keywords or {}
+    return _generic("generic_laplace", derivative2, more, input, output, mode, cval, axes, runs.add)
 
 
 def generic_gradient_magnitude(
@@ -144,19 +143,14 @@ def generic_gradient_magnitude(
     array([0., 3., 3., 0.])
     """
     name = "generic_gradient_magnitude"
-    derivative = partial(_called, derivative, extra_arguments, extra_keywords or {})
-    return _generic(name, derivative, input, output, mode, cval, axes, runs.magnitude)
-
-
-def _called(
-    derivative: Derivative, more: Sequence[Any], keywords: Mapping[str, Any], *arguments: Any
-) -> NDArray:
-    return derivative(*arguments, *more, **keywords)
+    more = extra_arguments, extra_keywords or {}
+    return _generic(name, derivative, more, input, output, mode, cval, axes, runs.magnitude)
 
 
 def _generic(
     name: str,
     derivative: Derivative,
+    more: tuple[Sequence[Any], Mapping[str, Any]],
     input: ArrayLike,
     output: Output,
     mode: Any,
@@ -166,7 +160,7 @@ def _generic(
 ) -> NDArray:
     """Combine what a caller's function gives for each axis; the first one is written in place."""
     samples = np.asarray(input)
-    result = arguments.receiver(name, output, samples.shape)
+    result = given = arguments.receiver(name, output, samples.shape)
     if result is None:
         dtype, _ = arguments.result_dtype(name, output, samples.dtype, False)
         result = np.zeros(samples.shape, dtype)
@@ -175,12 +169,13 @@ def _generic(
         result[...] = samples
         return result
     modes = arguments.per_axis(name, "mode", mode, len(along))
-    if len(along) > 1 and np.may_share_memory(samples, result):
+    if len(along) > 1 and given is not None and np.may_share_memory(samples, given):
         samples = samples.copy()
-    derivative(samples, along[0], result, modes[0], cval)
+    words, keywords = more
+    derivative(samples, along[0], result, modes[0], cval, *words, **keywords)
     parts = [result]
     for axis, border in zip(along[1:], modes[1:], strict=True):
-        part = np.asarray(derivative(samples, axis, result.dtype, border, cval))
+        part = np.asarray(derivative(samples, axis, result.dtype, border, cval, *words, **keywords))
         is_last = len(parts) == len(along) - 1
         parts.append(part if is_last else part.copy())  # the next one may be the same array
     combine(parts, DEFAULTS)

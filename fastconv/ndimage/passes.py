@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from .. import lower
 from ..api.options import Options
 from ..plan.choose import make_plan
-from ..plan.plan import Plan
 from ..problem import dtypes
 
 __all__ = ["Pass", "Run", "are_one", "correlation", "plans", "whole_sums"]
@@ -40,7 +39,7 @@ DYADIC = 2.0**20
 
 
 Run = Callable[[NDArray, NDArray | None], NDArray]
-"""From samples, and the array that receives the result or None, to the result."""
+"""From samples in native bytes, and the array that receives the result or None, to the result."""
 
 
 class Pass(NamedTuple):
@@ -63,7 +62,7 @@ def plans(
     cval: complex,
     options: Options,
 ) -> tuple[Run, ...]:
-    """The plans of consecutive passes; bool counts as uint8."""
+    """The runs of consecutive passes; bool counts as uint8."""
     given, result = _as_bytes(dtype), _as_bytes(result)
     exact = are_one(given, passes, result, cval)
     alike = _reads_zeros(passes, cval) and (exact or result.kind in "fc")
@@ -84,9 +83,9 @@ def plans(
     return tuple(made)
 
 
-def _quotients(sums: Plan, divisor: int, x: NDArray, out: NDArray | None = None) -> NDArray:
+def _quotients(sums: Run, divisor: int, x: NDArray, out: NDArray | None) -> NDArray:
     """Sums of 64-bit integers, which may need all of these, divided in double precision."""
-    exact = sums(x)
+    exact = sums(x, None)
     if out is None:
         out = exact
     dtypes.cast(out, exact / divisor)
@@ -115,15 +114,15 @@ def _plan(
     result: np.dtype,
     cval: complex,
     options: Options,
-) -> Plan:
-    """One plan for passes that are one problem."""
+) -> Run:
+    """The run of one plan, for passes that are one problem."""
     terms = _terms(dtype, passes, result, cval if _reads_constant(passes) else 0)
     _, arguments = correlation(passes, terms.cval)
     arguments |= {"dtype": result, "casts": terms.casts, "scale": terms.scale}
     weights = terms.weights[0] if len(passes) == 1 else terms.weights
     return make_plan(
         lower.correlation, (name, shape, dtype), (weights,), arguments, *options, once=False
-    )
+    )._run
 
 
 def correlation(

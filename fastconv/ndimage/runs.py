@@ -12,9 +12,9 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import backends, config, lower
+from .. import backends, config
 from ..api.options import Options
-from ..run.elementwise import elementwise
+from ..run.elementwise import BLOCK_ITEMS, elementwise
 from .passes import Run
 
 __all__ = [
@@ -113,7 +113,6 @@ def unless_finite(run: Run, otherwise: Run, backend: str) -> Run:
     finite = backends.load(backend).in_range
 
     def guarded(x: NDArray, out: NDArray | None) -> NDArray:
-        x = lower.native(x)
         return run(x, out) if finite(x, inf) else otherwise(x, out)
 
     return guarded
@@ -137,7 +136,10 @@ def magnitude(parts: Sequence[NDArray], options: Options) -> None:
         elementwise(_root, parts, count)
         return
     backend = backends.load(config.resolve_backend(options.backend))
-    elementwise(lambda *some: backend.magnitude(some[0], some), parts, count)
+    if parts[0].size <= BLOCK_ITEMS and len({part.shape for part in parts}) == 1:
+        backend.magnitude(parts[0], parts)
+    else:
+        elementwise(lambda *some: backend.magnitude(some[0], some), parts, count)
 
 
 def _root(total: NDArray, *others: NDArray) -> None:

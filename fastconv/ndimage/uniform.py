@@ -110,10 +110,10 @@ def uniform_filter(
     >>> ndimage.uniform_filter([0.0, 0.0, 9.0, 0.0, 0.0], 3)
     array([0., 3., 3., 3., 0.])
     """
-    given = size, mode, cval, origin, axes
-    missing = nan, mask, min_weight, fill_value, mode
+    given = size, cval, origin, axes
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
-    return filtered(_uniform, "uniform_filter", input, output, None, given, options, missing)
+    return filtered(_uniform, "uniform_filter", input, output, None, mode, given, options, missing)
 
 
 def uniform_filter1d(
@@ -205,15 +205,15 @@ def uniform_filter1d(
     >>> ndimage.uniform_filter1d([2, 8, 0, 4, 1, 9, 9, 0], 3)
     array([4, 3, 4, 1, 4, 6, 6, 3])
     """
-    given = size, axis, mode, cval, origin
-    missing = nan, mask, min_weight, fill_value, mode
+    given = size, axis, cval, origin
+    missing = nan, mask, min_weight, fill_value
     options = algorithm, backend, threads
     return filtered(
-        _uniform_along, "uniform_filter1d", input, output, None, given, options, missing
+        _uniform_along, "uniform_filter1d", input, output, None, mode, given, options, missing
     )
 
 
-def _uniform(call: Call, size: Any, mode: Any, cval: Any, origin: Any, axes: Any) -> Run:
+def _uniform(call: Call, mode: Any, size: Any, cval: Any, origin: Any, axes: Any) -> Run:
     result = call.result(call.dtype.kind == "c")
     along = arguments.axes_of(call.name, axes, call.rank)
     options = zip(
@@ -228,7 +228,7 @@ def _uniform(call: Call, size: Any, mode: Any, cval: Any, origin: Any, axes: Any
     return call.run(passes, result, call.constant(cval))
 
 
-def _uniform_along(call: Call, size: Any, axis: Any, mode: Any, cval: Any, origin: Any) -> Run:
+def _uniform_along(call: Call, mode: Any, size: Any, axis: Any, cval: Any, origin: Any) -> Run:
     step = _mean(call, size, axis, mode, origin)
     result = call.result(call.dtype.kind == "c")
     return call.run([step], result, call.constant(cval))

@@ -342,8 +342,8 @@ class _Bits:
         words = len(ours) // 8 * 8
         return (
             len(ours) == len(theirs)
-            and np.array_equal(ours[:words].view(np.uint64), theirs[:words].view(np.uint64))
-            and np.array_equal(ours[words:], theirs[words:])
+            and bool((ours[:words].view(np.uint64) == theirs[:words].view(np.uint64)).all())
+            and ours[words:].tobytes() == theirs[words:].tobytes()
         )
 
 

@@ -7,7 +7,8 @@ form that the programs read.
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from math import inf
 from typing import Any
 
@@ -79,20 +80,18 @@ class Recipe:
         """What packs weights, by how these lie."""
         return Memo(MAX_PROGRAMS)
 
-    def new_result(self) -> NDArray:
-        """An array for a result.
+    @cached_property
+    def new_result(self) -> Callable[[], NDArray]:
+        """Makes an array for a result.
 
         Large ones begin on a cache line where panels of contiguous channels fill lines in turns: a
         line that two of them reach would come from memory twice.
         """
         problem = self.problem
-        if self.algorithm.layout == "channels" and self._is_far:
-            return workspace.aligned(problem.out_shape, problem.dtype)
-        return np.empty(problem.out_shape, problem.dtype)
-
-    @cached_property
-    def _is_far(self) -> bool:
-        return self.problem.outputs * self.problem.dtype.itemsize >= FAR_BYTES
+        is_far = problem.outputs * problem.dtype.itemsize >= FAR_BYTES
+        on_lines = is_far and self.algorithm.layout == "channels"
+        allocate = workspace.aligned if on_lines else np.empty
+        return partial(allocate, problem.out_shape, problem.dtype)
 
     def job(self, x: NDArray, out: NDArray) -> Job:
         """The job for arrays that lie as these."""

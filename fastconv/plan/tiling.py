@@ -56,6 +56,7 @@ STEP = 8
 """Tiles end at multiples of this along filtered axes, for kernels work on several rows at once."""
 
 Box = tuple[tuple[int, int], ...]
+Boxes = list[tuple[Box, bool]]
 
 
 class Tile(NamedTuple):
@@ -231,7 +232,7 @@ def tiling(
     if algorithm.layout != "rows":
         return Tiling([*_layers(problem, algorithm, backend, reads)])
     macs, grain = algorithm.macs(problem), algorithm.min_tile(problem)
-    boxes = _boxes(problem, backend.min_interior_bytes, reads)
+    boxes = _boxes(problem, algorithm, backend, reads)
     finest = backend.min_tile_macs
     return Tiling([_split(problem, box, macs, grain, finest, inside) for box, inside in boxes])
 
@@ -264,7 +265,7 @@ def _layers(
     out of samples serves all output channels of a tile.
     """
     if problem.out_channels * prod(problem.taps) < MAX_COPIED_MACS:
-        boxes = _boxes(problem, backend.min_interior_bytes, reads)
+        boxes = _boxes(problem, algorithm, backend, reads)
     else:
         whole = tuple([(0, axis.out) for axis in problem.axes])
         inside = tuple([axis.interior for axis in problem.axes]) == whole
@@ -340,7 +341,7 @@ def evened(parts: int) -> int:
     return 1 << (parts - 1).bit_length() if parts < FEW else parts
 
 
-def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, bool]]:
+def _boxes(problem: Problem, algorithm: Algorithm, backend: Backend, reads: InPlace) -> Boxes:
     """The interior and the strips around it, or one box of everything, and whether it is read in
     place.  Strips along rows fill vectors.
     """
@@ -350,8 +351,9 @@ def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, boo
     if _is_read_in_place(problem, whole, reads):
         return [(whole, True)]
     interior = tuple([axis.interior for axis in problem.axes])
-    nbytes = _box_bytes(problem, whole)
-    if nbytes <= strips or not _outputs(interior):
+    stored = algorithm.storage(problem, backend).itemsize
+    nbytes = _box_bytes(problem, whole) * stored // problem.compute.itemsize
+    if nbytes <= backend.min_interior_bytes or not _outputs(interior):
         return [(whole, False)]
     lead = prod(problem.canonical_out[: -len(whole)])
     edges = lead * (_outputs(whole) - _outputs(interior)) * problem.compute.itemsize
@@ -374,10 +376,8 @@ def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, boo
 
 def _is_read_in_place(problem: Problem, whole: Box, reads: InPlace) -> bool:
     """Whether outputs read samples of the array only or, where kernels do it, zeros around them."""
-    for axis, outputs in zip(problem.axes, whole, strict=True):
-        if axis.interior != outputs:
-            return reads == "edges" and _zeros_around(problem)
-    return True
+    inside = tuple([axis.interior for axis in problem.axes]) == whole
+    return inside or (reads == "edges" and _zeros_around(problem))
 
 
 def _zeros_around(problem: Problem) -> bool:

@@ -19,7 +19,10 @@ def target(out: NDArray, reads: Iterable[NDArray | None]) -> tuple[NDArray, bool
     Kernels write to aligned arrays of native byte order that nothing is read from.
     """
     plain = out.flags.aligned and out.dtype.isnative
-    if not plain or [read for read in reads if read is not None and shares_memory(out, read)]:
+    for read in reads:
+        if read is not None and shares_memory(out, read):
+            plain = False
+    if not plain:
         return np.empty(out.shape, out.dtype.newbyteorder("=")), False
     return out if type(out) is np.ndarray else out.view(np.ndarray), True
 

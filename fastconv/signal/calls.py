@@ -66,16 +66,15 @@ def called(
     Such a call has equal options, samples of the same shape and dtype, and a kernel of the same
     values.  If ``swaps``, the smaller array is the kernel.
     """
-    algorithm, backend, threads = how
-    chosen = config.resolve_backend(backend, name)
+    chosen = config.resolve_backend(how[1], name)
     swapped = swaps and w.size > x.size
     kernel, samples = (x, w) if swapped else (w, x)
     key: Hashable = None
     known: Run | None = None
     if kernel.nbytes <= MAX_KERNEL_BYTES:
-        about = name, algorithm, chosen, threads, swapped
+        shape, dtype = samples.shape, samples.dtype
         try:
-            key = about, samples.shape, samples.dtype, key_of(kernel), key_of(words)
+            key = name, chosen, how, swapped, shape, dtype, key_of(kernel), key_of(words)
             known = _runs.get(key)
         except TypeError:
             key = None

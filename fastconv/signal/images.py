@@ -83,7 +83,7 @@ def convolve2d(
     array([[3, 3],
            [7, 7]])
     """
-    a, b = _planes("convolve2d", in1, in2)
+    a, b = np.asarray(in1), np.asarray(in2)
     words, options = (mode, boundary, fillvalue), (algorithm, backend, threads)
     return called(_convolution, "convolve2d", a, b, words, options)
 
@@ -147,37 +147,35 @@ def correlate2d(
     >>> signal.correlate2d([[1, 2, 3]], [[1, 10]], mode="same")
     array([[21, 32,  3]])
     """
-    a, b = _planes("correlate2d", in1, in2)
+    a, b = np.asarray(in1), np.asarray(in2)
     words, options = (mode, boundary, fillvalue), (algorithm, backend, threads)
     return called(_correlation, "correlate2d", a, b, words, options)
-
-
-def _planes(name: str, in1: ArrayLike, in2: ArrayLike) -> tuple[NDArray, NDArray]:
-    a, b = np.asarray(in1), np.asarray(in2)
-    if not a.ndim == b.ndim == 2:
-        raise ValueError(f"{name} inputs must both be 2-D arrays")
-    return a, b
 
 
 def _convolution(
     name: str, a: NDArray, b: NDArray, mode: str, boundary: str, fill: Any, options: Options
 ) -> Prepared:
-    check_mode(mode)
-    a, b = larger_first(a, b, mode, PLANE)
+    a, b = _larger_plane_first(name, a, b, mode)
     return _filtered(name, a, b, mode, boundary, fill, options, late=False)
 
 
 def _correlation(
     name: str, a: NDArray, b: NDArray, mode: str, boundary: str, fill: Any, options: Options
 ) -> Prepared:
-    check_mode(mode)
-    larger, smaller = larger_first(a, b, mode, PLANE)
+    larger, smaller = _larger_plane_first(name, a, b, mode)
     kernel = (smaller.conj() if smaller.dtype.kind == "c" else smaller)[::-1, ::-1]
     found = _filtered(name, larger, kernel, mode, boundary, fill, options, late=True)
     if larger is a:
         return found
     run, samples = found
     return Prepared(lambda _: run(a if samples is None else samples)[::-1, ::-1])
+
+
+def _larger_plane_first(name: str, a: NDArray, b: NDArray, mode: str) -> tuple[NDArray, NDArray]:
+    if not a.ndim == b.ndim == 2:
+        raise ValueError(f"{name} inputs must both be 2-D arrays")
+    check_mode(mode)
+    return larger_first(a, b, mode, PLANE)
 
 
 def _filtered(

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import gcd, inf, prod
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import api, backends, config
+from .. import api
 from ..api.options import Options
 from ..plan.plan import Plan
 from ..problem.boundary import index_map
@@ -29,6 +29,8 @@ __all__ = ["Phases", "Run", "Signals", "filtered"]
 MAX_STRETCH, MIN_SPAN = 4, 32
 """Samples between the first and the last phase of a bank, at most: so many for each tap of a phase,
 or so many.  A bank multiplies them by zeros, which costs less than more banks."""
+MANY_ROWS = 64
+"""Outputs of a phase from which on banks of half as many phases cost less."""
 MAX_APART = 8
 """Phases that have a plan each."""
 MIN_COLUMNS = 16
@@ -107,20 +109,22 @@ def filtered(name: str, signals: Signals, phases: Phases, options: Options) -> R
     if by_default and columns and count <= MAX_APART:
         return _apart(name, signals, phases, options)
     if not is_last:
-        moved = np.moveaxis(x, axis, -1)
-        on_last = filtered(name, signals._replace(example=moved, axis=x.ndim - 1), phases, options)
-        return lambda x: np.moveaxis(on_last(np.moveaxis(x, axis, -1)), -1, axis)
+        others = [i for i in range(x.ndim) if i != axis]
+        order = (*others, axis)
+        back = (*range(axis), x.ndim - 1, *range(axis, x.ndim - 1))
+        moved = signals._replace(example=x.transpose(order), axis=x.ndim - 1)
+        on_last = filtered(name, moved, phases, options)
+        return lambda x: on_last(x.transpose(order)).transpose(back)
     if count == 1 and not is_planes:
         return _apart(name, signals, phases, options)
     fast = (_planes if is_planes else _banks)(name, signals, phases, options)
     if x.dtype.kind in "biu":
         return fast
-    backend = config.resolve_backend(options.backend, name)
     exact = partial(_apart, name, signals, phases, options._replace(algorithm="auto"))
 
     def run(x: NDArray) -> NDArray:
         result = fast(x)
-        return result if _are_finite(result, backend) else exact()(x)
+        return result if np.isfinite(result).all() else exact()(x)
 
     return run
 
@@ -133,13 +137,6 @@ def _are_planes(x: NDArray, phases: Phases, products: int) -> bool:
         and products >= MIN_PLANES_PRODUCTS
         and x.size * phases.dtype.itemsize <= MAX_PLANES_BYTES
     )
-
-
-def _are_finite(result: NDArray, backend: str) -> bool:
-    """Whether all results are, and so all samples that they were made of."""
-    if result.dtype.kind == "c":
-        return bool(np.isfinite(result).all())
-    return backends.load(backend).in_range(result, inf)
 
 
 def _plan(
@@ -179,6 +176,8 @@ class Apart:
     length: int
 
     def __call__(self, x: NDArray) -> NDArray:
+        if len(self.plans) == 1:
+            return self.plans[0](x)
         before, after = self.shape[: self.axis], self.shape[self.axis + 2 :]
         result = np.empty(self.shape, self.dtype)
         by_phase = np.moveaxis(result, self.axis + 1, 0)
@@ -224,7 +223,8 @@ class Banks:
 def _banks(name: str, signals: Signals, phases: Phases, options: Options) -> Banks:
     x, count = signals.example, len(phases.taps)
     order = (*range(x.ndim - 1), x.ndim, x.ndim - 1)
-    each = max(max(MAX_STRETCH * phases.longest, MIN_SPAN) * count // phases.stride, 1)
+    span = max(MAX_STRETCH * phases.longest, MIN_SPAN) // (1 + (phases.rows >= MANY_ROWS))
+    each = max(span * count // phases.stride, 1)
     plans = []
     for start in range(0, count, each):
         some = range(start, min(start + each, count))
