@@ -1,8 +1,7 @@
-"""A recipe: how a problem is done by an algorithm on a backend, without its weights.
+"""A recipe: how an algorithm solves a problem on a backend, without the weights.
 
-It follows from the problem alone, and so is shared by all calls that ask the same with other
-weights.  It holds a program for each way that arrays lie in memory; `pack` brings weights into the
-form that the programs read.
+It depends on the problem alone, so calls with different weights share it.  It holds a program for
+each memory layout of the arrays; `Recipe.pack` brings weights into the form that programs read.
 """
 
 from __future__ import annotations
@@ -29,18 +28,19 @@ from .tiling import Tile, tiling
 __all__ = ["Layouts", "Packed", "Recipe", "contiguous_axis", "layouts"]
 
 MAX_PROGRAMS = 32
-"""Programs of a recipe that are remembered: ways in which arrays lie."""
+"""Programs that a recipe caches, one for each memory layout."""
 MAX_SINGLE_RUNS = 2
-"""Runs of a recipe with the tiles of a single call: a filter with two kernels makes two."""
+"""Runs of a recipe with the tiles of a single call.  Two, since a filter with two kernels runs the
+recipe twice."""
 FAR_BYTES = 1 << 20
-"""Bytes of a result that does not stay in the nearer caches."""
+"""Bytes of a result from which on it does not stay in the L2 cache."""
 
 Layouts = tuple[tuple[int, ...] | None, ...]
 """The strides of arrays, or None for C order; and perhaps the dtype of the result."""
 
 
 class Packed:
-    """Weights as the programs of a recipe read them."""
+    """Weights in the form that the programs of a recipe read."""
 
     __slots__ = ("__weakref__", "arrays", "nbytes")
 
@@ -52,7 +52,7 @@ class Packed:
 
 
 class Recipe:
-    """A problem, an algorithm and a backend."""
+    """How an algorithm solves a problem on a backend."""
 
     def __init__(self, problem: Problem, algorithm: str, backend: str, seconds: float) -> None:
         self.problem = problem
@@ -62,28 +62,28 @@ class Recipe:
         self.backend_name = backend
         self.backend = backends.load(backend)
         self.weights = self.algorithm.weights(problem, self.backend)
-        """The arrays of weights that programs read, after which comes the bias."""
+        """The arrays of packed weights that programs read; the bias follows them."""
         self.single_runs = MAX_SINGLE_RUNS
-        """Runs that may still do with the tiles of a single call."""
+        """Runs that may still use the tiles of a single call."""
         self.lasting_job: Job | None = None
-        """The usual job, as soon as it is that of many calls."""
+        """The usual job, once it is tiled for many calls."""
         self._single_job: Job | None = None
 
     @cached_property
     def _jobs(self) -> Memo[Job]:
-        """By how arrays lie."""
+        """Jobs by memory layout."""
         return Memo(MAX_PROGRAMS)
 
     @cached_property
     def _packing(self) -> Memo[Job]:
-        """What packs weights, by how these lie."""
+        """Jobs that pack weights, by the memory layout of these."""
         return Memo(MAX_PROGRAMS)
 
     def new_result(self) -> NDArray:
-        """An array for a result.
+        """An uninitialized array for a result.
 
-        Large ones begin on a cache line where panels of contiguous channels fill lines in turns: a
-        line that two of them reach would come from memory twice.
+        A large one that is filled in panels of contiguous channels begins on a cache line.
+        Otherwise, lines that belong to two panels would be loaded from memory twice.
         """
         problem = self.problem
         if self.algorithm.layout == "channels" and self._is_far:
@@ -95,7 +95,7 @@ class Recipe:
         return self.problem.outputs * self.problem.dtype.itemsize >= FAR_BYTES
 
     def job(self, x: NDArray, out: NDArray) -> Job:
-        """The job for arrays that lie as these."""
+        """The job for arrays with the memory layout of these."""
         key = out.dtype, layouts(out, x)
         job = self._jobs.get(key)
         if job is None or self._is_outgrown(job):
@@ -118,7 +118,7 @@ class Recipe:
         return job
 
     def _is_outgrown(self, job: Job) -> bool:
-        """Whether a job is for a single call, and there have been several."""
+        """Whether a job is tiled for a single call, but the recipe is run again and again."""
         if not job.single:
             return False
         self.single_runs -= 1
@@ -133,7 +133,10 @@ class Recipe:
     def operands(
         self, first: int, groups: int | None = None
     ) -> tuple[tuple[NDArray, ...], NDArray]:
-        """Weights and bias in buffers from a first one on, perhaps for more groups."""
+        """Operands for the weights and the bias, in buffers from ``first`` on.
+
+        ``groups`` replaces the number of groups of the problem.
+        """
         problem, channels = self.problem, self.problem.out_channels * self.problem.parts
         groups = problem.groups if groups is None else groups
         weights = []
@@ -157,10 +160,10 @@ class Recipe:
         in_one: bool = False,
         single: bool = False,
     ) -> bool:
-        """Add entries for all tiles, or steps of one tile that does all of them.
+        """Add the entries for all tiles or, if ``in_one``, their steps to the current entry.
 
-        ``first`` is the buffer of the first array of weights.  Whether these tiles are those of a
-        single call, if they may be.
+        ``first`` is the buffer of the first array of weights.  ``single`` allows the tiles of a
+        single call; returns whether these were chosen.
         """
         problem, algorithm = self.problem, self.algorithm
         source, target = problem.view_x(x), problem.view_out(out)
@@ -170,7 +173,7 @@ class Recipe:
             storage = results = problem.compute
         x_axis = contiguous_axis(problem, source, algorithm.layout, storage)
         out_axis = contiguous_axis(problem, target, algorithm.layout, results)
-        single = single and sorted(x.strides, reverse=True) == [*x.strides]  # as halos have them
+        single = single and sorted(x.strides, reverse=True) == [*x.strides]  # the order of halos
         tiles = tiling(problem, algorithm, self.backend, x_axis is not None, single)
         for tile in tiles.tiles(apart=in_one):
             if not in_one:
@@ -182,17 +185,17 @@ class Recipe:
             part = target[tile.out]
             writes = out_axis is not None and out_axis == axis
             sums = part if writes else self._sums(program, samples, part, results)
-            some, offset = weights, bias
+            tile_weights, tile_bias = weights, bias
             if (tile.groups, tile.channels) != (slice(0, len(bias)), (0, bias.shape[1])):
                 start, stop = tile.channels
-                some = tuple(
+                tile_weights = tuple(
                     [
                         w[tile.groups, start // n : -(-stop // n)]
                         for w, (_, _, n, _) in zip(weights, self.weights, strict=True)
                     ]
                 )
-                offset = bias[tile.groups, start:stop]
-            algorithm.run(program, problem, sums, samples, some, offset, tile.walk)
+                tile_bias = bias[tile.groups, start:stop]
+            algorithm.run(program, problem, sums, samples, tile_weights, tile_bias, tile.walk)
             if problem.ceiling < inf:
                 program.at_most(sums, problem.ceiling)
             if sums is not part:
@@ -210,7 +213,7 @@ class Recipe:
         bias: NDArray,
         first: int,
     ) -> Grid:
-        """The grid of a tile, with the bytes that every buffer moves on by."""
+        """The grid of a tile: along each axis, the bytes by which each buffer advances."""
         problem = self.problem
         lead = len(problem.batch)  # the axis of groups
         grid = []
@@ -219,11 +222,11 @@ class Recipe:
                 continue
             moved = [0] * program.workspace_buffer
             last = axis == len(tile.grid) - 1
-            place = axis + (axis > lead) if not last else lead + 1
-            moved[OUT] = step * out.strides[place]
+            array_axis = axis + (axis > lead) if not last else lead + 1
+            moved[OUT] = step * out.strides[array_axis]
             if not last:
-                stride = problem.axes[place - lead - 2].stride if place > lead else 1
-                moved[X] = step * stride * x.strides[place]
+                stride = problem.axes[array_axis - lead - 2].stride if array_axis > lead else 1
+                moved[X] = step * stride * x.strides[array_axis]
             if last or axis == lead:
                 real, of = (step * problem.parts, 1) if last else (step, 0)
                 for number, (w, (_, _, panel, _)) in enumerate(
@@ -235,7 +238,7 @@ class Recipe:
         return tuple(grid)
 
     def _sums(self, program: Any, source: NDArray, target: NDArray, dtype: np.dtype) -> NDArray:
-        """Workspace for the sums, laid out like the source."""
+        """Workspace for the sums of a tile, in the memory order of ``source``."""
         shape = list(target.shape)
         rank = len(self.problem.axes)
         shape[-1 - rank] *= self.problem.parts
@@ -249,6 +252,7 @@ class Recipe:
         return moved
 
     def _store(self, program: Any, target: NDArray, sums: NDArray) -> None:
+        """Add the steps that round the sums of a tile and write them to ``target``."""
         problem = self.problem
         if not problem.complex:
             if target.dtype.kind == "c":
@@ -278,8 +282,9 @@ class Recipe:
 
     @np.errstate(all="ignore")
     def pack(self, w: tuple[NDArray, ...], bias: NDArray | None, threads: int | None) -> Packed:
-        """Weights and bias in real numbers of the compute dtype, in memory of the caller's where
-        that holds them already.
+        """Pack weights and bias as real numbers of the compute dtype.
+
+        The result refers to the caller's arrays if these hold such numbers already.
         """
         problem, algorithm = self.problem, self.algorithm
         dtype = problem.compute
@@ -298,7 +303,7 @@ class Recipe:
         kernel: tuple[NDArray, ...],
         threads: int | None,
     ) -> tuple[NDArray, ...]:
-        """All arrays of weights, those that are missing filled by a program."""
+        """All arrays of packed weights; a program fills those that are None in ``given``."""
         present = tuple([array for array in given if array is not None])
         if len(present) == len(given):
             return present
@@ -328,21 +333,22 @@ class Recipe:
 
 
 def operand_like(buffer: int, array: NDArray) -> Operand:
-    """An operand that lies as an array."""
+    """An operand with the shape, dtype and strides of an array."""
     strides = None if array.flags.c_contiguous else array.strides
     return operand(buffer, array.shape, array.dtype, strides)
 
 
 def layouts(*arrays: NDArray) -> Layouts:
-    """How arrays lie."""
+    """The memory layouts of arrays, as a key."""
     return tuple([None if a.flags.c_contiguous else a.strides for a in arrays])
 
 
 def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.dtype) -> int | None:
-    """The axis of contiguous items, if kernels can run along it: that of channels where the layout
-    asks for it, or else the last one or, for rows, a batch axis (the colours of a pixel).
+    """The axis of contiguous items, if kernels can run along it.
 
-    None, too, where the items are not those that they take.
+    It is the channel axis for the layout "channels"; otherwise the last one or, for "rows", a batch
+    axis (the colours of a pixel).  None if there is no such axis, or if the items have another
+    dtype than ``dtype``.
     """
     flags = view.flags
     if view.dtype != dtype or problem.complex or not flags.aligned:
@@ -364,7 +370,7 @@ def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.d
 
 
 def _contiguous_batch(problem: Problem, view: NDArray) -> int | None:
-    """The batch axis of contiguous items, if these are many, or the last axis steps over them."""
+    """The batch axis of contiguous items, if these are many or the last axis is next in memory."""
     item, strides = view.itemsize, view.strides
     batch = [axis for axis in range(len(problem.batch)) if view.shape[axis] > 1]
     innermost = next((axis for axis in batch if strides[axis] == item), None)
