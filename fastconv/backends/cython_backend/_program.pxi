@@ -1,6 +1,6 @@
-"""Programs: steps of entries with a grid of tiles, run in C on the thread pool.
+"""Programs: entries of steps with a grid of tiles, run in C on the thread pool.
 
-`run/program.py` says what programs, buffers, entries and steps are.
+`run/program.py` explains programs, buffers, entries and steps.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -79,7 +79,7 @@ cdef void run_tile(const void *context, int64_t number, void *room) noexcept nog
 
 
 cdef class Program(Kernels):
-    """Steps and entries; `run/program.py` has the rest of what builds one."""
+    """A program whose steps run in C; `run/program.py` has its base class."""
     cdef bytearray placed, entries, grids
     cdef list kept, names
     cdef readonly int64_t tiles
@@ -92,7 +92,7 @@ cdef class Program(Kernels):
         self.buffers = 3 + weights
 
     def begin_tiles(self, tuple grid):
-        """Begin an entry; one tile for an empty grid."""
+        """Begin an entry.  An empty grid has one tile."""
         cdef int64_t steps = len(self.placed) // sizeof(placed_t)
         cdef int64_t first = len(self.grids) // sizeof(int64_t)
         cdef entry_t entry = entry_t(self.tiles, 1, steps, steps, len(grid), first)

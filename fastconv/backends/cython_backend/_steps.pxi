@@ -1,6 +1,6 @@
-"""Steps: calls of kernels that know everything but where their operands are.
+"""Steps: calls of kernels with all arguments but the addresses of their operands.
 
-A call of a kernel makes its step and runs it; a program keeps it.
+A direct call of a kernel makes a step and runs it; a program stores it.
 """
 
 from numpy import dtype, empty, ndindex, zeros
@@ -48,7 +48,7 @@ ctypedef struct step_t:
 
 BYTES = dtype("u1")
 ZEROS = {dtype(kind): zeros(1, kind) for kind in ("f4", "f8")}
-"""What sums start from that have no bias."""
+"""The initial value of sums without a bias."""
 
 
 cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:

@@ -95,7 +95,7 @@ static void walk_run(const walk_t *w, int depth, char *to, const char *from, int
     }
 }
 
-/* All items of the axes from `depth` on. */
+/* Copies all items of the axes from `depth` on. */
 static void walk(const walk_t *w, int depth, char *to, const char *from)
 {
     const row_axis_t *axis = w->axes + depth;

@@ -1,4 +1,4 @@
-/* Columns of contiguous items become contiguous rows. */
+/* Transposes: contiguous columns become contiguous rows. */
 
 #pragma once
 
@@ -8,7 +8,7 @@
 typedef void transpose_t(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
                          int64_t from_step);
 
-/* Blocks of items, rows becoming columns. */
+/* Transposes blocks of items. */
 #if defined(__AVX__) && defined(__has_builtin)
 #define HAS_OBLONG __has_builtin(__builtin_shufflevector)
 #else

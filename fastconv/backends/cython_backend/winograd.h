@@ -1,8 +1,9 @@
-/* Transforms of Winograd's convolution for the compiled backend, in float32: tiles of 4x4 or 2x2
- * outputs, or lines of 4 or 2, the samples that they read, two more along each axis, and kernels, whose
- * taps are transformed in blocks of three along each axis.  Channels are contiguous, and a vector of
- * them goes through a tile at a time.  The last vector reaches back over channels that are done; where
- * all channels are fewer than a vector, the rest of it is zeros.
+/* Transforms of Winograd's convolution for the compiled backend, in float32.
+ *
+ * Tiles have 4x4 or 2x2 outputs, or 4 or 2 in a line, and read two more samples along each axis.  Taps
+ * of kernels are transformed in blocks of three along each axis.  Channels are contiguous, and a tile is
+ * transformed for a vector of channels at a time.  The last vector overlaps channels that are done; if
+ * all channels are fewer than a vector, the rest of it is zero.
  *
  * The points are 0, 1, -1 (and 2, -2) and infinity; `geometry/winograd.py` has the matrices. */
 
@@ -25,8 +26,8 @@ typedef struct {
     int64_t channels;
 } tiles_t;
 
-/* A panel of kernels as they lie and at the points: steps in items.  At the points, output channels
- * are neighbours. */
+/* A panel of kernels, before and after the transform: steps in items.  After it, output channels are
+ * contiguous. */
 typedef struct {
     int64_t channels_in, rows, cols;
     int64_t out, in, row, col;
@@ -72,7 +73,7 @@ static ALWAYS_INLINE void outputs_2(wino_t *m, const int step)
     m[step] = m1 - m2 - m3;
 }
 
-/* A vector of channels; `few`, if any, are all that there are. */
+/* Loads a vector of channels; `few`, if not zero, is the number of channels if they fill no vector. */
 static ALWAYS_INLINE wino_t load_channels(const float *from, const int64_t few)
 {
     wino_t channels = {0};
@@ -87,7 +88,7 @@ static ALWAYS_INLINE void store_channels(float *to, const wino_t channels, const
     else *(wino_t *)to = channels;
 }
 
-/* The samples of a tile, of which some rows and columns are there. */
+/* Transforms the samples of a tile, some rows and columns of which lie inside the plane. */
 static ALWAYS_INLINE void evaluate_tile(float *out, const float *x, const tiles_t *n, const int64_t down,
                                         const int64_t across, const int m, const int lines,
                                         const int64_t few)
@@ -132,8 +133,8 @@ static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles
     }
 }
 
-/* The outputs of a tile, of which some rows and columns are wanted.  What is added to `zeros` is not zero
- * where a sum is not finite. */
+/* Transforms a tile back to outputs, some rows and columns of which lie inside the plane.  `zeros` stays
+ * zero unless a sum is not finite. */
 static ALWAYS_INLINE void interpolate_tile(float *out, const float *products, const float *bias,
                                            const tiles_t *n, const int64_t down, const int64_t across,
                                            const int relu, const int m, const int lines,

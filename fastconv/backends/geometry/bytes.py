@@ -1,4 +1,4 @@
-"""What compiled kernels run over to correlate bytes: the loops of a slab, and room for a strip."""
+"""Loops of a slab and workspace of a strip, for compiled kernels that correlate bytes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class ByteNest(NamedTuple):
 
     nest: LoopNest
     strip: int
-    """Columns that are joined at a time."""
+    """Columns of a strip, which are joined at a time."""
     room: int
     """Bytes of the weights and of the joined rows of a strip."""
 
 
 def byte_nest(out: NDArray, x: NDArray, w: NDArray, bias: NDArray) -> ByteNest:
-    """The loops of a slab; equal slabs share them."""
+    """The loops of a slab, cached for slabs of the same shapes and strides."""
     strides = [tuple([step // a.itemsize for step in a.strides]) for a in (out, x, w, bias)]
     return _byte_nest(out.shape, w.shape[2:], *strides)
 

@@ -1,12 +1,12 @@
-"""What the Fourier kernels share: the lengths they know, their twiddles, the order of frequencies.
+"""Lengths, twiddle factors and the order of frequencies, shared by all Fourier kernels.
 
-A transform of n samples is passes of radix 4 with twiddles, then one of radix 3, 4, 5, 6 or 8
-without.  A negacyclic one transforms real columns of 2n samples, of which the two planes are the
-halves: products of such spectra are sums that wrap around with the opposite sign.  To that end,
-sample j of n is multiplied by ``exp(πi j / 2n)``, and by its conjugate on the way back.
+A transform of n samples consists of passes of radix 4 with twiddles, and a last pass of radix 3, 4,
+5, 6 or 8 without.  A negacyclic transform takes real columns of 2n samples, with their halves in
+the two planes; products of such spectra are sums that wrap around with the opposite sign.  For
+that, sample j of n is multiplied by ``exp(πi j / 2n)``, and by its conjugate in the inverse.
 
-Frequencies come out in the order in which those passes leave them: nobody has to
-read a spectrum in order, and sorting it would cost another pass there and one back.
+Frequencies stay in the order in which the passes leave them.  No kernel depends on their order, and
+sorting them would cost a pass in each direction.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 __all__ = ["LENGTHS", "order", "quarter_turn", "room", "twiddles"]
 
 _LAST = (3, 4, 5, 6, 8)
-"""Radices of the pass without twiddles."""
+"""Radices of the last pass, which has no twiddles."""
 LENGTHS = tuple(sorted(last * 4**passes for last in _LAST for passes in range(1, 7)))
-"""Samples that can be transformed: 12, 16, 20, 24, 32, 48, ... 32768."""
+"""The supported lengths of transforms: 12, 16, 20, 24, 32, 48, ... 32768."""
 
 
 @lru_cache(maxsize=len(LENGTHS))
 def order(n: int) -> NDArray[np.intp]:
-    """Which frequency stands at each place of a spectrum of ``n``."""
+    """The frequency at each index of a spectrum of length ``n``."""
     if n in _LAST:
         return np.arange(n)
     quarter = order(n // 4)

@@ -42,7 +42,7 @@ def square(squares, x, y):
 
 @numba.njit(nogil=True)
 def largest(bits):
-    """The largest magnitude of some floats, by their bits; NaN is beyond all."""
+    """The bits of the largest magnitude; NaN is above all others."""
     most, sign = bits.dtype.type(0), bits.dtype.type(1) << bits.dtype.type(bits.itemsize * 8 - 1)
     for i in range(len(bits)):
         most = max(most, bits[i] & ~sign)
@@ -57,9 +57,7 @@ def take_roots(out, squares):
 
 
 def fill_magnitudes(out, x, y, x_bits, y_bits, least, infinite):
-    """Fill ``out``, which may be ``x`` or ``y``: by squares where they are in range, else by
-    `hypot`.
-    """
+    """Fill ``out``, which may be ``x`` or ``y``, by squares if these are in range, else by `hypot`."""
     squares = np.empty(BLOCK, out.dtype)
     bits = squares.view(x_bits.dtype)
     for first in range(0, len(out), BLOCK):

@@ -1,8 +1,9 @@
-"""The transforms of Winograd's convolution, in LLVM's vectors.
+"""The transforms of Winograd's convolution, in LLVM vectors.
 
-A vector of contiguous channels goes through a tile or a kernel at a time.  The last vector of a
-tile reaches back over channels that are done, and writes the same again.  Fewer channels than a
-vector are copied to a full one and back.  The instructions follow from `geometry/winograd.py`.
+A tile or a kernel is transformed for a vector of contiguous channels at a time.  The last vector
+overlaps channels that are done, and writes the same values again.  If all channels are fewer than a
+vector, they are copied to a full one and back.  The instructions follow the matrices of
+`geometry/winograd.py`.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) ->
 
 
 def _with_channels(a: NDArray, axis: int, fill: bool = False) -> NDArray:
-    """A copy of an array, or memory for one, with as many channels as a vector has lanes, zeros
-    among them; they are contiguous.
+    """A copy of an array, or memory for one, with contiguous channels, padded with zeros to a
+    vector.
     """
     moved = np.moveaxis(a, axis, -1)
     wide = np.zeros((*moved.shape[:-1], LANES), a.dtype)
@@ -77,7 +78,7 @@ class _Transform(Vectors):
         return [self.dot(row, values) for row in matrix.tolist()]
 
     def dot(self, factors: list[float], values: list[ir.Value]) -> ir.Value:
-        """A sum of products; those by one come first, where LLVM leaves them out."""
+        """A sum of products, with factors of one first, so that LLVM omits these products."""
         terms = [term for term in zip(factors, values, strict=True) if term[0]]
         terms.sort(key=lambda term: term[0] != 1)
         (factor, value), *others = terms
