@@ -1,10 +1,8 @@
 """How a problem is cut into tiles: boxes of the output, each computed by one thread.
 
 Outputs in the interior, whose taps all lie inside the array, read it in place.  Thin strips along
-the edges read a halo: a small copy, extended by the border.  The tiling depends on the problem, the
-algorithm and the backend, never on the number of threads.
-
-Tiles that differ only in their position form one entry: a tile and a grid.
+the edges read a halo: a small copy, extended by the border.  Tiles that differ only in their
+position form one entry: a tile and a grid.  The tiling never depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -29,8 +27,7 @@ EDGE_COST = 25
 HALO_BYTES = 1 << 20
 """Bytes of the largest halo that fits a core's cache."""
 MAX_SINGLE_MACS, MAX_SINGLE_BYTES = 1 << 23, 1 << 21
-"""Largest number of multiply-adds and of halo bytes for which a single call has one tile: about
-700² samples."""
+"""Multiply-adds and halo bytes of the one tile of a single call, at most: about 700² samples."""
 MIN_TASK_MACS = 1 << 22
 """Multiply-adds of a tile, at least, unless a problem has at most `MAX_SMALL_TILES` tiles."""
 MAX_SMALL_TILES = 8
@@ -52,8 +49,7 @@ MIN_CHANNELS = 128
 MIN_SERVED_MACS = 1024
 """Multiply-adds per sample of a halo, at least, for each part that output channels are cut into."""
 MAX_COPIED_MACS = 128
-"""Multiply-adds per sample below which a copy of the samples is noticeable, so that the interior
-gets tiles of its own."""
+"""Multiply-adds per sample below which copies matter, so that the interior has its own tiles."""
 STEP = 8
 """Tiles end at multiples of this along filtered axes: kernels compute several rows at once."""
 
@@ -217,10 +213,8 @@ class Tiling(NamedTuple):
 def tiling(
     problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool, single: bool = False
 ) -> Tiling:
-    """The tiles of a problem for an algorithm.
-
-    ``in_place`` tells whether kernels can read ``x`` itself.  With ``single``, a problem of
-    moderate size is one tile.
+    """The tiles of a problem for an algorithm; with ``single``, one tile up to a moderate size.
+    ``in_place`` tells whether kernels can read ``x`` itself.
     """
     if not problem.outputs:
         return Tiling([])
@@ -265,8 +259,8 @@ def _layers(
     """The regions of a problem that sums channels.
 
     Tiles end at multiples of ``min_tile`` along filtered axes.  Outputs are cut first, as long as a
-    tile has enough of them for a matrix product; then groups; then channels, between panels.
-    Channels come last because all output channels of a tile share its copied samples.
+    tile has enough of them for a matrix product; then groups; then channels, between panels, since
+    all output channels of a tile share its copied samples.
     """
     if problem.out_channels * prod(problem.taps) < MAX_COPIED_MACS:
         boxes = _boxes(problem, backend.min_interior_bytes, reads)
@@ -334,7 +328,7 @@ def _row_parts(outputs: int, channels: int, parts: int, most: int, serving: int)
 
 def _layer_parts(products: int, finest: int) -> int:
     """The number of tiles of a layer: a power of two near the square root of the largest sensible
-    number, so that tiles become both more and larger as the layer grows.
+    number.  As the layer grows, tiles become both more and larger.
     """
     worth = products // MIN_TASK_MACS
     return max(1 << (worth.bit_length() + 1) // 2, min(products // finest, 2))
@@ -346,9 +340,8 @@ def evened(parts: int) -> int:
 
 
 def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, bool]]:
-    """The interior and the strips around it, or one box; and whether each is read in place.
-
-    Strips at the ends of rows are at least a vector wide.
+    """The interior and the strips around it (at least a vector wide at the ends of rows), or one
+    box; and whether each is read in place.
     """
     whole = tuple([(0, axis.out) for axis in problem.axes])
     if reads == "nothing":
@@ -387,9 +380,8 @@ def _is_read_in_place(problem: Problem, whole: Box, reads: InPlace) -> bool:
 
 
 def _zeros_around(problem: Problem) -> bool:
-    """Whether the border is zero, and kernels can skip the taps that lie outside.
-
-    They cannot if taps are too many, or if a window holds no sample at all.
+    """Whether the border is zero and kernels can skip taps outside the array: taps are not too
+    many, and every window holds a sample.
     """
     if problem.cval != 0 or prod(problem.taps) > MOST_OUTSIDE:
         return False
