@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 SHARED = {"boundary", "cval", "channel_axis", "out", "algorithm", "backend", "threads"}
-"""What all filters take: it is no parameter of one of them."""
+"""Keywords of all filters, which are no parameters of a single one."""
 MISSING_DATA = {"nan", "mask", "min_weight", "fill_value"}
-"""What image files have no use for: their samples are all there."""
+"""Keywords for missing data, which image files do not have."""
 
 
 class Operation(NamedTuple):
