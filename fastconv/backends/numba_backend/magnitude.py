@@ -57,7 +57,7 @@ def take_roots(out, squares):
 
 
 def fill_magnitudes(out, x, y, x_bits, y_bits, least, infinite):
-    """Fill ``out``, which may be ``x`` or ``y``, by squares if these are in range, else by `hypot`."""
+    """Fill ``out``, which may be ``x`` or ``y``, by squares if in range, and else by `hypot`."""
     squares = np.empty(BLOCK, out.dtype)
     bits = squares.view(x_bits.dtype)
     for first in range(0, len(out), BLOCK):

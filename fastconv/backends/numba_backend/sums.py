@@ -207,7 +207,7 @@ largest_in_block, largest_in_column = make_largest(BLOCK), make_largest(1)
 
 
 def measure_blocks(planes, found):
-    """Update the largest magnitude, the smallest of a nonzero block, and if there are zero blocks."""
+    """Update the largest magnitude, the smallest of a nonzero block, and if any block is zero."""
     item, (n, rows, cols), has_zeros = planes.itemsize, planes.shape, False
     row_step, step = planes.strides[1] // item, planes.strides[2] // item
     for plane in range(n):
