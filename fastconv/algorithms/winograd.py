@@ -40,7 +40,7 @@ MIN_CHANNELS = 16
 MAX_TAPS = 128
 """Taps along the axes of tiles, at most."""
 DEEP = 16
-"""Planes of a volume in a tile of the tiling, at least, since taps read planes beyond it."""
+"""Planes of a tile of a volume, at least, since taps read planes beyond it."""
 FROM_MEMORY = 3
 """Time to load a byte of weights, relative to one of samples, which are nearer."""
 PREPARED = 5

@@ -83,8 +83,8 @@ class Form(NamedTuple):
     None with more channels, or if more than half of the taps are not zero."""
     whole: int | None = None
     """For samples that are bytes: the sum of the magnitudes of the weights, in units of which all
-    weights are integer multiples (1 or a power of two below).  None if a weight has more than 15
-    bits, or if float32 does not hold all sums exactly."""
+    weights are integer multiples (1 or a power of two below).  None for other samples, if a weight
+    has more than 15 bits, or if float32 does not hold all sums exactly."""
 
 
 class Fields(NamedTuple):
@@ -115,7 +115,7 @@ class Fields(NamedTuple):
     cval: builtins.complex
     relu: bool
     strict: bool
-    """Whether rounding errors must be those of a plain sum, so that other algorithms refuse."""
+    """Whether Winograd's algorithm, which rounds more than a plain sum, is excluded."""
     form: Form
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 if ``cval`` exceeds it, None

@@ -8,8 +8,8 @@ large the arrays, and no user's array is involved in building it.
 
 Programs are built from *operands*: NumPy arrays at addresses where nothing is mapped.  The high
 bits of the address name the buffer, and the low bits are the offset, so operands can be sliced,
-transposed and reshaped with NumPy.  Their items do not exist; operations that would read them
-raise an error.
+transposed and reshaped with NumPy.  They have no items to read; ufuncs, and reshapes that would
+copy, raise an error.
 
 Some kernels check their results (`winograd_outputs`, `epilogue`, `in_range`) and return False if
 these are invalid.  Steps that were added under `redo` run only if a check has failed since the last

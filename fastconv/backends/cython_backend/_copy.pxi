@@ -33,9 +33,9 @@ cdef bint lay_out(
     tuple runs,
     constant,
 ) except -1:
-    """Say how to copy all items into `to` by a row function, if there is one, and whether there is.
+    """Prepare a copy of all items into `to`, and return whether there is a row function for it.
 
-    The last axes of `to` are filled by `runs`, if there are any; see `boundary.runs`.
+    The last axes of `to` are filled by `runs`, if any are given; see `boundary.runs`.
     """
     cdef const int64_t[:, ::1] table
     cdef int i, count = 0, first = to.ndim - <int> len(runs), innermost, beside = -1

@@ -55,7 +55,7 @@ cdef class Operands:
 cdef char letter(const Py_buffer *array) noexcept:
     """Return the item type as a letter of `struct`, one for each kind and size, or 0.
 
-    It is 0 for formats with a prefix: unaligned arrays, and those with an explicit byte order.
+    A prefix that means native byte order is skipped; unaligned arrays have one, for example.
     """
     cdef const char *code = array.format
     if code[0] in (b"@", b"=", b"^", NATIVE_ORDER):

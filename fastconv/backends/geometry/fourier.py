@@ -35,8 +35,8 @@ def order(n: int) -> NDArray[np.intp]:
 
 @lru_cache(maxsize=2 * len(LENGTHS))
 def twiddles(n: int, dtype: str) -> NDArray:
-    """Real and imaginary parts: of `quarter_turn`, and then of ``exp(-2πi jk / length)``, for each
-    pass, j and k = 1, 2, 3.
+    """Real and imaginary parts: of `quarter_turn`, followed by those of ``exp(-2πi jk / length)``
+    for each pass, each j, and k = 1, 2, 3.
     """
     tables = [quarter_turn(n).view(np.float64)]
     length = n
@@ -54,7 +54,7 @@ def quarter_turn(n: int) -> NDArray[np.complex128]:
 
 
 def room(n: int, dtype: np.dtype) -> tuple[tuple[int], np.dtype]:
-    """The shape and dtype of what a transform of ``n`` needs beside its arrays: ``n`` pairs of the
-    widest vectors, as many factors, and one more pair.
+    """The shape and dtype of the workspace of a transform of ``n``: ``n`` pairs of the widest
+    vectors, as many factors, and one more pair.
     """
     return ((4 * n + 2) * 64 // dtype.itemsize,), dtype

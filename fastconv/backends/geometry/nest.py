@@ -32,8 +32,8 @@ class LoopNest(NamedTuple):
     planes: NDArray[np.int64]
     """``(n, 2)``: offsets into x and w."""
     tile: NDArray[np.int64]
-    """For rows, then for columns: extent, steps in out and x, taps, steps of a tap in x and w; and
-    whether columns are the last axis."""
+    """For rows, then for columns: the extent, steps in out and x, the number of taps, and steps of
+    a tap in x and w.  The last number tells whether columns are the last axis."""
 
 
 class _Loop(NamedTuple):
