@@ -291,7 +291,7 @@ cdef class Kernels:
         self.contract(contraction.planes, arrays, (), Operands(out, w, x, bias), relu)
 
     cdef mix(self, out, x, w, bias, bint relu):
-        """Add steps that mix channels of pixels, one for each index of all batch axes but the last."""
+        """Add steps that mix channels of pixels, one for each index of the first batch axes."""
         cdef Operands operands
         cdef step_t step
         *batch, _, _, _ = out.shape
@@ -386,7 +386,7 @@ cdef class Kernels:
     cdef int transform_columns(
         self, out, x, spectrum, Py_ssize_t n, bint forward, bint inverse, bint negacyclic
     ) except -1:
-        """Add a step for a transform, or for a forward and an inverse one with a product between."""
+        """Add a step for a transform, or for a forward and inverse one with a product."""
         cdef Operands operands
         cdef step_t step
         cdef const unsigned char[::1] twiddles = fourier.twiddles(n, out.dtype.name).view(BYTES)
