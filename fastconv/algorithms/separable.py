@@ -1,7 +1,8 @@
 """Separable: a pass with a 1-D kernel along each axis, k + k products instead of k · k.
 
-All passes work on one tile, including its halo, so that intermediate results are no larger than a
-tile.  For a kernel of rank r, the first pass writes r channels, and the second sums them.
+It works on the tile that it is given, borders included, so that nothing between two passes is
+larger than the tile.  A kernel that is the sum of several products of factors takes as many
+channels from the first pass to the second, which sums them up.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Separable(Algorithm):
         return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
-        """As for `Direct`, and only for rank 1: otherwise tiles are checked and may be redone."""
+        """See `Direct`; several products are checked, and perhaps summed directly."""
         single_steps = all(axis.stride == 1 for axis in problem.axes)
         return problem.form.rank == 1 and backend.sums_in_order and single_steps
 
@@ -63,8 +64,8 @@ class Separable(Algorithm):
         return seconds * DEEP if len(problem.axes) > 2 else seconds
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """A factor for each axis; with rank above 1, as many channels of each, and the dense kernel
-        as well.
+        """A factor for each axis; of several products as many channels of them, and the dense
+        kernel.
         """
         rank, ones = problem.form.rank or 1, (1,) * len(problem.axes)
         channels = (problem.parts, problem.parts) if rank == 1 else (1, rank)
@@ -107,7 +108,7 @@ class Separable(Algorithm):
         bias: NDArray,
         walk: Walk,
     ) -> None:
-        """Filter one tile; directly, if infinities of opposite sign have cancelled to NaN."""
+        """Filter one tile; directly where infinities of opposite products cancelled to NaN."""
         if problem.form.rank == 1:
             _passes(program, out, x, weights, bias, walk, problem.relu)
             return

@@ -321,10 +321,10 @@ class Backend:
     # Missing samples: float32 and float64; ``valid`` are bytes, zero or one.
 
     def drop(self, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
-        """Replace samples whose byte of ``valid`` is zero by zero, and return their number.
+        """Put zero in the place of samples whose byte of ``valid`` is zero, whatever lies there,
+        and, with ``nan``, of NaN, whose byte becomes zero; how many there are.
 
-        With ``nan``, NaN is replaced as well, and its byte is set to zero.  Both arrays have the
-        same shape, of any rank, and are in C order.
+        Both arrays, of any rank and one shape, are in C order.
         """
         raise NotImplementedError
 
@@ -337,13 +337,12 @@ class Backend:
         width: int,
         least: float,
     ) -> bool:
-        """For each ``i`` with ``valid[i]`` zero and each row, subtract the weights ``w[row]`` from
-        the ``width`` items of ``shares`` that begin at ``i + starts[row]``.
+        """Subtract from ``width`` items of ``shares`` from ``i + starts[row]`` on the weights
+        ``w[row]``, for each row, where ``valid[i]`` is zero: from each item in the same order,
+        wherever it lies.  Whether all of these items stay at least ``least``.
 
-        Subtractions from an item have the same order at any position.  Returns whether all of these
-        items stay at least ``least``.  All arrays are contiguous.  Rows of ``w`` are padded with
-        zeros to a multiple of 64 bytes; as many items of ``shares`` may be read and written back
-        unchanged.
+        All arrays are contiguous.  Rows of ``w`` are longer than ``width``, by zeros up to a
+        multiple of 64 bytes, and so many items of ``shares`` may be read and written as they are.
         """
         raise NotImplementedError
 

@@ -80,7 +80,7 @@ class Recipe:
         return Memo(MAX_PROGRAMS)
 
     def new_result(self) -> NDArray:
-        """An uninitialized array for a result.
+        """An array for a result.
 
         A large one that is filled in panels of contiguous channels begins on a cache line.
         Otherwise, lines that belong to two panels would be loaded from memory twice.
@@ -162,8 +162,8 @@ class Recipe:
     ) -> bool:
         """Add the entries for all tiles or, if ``in_one``, their steps to the current entry.
 
-        ``first`` is the buffer of the first array of weights.  ``single`` allows the tiles of a
-        single call; returns whether these were chosen.
+        ``first`` is the buffer of the first array of weights.  Whether these tiles are those of a
+        single call, if they may be.
         """
         problem, algorithm = self.problem, self.algorithm
         source, target = problem.view_x(x), problem.view_out(out)
@@ -173,7 +173,7 @@ class Recipe:
             storage = results = problem.compute
         x_axis = contiguous_axis(problem, source, algorithm.layout, storage)
         out_axis = contiguous_axis(problem, target, algorithm.layout, results)
-        single = single and sorted(x.strides, reverse=True) == [*x.strides]  # the order of halos
+        single = single and sorted(x.strides, reverse=True) == [*x.strides]  # as halos have them
         tiles = tiling(problem, algorithm, self.backend, x_axis is not None, single)
         for tile in tiles.tiles(apart=in_one):
             if not in_one:
@@ -185,17 +185,17 @@ class Recipe:
             part = target[tile.out]
             writes = out_axis is not None and out_axis == axis
             sums = part if writes else self._sums(program, samples, part, results)
-            tile_weights, tile_bias = weights, bias
+            some, offset = weights, bias
             if (tile.groups, tile.channels) != (slice(0, len(bias)), (0, bias.shape[1])):
                 start, stop = tile.channels
-                tile_weights = tuple(
+                some = tuple(
                     [
                         w[tile.groups, start // n : -(-stop // n)]
                         for w, (_, _, n, _) in zip(weights, self.weights, strict=True)
                     ]
                 )
-                tile_bias = bias[tile.groups, start:stop]
-            algorithm.run(program, problem, sums, samples, tile_weights, tile_bias, tile.walk)
+                offset = bias[tile.groups, start:stop]
+            algorithm.run(program, problem, sums, samples, some, offset, tile.walk)
             if problem.ceiling < inf:
                 program.at_most(sums, problem.ceiling)
             if sums is not part:
@@ -222,11 +222,11 @@ class Recipe:
                 continue
             moved = [0] * program.workspace_buffer
             last = axis == len(tile.grid) - 1
-            array_axis = axis + (axis > lead) if not last else lead + 1
-            moved[OUT] = step * out.strides[array_axis]
+            place = axis + (axis > lead) if not last else lead + 1
+            moved[OUT] = step * out.strides[place]
             if not last:
-                stride = problem.axes[array_axis - lead - 2].stride if array_axis > lead else 1
-                moved[X] = step * stride * x.strides[array_axis]
+                stride = problem.axes[place - lead - 2].stride if place > lead else 1
+                moved[X] = step * stride * x.strides[place]
             if last or axis == lead:
                 real, of = (step * problem.parts, 1) if last else (step, 0)
                 for number, (w, (_, _, panel, _)) in enumerate(

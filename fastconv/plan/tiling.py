@@ -340,8 +340,8 @@ def evened(parts: int) -> int:
 
 
 def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, bool]]:
-    """The interior and the strips around it (at least a vector wide at the ends of rows), or one
-    box; and whether each is read in place.
+    """The interior and the strips around it, or one box of everything, and whether it is read in
+    place.  Strips along rows fill vectors.
     """
     whole = tuple([(0, axis.out) for axis in problem.axes])
     if reads == "nothing":
@@ -372,7 +372,7 @@ def _boxes(problem: Problem, strips: int, reads: InPlace) -> list[tuple[Box, boo
 
 
 def _is_read_in_place(problem: Problem, whole: Box, reads: InPlace) -> bool:
-    """Whether outputs read samples of the array only or, if kernels allow it, zeros around them."""
+    """Whether outputs read samples of the array only or, where kernels do it, zeros around them."""
     for axis, outputs in zip(problem.axes, whole, strict=True):
         if axis.interior != outputs:
             return reads == "edges" and _zeros_around(problem)

@@ -115,7 +115,7 @@ class Fields(NamedTuple):
     cval: builtins.complex
     relu: bool
     strict: bool
-    """Whether Winograd's algorithm, which rounds more than a plain sum, is excluded."""
+    """Sums are rounded as a plain sum is, whatever the algorithm."""
     form: Form
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 if ``cval`` exceeds it, None

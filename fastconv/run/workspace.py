@@ -1,9 +1,9 @@
-"""Temporary memory for the steps of a tile and inside kernels.
+"""Memory for what lies between two steps of a tile, or that a kernel works in.
 
-Fresh pages cost as much as the work done in them.  Therefore each thread keeps three blocks: for
-strips with missing data, for tiles, and for the kernels that run in these.  A block is *taken* and
-*given back*, and belongs to the holder in between.  A call from a signal handler or a finalizer
-inside another call thus gets a different block, and an interrupted call only loses its block.
+Each thread keeps a block for its strips of missing data, one for its tiles and one for the kernels
+that run in them, because new pages cost as much as the work done in them.  A block is *taken* and
+*given back*: whoever holds it owns it, so that a call from a signal handler or a finalizer inside
+another call gets a block of its own, and a call that is interrupted loses nothing but the block.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["LINE", "Workspace", "aligned", "give_back", "lines_of", "take"]
 LINE = 64
 """Bytes of a cache line."""
 MAX_KEPT_BYTES = 1 << 23
-"""Bytes of the largest block that a thread keeps."""
+"""Bytes of a block that a thread keeps."""
 MAX_KEPT_BLOCKS = 3
-"""Blocks that a thread keeps, since their uses are nested."""
+"""Blocks that a thread keeps: one inside of another may be in use."""
 _NOTHING = np.empty(0, np.uint8)
 
 
@@ -34,7 +34,7 @@ _kept = _Kept()
 
 
 def take(nbytes: int) -> NDArray[np.uint8]:
-    """Take a block of at least ``nbytes`` bytes, aligned to a cache line."""
+    """A block of at least so many bytes that begins on a cache line."""
     try:
         block = _kept.blocks.pop()
     except IndexError:
@@ -46,35 +46,35 @@ def take(nbytes: int) -> NDArray[np.uint8]:
 
 
 def give_back(block: NDArray[np.uint8]) -> None:
-    """Return a block, which this thread keeps for later unless it is large."""
+    """Keep a block that was taken for the next call of this thread, unless it is large."""
     if block.size <= MAX_KEPT_BYTES and len(_kept.blocks) < MAX_KEPT_BLOCKS:
         _kept.blocks.append(block)
 
 
 def lines_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """Bytes of an array in C order, rounded up to whole cache lines."""
+    """Bytes of the cache lines that an array fills, which begins on one."""
     return -(-prod(shape) * dtype.itemsize // LINE) * LINE
 
 
 class Workspace:
-    """A block in which arrays are allocated as on a stack."""
+    """A block of which arrays are handed out like a stack."""
 
     def __init__(self, nbytes: int) -> None:
         self._block = take(nbytes)
         self._used = 0
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
-        """Allocate an array in C order."""
+        """An array in C order."""
         start = self._used
         self._used += lines_of(shape, dtype)
         return np.ndarray(shape, dtype, self._block, start)
 
     def mark(self) -> int:
-        """The number of bytes in use."""
+        """How much is handed out."""
         return self._used
 
     def release(self, mark: int) -> None:
-        """Free all arrays allocated since a mark."""
+        """Take back what was handed out since a mark."""
         self._used = mark
 
     def give_back(self) -> None:
@@ -83,6 +83,6 @@ class Workspace:
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
-    """A new array in C order, aligned to a cache line."""
+    """A new array in C order that begins on a cache line."""
     memory = np.empty(prod(shape) * dtype.itemsize + LINE, np.uint8)
     return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LINE)

@@ -1,4 +1,4 @@
-"""Missing samples: replacing them by zeros, and dividing sums by the remaining shares of weight."""
+"""Missing samples: zeros in their place, shares of weight, and sums over shares."""
 
 cdef extern from "missing.h" nogil:
     int64_t drop_float(float *x, uint8_t *valid, bint nan, int64_t n)
@@ -16,7 +16,7 @@ cdef extern from "missing.h" nogil:
 
 
 def drop(floating[::1] x, uint8_t[::1] valid, bint nan):
-    """Replace missing samples by zeros, and return their number."""
+    """Put zeros in the place of missing samples and return how many there are."""
     cdef int64_t n = x.shape[0], missing = 0
     if n:
         with nogil:
@@ -35,7 +35,7 @@ def deduct(
     int64_t width,
     floating least,
 ):
-    """Subtract the weights of missing samples, and return whether no share falls below `least`."""
+    """Subtract the weights of missing samples and return whether shares stay at least the least."""
     cdef int64_t n = valid.shape[0], rows = w.shape[0], pitch = w.shape[1]
     cdef bint kept = True
     if n and rows:

@@ -1,5 +1,5 @@
-/* Missing samples: replacing them by zeros, subtracting their weights from shares, and dividing sums by
- * shares.  `DROP`, `DEDUCT` and `DIVIDE` define the functions for item type T, in vectors V of LANES,
+/* Missing samples: zeros in their place, the shares of weight that they take with them, and sums over
+ * what is left.  `DROP`, `DEDUCT` and `DIVIDE` define the functions for item type T, in vectors V of LANES,
  * with integers B of the same size and bytes K.
  */
 
@@ -9,7 +9,7 @@
 
 #define MISSING_BLOCK 64 /* samples, a multiple of every vector */
 
-/* Counts the ones in bytes that are zero or one. */
+/* How many of so many bytes, zeros and ones, are one. */
 INLINE int count_ones(const uint8_t *bytes)
 {
     uint64_t total = 0, word;

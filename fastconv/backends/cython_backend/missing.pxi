@@ -1,4 +1,4 @@
-"""Missing samples: replacing them by zeros, and dividing sums by the remaining shares of weight."""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 
 def drop(x, valid, nan):
@@ -6,7 +6,7 @@ def drop(x, valid, nan):
 
 
 def drop_slab(floating[:, :, :] x, uint8_t[:, :, :] valid, bint nan):
-    """Replace missing samples by zeros, and return their number."""
+    """Put zeros in the place of missing samples and return how many there are."""
     cdef Py_ssize_t i, j, m
     cdef int64_t missing = 0
     with nogil:
@@ -29,7 +29,7 @@ def deduct(
     int64_t width,
     floating least,
 ):
-    """Subtract the weights of missing samples, and return whether no share falls below `least`."""
+    """Subtract the weights of missing samples and return whether shares stay at least the least."""
     cdef Py_ssize_t i, row, m
     cdef bint kept = True
     with nogil:

@@ -1,4 +1,4 @@
-"""Missing samples: replacing them by zeros, and dividing sums by the remaining shares of weight."""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def divide(out: NDArray, shares: NDArray, full: float, least: float) -> None:
 
 
 def drop_items(x, valid, nan):
-    """Replace missing samples by zeros, and return their number."""
+    """Put zeros in the place of missing samples and return how many there are."""
     missing = 0
     for i in range(len(x)):
         kept = valid[i] & (not nan or x[i] == x[i])
@@ -57,7 +57,7 @@ def drop_items(x, valid, nan):
 
 
 def deduct_weights(shares, valid, w, starts, width, least):
-    """Subtract the weights of missing samples; return whether no share falls below the least."""
+    """Subtract the weights of missing samples and return whether shares stay at least the least."""
     kept = True
     for i in range(len(valid)):
         if valid[i]:

@@ -1,4 +1,4 @@
-"""Missing samples: replacing them by zeros, and dividing sums by the remaining shares of weight."""
+"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 from __future__ import annotations
 
