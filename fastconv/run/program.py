@@ -11,10 +11,10 @@ bits of the address name the buffer, and the low bits are the offset, so operand
 transposed and reshaped with NumPy.  They have no items to read; ufuncs, and reshapes that would
 copy, raise an error.
 
-Some kernels check their results (`winograd_outputs`, `epilogue`, `in_range`) and return False if
-these are invalid.  Steps that were added under `redo` run only if a check has failed since the last
-such steps.  If a check fails and no such steps follow, `run` returns False, and the caller must
-compute the results in another way.
+Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`).  Steps
+that are added under `redo` run only where a check since the last such steps failed.  A check that
+fails without such steps after it makes `run` return False: the caller has to find the results in
+another way.
 """
 
 from __future__ import annotations
