@@ -76,7 +76,7 @@ def operation(arguments: argparse.Namespace) -> Operation:
         return _filter(name, given, arguments)
     if given:
         options = ", ".join(map(option, given))
-        raise ValueError(f"{options} is for filters, and --kernel {name!r} is none")
+        raise ValueError(f"{options} is for filters, but --kernel {name!r} is not a filter")
     if name in kernels.names():
         row = kernels.info(name)
         if row.kind == "color":

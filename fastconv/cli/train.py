@@ -164,7 +164,7 @@ def _resume(file: Path, net: nn.Layer, descent: nn.Optimizer, settings: dict[str
     epoch = progress.pop("epoch", None)
     if epoch is None or progress != settings:
         theirs = ", ".join(f"{key} {each}" for key, each in progress.items()) or "another program"
-        raise ValueError(f"{file} is of {theirs}; choose another directory, or say --fresh")
+        raise ValueError(f"{file} is of {theirs}; choose another directory, or pass --fresh")
     net.load_state_dict(part("net"))
     descent.load_state_dict(part("descent"))
     return epoch

@@ -76,7 +76,7 @@ def pixels(drawn: Figure) -> np.ndarray:
 
 
 def short(value: Any) -> str:
-    """A number in few characters: whole up to a million, otherwise with three digits."""
+    """A number as text: integers below a million in full, others with three digits."""
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, int):
         return str(value) if abs(value) < 1_000_000 else f"{value:.1e}"

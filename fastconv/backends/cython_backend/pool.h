@@ -67,19 +67,19 @@ static void take_no_signals(void)
 #endif
 
 #define MAX_WORKERS 255
-#define MAX_KEPT_BYTES (1 << 23) /* of workspace that a worker keeps between jobs */
+#define MAX_KEPT_BYTES (1 << 23) /* bytes of workspace that a worker keeps between jobs */
 #define SPIN_SECONDS 3e-4
-#define MIN_WAKE_SECONDS 1.5e-4 /* of work for which a worker that sleeps is woken */
-#define CROWDED_SECONDS 2e-5    /* that a yield takes if another thread had the processor */
+#define MIN_WAKE_SECONDS 1.5e-4 /* seconds of work for which a sleeping worker is woken */
+#define CROWDED_SECONDS 2e-5    /* seconds of a yield after which another thread had the processor */
 #define LOOKS_PER_YIELD 32
 
 typedef struct {
     void (*fill)(const void *context, int64_t tile, void *workspace);
     const void *context;
     int64_t tiles;
-    size_t workspace_bytes; /* that each thread needs while it runs a tile */
+    size_t workspace_bytes; /* bytes that each thread needs while it runs a tile */
     int64_t begun;
-    int64_t workers; /* that it was offered to and that have not left it */
+    int64_t workers; /* workers to which it was offered and that have not left it */
 } job_t;
 
 enum { ABSENT, SPINS, SLEEPS, WORKS, FIRST_JOB }; /* or the job that is offered */
@@ -87,7 +87,7 @@ enum { ABSENT, SPINS, SLEEPS, WORKS, FIRST_JOB }; /* or the job that is offered 
 typedef struct {
     int64_t state;
     PyThread_type_lock wake;
-    char apart[112]; /* from the next one's cache line, and the line that is loaded with it */
+    char apart[112]; /* keeps workers on separate cache lines, which are loaded in pairs */
 } worker_t;
 
 static worker_t pool[MAX_WORKERS];

@@ -4,7 +4,7 @@
 
 #include "vectors.h"
 
-/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbouring items. */
+/* A function that transposes rows: items are `from_step` bytes apart, and rows begin at adjacent items. */
 typedef void transpose_t(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
                          int64_t from_step);
 
@@ -83,8 +83,8 @@ static ALWAYS_INLINE void oblong_f(char *to, int64_t to_row, const char *from, i
 }
 #endif
 
-/* By blocks of `down` rows and `across` items.  The last blocks reach back over items that are already
- * there. */
+/* Transposes by blocks of `down` rows and `across` items.  The last blocks overlap items that are already
+ * done. */
 #define TRANSPOSE(T, block, down, across)                                                   \
     static ALWAYS_INLINE void transpose_by_##block(char *to, const char *from, int64_t rows, int64_t to_row, \
                                 int64_t n, int64_t from_step)                          \

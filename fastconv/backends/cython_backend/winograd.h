@@ -16,7 +16,7 @@ typedef __typeof__((wino_t){0} < (wino_t){0}) wino_mask_t;
 #define SIDE 6
 #define BLOCK 3
 #define PANEL (2 * CHANNELS)
-/* Taps whose weights stay in the nearest cache for all output channels of a panel; no kernel has more. */
+/* Taps of a kernel, at most: their weights stay in the L1 cache for all output channels of a panel. */
 #define MOST_TAPS 128
 
 /* A plane of samples or outputs with channels last, and its tiles: steps in items. */
@@ -231,8 +231,8 @@ static ALWAYS_INLINE void weights_2(wino_t *to, const int step, wino_t a, wino_t
     to[3 * step] = c;
 }
 
-/* Weights of a panel for some channels in: a row of output channels for each.  Contiguous taps come in
- * the order of memory; whether that is the last one first. */
+/* Copies the weights of a panel for some input channels: for each channel and tap, a row of output
+ * channels.  Contiguous taps keep the order of memory; returns whether that is the reverse order. */
 static int taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_t channels)
 {
     const int64_t size = sizeof(float), count = n->rows * n->cols;
@@ -253,8 +253,8 @@ static int taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_
     return 0;
 }
 
-/* A block of taps at the points: `taps` is its first one, the next ones are `step` items away, and it
- * has some rows and columns of them. */
+/* Evaluates a block of taps at the points.  `taps` is the first tap, further ones are `step` items apart,
+ * and the block has some rows and columns of taps. */
 static ALWAYS_INLINE void evaluate_block(float *out, const int64_t component, const float *taps,
                                          const int64_t row, const int64_t step, const int64_t rows,
                                          const int64_t cols, const int m, const int lines)

@@ -181,9 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
     # -- what is asked ----------------------------------------------------------------------------
 
     def _place(self) -> str:
-        """What follows the token in the path, if the request is one of ours."""
+        """The path after the token, if the request has the right host and token."""
         if self.headers.get_all("Host") not in [[host] for host in self.server.hosts]:
-            raise RefusedError(f"this is {ADDRESS}:{self.server.port} and no other", status=403)
+            raise RefusedError(f"the host must be {ADDRESS}:{self.server.port}", status=403)
         start, token, place = [*self.path.split("/", 2), "", ""][:3]
         known = hmac.compare_digest(token.encode(), self.server.token.encode())
         if start or not known or self.path.count("/") < 2:
@@ -214,9 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, most: int) -> bytes:
         lengths = self.headers.get_all("Content-Length") or []
         if "Transfer-Encoding" in self.headers or len(lengths) != 1:
-            raise RefusedError("a request says how long it is", status=411)
+            raise RefusedError("the request has no Content-Length", status=411)
         if not re.fullmatch(r"[0-9]{1,12}", lengths[0]):
-            raise RefusedError("Content-Length is no length", status=400)
+            raise RefusedError("Content-Length is not a number", status=400)
         length = int(lengths[0])
         if length > most:
             raise RefusedError(f"got {length:,} bytes, allowed are {most:,} at most", status=413)
@@ -251,7 +251,7 @@ def _question(data: bytes) -> dict[str, Any]:
 
 
 def _malformed(what: str) -> NoReturn:
-    raise RefusedError(f"the request has no proper {what}", status=400)
+    raise RefusedError(f"the request has no valid {what}", status=400)
 
 
 def _json(content: object) -> tuple[str, bytes]:
