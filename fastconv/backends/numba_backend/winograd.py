@@ -132,13 +132,13 @@ class _Tile(_Transform):
                     yield self.channel
 
     def at_point(self, number: int) -> ir.Value:
-        """Where the value at a point lies; LLVM keeps the part that is the same for all tiles."""
+        """The address of the value at a point; LLVM keeps the part common to all tiles."""
         builder = self.builder
         point = builder.gep(self.points, [builder.mul(integer(number), self.step)])
         return builder.gep(point, [builder.add(self.tile, self.channel)])
 
     def in_plane(self, i: int, j: int) -> ir.Value:
-        """Where a sample or an output lies; all beyond the edges share one address."""
+        """The address of a sample or an output; all beyond the edges share one address."""
         builder = self.builder
         offset = builder.add(builder.mul(integer(i), self.row), builder.mul(integer(j), self.col))
         pixel = builder.gep(self.plane, [offset])
@@ -147,11 +147,11 @@ class _Tile(_Transform):
 
 
 class _Axis:
-    """What a transform does along an axis of a tile, by one of the matrices.
+    """The transform along an axis of a tile, by one of the matrices.
 
     Values at two points of opposite sign are the sum and the difference of the same two terms,
-    which are calculated once: ``of_sums`` where points are evaluated, or else where products are
-    interpolated.  The axis across lines has no points, and keeps its values.
+    which are computed once: when points are evaluated (``of_sums``), or else when products are
+    interpolated.  The axis across a line has no points, and keeps its values.
     """
 
     def __init__(self, matrix: NDArray, of_sums: bool) -> None:
@@ -167,7 +167,7 @@ class _Axis:
 
     @property
     def lengths(self) -> tuple[int, int]:
-        """How many values become how many."""
+        """The number of values before and after the transform."""
         return self._matrix.shape[1], self._matrix.shape[0]
 
     def apply(self, transform: _Transform, values: list[ir.Value]) -> list[ir.Value]:
