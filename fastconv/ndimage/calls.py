@@ -23,11 +23,11 @@ from .runs import Run
 __all__ = ["Call", "filtered"]
 
 MAX_FILTERS = 4096
-"""Filters that are remembered."""
+"""Filters that are cached."""
 MAX_REMEMBERED_BYTES = 1 << 12
-"""Of the largest kernel whose filters are remembered here; plans remember larger ones."""
+"""Bytes of the largest kernel whose filters are cached here; for larger ones, plans are cached."""
 SIMPLE = frozenset((type(None), bool, int, float, str))
-"""Types whose values are a key together with their types."""
+"""Types whose values form a key together with their types."""
 
 _filters = memo_of_calls(MAX_FILTERS)
 
@@ -42,7 +42,7 @@ class Call:
         self.options = options
         self._output = output
         self.lasting = True
-        """Whether equal calls are the same, warnings included."""
+        """Whether equal calls give equal results, including warnings."""
         self.stored: np.dtype | None = None
         """The dtype of the result, once it is known."""
 
@@ -201,7 +201,7 @@ def filtered(
 
 
 def _is_large(weights: ArrayLike | None) -> bool:
-    """Whether plans remember the kernel, and nothing else does."""
+    """Whether a kernel is so large that only its plans are cached."""
     return type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES
 
 

@@ -136,7 +136,7 @@ def _are_planes(x: NDArray, phases: Phases, products: int) -> bool:
 
 
 def _are_finite(result: NDArray, backend: str) -> bool:
-    """Whether all results are finite, and so all samples that they depend on."""
+    """Whether all results are, and so all samples that they were made of."""
     if result.dtype.kind == "c":
         return bool(np.isfinite(result).all())
     return backends.load(backend).in_range(result, inf)
