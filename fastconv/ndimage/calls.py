@@ -25,9 +25,9 @@ __all__ = ["Call", "filtered"]
 MAX_FILTERS = 4096
 """Filters that are cached."""
 MAX_REMEMBERED_BYTES = 1 << 12
-"""Bytes of the largest kernel whose filters are cached here; for larger ones, plans are cached."""
+"""Of the largest kernel whose filters are remembered here; plans remember larger ones."""
 SIMPLE = frozenset((type(None), bool, int, float, str))
-"""Types whose values form a key together with their types."""
+"""Types whose values are a key together with their types."""
 
 _filters = memo_of_calls(MAX_FILTERS)
 

@@ -85,7 +85,7 @@ def plans(
 
 
 def _quotients(sums: Plan, divisor: int, x: NDArray, out: NDArray | None = None) -> NDArray:
-    """Sums of 64-bit integers, which may need all bits, divided in double precision."""
+    """Sums of 64-bit integers, which may need all of these, divided in double precision."""
     exact = sums(x)
     if out is None:
         out = exact
@@ -116,7 +116,7 @@ def _plan(
     cval: complex,
     options: Options,
 ) -> Plan:
-    """A plan for passes that form a single problem."""
+    """One plan for passes that are one problem."""
     terms = _terms(dtype, passes, result, cval if _reads_constant(passes) else 0)
     _, arguments = correlation(passes, terms.cval)
     arguments |= {"dtype": result, "casts": terms.casts, "scale": terms.scale}
@@ -259,7 +259,7 @@ def _single(w: NDArray) -> NDArray:
 
 
 def _nudged(w: NDArray) -> NDArray:
-    """Slightly larger weights, so that sums that are integers except for rounding are cast to them."""
+    """Slightly larger weights, so that sums that are integers but for rounding are cast to these."""
     if np.array_equal(w * DYADIC, np.rint(w * DYADIC)):
         return w
     return w * whole_sums(w.size)

@@ -40,9 +40,9 @@ _shares: Memo[Shares] = memo_of_calls(MAX_KERNELS, MAX_KERNEL_BYTES)
 class MissingPlan(Plan):
     """A plan of a filter of arrays with missing samples: call it on arrays.
 
-    Made by `plan_correlate` and `plan_convolve`.  A plan is immutable and may be called from many
-    threads at once.  It can be copied and pickled.  If only `mask` marks missing samples, the
-    shares of weight that lie on valid samples are computed in the first call.
+    Made by `plan_correlate` and `plan_convolve`.  A plan never changes and may be called from many
+    threads at once.  It can be copied and pickled.  Where only `mask` tells what is missing, the
+    shares of weight that lie on valid samples are summed at the first call.
 
     Attributes
     ----------
