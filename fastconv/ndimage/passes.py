@@ -259,7 +259,7 @@ def _single(w: NDArray) -> NDArray:
 
 
 def _nudged(w: NDArray) -> NDArray:
-    """Slightly larger weights, so that sums that are integers but for rounding are cast so."""
+    """Slightly larger weights: a sum that is an integer but for rounding is then cast to it."""
     if np.array_equal(w * DYADIC, np.rint(w * DYADIC)):
         return w
     return w * whole_sums(w.size)
