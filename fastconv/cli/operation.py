@@ -1,4 +1,4 @@
-"""What ``fastconv apply --kernel`` stands for: a kernel by its name, a filter, a file, numbers."""
+"""The operations of ``fastconv apply --kernel``: a named kernel, a filter, a file, or numbers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Operation(NamedTuple):
 
 
 def _parameters(name: str) -> dict[str, inspect.Parameter]:
-    """What one filter takes, besides the image and what all of them take."""
+    """The parameters of a filter, without the image and the keywords that all filters share."""
     _, *rest = inspect.signature(getattr(filters, name)).parameters.values()
     return {one.name: one for one in rest if one.name not in SHARED | MISSING_DATA}
 

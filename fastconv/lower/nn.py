@@ -251,7 +251,7 @@ def normalized(value: ArrayLike, ranks: tuple[int, ...], channels: int, argument
 
 
 def enough_samples(count: int, came: tuple[int, ...], argument: str) -> None:
-    """Refuse fewer than two numbers, of which there is no variance."""
+    """Refuse fewer than two numbers, which have no variance."""
     if count < 2:
         allowed = "at least two numbers for each channel, or eval()"
         refuse(ValueError, argument, f"shape {came}", allowed)

@@ -60,7 +60,7 @@ class Halo(NamedTuple):
             gap = min(dilation, of_a_tap)
             starts: tuple[int, ...] = (first,)
             length = of_a_tap + (taps - 1) * dilation
-            if gap < dilation:  # what adjacent outputs of each tap read
+            if gap < dilation:  # only the samples that each tap reads
                 starts = tuple([first + tap * dilation for tap in range(taps)])
                 length = gap
             lengths.append(len(starts) * length)

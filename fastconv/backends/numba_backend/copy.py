@@ -81,7 +81,7 @@ def _copy(
     if missing:
         out, x = out[(None,) * missing], x[(None,) * missing]
     order = [*range(RANK)]
-    for a in x, out:  # what is contiguous in one of them comes last
+    for a in x, out:  # contiguous axes come last
         axis = _contiguous_axis(a)
         if axis is not None:
             order.append(order.pop(order.index(axis)))

@@ -19,7 +19,7 @@ __all__ = ["code", "magnitude"]
 # mypy: disable-error-code="no-untyped-def"
 
 BLOCK = 1024
-"""Items whose squares stay in the nearest cache."""
+"""Items whose squares stay in the L1 cache."""
 
 
 def magnitude(out: NDArray, parts: Sequence[NDArray]) -> None:
