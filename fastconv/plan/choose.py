@@ -112,7 +112,7 @@ def make_plan(
     known: Plan | None = None if key is None else _plans.get(key)
     if known is not None:
         return known
-    key, nbytes = _lasting_key(key, given)
+    key, nbytes = _worth_keeping(key, given)
     lasts = key is not None or not once
     *words, x_shape, x_dtype = checked
     of_kernel = None if key is None else (key[0], *words, len(x_shape), x_dtype)
@@ -184,7 +184,7 @@ def make_transposed(
         transposition = lowered(*checked, *given, **options)
         if pattern_key is not None:
             candidates.recipes.put(pattern_key, transposition.without_weights())
-    key, nbytes = _lasting_key(key, given)
+    key, nbytes = _worth_keeping(key, given)
     _check_choices(checked[0], algorithm, threads)
     recipe = recipe_of_phases(transposition, algorithm, chosen)
     plan = TransposedPlan.of(recipe, transposition, threads, lasting=key is not None or not once)
@@ -235,8 +235,8 @@ def _key(
 
 
 def _pattern_key(key: tuple[Any, ...], given: tuple[Any, ...]) -> Hashable:
-    """The key of the phases of a transposed convolution, without the values of its weights, which
-    are new in each call of a training loop.  None if the phases depend on these values.
+    """What the phases of a transposed convolution depend on, where that is not its weights: in
+    training, these are new in each call.  None where values matter.
     """
     (call, options, *_), checked, _ = key
     weights, *bias = given
@@ -249,11 +249,11 @@ def _pattern_key(key: tuple[Any, ...], given: tuple[Any, ...]) -> Hashable:
     return call, options, checked, weights.shape, weights.dtype
 
 
-def _lasting_key(
+def _worth_keeping(
     key: tuple[Any, ...] | None, given: tuple[Any, ...]
 ) -> tuple[tuple[Any, ...] | None, int]:
-    """A copy of the key that does not change with the arrays of the call, or None if the plan
-    should not be cached; and the bytes of the kernel.
+    """The key of a plan that is to be remembered, which does not change with the arrays of the
+    call, or None; and the bytes of the kernel.
     """
     nbytes = sum(map(_bytes, given))
     if key is None or (nbytes > LARGE_BYTES and not _seen_before(hash(key[0]))):
