@@ -179,15 +179,15 @@ def make_transposed(
     pattern_key = None if key is None else _pattern_key(key, given)
     pattern: lower.Transposition | None = candidates.recipes.get(pattern_key)
     if pattern is not None:
-        transposition = pattern.with_weights(*given)
+        asked = pattern.with_weights(*given)
     else:
-        transposition = lowered(*checked, *given, **options)
+        asked = lowered(*checked, *given, **options)
         if pattern_key is not None:
-            candidates.recipes.put(pattern_key, transposition.without_weights())
+            candidates.recipes.put(pattern_key, asked.without_weights())
     key, nbytes = _worth_keeping(key, given)
     _check_choices(checked[0], algorithm, threads)
-    recipe = recipe_of_phases(transposition, algorithm, chosen)
-    plan = TransposedPlan.of(recipe, transposition, threads, lasting=key is not None or not once)
+    recipe = recipe_of_phases(asked, algorithm, chosen)
+    plan = TransposedPlan.of(recipe, asked, threads, lasting=key is not None or not once)
     if key is not None:
         _plans.put(key, plan, nbytes + plan._nbytes)
     return plan
