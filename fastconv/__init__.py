@@ -107,8 +107,8 @@ __all__ = [
     "warmup",
 ]
 
-# A signal handler or a finalizer may make a call while another one is running, and must not find
-# modules half imported: calls import nothing but Numba, whose backend knows.
+# A signal handler or a finalizer may call fastconv while another call is running, and must not find
+# partly imported modules: calls import nothing but Numba, whose backend allows for it.
 for _name in algorithms.ORDER:
     algorithms.load(_name)
 for _name in backends.ORDER:

@@ -48,7 +48,7 @@ class BackendUnavailableError(RuntimeError):
 
 @cache
 def _environment(variable: str) -> str | None:
-    """A variable as it was when it was first asked for."""
+    """An environment variable, as it was when it was first read."""
     return os.environ.get(variable)
 
 
@@ -213,7 +213,7 @@ def resolve_threads(argument: int | None = None) -> int:
 
 
 def _openmp_threads() -> int | None:
-    """The threads that ``OMP_NUM_THREADS`` grants, of which a list names those of nested levels."""
+    """The threads that ``OMP_NUM_THREADS`` allows; it may be a list for nested levels."""
     first = (_environment("OMP_NUM_THREADS") or "").split(",")[0].strip()
     return int(first) or None if first.isdecimal() else None
 

@@ -33,7 +33,7 @@ from .config import BackendName
 __all__ = ["apply", "convolve", "correlate"]
 
 MAX_EXAMPLE = 2
-"""Samples along an axis of the array by which arguments are checked before anything is computed."""
+"""Samples along an axis of the example array on which arguments are checked in advance."""
 
 
 def correlate(
@@ -272,7 +272,7 @@ def apply(function: Callable[..., NDArray], image: Any, *arguments: Any, **optio
 
 
 def _of_sigmas(*names: str) -> Callable[[dict[str, Any]], Any]:
-    """The reach of Gaussians whose standard deviations are arguments."""
+    """The reach of Gaussians with the standard deviations in the arguments."""
 
     def reach(given: dict[str, Any]) -> Any:
         sigmas = [given[name] for name in names if given[name] is not None]
@@ -336,10 +336,10 @@ def _overlapped(
     far: Sequence[int],
     boundary: Any,
 ) -> Any:
-    """What a function makes of chunks that overlap, for results that read so far along axes.
+    """Apply a function to chunks with an overlap of its reach along each axis.
 
-    ``made`` is what it makes of an example.  Beyond the edges of the array, the function extends
-    it, except where it is periodic.
+    ``made`` is its result for an example.  The function itself extends the array beyond its edges,
+    except along periodic axes.
     """
     borders = [boundary] * len(axes) if isinstance(boundary, str | None) else boundary
     x = x.rechunk({axis: -1 for axis, n in zip(axes, far, strict=True) if n >= x.shape[axis]})

@@ -142,7 +142,7 @@ _ROWS = (
            "The slope downwards over 5×5 pixels, smoothed so that it turns with the image.",
            FARID),
 
-    # Edges by compass direction: the bright side lies where the name points
+    # Edges by compass direction, named after the bright side
     Kernel("kirsch_n", ((5, 5, 5), (-3, 0, -3), (-3, -3, -3)),
            "Edges that are brighter to the north.", KIRSCH),
     Kernel("kirsch_ne", ((-3, 5, 5), (-3, 0, 5), (-3, -3, -3)),

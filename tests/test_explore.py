@@ -164,7 +164,7 @@ def test_what_is_no_question_is_refused(explorer, body):
         ({"stride": None}, "stride", "stride: allowed is a whole number"),
         ({"stride": [1, 1]}, "stride", "stride: allowed is a whole number"),
         ({"dilation": 0}, "dilation", "conv2d: dilation: got 0"),
-        ({"dilation": 4}, "size", "x has 7 samples along axis 1 and padding adds 0, w reaches"),
+        ({"dilation": 4}, "size", "x has 7 samples along axis 1 and padding adds 0, but w spans"),
         ({"padding": -1}, "padding", "conv2d: padding: got -1"),
         ({"padding": "sane"}, "padding", "allowed is 'same', 'same_lower', 'valid'"),
         ({"padding": [[10**9, 0], [0, 0]]}, "padding", "padding: allowed is a whole number"),

@@ -155,7 +155,7 @@ def test_a_known_kernel_refuses_what_a_new_one_does():
     fc.conv2d(np.ones((1, 2, 5, 5), "f4"), layer)
     with pytest.raises(ValueError, match="correlate: x has 2 samples along axis 1"):
         fc.correlate(np.ones((5, 2), "f4"), w, mode="valid")
-    with pytest.raises(ValueError, match="conv2d: w has 2 input channels per group, x has 3"):
+    with pytest.raises(ValueError, match="conv2d: w has 2 input channels per group, but x has 3"):
         fc.conv2d(np.ones((1, 3, 5, 5), "f4"), layer)
     with pytest.raises(ValueError, match="conv2d: x has 2 samples along axis 2"):
         fc.conv2d(np.ones((1, 2, 2, 5), "f4"), layer)

@@ -97,7 +97,7 @@ def test_a_checkpoint_of_another_run_is_not_continued(few):
     assert status == 2
     assert err == (
         "fastconv: fastconv-train.npz is of seed 0, epochs 1; choose another directory, "
-        "or say --fresh\n"
+        "or pass --fresh\n"
     )
     Path(train.CHECKPOINT).write_bytes(before[:-100])
     status, _, err = run("train", "--epochs", "1")

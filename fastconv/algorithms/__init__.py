@@ -1,6 +1,6 @@
-"""The algorithms by name, each one a file.  A new one is a file and a word in ``ORDER``.
+"""The algorithms by name.  To add one, write a file and add its name to ``ORDER``.
 
-`direct`, the plain sum over all taps, is last and refuses nothing.
+The last one, `direct`, is the plain sum over all taps and refuses nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,6 @@ ORDER = (
 
 @cache
 def load(name: str) -> Algorithm:
-    """The algorithm of a name."""
+    """The algorithm with the given name."""
     algorithm: Algorithm = import_module(f"{__name__}.{name}").algorithm
     return algorithm

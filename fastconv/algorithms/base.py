@@ -1,4 +1,4 @@
-"""What an algorithm is: a way to do some problems, by the kernels of any backend."""
+"""The base class of algorithms: ways to solve some problems with the kernels of any backend."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ InPlace = Literal["nothing", "interior", "edges"]
 
 
 class Weights(NamedTuple):
-    """An array of weights as an algorithm reads it: groups first, then output channels or panels
-    of them.  In memory it is in C order.
+    """An array of packed weights.  Its first axis is groups, its second output channels or panels
+    of them, and it is in C order in memory unless ``last``.
     """
 
     shape: tuple[int, ...]
@@ -28,44 +28,49 @@ class Weights(NamedTuple):
     panel: int = 1
     """Real output channels for each index of the second axis."""
     last: bool = False
-    """Groups are last in memory."""
+    """Whether groups are the last axis in memory, instead of the first."""
 
 
 class Algorithm:
-    """*Can it* (`refuses`) and *should it* (`cost`) are apart; what it does is a program."""
+    """A way to solve problems.
+
+    `refuses` tells whether it can solve a problem, and `cost` how long it would take; `run` adds
+    its steps to a program.
+    """
 
     name: ClassVar[str]
     layout: ClassVar[Layout] = "rows"
-    """What is contiguous in what it reads and writes: rows of samples (or the colours of a pixel),
-    whole planes of samples, or the channels of a sample."""
+    """What is contiguous in the arrays that it reads and writes: rows of samples (or the colours of
+    a pixel), whole planes of samples, or the channels of a sample."""
     in_place: ClassVar[InPlace] = "interior"
-    """What of an array it reads in place, where that has the storage dtype: the interior, apart
-    from the borders; the edges, too, if zeros lie beyond them; or nothing."""
+    """Which outputs can read an array of the storage dtype in place: those whose windows lie inside
+    it ("interior"), also those at edges if the border is zero ("edges"), or none ("nothing")."""
 
     def refuses(self, problem: Problem) -> str | None:
-        """Why it cannot do the problem, in a sentence, or None if it can."""
+        """The reason why it cannot solve the problem, as a sentence, or None if it can."""
         raise NotImplementedError
 
     def macs(self, problem: Problem) -> int:
-        """Multiply-adds of real numbers for one sample of the output."""
+        """Multiply-adds of real numbers for one output."""
         return problem.in_channels * prod(problem.taps) * problem.parts**2
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
-        """Outputs along each filtered axis that a tile should have at least."""
+        """The smallest sensible tile, as outputs along each filtered axis."""
         return (1,) * len(problem.axes)
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
-        """Whether results have the same bits however outputs are cut into tiles: no check redoes a
-        tile, and no transform depends on where a tile begins.
+        """Whether results have the same bits for any tiling.
+
+        If so, no check redoes a tile, and no sum depends on where a tile begins.
         """
         return False
 
     def storage(self, problem: Problem, backend: Backend) -> np.dtype:
-        """The dtype of what it reads."""
+        """The dtype of the samples that it reads."""
         return problem.compute
 
     def results(self, problem: Problem, backend: Backend) -> np.dtype:
-        """The dtype of what it writes."""
+        """The dtype of the outputs that it writes."""
         return self.storage(problem, backend)
 
     def cost(self, problem: Problem, backend: str) -> float:
@@ -73,19 +78,19 @@ class Algorithm:
         raise NotImplementedError
 
     def least_cost(self, problem: Problem, backend: str) -> float:
-        """Seconds that it takes at least, where that is seen much sooner than what it costs."""
+        """A lower bound of `cost` that is cheap to compute."""
         return 0
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """The arrays of weights that it reads."""
+        """The arrays of packed weights that it reads."""
         return (Weights(real_shape(problem), problem.compute),)
 
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray | None, ...]:
-        """Arrays of weights, or None for those that a program packs from the first of them; if that
-        is None as well, it packs them from the dense kernel.
+        """The arrays of packed weights, with None for those that `pack` fills.
 
-        ``w`` is the kernel, (groups, channels out, channels in, *taps), or its factors, in the
-        compute dtype.  What is already as it should be is not copied.
+        `pack` fills them from the first array or, if that is None, from the dense kernel.  ``w`` is
+        the kernel, ``(groups, channels out, channels in, *taps)``, or its factors, in the compute
+        dtype.  Arrays that need no change are not copied.
         """
         return (np.ascontiguousarray(as_real(dense(w))),)
 
@@ -102,25 +107,27 @@ class Algorithm:
         bias: NDArray,
         walk: Walk,
     ) -> None:
-        """Add the steps for one tile; every position that is read lies inside ``x``, but for
-        "edges".
+        """Add the steps for one tile.
+
+        All windows lie inside ``x``, unless `in_place` is "edges".
         """
         raise NotImplementedError
 
 
 def dense(w: tuple[NDArray, ...]) -> NDArray:
-    """The kernel, of which ``w`` may be the factors."""
+    """The dense kernel, from itself or from its factors."""
     return reduce(np.multiply, w)
 
 
 def real_shape(problem: Problem) -> tuple[int, ...]:
+    """The shape of the dense kernel as real numbers (see `as_real`)."""
     parts = problem.parts
     channels = problem.out_channels * parts, problem.in_channels * parts
     return (problem.groups, *channels, *problem.taps)
 
 
 def as_real(w: NDArray) -> NDArray:
-    """Complex weights as real ones between pairs of channels, ``[[re, -im], [im, re]]``."""
+    """Complex weights as real ones, ``[[re, -im], [im, re]]``, between pairs of real channels."""
     if w.dtype.kind != "c":
         return w
     return _interleave(_interleave(w.real, w.imag, 1), _interleave(-w.imag, w.real, 1), 2)

@@ -1,9 +1,9 @@
-"""Box: where all weights are equal, sums of windows, which cost about the same at any size.
+"""Box: window sums, for kernels whose weights are all equal.  Their cost hardly grows with size.
 
-Each sample is weighted once, before any sum, so that nothing overflows that would not in the plain
-sum, and NaN and infinity meet the weight.  Nothing is ever subtracted from a sum: no rounding
-drift, and a NaN stays inside its window.  Images of 8 and 16 bits that keep their dtype need none
-of that: their sums are exact, and are weighted in the end.
+Each sample is multiplied by the weight before it is summed, so that sums overflow only if the plain
+sum does, and NaN and infinity meet the weight.  Nothing is ever subtracted from a sum: there is no
+rounding drift, and a NaN stays inside its window.  Sums of 8-bit and 16-bit images with results of
+the same dtype are exact integers, and are multiplied by the weight at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .base import Algorithm, Weights, dense
 __all__ = ["algorithm"]
 
 FUSED_AXES = 2
-"""Axes that a kernel sums along at once."""
+"""Axes along which a kernel sums at once."""
 BYTE, SHORT = np.dtype("u1"), np.dtype("u2")
 
 
@@ -35,7 +35,7 @@ class Box(Algorithm):
     name = "box"
 
     def refuses(self, problem: Problem) -> str | None:
-        """It needs equal weights, side by side."""
+        """It needs equal weights at adjacent taps."""
         if not problem.form.uniform:
             return "the weights of the kernel are not all equal, for one channel in and one out"
         if problem.complex:
@@ -48,17 +48,18 @@ class Box(Algorithm):
         return 1
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
-        """Much longer than a window, for neighbouring tiles sum the rows between them twice."""
+        """Much longer than a window, since neighbouring tiles both sum the rows they share."""
         return tuple(4 * axis.taps - 3 for axis in problem.axes)
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
-        """Small integers are summed exactly; sums of floats share parts with those of rows nearby,
-        which depend on where a tile begins.
+        """True for small integers, which are summed exactly.
+
+        Sums of floats are built from partial sums that depend on where a tile begins.
         """
         return self.storage(problem, backend) != problem.compute
 
     def storage(self, problem: Problem, backend: Backend) -> np.dtype:
-        """Small integers where samples and results are, which kernels sum exactly."""
+        """The dtype of 8-bit and 16-bit samples and results if kernels sum these exactly."""
         stay = problem.x_dtype == problem.dtype and problem.dtype in (BYTE, SHORT)
         if not stay or problem.casts or problem.compute != np.float32:
             return problem.compute

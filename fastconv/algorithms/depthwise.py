@@ -1,6 +1,6 @@
-"""Depthwise: every channel has a kernel of its own, and contiguous channels make a vector.
+"""Depthwise: every channel has a kernel of its own, and vectors hold contiguous channels.
 
-Samples lie with their channels last, so that neither strides nor short rows leave lanes empty.
+Samples are laid out channels-last, so that neither strides nor short rows leave lanes empty.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ __all__ = ["algorithm"]
 MIN_GROUPS = 8
 """Channels that fill a vector."""
 SLOWER = 1.7
-"""Times that a product takes as long as where a sample serves several vectors."""
+"""Time of a multiply-add, relative to one in a matrix product, where samples are reused."""
 TRANSPOSED = 3
 """Passes over data whose groups are not contiguous."""
 
 
 class Depthwise(Algorithm):
-    """Channels as vectors."""
+    """Sums of vectors of channels."""
 
     name = "depthwise"
     layout: ClassVar[Layout] = "channels"
     in_place: ClassVar[InPlace] = "edges"
 
     def refuses(self, problem: Problem) -> str | None:
-        """It needs many groups, each with a channel in and a channel out."""
+        """It needs many groups, each with one input and one output channel."""
         if problem.compute.kind != "f" or problem.complex:
             return "it sums real floating-point numbers"
         if problem.in_channels > 1 or problem.out_channels > 1 or problem.groups < MIN_GROUPS:
@@ -45,13 +45,13 @@ class Depthwise(Algorithm):
         return prod(problem.taps)
 
     def cost(self, problem: Problem, backend: str) -> float:
-        """Samples are transposed where groups are not contiguous."""
+        """Includes transposing the samples if groups are not contiguous."""
         rate, slow_products = rates.of(backend), self.macs(problem) * SLOWER
         passes = TRANSPOSED if costs.ends_with_rows(problem) else 1
         return costs.contraction_seconds(problem, rate, slow_products, passes) + rate.call
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """One dense kernel with contiguous groups: ``(groups, 1, *taps)`` as `run` sees it."""
+        """The dense kernel, ``(groups, 1, *taps)``, with groups contiguous in memory."""
         return (Weights((problem.groups, 1, *problem.taps), problem.compute, last=True),)
 
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray]:

@@ -17,21 +17,21 @@ from .base import Algorithm
 __all__ = ["algorithm"]
 
 APART = 2
-"""Times that a product takes where outputs read every second sample."""
+"""Relative time of a multiply-add if outputs read every second sample."""
 ONE_BY_ONE = 4
-"""Times that a product takes where outputs read samples that are farther apart."""
+"""Relative time of a multiply-add if outputs read samples that are farther apart."""
 START = 40
-"""Products that a tap of a row costs to begin with."""
+"""Fixed cost of each tap of a row, in multiply-adds."""
 ALONE = 1.5
-"""Times that a product takes where rows of outputs read no rows together."""
+"""Relative time of a multiply-add if rows of outputs share no rows of samples."""
 BEGUN_ALONE = 5
-"""Times that beginning takes there."""
+"""Relative fixed cost of a tap in that case."""
 BYTE_PRODUCT, WIDE_BYTE_PRODUCT = 0.55, 1.1
-"""Times that a product of a byte takes, where sums have 16 bits, and where they have 32."""
+"""Relative time of a multiply-add of bytes, with 16-bit and with 32-bit sums."""
 MOST_SHORT = 257
-"""The largest sum of weights whose sums of bytes have 16 bits."""
+"""The largest sum of weights for which sums of bytes fit 16 bits."""
 STORED = tuple(map(np.dtype, ("u1", "i2", "i4", "f4")))
-"""What results of bytes are stored as."""
+"""The dtypes in which kernels store results of bytes."""
 
 
 class Direct(Algorithm):
@@ -40,11 +40,11 @@ class Direct(Algorithm):
     name = "direct"
 
     def refuses(self, problem: Problem) -> None:
-        """Never: every problem has a definition."""
+        """None: it can solve every problem."""
 
     def cost(self, problem: Problem, backend: str) -> float:
-        """A stride leaves vectors empty, every row begins with all taps, and the channels of a
-        pixel have to be parted.
+        """Includes empty lanes due to strides, a fixed cost for each row and tap, and copies that
+        separate the channels of pixels.
         """
         each, last = self.macs(problem), problem.axes[-1]
         if _takes_bytes(problem, backends.load(backend)):
@@ -62,17 +62,19 @@ class Direct(Algorithm):
         return costs.seconds(problem, backend, each * apart, costs.row_passes(problem)) + begun
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
-        """Outputs that step over samples are vectors along their longest axis, whose taps may be
-        summed in another order; so may the products of a library of matrices.
+        """True without strides, if the backend sums in order.
+
+        With strides, vectors run along the longest axis of a tile, which changes the order of the
+        taps.  A matrix library may use any order.
         """
         return backend.sums_in_order and all(axis.stride == 1 for axis in problem.axes)
 
     def storage(self, problem: Problem, backend: Backend) -> np.dtype:
-        """Bytes where their sums are exact integers."""
+        """Bytes if their sums are exact integers."""
         return problem.x_dtype if _takes_bytes(problem, backend) else problem.compute
 
     def results(self, problem: Problem, backend: Backend) -> np.dtype:
-        """Of bytes what most are asked for, and otherwise floats that hold any sum."""
+        """For bytes, the dtype of the result if kernels store it; otherwise the compute dtype."""
         if _takes_bytes(problem, backend) and problem.dtype in STORED and not problem.casts:
             return problem.dtype
         return problem.compute
@@ -91,7 +93,7 @@ class Direct(Algorithm):
 
 
 def _takes_bytes(problem: Problem, backend: Backend) -> bool:
-    """Whether kernels multiply bytes with the weights, as far as the border is bytes as well."""
+    """Whether kernels multiply bytes by the weights, which needs a border of bytes as well."""
     if problem.form.whole is None or not backend.multiplies_bytes:
         return False
     dense = all(axis.stride == axis.dilation == 1 for axis in problem.axes)

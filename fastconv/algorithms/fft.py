@@ -1,17 +1,17 @@
-"""FFT: overlap-save.  Products of spectra, hardly more of them for a larger kernel.
+"""FFT: overlap-save convolution, whose cost hardly grows with the kernel.
 
-Samples are cut into tiles that overlap by the extent of the kernel.  Each is transformed,
-multiplied by the spectrum of the kernel and transformed back; what wraps around its end belongs to
-the next tile.  The kernel is real, so that two halves of a slab can travel as the real and the
-imaginary part of one transform.  Where a tile would hold a whole row anyhow, the halves are those
-of its samples, and the transform is negacyclic: what wraps around changes its sign.
+Samples are cut into tiles that overlap by the extent of the kernel.  Each tile is transformed,
+multiplied by the spectrum of the kernel and transformed back.  Outputs that wrapped around are
+discarded; the next tile computes them.  Since the kernel is real, two halves of a slab are packed
+into one transform as its real and imaginary parts.  If a tile holds whole rows, these are the
+halves of each row, and the transform is negacyclic: samples that wrap around change their sign.
 
-A long signal is folded into an image whose rows overlap, and a long kernel into one whose rows do
-not: the sums are the same, and both axes are short.
+A long signal is folded into an image with overlapping rows, and its kernel into one without
+overlap.  The sums are the same, and both axes are short.
 
-All axes but the last are transformed for a row of tiles at once, each moved last on the way, which
-leaves the last axis first.  Along that one a kernel of the backend takes tile after tile there and
-back while it is in the cache.
+All axes but the last are transformed for a row of tiles at once.  Each becomes the last axis of the
+result, so that the original last axis comes first.  Along it, a kernel of the backend transforms,
+multiplies and transforms back one tile after the other, while it is in the cache.
 """
 
 from __future__ import annotations
@@ -36,28 +36,29 @@ from .gemm import filled_up
 __all__ = ["LIMIT", "algorithm", "work"]
 
 STRIP_BYTES = 1 << 20
-"""Bytes of the spectra of a row of tiles that are worked on at a time, and stay in a cache; a tile
-at least."""
+"""Bytes of the spectra of a strip, about: part of a row of tiles that fits a cache, at least one
+tile."""
 PAD = 16
-"""Items between rows of spectra, lest all of them fall into the same sets of a cache."""
+"""Items of padding between rows of spectra, to spread them over the sets of a cache."""
 SET_BYTES = 4096
-"""Bytes between two places that fall into the same set of a cache."""
+"""Distance in bytes between addresses in the same set of a cache."""
 BESIDE = 16
-"""Outputs that both halves of a row have where these would do so."""
+"""Outputs by which the halves of a row overlap if they would otherwise fall into the same sets."""
 MAX_THIN = 8
-"""Tiles of the output are filtered directly where so many would fit into one of the transform."""
+"""Outputs are filtered directly if along some axis this many times their length fits a tile."""
 LIMIT = 4096
-"""Times that the largest sample of a row of tiles may exceed those of a block of it: a transform
-rounds relative to the largest."""
+"""The largest ratio of the largest sample of a row of tiles to that of any block in it.  Rounding
+errors are relative to the largest sample."""
 MIN_LONG_TAPS = 2048
-"""Taps of a kernel from which on rows of tiles are not filtered directly where rounding would drown
-samples: whoever runs the program is told."""
+"""Taps from which on rows of tiles that fail the check are not redone directly; the program reports
+the failure instead."""
 MORE_SECONDS, MORE_CALLS = 1.4, 4
-"""Times that transforms and their calls take where channels are added or volumes are transposed."""
+"""Relative time and number of calls if channels are summed or volumes transposed."""
 DEEP = 1.5
-"""Times that transforms take where planes lie between the rows of a tile."""
+"""Relative time of transforms of volumes, whose tiles have rows that lie planes apart."""
 FAR_BYTES, FAR = 1 << 21, 2.5
-"""Bytes of all spectra of kernels that leave the caches, and times that transforms take then."""
+"""Bytes of the spectra of all kernels above which they leave the caches, and the relative time of
+transforms then."""
 
 
 class Fft(Algorithm):
@@ -65,10 +66,10 @@ class Fft(Algorithm):
 
     name = "fft"
     in_place: ClassVar[InPlace] = "nothing"
-    """Strips along the edges are too thin for tiles."""
+    """Reading the interior in place would leave strips that are too thin for tiles."""
 
     def refuses(self, problem: Problem) -> str | None:
-        """Where it would round, has no tiles, or would compute what nobody asks for."""
+        """It refuses exact integers, too many axes or taps, strides and dilation."""
         rank = len(problem.axes)
         if problem.exact:
             return "integers are summed without rounding, which a transform cannot do"
@@ -85,7 +86,7 @@ class Fft(Algorithm):
         return None
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
-        """Whole rows of tiles."""
+        """A tile of the transform; for a folded signal, a row of them."""
         fresh = fft_tiles.fresh(problem)
         return (
             (fresh[0] * fft_tiles.folded(problem).taps[1],)
@@ -94,7 +95,7 @@ class Fft(Algorithm):
         )
 
     def macs(self, problem: Problem) -> int:
-        """Half the operations of the transforms, and of the products between them."""
+        """Half of all operations per output."""
         outputs = max(prod(axis.out for axis in problem.axes) * problem.out_channels, 1)
         return ceil(work(problem)[0] / outputs / 2)
 
@@ -113,7 +114,7 @@ class Fft(Algorithm):
         return costs.seconds(problem, backend, 0) + slabs * seconds
 
     def least_cost(self, problem: Problem, backend: str) -> float:
-        """An output is half of what comes back in its tile."""
+        """Each output needs at least the shortest transforms, with half of each tile discarded."""
         operations = 5 * log2(fft_tiles.SHORTEST) * len(problem.axes) + 3
         wide = problem.compute.itemsize / 4
         return problem.outputs * operations * wide * rates.of(backend).operation
@@ -148,11 +149,11 @@ class Fft(Algorithm):
         bias: NDArray,
         walk: Walk,
     ) -> None:
-        """Filter one tile; thin strips directly, and so rows of tiles that are not finite or whose
-        samples differ too much in magnitude, unless the kernel is long.
+        """Filter one tile; thin strips directly.
 
-        A transform spreads NaN, infinities and overflows over all of its tile, and rounds relative
-        to its largest sample.
+        A transform spreads NaN, infinity and overflow over its tile, and rounds relative to its
+        largest sample.  Therefore rows of tiles that are not finite, or whose samples differ too
+        much in magnitude, are redone directly unless the kernel is long.
         """
         plain, spectra = weights
         relu, taps, fresh = problem.relu, problem.taps, fft_tiles.fresh(problem)
@@ -165,7 +166,7 @@ class Fft(Algorithm):
             one = slice(group, group + 1)
             _sum(program, problem, out[lead], x[lead], spectra[group])
             for to, source in _tile_rows(out[lead], x[lead], taps, fresh):
-                for channel in source:  # integers cannot differ so much
+                for channel in source:  # integers do not differ so much in magnitude
                     program.in_range(channel, LIMIT if problem.x_dtype.kind in "fc" else inf)
                 program.epilogue(_planes(to), bias[group], relu)
                 if prod(taps) < MIN_LONG_TAPS:
@@ -176,12 +177,12 @@ class Fft(Algorithm):
 
 
 def _planes(out: NDArray) -> NDArray:
-    """Sums ``(channels, *axes)`` with three axes."""
+    """A view of ``(channels, *axes)`` with three filtered axes."""
     return out[(slice(None), *(None,) * (4 - out.ndim))]
 
 
 def _sum(program: Any, problem: Problem, out: NDArray, x: NDArray, spectra: NDArray) -> None:
-    """Filter all channels, ``(channels, *axes)``, of a group."""
+    """Filter all channels of a group; ``x`` and ``out`` are ``(channels, *axes)``."""
     folded, fresh, mark = fft_tiles.folded(problem), fft_tiles.fresh(problem), program.mark()
     sums, samples = out, x
     if fft_tiles.folds(problem):
@@ -204,8 +205,8 @@ def _ones(rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tuple[NDArray, NDArray]:
-    """Workspace for outputs, ``(channels, rows, row)``, and samples in rows twice as long, which
-    overlap by half.
+    """Workspace for the outputs, ``(channels, rows, row)``, and a copy of the samples in rows twice
+    as long, which overlap by half.
     """
     down, row = taps
     rows = ceil(out.shape[-1] / row)
@@ -218,13 +219,13 @@ def _fold(program: Any, out: NDArray, x: NDArray, taps: tuple[int, ...]) -> tupl
 
 
 def _spectra(problem: Problem) -> int:
-    """Real numbers in the spectra of all kernels of a group."""
+    """The real numbers in the spectra of all kernels of a group."""
     channels = problem.in_channels * problem.out_channels * problem.parts**2
     return 2 * channels * prod(fft_tiles.tile(problem))
 
 
 def work(problem: Problem) -> tuple[float, int]:
-    """Operations for all channels of a group, of which a transform counts 5 n log2 n, and calls."""
+    """Operations (5 n log2 n for a transform) and calls for all channels of a group."""
     problem = fft_tiles.folded(problem)
     *others, n = fft_tiles.tile(problem)
     last = problem.axes[-1]
@@ -240,10 +241,10 @@ def work(problem: Problem) -> tuple[float, int]:
 
 
 def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDArray) -> None:
-    """Fill the spectrum of a kernel, conjugate, as sums without a flip take it.
+    """Fill the conjugate spectrum of a kernel, as correlation without a flip needs it.
 
-    Times i, the conjugate of a number is that number with its parts exchanged: the kernel is the
-    imaginary part, and planes change places at the end.
+    Swapping the parts of a complex number multiplies its conjugate by i.  Therefore the kernel is
+    transformed as an imaginary part, and the two planes of the result are swapped.
     """
     mark, tile, dtype = program.mark(), fft_tiles.tile(problem), spectrum.dtype
     kernel = program.empty(w.shape, dtype)
@@ -267,11 +268,12 @@ def _transform_kernel(program: Any, problem: Problem, spectrum: NDArray, w: NDAr
 
 
 Views = Iterator[tuple[NDArray, NDArray]]
-"""Outputs and the samples that they read, as ``(channels, *axes)`` or with planes between."""
+"""Outputs and the samples that they read: ``(channels, *axes)``, perhaps with an axis of two planes
+after the channels."""
 
 
 def _columns(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> Views:
-    """A signal: its tiles are columns, the last, shorter one on its own."""
+    """The tiles of a signal, as columns; the last one, which is shorter, comes alone."""
     half = ceil(out.shape[1] / 2)
 
     def columns(a: NDArray, start: int, rows: int, tiles: int) -> NDArray:
@@ -286,7 +288,7 @@ def _columns(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) 
 
 
 def _rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> Views:
-    """An image or a volume: rows of tiles, in strips."""
+    """The rows of tiles of an image or a volume, cut into strips."""
     n, half = out.shape[-1], ceil(out.shape[-1] / 2)
     if (n - half) * out.itemsize % SET_BYTES == 0:
         half = min(half + BESIDE, n)
@@ -308,7 +310,7 @@ def _rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> 
 
 
 def _tile_rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]) -> Views:
-    """What is transformed together: rows of tiles."""
+    """Rows of tiles, which are transformed together."""
     lengths = out.shape[-len(taps) : -1]
     for starts in product(*(range(0, n, step) for n, step in zip(lengths, fresh, strict=False))):
         ends = zip(starts, fresh, lengths, taps, strict=False)
@@ -319,7 +321,7 @@ def _tile_rows(out: NDArray, x: NDArray, taps: tuple[int, ...], fresh: list[int]
 
 
 def _filter_whole(program: Any, out: NDArray, x: NDArray, spectra: NDArray) -> None:
-    """One tile ``(channels, *axes)`` that holds whole rows."""
+    """Filter one tile that holds whole rows; ``x`` and ``out`` are ``(channels, *axes)``."""
     n, item, mark = spectra.shape[3], x.itemsize, program.mark()
     sums = program.empty((len(out), 2, *out.shape[1:-1], n), out.dtype)
     if x.shape[-1] == 2 * n:
@@ -343,7 +345,7 @@ def _filter_whole(program: Any, out: NDArray, x: NDArray, spectra: NDArray) -> N
 def _filter(
     program: Any, outs: NDArray, xs: NDArray, spectra: NDArray, whole: bool = False
 ) -> None:
-    """One row of tiles, or all tiles of a signal: every channel into every channel."""
+    """Filter one row of tiles, or all tiles of a signal, from all channels into all channels."""
     others = list(spectra.shape[4:])
     if others:
         spectra = spectra.reshape(*spectra.shape[:4], -1)
@@ -351,29 +353,29 @@ def _filter(
         spectra = np.broadcast_to(spectra[..., None], (*spectra.shape, xs.shape[-1]), subok=True)
     mark = program.mark()
     samples = [_transformed(program, x, others) for x in xs]
-    room: Any = None
+    workspace: Any = None
     if others and len(xs) == len(outs) == 1:
-        room = samples[0][:, : outs.shape[-1]]
+        workspace = samples[0][:, : outs.shape[-1]]
     elif others:
-        room = _room(program, outs.shape[-1], others, outs.dtype)
-    elif len(xs) > 1:  # halves of an odd signal share a sample, which sums would count twice
-        room = program.empty_like(outs[0], outs.shape[1:])
+        workspace = _planes_of_spectra(program, outs.shape[-1], others, outs.dtype)
+    elif len(xs) > 1:  # halves of an odd signal share an output, which would be summed twice
+        workspace = program.empty_like(outs[0], outs.shape[1:])
     for out, factors in zip(outs, spectra, strict=True):
-        sums = out if room is None else room
+        sums = out if workspace is None else workspace
         for channel, (sample, factor) in enumerate(zip(samples, factors, strict=True)):
             to = program.empty_like(sums, sums.shape) if channel else sums
             program.filter_columns(_flat(program, to), _flat(program, sample), factor, whole)
             if channel:
                 program.accumulate(_flat(program, sums), _flat(program, to))
         if others:
-            _transform_back(program, out, room)
-        elif room is not None:
-            program.store(out, room)
+            _transform_back(program, out, workspace)
+        elif workspace is not None:
+            program.store(out, workspace)
     program.release(mark)
 
 
-def _room(program: Any, first: int, others: list[int], dtype: np.dtype) -> NDArray:
-    """An array ``(planes, first, *others)``."""
+def _planes_of_spectra(program: Any, first: int, others: list[int], dtype: np.dtype) -> NDArray:
+    """Workspace ``(planes, first, *others)``."""
     pad = PAD if len(others) == 1 else 0
     made: NDArray = program.empty((2, first, *others[:-1], others[-1] + pad), dtype)
     return made[..., : others[-1]]
@@ -382,14 +384,14 @@ def _room(program: Any, first: int, others: list[int], dtype: np.dtype) -> NDArr
 def _transformed(program: Any, x: NDArray, lengths: list[int]) -> NDArray:
     """The spectrum along the first axes, ``(planes, last axis, *first axes)``."""
     for n in lengths:
-        rest = _room(program, x.shape[2], [*x.shape[3:], n], x.dtype)
+        rest = _planes_of_spectra(program, x.shape[2], [*x.shape[3:], n], x.dtype)
         program.transform(rest.reshape(2, -1, n).swapaxes(1, 2), _flat(program, x), False)
         x = rest
     return x
 
 
 def _transform_back(program: Any, out: NDArray, spectrum: NDArray) -> None:
-    """The samples of a spectrum, ``(planes, *first axes, last axis)``."""
+    """Fill ``out``, ``(planes, *first axes, last axis)``, from its spectrum."""
     *lengths, _ = out.shape[1:]
     for rows in lengths[:0:-1]:
         n = spectrum.shape[-1]
@@ -406,7 +408,7 @@ def _transform_back(program: Any, out: NDArray, spectrum: NDArray) -> None:
 
 
 def _flat(program: Any, planes: NDArray) -> NDArray:
-    """All axes but the first two as columns: of volumes a copy, where these do not merge."""
+    """Merge all axes but the first two; if they do not merge without a copy, copy them."""
     if planes.ndim == 3:
         return planes
     lengths, steps = planes.shape[2:], planes.strides[2:]

@@ -1,4 +1,4 @@
-"""How the FFT cuts a problem: which signals it folds, and the samples of a tile along each axis."""
+"""How the FFT cuts a problem: which signals it folds, and the length of its tiles."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ __all__ = [
 ]
 
 CACHED_TILE = {1: 4096, 2: 256, 3: 64}
-"""The most samples of a tile along an axis that stay in a cache, for each number of filtered axes.
+"""The longest tile that fits a cache, in samples along an axis, for each number of filtered axes.
 Only long kernels get longer tiles."""
 SHORTEST, LONGEST = LENGTHS[0], LENGTHS[-1]
-"""Samples of a tile along an axis."""
+"""Samples of a tile along an axis, at least and at most."""
 MAX_TILE_TAPS = 5
-"""Samples for each tap, at most, of a tile that leaves the cache."""
+"""Samples per tap, at most, of a tile that does not fit a cache."""
 MIN_FOLDED_TAPS = 64
 """Taps from which on the kernel of a short signal is folded."""
 MIN_FOLDED_TAPS_OF_ANY = 2048
 """Taps from which on the kernel of any signal is folded."""
 MAX_SHORT_OUTPUTS = 1 << 18
-"""Outputs of a short signal: longer ones have enough tiles to fill vectors."""
+"""Outputs of a short signal, at most.  Longer ones have enough tiles to fill vectors."""
 FOLDED_ROWS = {64: 1 << 12, 256: 1 << 16, 1024: 1 << 62}
-"""Taps in a row of a folded kernel, with the most taps of a kernel that has such rows.  A transform
-along a row is 1.5 times as long: the two halves of a row of outputs share it."""
+"""Maps the taps in a row of a folded kernel to the taps of the largest kernel with such rows.  A
+transform along a row is 1.5 times as long, and computes both halves of a row of outputs."""
 TURN = 1.06
-"""Times that a negacyclic transform takes."""
+"""Relative time of a negacyclic transform."""
 TILE_OPERATIONS = 200
-"""Operations, of a column, that a tile of any length takes on top: the calls around it."""
+"""Overhead of the calls for a tile, as operations per column."""
 
 
 def folds(problem: Problem) -> bool:
-    """Whether it is a signal that is folded into an image."""
+    """Whether the problem is a signal that is folded into an image."""
     axis, *others = problem.axes
     short = axis.out <= MAX_SHORT_OUTPUTS
     least = MIN_FOLDED_TAPS if short else MIN_FOLDED_TAPS_OF_ANY
@@ -53,7 +53,7 @@ def folds(problem: Problem) -> bool:
 
 @lru_cache(maxsize=512)
 def folded(problem: Problem) -> Problem:
-    """The same sums over an image, for a signal that is folded; or else the problem itself."""
+    """The equivalent problem on an image if the signal is folded; otherwise the problem itself."""
     if not folds(problem):
         return problem
     axis = problem.axes[0]
@@ -66,7 +66,7 @@ def folded(problem: Problem) -> Problem:
 
 @lru_cache(maxsize=512)
 def tile(problem: Problem) -> tuple[int, ...]:
-    """Samples of a tile along each axis."""
+    """The length of a tile along each axis, in samples."""
     others = folded(problem).axes[:-1]
     lengths = [_tile_along(axis, axis.out, _longest(problem, axis))[0] for axis in others]
     return (*lengths, _along_rows(problem)[0])
@@ -74,19 +74,19 @@ def tile(problem: Problem) -> tuple[int, ...]:
 
 @lru_cache(maxsize=512)
 def wraps(problem: Problem) -> bool:
-    """Whether a tile is a whole row, in a negacyclic transform."""
+    """Whether a tile holds a whole row, which takes a negacyclic transform."""
     return _along_rows(problem)[1]
 
 
 def _longest(problem: Problem, axis: Axis) -> int:
-    """Samples of a tile along an axis at most."""
+    """The maximal length of a tile along an axis."""
     cached = CACHED_TILE[len(folded(problem).axes)]
     longest: int = min(max(cached, MAX_TILE_TAPS * axis.taps), LONGEST)
     return longest
 
 
 def _along_rows(problem: Problem) -> tuple[int, bool]:
-    """Samples of a tile along the last axis, and whether it is a whole row."""
+    """The length of a tile along the last axis, and whether it holds a whole row."""
     axes = folded(problem).axes
     last, longest = axes[-1], _longest(problem, axes[-1])
     n, operations = _tile_along(last, (last.out + 1) // 2, longest)
@@ -99,7 +99,7 @@ def _along_rows(problem: Problem) -> tuple[int, bool]:
 
 
 def _tile_along(axis: Axis, outputs: int, longest: int) -> tuple[int, float]:
-    """Samples of a tile along an axis, and the operations of all tiles for so many outputs."""
+    """The best length of tiles along an axis, and the operations of all tiles for the outputs."""
     chosen: int = LENGTHS[0]
     least = inf
     for n in LENGTHS:
@@ -114,12 +114,12 @@ def _tile_along(axis: Axis, outputs: int, longest: int) -> tuple[int, float]:
 
 
 def _operations(n: int) -> float:
-    """Of a column in a tile of ``n`` samples."""
+    """The operations for a column in a tile of ``n`` samples."""
     return n * log2(n) + TILE_OPERATIONS
 
 
 def fresh(problem: Problem) -> list[int]:
-    """Outputs of a tile along each axis."""
+    """The number of outputs of a tile along each axis."""
     axes = folded(problem).axes
     *others, last = tile(problem)
     lengths = (*others, 2 * last if wraps(problem) else last)
@@ -127,5 +127,5 @@ def fresh(problem: Problem) -> list[int]:
 
 
 def tiles(problem: Problem) -> list[int]:
-    """Tiles along each axis."""
+    """The number of tiles along each axis."""
     return [ceil(axis.out / n) for n, axis in zip(fresh(problem), problem.axes, strict=True)]

@@ -1,8 +1,8 @@
-"""GEMM: an implicit matrix product of outputs and their channels, without im2col.
+"""GEMM: convolution as an implicit matrix product, without im2col.
 
-Samples lie with their channels last, so that all that a tap reads of an output is contiguous,
-wherever stride and dilation put it.  Rows of the product are outputs, columns are output channels,
-and the terms of a sum are taps and channels; weights are packed once for them.
+Rows of the product are outputs, columns are output channels, and each sum runs over taps and input
+channels.  Samples are laid out channels-last, so that the samples under one tap are contiguous for
+any stride and dilation.  Weights are packed into panels once.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .base import Algorithm, Layout, Weights
 __all__ = ["algorithm", "panel_spans"]
 
 VECTOR = 8
-"""Output channels that are computed together, needed or not."""
+"""Output channels are computed in multiples of this."""
 MIN_PACKED_BYTES = 1 << 16
-"""Bytes of packed weights that are worth a tile."""
+"""Bytes of packed weights that a tile of packing has, at least."""
 RUN = 100
-"""Products that it takes to get from one stretch of contiguous samples to the next."""
+"""Cost of moving from one run of contiguous samples to the next, in multiply-adds."""
 NARROW = (np.dtype("u1"), np.dtype("u2"))
-"""Dtypes of pixels that are mixed as they are."""
+"""Dtypes of pixels that are mixed without conversion."""
 MAX_MIXED = 4
-"""Channels of a pixel that are mixed without panels: the colours of an image."""
+"""Channels of a pixel that are mixed without panels, at most (the colours of an image)."""
 
 
 class Gemm(Algorithm):
@@ -44,7 +44,7 @@ class Gemm(Algorithm):
         return pointwise.refusal(problem)
 
     def storage(self, problem: Problem, backend: Backend) -> np.dtype:
-        """Small integers that are mixed, stay what they are, and have no border."""
+        """The dtype of pixels if small integers are mixed into the same dtype, without border."""
         inside = all(axis.before == 0 and axis.out == axis.size for axis in problem.axes)
         stay = problem.x_dtype == problem.dtype and problem.dtype in NARROW and not problem.casts
         narrow = stay and inside and problem.compute == np.float32 and _mixes(problem)
@@ -61,8 +61,8 @@ class Gemm(Algorithm):
         return costs.contraction_seconds(problem, rates.of(backend), slow_products)
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """Panels, ``(groups, panels, *taps, channels in, channels of a panel)``, or the matrix that
-        mixes colours.
+        """Panels, ``(groups, panels, *taps, channels in, channels of a panel)``; to mix pixels, the
+        matrix of `pointwise`.
         """
         if _mixes(problem):
             return pointwise.algorithm.weights(problem, backend)
@@ -79,14 +79,14 @@ class Gemm(Algorithm):
     ) -> None:
         (packed,) = weights
         width, channels = packed.shape[-1], w.shape[1]
-        by_panel = np.moveaxis(packed, (-1, -2), (2, 3))  # as w, its second axis in two
+        by_panel = np.moveaxis(packed, (-1, -2), (2, 3))  # like w, with its second axis split
         for first, last in panel_spans(packed.shape[1], packed.nbytes):
             program.begin_tiles(())
             whole = min(last, channels // width)
             if first < whole:
-                some = w[:, first * width : whole * width]
+                part = w[:, first * width : whole * width]
                 shape = len(w), whole - first, width, *w.shape[2:]
-                program.store(by_panel[:, first:whole], some.reshape(shape))
+                program.store(by_panel[:, first:whole], part.reshape(shape))
             rest = channels - whole * width
             if whole < last and rest:
                 to, source = by_panel[:, whole], w[:, whole * width :]
@@ -109,21 +109,21 @@ class Gemm(Algorithm):
 
 
 def _mixes(problem: Problem) -> bool:
-    """Whether every pixel becomes another, of few channels each."""
+    """Whether the channels of each pixel are mixed, with few channels before and after."""
     channels = problem.in_channels, problem.out_channels
     unmoved = all(axis.taps == axis.stride == 1 for axis in problem.axes)
     return unmoved and problem.groups == problem.parts == 1 and max(channels) <= MAX_MIXED
 
 
 def panel_spans(count: int, nbytes: int) -> Iterator[tuple[int, int]]:
-    """Parts of so many panels that are worth a tile."""
+    """Cut ``count`` panels of ``nbytes`` bytes together into ranges, one for each tile."""
     parts = max(min(nbytes // MIN_PACKED_BYTES, count), 1)
     for number in range(parts):
         yield count * number // parts, count * (number + 1) // parts
 
 
 def filled_up(program: Any, to: NDArray, source: NDArray) -> None:
-    """Copy an array, with zeros behind the items of its last axis."""
+    """Add a step that copies ``source`` into ``to`` and fills the last axis up with zeros."""
     rest, width = source.shape[-1], to.shape[-1]
     runs = np.array([[0, rest, 0, 1], [rest, width - rest, -1, 1]])
     program.pad(to, source, (runs,), 0)

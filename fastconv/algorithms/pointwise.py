@@ -1,4 +1,4 @@
-"""Pointwise: kernels of one tap are a matrix product of weights and planes, as they lie."""
+"""Pointwise: for kernels of one tap, a matrix product of weights and planes, read in place."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .base import Algorithm, Layout, Weights, as_real, dense, real_shape
 __all__ = ["algorithm", "refusal"]
 
 VECTORS = 16
-"""Outputs that are computed together, needed or not."""
+"""Outputs are computed in multiples of this."""
 
 
 def refusal(problem: Problem) -> str | None:
-    """Why a problem is no matrix product."""
+    """The reason why a problem is not a matrix product of floats, or None if it is."""
     if problem.compute.kind != "f":
         return "integers are summed in 64 bits, which few processors multiply in vectors"
     if problem.in_channels * problem.parts == 1 and problem.out_channels * problem.parts == 1:
@@ -29,13 +29,13 @@ def refusal(problem: Problem) -> str | None:
 
 
 class Pointwise(Algorithm):
-    """Matrix product of weights and planes."""
+    """A matrix product of weights and planes."""
 
     name = "pointwise"
     layout: ClassVar[Layout] = "planes"
 
     def refuses(self, problem: Problem) -> str | None:
-        """It needs one tap that reads every sample of planes."""
+        """It needs a single tap that reads every sample, and contiguous planes."""
         if any(axis.taps > 1 for axis in problem.axes):
             return "the kernel has more than one tap"
         if any(axis.stride > 1 or axis.before or axis.out != axis.size for axis in problem.axes):
@@ -45,7 +45,7 @@ class Pointwise(Algorithm):
         return refusal(problem)
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
-        """Rows of outputs that fill vectors together."""
+        """As many rows of outputs as fill whole vectors."""
         *others, last = (axis.out for axis in problem.axes)
         if not others:
             return (VECTORS,)
@@ -82,7 +82,7 @@ class Pointwise(Algorithm):
 
 
 def _merge(array: NDArray, rank: int) -> bool:
-    """Whether the last axes can be walked as one."""
+    """Whether the filtered axes can be merged into one without a copy."""
     lengths, steps = array.shape[-rank:], array.strides[-rank:]
     return all(steps[i] == steps[i + 1] * lengths[i + 1] for i in range(rank - 1))
 
@@ -92,7 +92,7 @@ def _flat(array: NDArray, rank: int) -> NDArray:
 
 
 def _rows(array: NDArray, rank: int) -> NDArray:
-    """All but the last axis with those of the batch."""
+    """A view with all filtered axes but the last moved before the others, as batch axes."""
     return np.moveaxis(array, range(-rank, -1), range(rank - 1))
 
 

@@ -1,10 +1,10 @@
-"""How fast each backend is here: measured on this machine, or built in.
+"""The speed of each backend: measured on this machine, or built in.
 
-``fastconv bench --calibrate`` measures the rates and keeps them in a file (:func:`path`), with the
-processor and the version of fastconv that they are true for.  The first prediction of a process
-reads it.  A file of another processor or version, or one that cannot be read, counts for nothing,
-and :func:`describe` says why.  The environment variable ``FASTCONV_CALIBRATION`` names another
-file, or is ``off``.
+``fastconv bench --calibrate`` measures the rates and saves them in a file (:func:`path`), together
+with the processor and the version of fastconv for which they are valid.  The first prediction of a
+process reads the file.  If it belongs to another processor or version, or cannot be read, it is
+ignored, and :func:`describe` gives the reason.  The environment variable ``FASTCONV_CALIBRATION``
+names another file, or is ``off``.
 
 Rates decide which algorithm ``"auto"`` runs, so they may change the last bits of a result.
 """
@@ -32,20 +32,20 @@ class _Calibration(NamedTuple):
 
 
 def of(backend: str) -> Rates:
-    """The rates of a backend, measured on this machine if they ever were."""
+    """The rates of a backend: those measured on this machine, or else the built-in ones."""
     return _calibration().rates.get(backend) or backends.load(backend).rates
 
 
 def describe() -> str:
-    """Where the rates come from, for people."""
+    """A description of where the rates come from, for people."""
     return _calibration().origin
 
 
 def path() -> str | None:
-    """The file that measured rates are kept in, or None where they are switched off."""
-    said = os.environ.get("FASTCONV_CALIBRATION")
-    if said:
-        return None if said == OFF else said
+    """The file of measured rates, or None if they are switched off."""
+    setting = os.environ.get("FASTCONV_CALIBRATION")
+    if setting:
+        return None if setting == OFF else setting
     if sys.platform == "win32":
         folder = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
     elif sys.platform == "darwin":
@@ -72,7 +72,7 @@ def _calibration() -> _Calibration:
 
 
 def encode(rates: Mapping[str, Rates]) -> str:
-    """The text of a file that says what was measured on this machine today."""
+    """The text of a calibration file with rates measured on this machine today."""
     import datetime
     import json
 
@@ -88,12 +88,12 @@ def encode(rates: Mapping[str, Rates]) -> str:
 
 
 def decode(text: str) -> tuple[dict[str, Rates], str]:
-    """The rates of each backend and their date.
+    """The rates of each backend and their date, from the text of a calibration file.
 
     Raises
     ------
     ValueError
-        Not such a text, or not of this machine and version.
+        The text holds no rates, or those of another machine or version.
     """
     import json
 
@@ -111,19 +111,19 @@ def decode(text: str) -> tuple[dict[str, Rates], str]:
 def _checked(row: dict[str, Any]) -> Rates:
     rates = Rates(**row)
     if not all(type(rate) is float and 0 <= rate < math.inf for rate in rates):
-        raise ValueError(f"rates have to be numbers of at least 0.0, not {tuple(rates)}")
+        raise ValueError(f"rates must be numbers of at least 0.0, not {tuple(rates)}")
     return rates
 
 
 def _circumstances() -> dict[str, str]:
-    """What measured rates are true for."""
+    """The machine and version for which measured rates are valid."""
     from .. import __version__
 
     return {"fastconv": __version__, "processor": processor()}
 
 
 def processor() -> str:
-    """The name of this machine's processor, with family and model where the system tells them."""
+    """The name of this machine's processor, with family and model if the system reports them."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             first, *_ = file.read().split("\n\n")

@@ -1,4 +1,4 @@
-"""Separable: one pass of a 1-D kernel along each axis, k + k products instead of k · k.
+"""Separable: a pass with a 1-D kernel along each axis, k + k products instead of k · k.
 
 It works on the tile that it is given, borders included, so that nothing between two passes is
 larger than the tile.  A kernel that is the sum of several products of factors takes as many
@@ -23,9 +23,9 @@ from .base import Algorithm, Weights, as_real, real_shape
 __all__ = ["algorithm"]
 
 SUMMED = 1.5
-"""Times that a product takes where the results of several products of factors are summed."""
+"""Relative time of a multiply-add if the rank is above 1."""
 DEEP = 2
-"""Times that all of it takes where planes lie between the rows that a pass reads."""
+"""Relative time of a volume, in which a pass reads rows that lie planes apart."""
 
 
 class Separable(Algorithm):
@@ -34,7 +34,7 @@ class Separable(Algorithm):
     name = "separable"
 
     def refuses(self, problem: Problem) -> str | None:
-        """It needs the factors of the kernel."""
+        """It needs a kernel of known, low rank."""
         if problem.form.rank is None:
             return (
                 "the kernel is not known as a product, or a sum of a few products, of 1-D factors"
@@ -42,11 +42,11 @@ class Separable(Algorithm):
         return None
 
     def macs(self, problem: Problem) -> int:
-        """One a tap of each factor."""
+        """One for each tap of each factor."""
         return (problem.form.rank or 1) * sum(problem.taps) * problem.parts**2
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
-        """Much longer than the taps, for neighbouring tiles filter the rows between them twice."""
+        """Much longer than the kernel, since neighbouring tiles both filter the rows they share."""
         return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
@@ -80,7 +80,7 @@ class Separable(Algorithm):
         return tuple(found)
 
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
-        """The factors as they were given; or those that are found."""
+        """The factors, as given or as found."""
         if problem.form.factors:
             return tuple(np.ascontiguousarray(as_real(factor)) for factor in w)
         rank = problem.form.rank or 1
@@ -91,7 +91,7 @@ class Separable(Algorithm):
             shape = [k if i == axis else 1 for i in range(len(problem.taps))]
             factor = np.ones((problem.groups, 1, rank, *shape), w[0].dtype)
             if k > 1:
-                factor[...] = 0  # of groups with fewer products
+                factor[...] = 0  # groups may have fewer products
                 for group, several in enumerate(found):
                     for number, product in enumerate(several):
                         factor[group, 0, number] = product[tapped.index(axis)].reshape(shape)
@@ -147,8 +147,9 @@ def _passes(
 
 
 def _between(program: Any, x: NDArray, shape: list[int]) -> NDArray:
-    """An array that lies as another one, but for rows a power of two apart: their items would evict
-    each other from the nearest cache.
+    """Workspace in the memory order of ``x``, with rows padded to an odd number of cache lines.
+
+    Rows a power of two apart would evict each other from the L1 cache.
     """
     if x.strides[-1] != x.itemsize or shape[-1] == 1:
         like: NDArray = program.empty_like(x, shape)

@@ -1,7 +1,7 @@
-"""Sparse: of kernels most of whose taps are zero, the products that are not.
+"""Sparse: sums over the nonzero taps of kernels whose taps are mostly zero.
 
-Zero times NaN or infinity is NaN.  So samples that are floats are looked at, and tiles that have
-such are summed directly.
+Since zero times NaN or infinity is NaN, floating-point samples are checked, and tiles that contain
+NaN or infinity are summed directly.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["algorithm"]
 
 
 class Sparse(Algorithm):
-    """Sums over listed taps."""
+    """Sums over a list of nonzero taps."""
 
     name = "sparse"
     in_place: ClassVar[InPlace] = "nothing"
-    """A copy is near while one tap after the other reads it; its look is, too."""
+    """A halo stays in the cache while it is checked and read once for each tap."""
 
     def refuses(self, problem: Problem) -> str | None:
-        """It needs zeros, for one channel in and one out."""
+        """It needs enough zeros, and one input and one output channel."""
         if problem.form.nonzero is None:
             return "it takes one channel in and one out of a group"
         if problem.form.pattern is None:
@@ -42,14 +42,12 @@ class Sparse(Algorithm):
         return problem.form.nonzero or 0
 
     def cost(self, problem: Problem, backend: str) -> float:
-        """A look is one more pass."""
+        """The check of samples is one more pass."""
         slow_products = self.macs(problem) * rates.of(backend).sparse
-        return costs.seconds(problem, backend, slow_products, 1 + _looks(problem))
+        return costs.seconds(problem, backend, slow_products, 1 + _checks(problem))
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """The weights other than zero, ``(groups, 1, taps)``, and the dense kernel, which the
-        offsets of the taps lie in.
-        """
+        """The weights of nonzero taps, ``(groups, 1, taps)``, and the dense kernel."""
         listed = Weights((problem.groups, 1, self.macs(problem)), problem.compute)
         return listed, Weights(real_shape(problem), problem.compute)
 
@@ -69,22 +67,22 @@ class Sparse(Algorithm):
     ) -> None:
         listed, kernel = weights
         steps = walk.stride, walk.dilation
-        offsets, looks = np.argwhere(_used(problem)), _looks(problem)
-        if looks:
+        offsets, checks = np.argwhere(_used(problem)), _checks(problem)
+        if checks:
             program.in_range(x, inf)
         program.correlate_sparse(out, x, listed, offsets, bias, *steps, problem.relu)
-        if looks:
+        if checks:
             with program.redo():
                 program.correlate(out, x, kernel, bias, *steps, problem.relu)
 
 
-def _looks(problem: Problem) -> bool:
-    """Whether samples may be other than finite."""
+def _checks(problem: Problem) -> bool:
+    """Whether samples may be NaN or infinite, and have to be checked."""
     return problem.x_dtype.kind == "f" or not np.isfinite(problem.cval)
 
 
 def _used(problem: Problem) -> NDArray[np.bool_]:
-    """Which taps are not zero in all groups."""
+    """A mask of the taps that are not zero in at least one group."""
     pattern = np.frombuffer(problem.form.pattern or b"", np.uint8)
     return np.unpackbits(pattern, count=prod(problem.taps)).reshape(problem.taps).astype(bool)
 

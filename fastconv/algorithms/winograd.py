@@ -1,18 +1,18 @@
-"""Winograd: tiles of outputs from fewer products, 36 for 4x4 of them and 16 for 2x2.
+"""Winograd: minimal filtering, with 36 products for 4x4 outputs and 16 for 2x2.
 
-Samples and weights are evaluated as polynomials at a few points, multiplied there, which is one
-matrix product a point, and interpolated again: with 3x3 taps a 4x4 tile takes a quarter of the
-products, a 2x2 tile less than half.  Larger kernels are sums of blocks of 3x3 taps, and a block
-counts as more channels.  With dilation, outputs and samples that many steps apart are an image of
-their own.  Tiles lie along two axes, or along one, where there are no others to save products;
-taps along a third one, such as the planes of a volume, are taps of the matrix products.
+Samples and weights are evaluated as polynomials at a few points, multiplied there, with one matrix
+product for each point, and interpolated.  With 3x3 taps, a 4x4 tile needs a quarter of the products
+of a plain sum, and a 2x2 tile less than half.  Larger kernels are sums of blocks of 3x3 taps, which
+are treated like input channels.  With dilation d, every d-th row and column forms a separate image.
+Tiles span two axes, or one if only one can save products.  Taps along a third axis, such as the
+planes of a volume, are taps of the matrix products.
 
 Source: S. Winograd, *Arithmetic Complexity of Computations*, 1980; A. Lavin and S. Gray, *Fast
 Algorithms for Convolutional Neural Networks*, 2015, for the points.
 
-It rounds more than a plain sum, relative to the largest of samples and weights and not to each
-sum, so ``precision="strict"`` refuses it.  What is not finite spreads over a tile, and where a sum
-overflows it does so too early: those outputs are summed directly.
+It rounds more than a plain sum, relative to the largest samples and weights, so that
+``precision="strict"`` refuses it.  NaN and infinity spread over a tile, and sums may overflow
+early; such tiles are summed directly.
 """
 
 from __future__ import annotations
@@ -36,37 +36,40 @@ from .base import Algorithm, Layout, Weights, dense, real_shape
 __all__ = ["algorithm"]
 
 MIN_CHANNELS = 16
-"""Channels, in and out, that make the transforms worth it."""
+"""Input and output channels, at least, for transforms to pay."""
 MAX_TAPS = 128
 """Taps along the axes of tiles, at most."""
 DEEP = 16
-"""Planes of a volume that a piece has at least: taps read some more of them."""
+"""Planes of a tile of a volume, at least, since taps read planes beyond it."""
 FROM_MEMORY = 3
-"""Times that a byte of weights takes as long as one of samples, which are nearer."""
+"""Time to load a byte of weights, relative to one of samples, which are nearer."""
 PREPARED = 5
-"""Products that making a weight at a point takes: 20, once a plan, which is used some times."""
+"""Multiply-adds to transform a weight to a point: 20, shared by the several runs of a plan."""
 TURNS = 3
-"""Passes that the transform of a component takes."""
+"""Passes over the data that a transform counts as."""
 CHEAP_CALLS = 10
-"""Calls of its kernels that take as long as a whole call takes before its first product."""
+"""Calls of Winograd kernels that take as long as the fixed overhead of one call of fastconv."""
 USUAL = Rates(*(0.0,) * len(Rates._fields))._replace(contracted=2e-11, byte=2e-11)
-"""Rates that decide upon the size of tiles, which weights and pieces depend on."""
+"""Fixed rates that determine the size of tiles, since packed weights depend on it."""
 BAND_BYTES = 1 << 20
-"""Bytes of the tiles of a band, both of samples and of products."""
+"""Bytes of the transformed samples and products of a band, at most."""
 PAD = 16
-"""Items between the components of tiles, lest all of them fall into the same sets of a cache."""
+"""Items of padding between points, to spread them over the sets of a cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How tiles lie: along which filtered axes, which become rows and columns; the others are
-    planes.  Along one axis, tiles are lines of rows.
+    """The filtered axes that tiles span, which become rows and columns; others become planes.
+
+    If tiles span a single axis, it becomes the rows, and there is one column.
     """
 
     along: tuple[int, ...]
+    """The filtered axes that tiles span."""
     points: int
+    """Points in the transform domain."""
     taps: tuple[int, int, int]
-    """Of planes, rows and columns."""
+    """Taps along planes, rows and columns."""
     dilation: tuple[int, int, int]
     step: int
     """The stride of planes."""
@@ -81,41 +84,41 @@ class Tiling:
 
     @property
     def outputs(self) -> tuple[int, int]:
-        """Outputs of a tile, down and across."""
+        """Outputs of a tile, along rows and columns."""
         return TILES[self.points]
 
     @property
     def blocks(self) -> tuple[int, int]:
-        """Blocks of taps, down and across."""
+        """Blocks of taps, along rows and columns."""
         _, rows, cols = self.taps
         return ceil(rows / BLOCK), ceil(cols / BLOCK)
 
     def images(self, outputs: Sequence[int]) -> tuple[int, int]:
-        """The images that dilation makes of rows and columns of outputs."""
+        """The number of images, along rows and columns, into which dilation splits the outputs."""
         _, *gaps = self.dilation
         down, across = (min(gap, n) for gap, n in zip(gaps, outputs, strict=True))
         return down, across
 
     def tiles(self, outputs: Sequence[int]) -> tuple[int, int]:
-        """Tiles of such an image, down and across."""
+        """Tiles of such an image, along rows and columns."""
         _, *gaps = self.dilation
         sizes = zip(outputs, gaps, self.outputs, strict=True)
         down, across = (ceil(ceil(n / gap) / m) for n, gap, m in sizes)
         return down, across
 
     def planes_of(self, outputs: int) -> int:
-        """Planes of samples that so many planes of outputs read."""
+        """The planes of samples that a number of planes of outputs read."""
         return (outputs - 1) * self.step + (self.taps[0] - 1) * self.dilation[0] + 1
 
 
 def _along(taps: Sequence[int], stride: Sequence[int]) -> tuple[int, ...]:
-    """The last two axes, or the only one, that have some taps and no stride."""
+    """The last two axes, or the only one, with more than one tap and without stride."""
     free = [axis for axis, n in enumerate(taps) if n > 1 and stride[axis] == 1]
     return tuple(free[-2:])
 
 
 def _ordered(numbers: Sequence[int], along: tuple[int, ...]) -> tuple[int, int, int]:
-    """What belongs to planes, rows and columns; 1 for each that is missing."""
+    """Numbers of the filtered axes in the order planes, rows, columns; 1 for missing axes."""
     planes = [n for axis, n in enumerate(numbers) if axis not in along]
     plane, row, col = (*(planes or [1]), *(numbers[axis] for axis in along), 1)[:3]
     return plane, row, col
@@ -128,7 +131,7 @@ class Winograd(Algorithm):
     layout: ClassVar[Layout] = "channels"
 
     def refuses(self, problem: Problem) -> str | None:
-        """It has tiles along one or two axes, and rounds more than a plain sum."""
+        """It needs float32, many channels, and one or two axes with taps and without stride."""
         if problem.strict:
             return "it rounds more than a plain sum, which precision='strict' or the call rules out"
         if problem.compute != np.float32 or problem.complex or problem.exact:
@@ -145,13 +148,13 @@ class Winograd(Algorithm):
         return None
 
     def macs(self, problem: Problem) -> int:
-        """Those of whole tiles."""
+        """The products of whole tiles, per output."""
         tiling = _tiling(problem)
         terms = problem.in_channels * tiling.taps[0] * prod(tiling.blocks)
         return ceil(terms * tiling.points / prod(tiling.outputs))
 
     def min_tile(self, problem: Problem) -> tuple[int, ...]:
-        """Whole tiles of each image, and planes that share theirs."""
+        """A whole tile of each dilated image, and several planes, which share their samples."""
         tiling = _tiling(problem)
         _, *gaps = tiling.dilation
         steps = iter([m * gap for m, gap in zip(tiling.outputs, gaps, strict=True)])
@@ -165,7 +168,7 @@ class Winograd(Algorithm):
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
         """Weights in the transform domain, ``(groups, panels, points, planes * blocks * channels in
-        * channels of a panel)``, and as they are, for sums that are not finite.
+        * channels of a panel)``, and the dense kernel, for sums that are not finite.
         """
         tiling, width = _tiling(problem), backend.panel(problem.compute)
         terms = tiling.taps[0] * prod(tiling.blocks) * problem.in_channels
@@ -192,17 +195,17 @@ class Winograd(Algorithm):
             program.begin_tiles(())
             whole = min(last, channels // width)
             if first < whole:
-                some = w[:, first * width : whole * width]
+                part = w[:, first * width : whole * width]
                 shape = (groups, whole - first, width, in_channels, *taps)
-                _transform(program, at_points[:, first:whole], some.reshape(shape), tiling)
+                _transform(program, at_points[:, first:whole], part.reshape(shape), tiling)
             if whole < last and channels > whole * width:
                 filled = program.empty((groups, in_channels, *taps, width), w.dtype)
                 gemm.filled_up(program, filled, np.moveaxis(w[:, whole * width :], 1, -1))
                 kernels = np.moveaxis(filled, -1, 1)[:, None]
                 _transform(program, at_points[:, whole:], kernels, tiling)
             if not w.flags.c_contiguous:
-                part = slice(first * width, last * width)
-                program.store(plain[:, part], w[:, part])
+                span = slice(first * width, last * width)
+                program.store(plain[:, span], w[:, span])
 
     def run(
         self,
@@ -214,8 +217,8 @@ class Winograd(Algorithm):
         bias: NDArray,
         walk: Walk,
     ) -> None:
-        """Sum one tile, in bands whose transforms take little workspace; directly where that is not
-        finite.
+        """Sum one tile in bands, whose transforms take little workspace; directly if the result is
+        not finite.
         """
         values, plain = weights
         tiling = Tiling.of(plain.shape[3:], walk.stride, walk.dilation, values.shape[2])
@@ -232,7 +235,7 @@ class Winograd(Algorithm):
 
 
 def _in_domain(values: NDArray, tiling: Tiling, in_channels: int) -> NDArray:
-    """``(groups, panels, points, planes, blocks, channels in, channels of a panel)``."""
+    """Packed weights as ``(groups, panels, points, planes, blocks, channels in, panel width)``."""
     terms = tiling.taps[0] * prod(tiling.blocks) * in_channels
     size = values.shape[-1] - PAD
     shape = (tiling.taps[0], prod(tiling.blocks), in_channels, size // terms)
@@ -240,19 +243,19 @@ def _in_domain(values: NDArray, tiling: Tiling, in_channels: int) -> NDArray:
 
 
 def _transform(program: Any, at_points: NDArray, kernels: NDArray, tiling: Tiling) -> None:
-    """Kernels ``(groups, panels, width, channels in, *taps)`` to the transform domain."""
+    """Transform kernels ``(groups, panels, width, channels in, *taps)``."""
     planes = _in_planes(kernels, 4, tiling.along)
     for plane in range(tiling.taps[0]):
         program.winograd_weights(at_points[:, :, :, plane], planes[..., plane, :, :])
 
 
 def _tiling(problem: Problem) -> Tiling:
-    """Tiles of as many outputs as cost least, for the rates of most backends."""
+    """The cheapest tiling, for the rates `USUAL`."""
     return min(_tilings(problem), key=lambda tiling: _cost(problem, USUAL, tiling))
 
 
 def _tilings(problem: Problem) -> list[Tiling]:
-    """All that there are."""
+    """All possible tilings."""
     stride = [axis.stride for axis in problem.axes]
     dilation = [axis.dilation for axis in problem.axes]
     flat = len(_along(problem.taps, stride)) > 1
@@ -264,7 +267,9 @@ def _tilings(problem: Problem) -> list[Tiling]:
 
 
 def _cost(problem: Problem, rate: Rates, tiling: Tiling) -> float:
-    """The products of all points, or the weights on their way from memory, and the transforms."""
+    """Predicted seconds for the products (or loading weights, if that takes longer) and the
+    transforms.
+    """
     planes, *outputs = _ordered([axis.out for axis in problem.axes], tiling.along)
     tiles = prod(tiling.images(outputs)) * prod(tiling.tiles(outputs))
     tiles *= prod(problem.batch) * problem.groups
@@ -284,7 +289,7 @@ def _cost(problem: Problem, rate: Rates, tiling: Tiling) -> float:
 
 
 def _weights(problem: Problem, tiling: Tiling) -> int:
-    """Weights at all points."""
+    """The number of weights at all points."""
     terms = problem.in_channels * tiling.taps[0] * prod(tiling.blocks)
     return problem.groups * tiling.points * terms * problem.out_channels
 
@@ -295,7 +300,7 @@ def _batch(array: NDArray, rank: int) -> NDArray:
 
 
 def _in_planes(array: NDArray, lead: int, along: tuple[int, ...]) -> NDArray:
-    """The filtered axes, which follow some others, as planes, rows and columns."""
+    """A view whose filtered axes, after the first ``lead`` ones, are planes, rows and columns."""
     axes = [axis for axis in range(array.ndim - lead) if axis not in along]
     view = array.transpose(*range(lead), *(lead + axis for axis in (*axes, *along)))
     if not axes:
@@ -304,48 +309,50 @@ def _in_planes(array: NDArray, lead: int, along: tuple[int, ...]) -> NDArray:
 
 
 class Band(NamedTuple):
-    """A part of a slab."""
+    """A part of a tile that is transformed at once."""
 
     images: list[tuple[int, int]]
-    """Of those that dilation makes: their first row and column."""
+    """The first row and column of each dilated image."""
     outputs: tuple[slice, ...]
     reads: tuple[slice, ...]
 
 
 def _bands(out: tuple[int, ...], in_channels: int, tiling: Tiling) -> Iterator[Band]:
-    """Bands of whole tiles, as many as there is room for: across, then in planes, which share tiles
-    of samples, then down, then of several dilated images, and of several of the batch.
+    """Bands of as many whole tiles as fit `BAND_BYTES`.
+
+    They grow across, then over planes, which share transformed samples, then down, then over
+    dilated images and over the batch.
     """
     batch, groups, out_channels, planes, *outputs = out
     images = [(row, col) for row, col in np.ndindex(tiling.images(outputs))]
     tiles_down, tiles_across = tiling.tiles(outputs)
 
-    def room(planes: int) -> int:
-        """Bytes of a tile."""
+    def tile_bytes(planes: int) -> int:
+        """Bytes of a transformed tile."""
         samples = tiling.planes_of(planes) * in_channels * prod(tiling.blocks)
         return 4 * groups * tiling.points * (samples + planes * out_channels)
 
     def fitting(n: int, nbytes: int) -> int:
-        """How many of n things that take so many bytes each."""
+        """How many of ``n`` items of ``nbytes`` bytes each fit a band."""
         return max(1, min(n, BAND_BYTES // nbytes))
 
-    across = fitting(tiles_across, room(1))
+    across = fitting(tiles_across, tile_bytes(1))
     deep = planes
-    while deep > 1 and across * room(deep) > BAND_BYTES:
+    while deep > 1 and across * tile_bytes(deep) > BAND_BYTES:
         deep = ceil(deep / 2)
-    down = fitting(tiles_down, across * room(deep))
+    down = fitting(tiles_down, across * tile_bytes(deep))
     tiles = down * across
-    several = fitting(len(images), tiles * room(deep))
-    some = fitting(batch, several * tiles * room(deep))
+    image_count = fitting(len(images), tiles * tile_bytes(deep))
+    batch_count = fitting(batch, image_count * tiles * tile_bytes(deep))
     (m, n), (_, gap_down, gap_across) = tiling.outputs, tiling.dilation
     tall, wide = down * m * gap_down, across * n * gap_across
     taller, wider = tall + (tiling.taps[1] - 1) * gap_down, wide + (tiling.taps[2] - 1) * gap_across
-    ends = (batch, some), (planes, deep), (outputs[0], tall), (outputs[1], wide)
-    starts = product(*(range(0, n, step) for n, step in (*ends, (len(images), several))))
-    for one, plane, row, col, image in starts:
-        lead = slice(one, one + some), slice(None), slice(None)
+    ends = (batch, batch_count), (planes, deep), (outputs[0], tall), (outputs[1], wide)
+    starts = product(*(range(0, n, step) for n, step in (*ends, (len(images), image_count))))
+    for first, plane, row, col, image in starts:
+        lead = slice(first, first + batch_count), slice(None), slice(None)
         down_to, across_to = outputs[0] - row, outputs[1] - col
-        chunk = images[image : image + several]
+        chunk = images[image : image + image_count]
         inside = [(i, j) for i, j in chunk if i < down_to and j < across_to]
         if not inside:
             continue
@@ -368,7 +375,7 @@ def _band(
     relu: bool,
     tiling: Tiling,
 ) -> None:
-    """Sum some images of a band ``(batch, groups, channels, planes, rows, columns)``."""
+    """Sum a band; ``x`` and ``out`` are ``(batch, groups, channels, planes, rows, columns)``."""
     batch, groups, out_channels, planes, *outputs = out.shape
     in_channels, tiles, blocks = x.shape[2], tiling.tiles(outputs), prod(tiling.blocks)
     _, down, across = tiling.dilation
@@ -392,7 +399,10 @@ def _band(
 
 
 def _stacks(array: NDArray, batch: int) -> list[NDArray]:
-    """Arrays without planes, the fourth axis: several take the place of the batch."""
+    """Views without planes, the fourth axis.
+
+    Several planes take the place of the batch axis, with one view for each item of the batch.
+    """
     if array.shape[3] == 1:
         return [array[:, :, :, 0]]
     return [np.moveaxis(image, 2, batch) for image in np.moveaxis(array, batch, 0)]
@@ -401,9 +411,9 @@ def _stacks(array: NDArray, batch: int) -> list[NDArray]:
 def _multiply(
     program: Any, sums: NDArray, samples: NDArray, weights: NDArray, tiling: Tiling
 ) -> None:
-    """Sum the products at all points ``(points, batch, planes, images, down, across, channels)``.
+    """Sum the products at all points, as a `gemm` with points as groups and tiles as outputs.
 
-    Points are groups that do not see each other, and tiles are outputs of kernels of one tap.
+    ``sums`` and ``samples`` are ``(points, batch, planes, images, down, across, channels)``.
     """
     alone = tiling.taps[0] == tiling.step == 1
 
@@ -429,7 +439,7 @@ def _zeros(*shape: int) -> NDArray:
 
 
 def _apart(program: Any, shape: tuple[int, ...]) -> NDArray:
-    """An array whose first axis is apart by some more than its others take."""
+    """Workspace with `PAD` items of padding between the items of the first axis."""
     each = prod(shape[1:])
     rows: NDArray = program.empty((shape[0], each + PAD), np.dtype(np.float32))
     return rows[:, :each].reshape(shape)

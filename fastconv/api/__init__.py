@@ -1,4 +1,4 @@
-"""The public calls.  Each is lowered to a problem (`lower`), and run by a plan (`plan`).
+"""The public calls.  Each is lowered to a problem (`lower`) and run by a plan (`plan`).
 
 Two families share one engine: `correlate` and `convolve` for signals, images and volumes, and
 `conv1d`, `conv2d` and `conv3d`, with their transposes, for layers of neural networks.

@@ -309,9 +309,9 @@ def _plan(
     dtype = lower.dtype_named(x_dtype, f"{name}: x_dtype")
     checked = (call, shape, dtype)
     nan, mask, min_weight, fill_value = missing
-    said = lower.missing(call, (), nan, mask, min_weight, fill_value, options["boundary"])
-    if said is not None:
-        return MissingPlan(checked, w, options, said, (algorithm, backend, threads))
+    rules = lower.missing(call, (), nan, mask, min_weight, fill_value, options["boundary"])
+    if rules is not None:
+        return MissingPlan(checked, w, options, rules, (algorithm, backend, threads))
     plan = make_plan(
         lower.correlation, checked, (w,), options, algorithm, backend, threads, once=False
     )

@@ -41,7 +41,7 @@ Crop = int | Sequence[int] | Sequence[Sequence[int]]
 Padding = Crop | Literal["same", "same_lower", "valid"]
 
 How = tuple[AlgorithmName, BackendName | None, int | None]
-"""The values of `Options`, before they are needed by name."""
+"""The fields of `Options` as a plain tuple."""
 
 
 class Options(NamedTuple):

@@ -1,6 +1,6 @@
-"""The backends by name, the fastest first.  A fourth one is a file and a word in ``ORDER``.
+"""The backends by name, the fastest first.  To add one, write a package and add it to ``ORDER``.
 
-What a backend promises is written in :mod:`fastconv.backends.protocol`.
+:mod:`fastconv.backends.protocol` documents what a backend must provide.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ ORDER = ("cython", "numba", "numpy")
 
 @cache
 def load(name: str) -> Backend:
-    """A backend.  Loading it imports nothing heavy and never fails."""
+    """The backend with the given name.  Loading it imports nothing heavy and never fails."""
     return cast(Backend, import_module(f"{__name__}.{name}_backend").backend)
 
 
 @cache
 def unavailable(name: str) -> str | None:
-    """Why this installation cannot run the backend and what would help, or None if it can."""
+    """The reason why this installation cannot run a backend, with a remedy, or None if it can."""
     return load(name).unavailable()

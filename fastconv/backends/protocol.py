@@ -1,24 +1,23 @@
-"""What a backend is, and what it and its caller promise each other.
+"""The contract between backends and their callers.
 
-A backend is an object of a class derived from :class:`Backend`: constants, and a set of serial
-kernels.  The kernels check nothing and decide nothing; everything that could go wrong is decided
-above them.
+A backend is an instance of a subclass of :class:`Backend`: constants, and a set of serial kernels.
+Kernels check no arguments and make no decisions; both happen before they are called.
 
-The caller promises, for every kernel
+The caller of a kernel guarantees
     - arrays are checked, have native byte order, and the dtypes and axes that the kernel lists;
     - arrays are aligned, and their strides are multiples of the item and not negative, unless the
       kernel says otherwise;
-    - the output is allocated, and shares no memory with anything that is read, unless the kernel
-      says otherwise;
+    - the output is allocated, and shares no memory with any input, unless the kernel says
+      otherwise;
     - no output is empty.
 
-A kernel promises
-    - it fills its output and touches no other byte;
-    - it runs on the calling thread, and lets go of the GIL where it does much work;
-    - it raises nothing, and emits no floating-point warnings;
-    - NaN and infinity travel as IEEE 754 says, to the outputs that read them and to no others;
-    - the bits of an output depend on what it reads and on the shape of the kernel, never on where
-      in the output it stands or on the number of threads.
+A kernel guarantees
+    - it fills its output and writes no other byte;
+    - it runs on the calling thread, and releases the GIL for long computations;
+    - it raises no exception, and emits no floating-point warnings;
+    - NaN and infinity follow IEEE 754, and affect only outputs whose window contains them;
+    - the bits of an output depend on its window and on the shape of the kernel, never on its
+      position or on the number of threads.
 """
 
 from __future__ import annotations
@@ -39,52 +38,51 @@ Numbers = tuple[int, ...]
 
 
 class Rates(NamedTuple):
-    """What a backend's work costs on one thread, in float32.
+    """The speed of a backend on one thread, in float32.
 
-    Those of the backends are from 2026-11-21, on an AMD EPYC (Zen 3, AVX2) at commit 3ba90c4;
-    ``calibrate.py`` explains how they are measured, and ``rates.py`` which are in use.
+    The built-in rates were measured on 2026-11-21, on an AMD EPYC (Zen 3, AVX2) at commit 3ba90c4.
+    ``calibrate.py`` explains how rates are measured, and ``rates.py`` which are in use.
     """
 
     product: float
-    """Seconds for a product and its sum."""
+    """Seconds for a multiply-add."""
     summed: float
-    """Seconds for a product and its sum where channels are summed."""
+    """Seconds for a multiply-add if channels are summed."""
     contracted: float
-    """Seconds for a product and its sum in a matrix product."""
+    """Seconds for a multiply-add in a matrix product."""
     byte: float
-    """Seconds for a byte of input or output, each time it passes."""
+    """Seconds to read or write a byte, for each pass over the data."""
     call: float
-    """Seconds before the first product."""
+    """Fixed overhead of a call, in seconds."""
     one_row: float
-    """Times as long for a product in passes of one row or column of taps."""
+    """Relative time of a multiply-add in passes with one row or column of taps."""
     sparse: float
-    """Times as long for a product of a listed tap."""
+    """Relative time of a multiply-add with a list of taps."""
     operation: float
-    """Seconds for an operation of a Fourier transform, of which n samples count 5 n log2 n."""
+    """Seconds for an operation of a Fourier transform; one of n samples takes 5 n log2 n."""
     addition: float
-    """Seconds for each bit of the length of a window, along each axis, and output.
+    """Seconds of box sums for each output, axis, and bit of the length of the window.
 
-    Measured in the same place with windows of 3x3 to 31x31 on 2048² (NumPy's on 1024²).
+    Measured on the same machine with windows of 3x3 to 31x31 on 2048² (NumPy's on 1024²).
     """
 
 
 class Backend:
-    """Serial kernels, and how fast they are."""
+    """A set of serial kernels, and their speed."""
 
     name: ClassVar[str]
     min_interior_bytes: ClassVar[int]
-    """Bytes of a padded copy that cost as much as setting the borders apart as strips."""
+    """Bytes of a padded copy above which computing the borders as separate strips is faster."""
     min_tile_macs: ClassVar[int]
-    """Multiply-adds that are worth a tile of their own where tiles are few."""
+    """Multiply-adds of a tile, at least, if tiles are few."""
     hand_over_seconds: ClassVar[float]
-    """Seconds of work that a thread must save to be worth handing tiles over to it."""
+    """Seconds of work per thread above which handing tiles to another thread pays."""
     sums_in_order: ClassVar[bool]
-    """`gemm` and `pointwise` sum channels in the same order: the same samples and weights give the
-    same bits."""
+    """Whether `gemm` and `pointwise` sum channels in the same order, and so give the same bits."""
 
     @property
     def multiplies_bytes(self) -> bool:
-        """Whether `correlate` takes samples of 8 bits."""
+        """Whether `correlate` accepts samples of 8 bits."""
         return False
 
     @property
@@ -95,20 +93,20 @@ class Backend:
     # Availability.
 
     def unavailable(self) -> str | None:
-        """Why this installation cannot run it and what would help, or None if it can."""
+        """The reason why this installation cannot run it, with a remedy, or None if it can."""
         raise NotImplementedError
 
     def describe(self) -> str:
-        """Version and instruction set, for people."""
+        """A description of the version and instruction set, for people."""
         raise NotImplementedError
 
     def warmup(self) -> None:
-        """Compile and load what the first calls would wait for."""
+        """Compile and load everything that would delay the first calls."""
 
     # Run.
 
     def program(self, weights: int) -> Program:
-        """A new, empty program on ``out``, ``x``, ``x2`` and so many arrays of weights."""
+        """A new, empty program with buffers ``out``, ``x``, ``x2`` and ``weights`` more."""
         raise NotImplementedError
 
     # Filter: one slab of the output, any rank.
@@ -119,7 +117,7 @@ class Backend:
     # ``relu`` the result is ``max(0, .)``, with NaN kept.
 
     def register_tile(self, dtype: np.dtype) -> tuple[int, int] | None:
-        """Rows and columns of outputs whose sums stay in registers, if any do."""
+        """Rows and columns of outputs whose sums are kept in registers, or None."""
         raise NotImplementedError
 
     def correlate(
@@ -134,10 +132,10 @@ class Backend:
     ) -> None:
         """``out = act(bias + sum over channels and taps of w * x)``; ``w`` is (G, K, C, *T).
 
-        Where the backend `multiplies_bytes`, ``x`` may be uint8 or int8, for G = C = K = 1, stride
-        and dilation 1, no ``relu``, and float32 weights of a `Form` that is `whole`.  Their sums
-        are exact, and stored as by `store` in uint8, int16, int32 or float32; ``bias`` counts in
-        the same unit.
+        If the backend `multiplies_bytes`, ``x`` may be uint8 or int8, for G = C = K = 1, stride
+        and dilation 1, no ``relu``, and float32 weights of a `Form` that is `whole`.  Such sums
+        are exact, and stored as by `store` in uint8, int16, int32 or float32; ``bias`` is a
+        multiple of the same unit.
         """
         raise NotImplementedError
 
@@ -152,7 +150,7 @@ class Backend:
         dilation: Numbers,
         relu: bool,
     ) -> None:
-        """`correlate` for C = 1 and listed taps: ``w`` is (G, K, n) and ``offsets``, (n, axes),
+        """`correlate` for C = 1 and a list of taps: ``w`` is (G, K, n), and ``offsets``, (n, axes),
         gives the position of each tap.
 
         The sum runs in the order of the list.  Samples under other taps are not read.
@@ -165,18 +163,18 @@ class Backend:
         """`correlate` for C = K = 1, stride and dilation 1, and one weight for all taps: ``w`` is
         (G, 1) and ``size`` counts the taps along each axis.
 
-        Samples are weighted before they are summed, and nothing is ever subtracted: a sample goes
-        through at most k additions along an axis of k taps.  The bits of an output may depend on
-        its place in the slab.  ``x`` and ``out`` may be uint8 or uint16 where ``w`` and ``bias``
-        are float32, if sums are below 2**31 or, of bytes, at most 2**24 and of at most 257 rows in
-        all planes: these sums are exact, weighted once, and stored as by `store`.
+        Samples are weighted before they are summed, and nothing is ever subtracted: a sample takes
+        part in at most k additions along an axis of k taps.  The bits of an output may depend on
+        its position in the slab.  ``x`` and ``out`` may be uint8 or uint16, with ``w`` and ``bias``
+        in float32.  Sums of uint16 must be below 2**31, those of uint8 at most 2**24, with at most
+        257 rows in all planes.  Such sums are exact, weighted once, and stored as by `store`.
         """
         raise NotImplementedError
 
     # Matrix product: float32 and float64, layers that sum channels.
 
     def panel(self, dtype: np.dtype) -> int:
-        """Output channels that packed weights keep together."""
+        """Output channels of a panel of packed weights."""
         raise NotImplementedError
 
     def gemm(
@@ -190,7 +188,7 @@ class Backend:
         relu: bool,
     ) -> None:
         """`correlate` as an implicit matrix product (no im2col), with contiguous channels in ``x``,
-        ``out`` and ``bias``; ``w`` is (G, panels, *T, C, panel), filled up with zeros.
+        ``out`` and ``bias``; ``w`` is (G, panels, *T, C, panel), padded with zeros.
         """
         raise NotImplementedError
 
@@ -198,8 +196,8 @@ class Backend:
         """One tap: ``out``, (*B, G, K, P), is ``w``, (G, K, C), times ``x``, (*B, G, C, P).
 
         Outputs are contiguous or, for one group of at most four channels in and out, channels are.
-        Then ``x`` and ``out`` may be uint8 or uint16 where ``w`` and ``bias`` are float32: sums are
-        those of the samples as floats, and stored as by `store`.
+        In the second case, ``x`` and ``out`` may be uint8 or uint16, with ``w`` and ``bias`` in
+        float32: samples are summed as floats, and sums are stored as by `store`.
         """
         raise NotImplementedError
 
@@ -216,8 +214,9 @@ class Backend:
     ) -> None:
         """`correlate` for C = K = 1 with contiguous groups; ``w`` is (G, *T).
 
-        ``pad_before`` counts the zeros in front of ``x`` that the first output reads; zeros follow
-        it as well, as many as are read.  If any are read, there are at most 63 taps.
+        ``pad_before`` is the number of zeros before ``x`` that the first output reads.  Zeros also
+        follow ``x``, as many as outputs read.  If any output reads zeros, there are at most 63
+        taps.
         """
         raise NotImplementedError
 
@@ -225,77 +224,81 @@ class Backend:
         self, out: NDArray, x: NDArray, gradient: NDArray, stride: Numbers, dilation: Numbers
     ) -> None:
         """``out``, (G, K, C, *T), is the sum over batch and outputs of ``gradient * x``;
-        ``gradient`` is (*B, G, K, *O).  Channels out are contiguous in both.
+        ``gradient`` is (*B, G, K, *O).  Output channels are contiguous in both.
         """
         raise NotImplementedError
 
     # Winograd: float32, 16 or more contiguous channels in and out.
     #
-    # ``tiles`` is (points, G, B, down, across, channels): 36 points of tiles of 4x4 outputs, 16 of
-    # 2x2, 6 of 4 below each other, or 4 of 2; ``geometry/winograd.py`` has the matrices.
+    # ``tiles`` is (points, G, B, down, across, channels), with 36 points for tiles of 4x4 outputs,
+    # 16 for 2x2, 6 for 4x1, or 4 for 2x1; ``geometry/winograd.py`` has the matrices.
 
     def winograd_weights(self, values: NDArray, w: NDArray) -> None:
-        """Kernels ``w``, (G, panels, panel, C, rows, columns), in the transform domain, in blocks
-        of three taps down and across: ``values`` is (G, panels, points, blocks, C, panel).
+        """Transform kernels ``w``, (G, panels, panel, C, rows, columns), in blocks of three taps
+        down and across, to ``values``, (G, panels, points, blocks, C, panel).
 
-        At most 128 taps; one column where tiles have one.  Strides of ``w`` are multiples of the
-        item and may be negative.
+        There are at most 128 taps, in one column if tiles have one.  Strides of ``w`` are multiples
+        of the item size and may be negative.
         """
         raise NotImplementedError
 
     def winograd_samples(self, tiles: NDArray, x: NDArray) -> None:
-        """Tiles of ``x``, (B, G, C, H, W), in the transform domain; samples beyond its last row and
-        column count as zeros.
+        """Transform the tiles of ``x``, (B, G, C, H, W); samples beyond its last row and column are
+        zeros.
         """
         raise NotImplementedError
 
     def winograd_outputs(self, out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) -> bool:
-        """Outputs ``out``, (B, G, K, H, W), of products in the transform domain, plus ``bias``;
-        whether all sums are finite before ``relu``.
+        """Transform products back to ``out``, (B, G, K, H, W), and add ``bias``.
+
+        Returns whether all sums are finite before ``relu``.
         """
         raise NotImplementedError
 
     # Fourier: float32 and float64.
     #
     # Complex arrays are (2, rows, columns): a plane of real and one of imaginary parts, with any
-    # steps, and fast where rows or columns are contiguous.  Transforms have a length of
-    # ``geometry.fourier.LENGTHS``.  What is not finite spreads over its column and block.
+    # strides; contiguous rows or columns are fast.  Lengths of transforms are those in
+    # ``geometry.fourier.LENGTHS``.  NaN and infinity spread over their column and block.
 
     def transform(self, out: NDArray, x: NDArray, inverse: bool, negacyclic: bool = False) -> None:
         """Fourier transforms of columns.
 
         Forward: ``out`` has n rows, in the order of ``geometry.fourier.order``, and ``x`` at most
-        n; the others count as zeros.  Inverse: from n rows of ``x``, times n; ``out`` takes the
-        first rows.  Negacyclic: row j is multiplied by ``exp(πi j / 2n)`` before, or by its
-        conjugate after.
+        n; missing rows are zeros.  Inverse: ``x`` has n rows, and ``out`` receives the first rows
+        of n times the inverse.  Negacyclic: row j is multiplied by ``exp(πi j / 2n)`` before the
+        forward transform, or by its conjugate after the inverse one.
         """
         raise NotImplementedError
 
     def filter_columns(
         self, out: NDArray, x: NDArray, spectrum: NDArray, negacyclic: bool = False
     ) -> None:
-        """Columns to their spectrum, times ``spectrum``, and back, in blocks as long as
-        ``spectrum``, whose columns are contiguous, or one that stands for all (step 0).
+        """Transform columns, multiply them by ``spectrum``, and transform them back.
 
-        Blocks overlap by as many rows as ``x`` has more than ``out``, and each gives ``out`` its
-        first, new rows.  ``out`` may begin where ``x`` does, with the same steps.
+        Columns are cut into blocks as long as ``spectrum``, which overlap by as many rows as ``x``
+        has more than ``out``; the remaining, first rows of each block are written to ``out``.
+        Columns of ``spectrum`` are contiguous, or a single one is broadcast (stride 0).  ``out``
+        may have the memory of ``x``, with the same strides.
         """
         raise NotImplementedError
 
     # Checks and sums.
 
     def epilogue(self, out: NDArray, bias: NDArray, relu: bool) -> bool:
-        """Add ``bias``, one for each channel, to sums (channels, *three axes), in place; whether
-        all of them are finite before ``relu``.
+        """Add ``bias``, one number for each channel, to sums (channels, *three axes), in place.
+
+        Returns whether all sums are finite before ``relu``.
         """
         raise NotImplementedError
 
     def in_range(self, x: NDArray, limit: float) -> bool:
-        """Whether samples of any rank are finite and, unless ``limit`` is infinite, so alike in
-        magnitude that no transform of them all drowns some: in blocks of 16 by 16 samples of the
-        last two axes, the largest magnitude of each block is zero or at least that of all of ``x``
-        divided by ``limit``; and where a block is all zero, the largest of all is at most
-        the square of ``limit``.
+        """Whether samples are finite and, unless ``limit`` is infinite, of similar magnitude, so
+        that rounding errors of a transform do not drown small ones.
+
+        Magnitudes are similar if the largest one in each block of 16 by 16 samples of the last two
+        axes is zero, or at least the largest one in ``x`` divided by ``limit``.  If a block is all
+        zero, the largest magnitude in ``x`` must also be at most ``limit**2``.
         """
         raise NotImplementedError
 
@@ -308,8 +311,10 @@ class Backend:
         raise NotImplementedError
 
     def magnitude(self, out: NDArray, parts: Sequence[NDArray]) -> None:
-        """The root of the sum of the squares of ``parts``, floats of one shape and dtype, of which
-        ``out`` may be one.  Where squares leave the range of floats, the result does not.
+        """The square root of the sum of the squares of ``parts``, without overflow or underflow of
+        the squares.
+
+        ``parts`` are floats of one shape and dtype; ``out`` may be one of them.
         """
         raise NotImplementedError
 
@@ -352,15 +357,17 @@ class Backend:
     def pad(
         self, out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float
     ) -> None:
-        """Samples with their border, converted to the dtype of ``out``: the last axes by the tables
-        of `boundary.runs`, the axes in front of them item by item; ``cval`` beyond the edges.
+        """Copy samples with their border, converted to the dtype of ``out``.
+
+        ``runs`` are the tables of `boundary.runs` for the last axes; the axes before them are
+        copied item by item.  ``cval`` is the value of coordinates that are `OUTSIDE`.
         """
         raise NotImplementedError
 
     def store(self, out: NDArray, sums: NDArray) -> None:
-        """Sums, rounded half to even and saturated (``dtypes.store``); they may be overwritten."""
+        """Store sums, rounded half to even and saturated (``dtypes.store``); they may be lost."""
         raise NotImplementedError
 
     def cast(self, out: NDArray, sums: NDArray) -> None:
-        """Sums as integers, towards zero and wrapped as in C (``dtypes.cast``)."""
+        """Store sums as integers, truncated and wrapped as in C (``dtypes.cast``)."""
         raise NotImplementedError

@@ -84,7 +84,7 @@ def _averaged(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The sums of colours, weighted by alpha, and the mean alpha.
 
-    A transparent pixel has some colour, too, which must not be seen in what lies beside it.
+    Transparent pixels have colours as well, which must not affect their neighbours.
     """
     opacity = alpha / white(alpha.dtype)
     opacities = by.run(opacity, np.float64)

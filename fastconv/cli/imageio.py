@@ -69,7 +69,7 @@ CHANNELS = {1: "greyscale", 2: "greyscale with alpha", 3: "RGB", 4: "RGB with al
 
 
 class ImageFileError(Exception):
-    """What could not be done with a file, and why, in one line."""
+    """A file cannot be read or written; the message is one line with the reason."""
 
     def __init__(self, action: str, path: Path, reason: BaseException | str) -> None:
         if isinstance(reason, OSError) and reason.strerror:

@@ -1,4 +1,4 @@
-"""What ``fastconv apply --kernel`` stands for: a kernel by its name, a filter, a file, numbers."""
+"""The operations of ``fastconv apply --kernel``: a named kernel, a filter, a file, or numbers."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 SHARED = {"boundary", "cval", "channel_axis", "out", "algorithm", "backend", "threads"}
-"""What all filters take: it is no parameter of one of them."""
+"""Keywords of all filters, which are no parameters of a single one."""
 MISSING_DATA = {"nan", "mask", "min_weight", "fill_value"}
-"""What image files have no use for: their samples are all there."""
+"""Keywords for missing data, which image files do not have."""
 
 
 class Operation(NamedTuple):
@@ -47,7 +47,7 @@ class Operation(NamedTuple):
 
 
 def _parameters(name: str) -> dict[str, inspect.Parameter]:
-    """What one filter takes, besides the image and what all of them take."""
+    """The parameters of a filter, without the image and the keywords that all filters share."""
     _, *rest = inspect.signature(getattr(filters, name)).parameters.values()
     return {one.name: one for one in rest if one.name not in SHARED | MISSING_DATA}
 
@@ -76,7 +76,7 @@ def operation(arguments: argparse.Namespace) -> Operation:
         return _filter(name, given, arguments)
     if given:
         options = ", ".join(map(option, given))
-        raise ValueError(f"{options} is for filters, and --kernel {name!r} is none")
+        raise ValueError(f"{options} is for filters, but --kernel {name!r} is not a filter")
     if name in kernels.names():
         row = kernels.info(name)
         if row.kind == "color":

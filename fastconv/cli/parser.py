@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
         "--max-pixels",
         type=_count,
         metavar="N",
-        help="read files with up to so many pixels in all their frames; more could be a "
+        help="read files with at most this many pixels in all frames; more could be a "
         "decompression bomb (default: about 179 million)",
     )
     parameters = apply.add_argument_group("parameters of filters")

@@ -29,7 +29,7 @@ def show_status(text: str) -> None:
 
 
 def bar(done: int, total: int) -> str:
-    """How much of something is done."""
+    """A progress bar as text."""
     marks = "#" * (30 * done // total)
     return f"[{marks:<30}]"
 

@@ -27,7 +27,7 @@ __all__ = ["run"]
 
 CHECKPOINT = "fastconv-train.npz"
 HELD_OUT = 0.2
-"""The share of the digits that is never learned from."""
+"""The fraction of the digits that is held out for testing."""
 BATCH = 64
 SHOWN = (0, 3, 4, 7)
 """Digits whose feature maps are drawn."""
@@ -37,7 +37,7 @@ LINES = ("line_vertical", "line_horizontal", "line_diagonal_down", "line_diagona
 
 
 class Digits(NamedTuple):
-    """Images ``(N, 1, 8, 8)`` from 0 to 1, and what they show."""
+    """Images ``(N, 1, 8, 8)`` from 0 to 1, and their labels."""
 
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, show_status: Callable[[str], None]) -> in
     directory = arguments.output
     imageio.make_directory(directory)
     learned, held_out = _split(_load())
-    canvas.figure(1, 1)  # Matplotlib is missed now, and not when all is learned
+    canvas.figure(1, 1)  # a missing Matplotlib is reported now, not after the training
     backend: Any = config.resolve_backend(arguments.backend)
     with fc.use_backend(backend):
         print(f"# {len(learned.labels) + len(held_out.labels)} digits of 8x8 pixels,", end=" ")
@@ -77,7 +77,7 @@ def _load() -> Digits:
 
 
 def _split(digits: Digits) -> tuple[Digits, Digits]:
-    """Those to learn from, and those held out: the same in each run."""
+    """The digits to learn from and those held out, which are the same in each run."""
     order = np.random.default_rng(0).permutation(len(digits.labels))
     count = round(HELD_OUT * len(order))
     return digits.part(order[count:]), digits.part(order[:count])
@@ -164,7 +164,7 @@ def _resume(file: Path, net: nn.Layer, descent: nn.Optimizer, settings: dict[str
     epoch = progress.pop("epoch", None)
     if epoch is None or progress != settings:
         theirs = ", ".join(f"{key} {each}" for key, each in progress.items()) or "another program"
-        raise ValueError(f"{file} is of {theirs}; choose another directory, or say --fresh")
+        raise ValueError(f"{file} is of {theirs}; choose another directory, or pass --fresh")
     net.load_state_dict(part("net"))
     descent.load_state_dict(part("descent"))
     return epoch
@@ -239,7 +239,7 @@ def _zero_or_one(learned: Digits, held_out: Digits, seed: int, directory: Path) 
 
 
 def _pairs(digits: Digits) -> Digits:
-    """The zeros and ones, less the mean of each image, so that a uniform area says nothing."""
+    """The zeros and ones, minus the mean of each image, so that uniform areas have no effect."""
     images, labels = digits.part(digits.labels < 2)
     return Digits(images - images.mean(axis=(2, 3), keepdims=True), labels)
 

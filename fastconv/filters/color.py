@@ -195,7 +195,7 @@ def _mix(
 
 
 def _with_alpha(matrix: NDArray) -> NDArray:
-    """A matrix of colours that keeps alpha as it is."""
+    """A matrix of colours that leaves alpha unchanged."""
     colors, _ = matrix.shape
     wider = np.zeros((colors + 1, 4), matrix.dtype)
     wider[:colors, :3], wider[colors, 3] = matrix, 1

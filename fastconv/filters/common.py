@@ -1,4 +1,4 @@
-"""What all filters share: options, dtype rules, and calls of the engine."""
+"""Shared parts of all filters: options, dtype rules, and calls of the engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Call", "as_weights", "deliver", "precision", "target_of"]
 
 
 class Call:
-    """One call of one filter, with its image and the options that filters share, checked."""
+    """A call of a filter: its checked image, and the checked options that all filters share."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class Call:
             lower.receiver(name, self.samples, out, self.samples.shape)
         self._border = self.borders[0] if len(set(self.borders)) == 1 else None
         self.precision = precision(self.samples.dtype)
-        """Of weights that are fractions."""
+        """The dtype of fractional weights."""
         self.sums = sums(self.samples.dtype)
-        """Of intermediate results."""
+        """The dtype of intermediate results."""
         self.out = out
         self.cval = cval
         self.algorithm = algorithm
@@ -63,7 +63,7 @@ class Call:
 
     @property
     def derived(self) -> np.dtype:
-        """Of a derivative: whole numbers become float32."""
+        """The dtype of a derivative: float32 for integer images."""
         dtype = self.samples.dtype
         return np.dtype(np.float32) if dtype.kind in "iu" else dtype
 
@@ -83,7 +83,7 @@ class Call:
         """
         samples = self.samples if samples is None else samples
         axes = self.axes if axes is None else axes
-        options = {  # words and numbers where possible, for these make a key at once
+        options = {  # strings and numbers if possible, since these need no conversion to a key
             "flip": False,
             "axes": None if len(axes) == samples.ndim else axes,
             "mode": "same",
@@ -105,7 +105,7 @@ class Call:
     def mean(
         self, w: NDArray | tuple[NDArray, ...], axes: tuple[int, ...] | None = None
     ) -> NDArray:
-        """The image under a kernel of fractions whose sum is one, in the image's dtype."""
+        """The image under a kernel of fractions that sum to one, in the image's dtype."""
         axes = axes or self.axes
         dtype = self.samples.dtype
         taps = prod([part.size for part in w]) if isinstance(w, tuple) else w.size
@@ -120,8 +120,8 @@ class Call:
     def combine(
         self, function: Callable[..., NDArray], parts: Sequence[NDArray], dtype: np.dtype
     ) -> NDArray:
-        """``function(*parts)``, sample by sample, new or in the place of the first of ``parts``,
-        which is lost.
+        """``function(*parts)``, elementwise, in a new array or in the first of ``parts``, which is
+        then overwritten.
         """
         if self.out is not None:
             result = target_of(self.out, self.out.shape, *parts)
@@ -154,7 +154,7 @@ def deliver(result: NDArray, out: NDArray | None) -> NDArray:
 
 
 def as_weights(values: NDArray, dtype: np.dtype) -> NDArray:
-    """Weights in the precision they are used in, where the smallest may become zero."""
+    """Weights in the precision in which they are used; the smallest may underflow to zero."""
     with np.errstate(all="ignore"):
         return values.astype(dtype)
 

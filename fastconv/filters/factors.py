@@ -24,8 +24,8 @@ SMOOTHING = {
 def gaussian(sigma: float, order: int, radius: int) -> NDArray[np.float64]:
     """A sampled Gaussian whose sum is one, or its derivative.
 
-    The derivatives of a Gaussian are Hermite polynomials ``He`` times the Gaussian; a correlation
-    reads them from behind, which takes away the sign of the odd ones.
+    The derivatives of a Gaussian are Hermite polynomials ``He`` times the Gaussian, up to sign.  A
+    correlation reads them in reverse, which cancels the sign of the odd ones.
     """
     t = np.arange(-radius, radius + 1) / sigma
     bell = np.exp(-0.5 * t * t)
@@ -58,10 +58,10 @@ def uniform(size: int, dtype: np.dtype) -> NDArray:
 
 @np.errstate(all="ignore")
 def line(length: int, angle: float) -> NDArray[np.float64]:
-    """Points at distance 1 on a line through the centre, shared out among the pixels around them.
+    """Points at distance 1 on a line through the centre, distributed over the pixels around them.
 
-    The shape is odd along both axes.  A point between four pixels counts for each by how near it
-    is (bilinear weights); all points weigh the same.
+    The shape is odd along both axes.  A point between four pixels is distributed with bilinear
+    weights; all points have the same weight.
     """
     along = np.arange(length) - (length - 1) / 2
     turn = np.deg2rad(angle)

@@ -22,9 +22,9 @@ from .smoothing import gaussian_factors
 __all__ = ["Moments", "local_moments"]
 
 MAX_EXACT = 1 << 63
-"""Sums below this are whole numbers of 64 bits."""
+"""Integer sums below this fit in 64 bits."""
 MOST_LOOKED_AT = 4096
-"""Samples whose median stands for the middle of an image."""
+"""Samples whose median estimates that of the image, at most."""
 FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
 
 
@@ -206,7 +206,7 @@ def _sizes(name: str, size: PerAxis, count: int) -> list[int]:
 
 
 def _not_masked(samples: NDArray, said: lower.Missing | None) -> NDArray:
-    """The samples that no mask says are missing."""
+    """The samples that are not masked."""
     masks = [] if said is None else [m for m in (said.mask, said.own_mask) if m is not None]
     if not masks:
         return samples
@@ -242,7 +242,7 @@ def _differences(samples: NDArray, middle: float) -> NDArray:
 def _exact(
     call: Call, differences: NDArray, middle: float, border: float, sizes: list[int]
 ) -> Moments | None:
-    """The moments by sums of whole numbers, or None where these may exceed 64 bits."""
+    """The moments from integer sums, or None if these may exceed 64 bits."""
     count = prod(sizes)
     largest = max(dtypes.largest_value(differences), abs(border))
     if border != int(border) or (count * largest) ** 2 >= MAX_EXACT:

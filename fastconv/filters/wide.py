@@ -1,9 +1,10 @@
-"""Means of 64-bit integers that double precision cannot hold, to the nearest integer.
+"""Means of 64-bit integers that double precision cannot represent, to the nearest integer.
 
 A sample is split into ``high * 2**32 + low``, and a weight into a multiple of ``2**-30`` and a
-rest of at most ``2**-31``.  The products of high halves and multiples are integers, summed
-exactly; all other products are so small that double precision has their sums to a fraction of one.
-Passes along several axes hand on the halves of their results, with the fraction in the low one.
+rest of at most ``2**-31``.  The products of high halves and multiples are integers and summed
+exactly.  All other products are so small that double precision computes their sums to a fraction of
+one.  Passes along several axes hand on the halves of their results, with the fraction in the low
+one.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from ..problem import dtypes
 __all__ = ["is_wide", "mean"]
 
 MAX_PLAIN_SUM = 1 << 51
-"""The largest sample times the taps whose mean double precision has to a fraction of one."""
+"""The largest sample times the number of taps for which double precision is accurate enough."""
 HALF_BITS = 32
 WEIGHT_BITS = 30
-"""Of the exact part of a weight: with a half of a sample they fit a signed integer."""
+"""Bits of the exact part of a weight: its product with a half sample fits a signed integer."""
 FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
 
 
 def is_wide(samples: NDArray, border: complex, taps: int) -> bool:
-    """Whether means of so many samples, and of a constant border, need more than doubles."""
+    """Whether means over a number of samples, and a constant border, need more than doubles."""
     dtype = samples.dtype
     if dtype.kind not in "iu" or dtype.itemsize < 8:
         return False

@@ -1,8 +1,8 @@
-"""User arguments become a `fastconv.problem.problem.Problem`, or an error that explains why.
+"""Checks user arguments and lowers them to a `fastconv.problem.problem.Problem`.
 
-Nothing else in the library raises for a user's mistake, and nothing here looks at the values of
-``x``: a problem depends on shapes, dtypes and the kernel.  Every message names the call and the
-argument, what came and what is allowed.
+All errors for users' mistakes are raised here.  Messages name the call and the argument, what was
+given and what is allowed.  The values of ``x`` are never examined: a problem depends on shapes,
+dtypes and the kernel.
 """
 
 from ..problem.form import has_no_form, no_form

@@ -1,4 +1,4 @@
-"""Single arguments: each checker returns its argument in one form, or refuses it by name."""
+"""Checks of single arguments: each returns the argument in a uniform form, or raises an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def refuse(kind: type[Exception], argument: str, came: str, allowed: str) -> NoReturn:
-    """Raise for an argument, with what came and what would have been right."""
+    """Raise an error that names the argument, the value that came and what is allowed."""
     raise kind(f"{argument}: got {came}, allowed is {allowed}")
 
 
@@ -42,7 +42,7 @@ def _names(allowed: Sequence[object]) -> str:
 
 
 def one_of(value: object, argument: str, allowed: Sequence[object]) -> None:
-    """A word out of a few, or None where that is one of them."""
+    """Check that a value is one of a few strings (or None, if that is among them)."""
     if (type(value) is str or value is None) and value in allowed:
         return
     if not isinstance(value, str):
@@ -58,12 +58,12 @@ def backend_name(value: object, argument: str) -> str:
 
 
 def algorithm_name(value: object, argument: str) -> None:
-    """The name of an algorithm, or auto."""
+    """Check the name of an algorithm, or "auto"."""
     one_of(value, argument, ("auto", *algorithms.ORDER))
 
 
 def not_refused(problem: Problem, algorithm: str, refusal: str | None) -> None:
-    """An algorithm that was asked for by name must be able to."""
+    """Raise the refusal of an algorithm that the user has chosen by name, if any."""
     if refusal is not None:
         raise ValueError(f"{problem.name}: algorithm={algorithm!r} cannot do this: {refusal}")
 
@@ -86,7 +86,7 @@ def integer(value: object, argument: str, least: int | None = None) -> int:
 
 
 def whole_number(text: str, argument: str) -> int:
-    """A whole number that came as text, from an environment variable."""
+    """A whole number, from the text of an environment variable."""
     try:
         return int(text)
     except ValueError:
@@ -99,7 +99,7 @@ def thread_count(value: object, argument: str) -> int:
 
 
 def listed(value: object) -> object:
-    """An array or range of numbers as a list of them; anything else as it is."""
+    """An array or range of numbers as a list; anything else unchanged."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     return list(value) if isinstance(value, range) else value
@@ -142,8 +142,9 @@ def number(value: object, argument: str) -> complex:
 def borders(
     value: object, count: int, argument: str, more: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """The border of each filtered axis, from one for all or one for each; ``more`` are names that
-    are not in the table.
+    """The border of each filtered axis, from one for all or one for each.
+
+    ``more`` are further allowed names, which are not in the border table.
     """
     if not isinstance(value, (tuple, list)):
         return (_border(value, argument, more),) * count
@@ -157,8 +158,8 @@ def _border(name: object, argument: str, more: tuple[str, ...]) -> str:
         return name
     if isinstance(name, str) and name == "reflect":
         raise ValueError(
-            f"{argument}: 'reflect' has two meanings; say 'symmetric' where the edge is repeated "
-            "(b a | a b c d | d c: scipy.ndimage, Dask) or 'mirror' where it is not "
+            f"{argument}: 'reflect' has two meanings; use 'symmetric' if the edge is repeated "
+            "(b a | a b c d | d c: scipy.ndimage, Dask) or 'mirror' if it is not "
             "(c b | a b c d | c b: NumPy, PyTorch, OpenCV)"
         )
     one_of(name, argument, (*BORDERS, *more))
@@ -166,8 +167,8 @@ def _border(name: object, argument: str, more: tuple[str, ...]) -> str:
 
 
 def check_not_empty(name: str, axis: int, size: int, border: str) -> None:
-    """An axis without samples can be extended by a constant only."""
+    """Refuse an axis without samples, unless its border is constant."""
     if size == 0 and border != "constant":
         raise ValueError(
-            f"{name}: x is empty along axis {axis}, boundary={border!r} has no sample to repeat"
+            f"{name}: x is empty along axis {axis}; boundary={border!r} has no sample to repeat"
         )

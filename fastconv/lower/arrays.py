@@ -1,4 +1,4 @@
-"""Arrays, shapes and dtypes: what comes in, and what results are written into."""
+"""Checks of arrays, shapes and dtypes, for inputs and for results."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = [
 
 
 def array(value: ArrayLike, argument: str) -> NDArray:
-    """An array of a supported dtype that kernels can read, from anything that NumPy reads as one.
+    """An aligned array of a supported dtype in native byte order, from any array_like.
 
-    It is the caller's array if that is aligned and in native byte order, and else a copy.
+    It is a copy only if the caller's array has other properties.
     """
     if type(value) is np.ndarray:
         result = value
@@ -83,7 +83,7 @@ def dtype_named(value: DTypeLike, argument: str) -> np.dtype:
 
 
 def result_dtype(value: DTypeLike, argument: str, complex_sums: bool) -> np.dtype:
-    """A dtype that results can have, given whether the sums are complex."""
+    """A dtype that results may have; a complex one, if sums are complex."""
     dtype = dtype_named(value, argument)
     if dtype.kind == "b":
         refuse(TypeError, argument, "dtype bool", "a dtype of numbers (uint8 holds bool sums)")
@@ -93,7 +93,7 @@ def result_dtype(value: DTypeLike, argument: str, complex_sums: bool) -> np.dtyp
 
 
 def output_dtype(value: object, argument: str) -> np.dtype | None:
-    """The dtype of an array that receives a result, None where there is none."""
+    """The dtype of an array that receives a result, or None if there is no array."""
     if value is None:
         return None
     if not isinstance(value, np.ndarray):
@@ -104,7 +104,7 @@ def output_dtype(value: object, argument: str) -> np.dtype | None:
 
 
 def planned_array(problem: Problem, value: ArrayLike) -> NDArray:
-    """The samples, of the shape and dtype that the plan was made for, as kernels can read them."""
+    """The samples as an aligned array, if they have the shape and dtype of the plan."""
     if (
         type(value) is np.ndarray
         and value.dtype is problem.x_dtype
@@ -142,6 +142,6 @@ def check_receiver(argument: str, out: NDArray, shape: tuple[int, ...], is_compl
 
 
 def _check_plain(value: object, argument: str) -> None:
-    """Arrays with a mask are refused, for the mask would be lost."""
+    """Refuse masked arrays, whose mask would be lost."""
     if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray):
         refuse(TypeError, argument, "a masked array", "a plain array")

@@ -1,4 +1,4 @@
-"""How ``correlate_bank`` is lowered: the kernels are the output channels of one image channel."""
+"""How ``correlate_bank`` is lowered: each kernel makes an output channel from one input channel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["bank", "kernels_of", "one_shape"]
 
 
 def kernels_of(name: str, value: Any) -> NDArray | list[tuple[NDArray, ...]]:
-    """The kernels of a bank: an array with one for each index, or a tuple of factors for each."""
+    """The kernels of a bank: an array ``(n, *taps)``, or a list of tuples of factors."""
     if isinstance(value, (list, tuple)) and any(are_factors(kernel) for kernel in value):
         if not all(are_factors(kernel) for kernel in value):
             refuse(TypeError, f"{name}: bank", "factors and kernels", "all of one kind")
@@ -40,7 +40,7 @@ def one_shape(name: str, shapes: set[tuple[int, ...]]) -> None:
 def bank(
     name: str, x_shape: tuple[int, ...], x_dtype: np.dtype, kernels: NDArray, **options: Any
 ) -> Kernel:
-    """All kernels at once; ``x`` is (*batch, 1, *samples), ``out`` (*batch, n, *outputs)."""
+    """The bank as one kernel, for ``x`` (*batch, 1, *samples) and ``out`` (*batch, n, *outputs)."""
     one = correlation(name, x_shape, x_dtype, kernels[0], **options).problem
     axes = one(x_shape).axes
     count = len(kernels)

@@ -1,7 +1,7 @@
-"""How a call that is to be explained is lowered: its problem, and all that follows from its words.
+"""How a call is lowered for `fastconv.explain`: its problem and its geometry as the user gave it.
 
-A problem forgets what does not change the result: strides of axes with one output, axes that the
-kernel does not reach along, samples of padding that are never read.  An explanation needs them.
+A problem omits whatever does not change the result: strides of axes with one output, axes along
+which the kernel has one tap, and padding that is never read.  An explanation needs these.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LAYER: Mapping[str, Any] = {
     "layout": None,
     "activation": None,
 }
-"""The same of `conv1d`, `conv2d` and `conv3d`; the layout follows from the rank."""
+"""Those of `conv1d`, `conv2d` and `conv3d`; the default layout depends on the rank."""
 LAYERS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 CALLS = ("correlate", "convolve", *LAYERS)
 
@@ -50,26 +50,26 @@ class Reach(NamedTuple):
     """One filtered axis of ``x``, and how far beyond its ends outputs reach."""
 
     axis: int
-    """Of ``x`` and of the result."""
+    """The axis number in ``x`` and in the result."""
     walk: Axis
-    """As the caller gave it."""
+    """Its geometry as the caller gave it."""
     after: int
-    """Samples behind the array that windows may cover."""
+    """Samples after the array that windows may cover."""
 
 
 class Explained(NamedTuple):
-    """A call, checked."""
+    """A checked call."""
 
     problem: Problem
     bias: NDArray | None
     """One number for each output channel."""
     sums: np.dtype
-    """What its sums are computed in: integers of any size (object) where they are exact."""
+    """The dtype of its sums; object, for integers of any size, if they are exact."""
     weights: NDArray
-    """One dense kernel ``(K, C // groups, *taps)``, flipped where the call flips it."""
+    """The dense kernel ``(K, C // groups, *taps)``, flipped if the call flips it."""
     w_shape: tuple[int, ...]
     channel: int | None
-    """The axis of the channels."""
+    """The channel axis, or None if there is none."""
     reaches: tuple[Reach, ...]
 
 
@@ -81,7 +81,7 @@ def explained(
     bias: ArrayLike | None,
     options: Mapping[str, Any],
 ) -> Explained:
-    """Check a call of ``name`` about ``call`` with its own keywords."""
+    """Check the arguments of ``name``, which explains a call of the function named ``call``."""
     one_of(call, f"{name}: call", CALLS)
     kind = str(call)
     known = LAYER if kind in LAYERS else IMAGE
@@ -89,34 +89,34 @@ def explained(
         if option not in known:
             allowed = f"a keyword that changes the result of {kind}: {', '.join(known)}"
             refuse(TypeError, name, f"{option}=", allowed)
-    said = {**known, **options}
+    settings = {**known, **options}
     if kind in LAYERS:
-        return _layer(name, LAYERS[kind], x, w, bias, said)
+        return _layer(name, LAYERS[kind], x, w, bias, settings)
     if bias is not None:
-        refuse(TypeError, f"{name}: bias", type(bias).__name__, f"None, for {kind} adds none")
-    return _image(name, kind == "convolve", x, w, said)
+        refuse(TypeError, f"{name}: bias", type(bias).__name__, f"None, as {kind} takes no bias")
+    return _image(name, kind == "convolve", x, w, settings)
 
 
 def _image(
-    name: str, flip: bool, x: NDArray, w: ArrayLike | tuple[NDArray, ...], said: dict[str, Any]
+    name: str, flip: bool, x: NDArray, w: ArrayLike | tuple[NDArray, ...], settings: dict[str, Any]
 ) -> Explained:
-    lowered = correlation(name, x.shape, x.dtype, w, flip=flip, out_dtype=None, **said)
+    lowered = correlation(name, x.shape, x.dtype, w, flip=flip, out_dtype=None, **settings)
     problem = lowered.problem(x.shape)
     sums = _sums(problem)
     factors = w if isinstance(w, tuple) and are_factors(w) else (array(w, f"{name}: w"),)
     kernel = reduce(np.multiply.outer, [factor.astype(sums) for factor in factors])
     weights = np.flip(kernel) if flip else kernel
     rank = kernel.ndim
-    axes = filtered_axes(name, said["axes"], rank, x.ndim)
-    origins = per_axis(said["origin"], rank, f"{name}: origin")
+    axes = filtered_axes(name, settings["axes"], rank, x.ndim)
+    origins = per_axis(settings["origin"], rank, f"{name}: origin")
 
     def before_and_after(i: int, extent: int) -> tuple[int, int]:
-        if said["mode"] == "same":
+        if settings["mode"] == "same":
             before = extent // 2 + (-origins[i] if flip else origins[i])
             return before, extent - 1 - before
-        return (extent - 1,) * 2 if said["mode"] == "full" else (0, 0)
+        return (extent - 1,) * 2 if settings["mode"] == "full" else (0, 0)
 
-    reaches = _reaches(name, x, problem, axes, weights.shape, said, before_and_after)
+    reaches = _reaches(name, x, problem, axes, weights.shape, settings, before_and_after)
     return Explained(problem, None, sums, weights[None, None], kernel.shape, None, reaches)
 
 
@@ -126,23 +126,23 @@ def _layer(
     x: NDArray,
     w: ArrayLike,
     bias: ArrayLike | None,
-    said: dict[str, Any],
+    settings: dict[str, Any],
 ) -> Explained:
-    if said["layout"] is None:
-        said["layout"] = LAYOUTS[rank][0]
+    if settings["layout"] is None:
+        settings["layout"] = LAYOUTS[rank][0]
     lowered = convolution(
-        name, rank, x.shape, x.dtype, w, bias, precision="strict", out_dtype=None, **said
+        name, rank, x.shape, x.dtype, w, bias, precision="strict", out_dtype=None, **settings
     )
     problem = lowered.problem(x.shape)
     offsets = None if bias is None else array(bias, f"{name}: bias")
     weights = array(w, f"{name}: w")
-    _, channel, axes = places(f"{name}: x", rank, x.shape, said["layout"], f"{name}: layout")
-    strides = per_axis(said["stride"], rank, f"{name}: stride")
-    dilations = per_axis(said["dilation"], rank, f"{name}: dilation")
+    _, channel, axes = places(f"{name}: x", rank, x.shape, settings["layout"], f"{name}: layout")
+    strides = per_axis(settings["stride"], rank, f"{name}: stride")
+    dilations = per_axis(settings["dilation"], rank, f"{name}: dilation")
     extents = [(k - 1) * d + 1 for k, d in zip(weights.shape[2:], dilations, strict=True)]
     sizes = [x.shape[axis] for axis in axes]
-    pads = padding_of(f"{name}: padding", said["padding"], sizes, extents, strides)
-    reaches = _reaches(name, x, problem, axes, weights.shape[2:], said, lambda i, _: pads[i])
+    pads = padding_of(f"{name}: padding", settings["padding"], sizes, extents, strides)
+    reaches = _reaches(name, x, problem, axes, weights.shape[2:], settings, lambda i, _: pads[i])
     return Explained(problem, offsets, _sums(problem), weights, weights.shape, channel, reaches)
 
 
@@ -158,13 +158,13 @@ def _reaches(
     problem: Problem,
     axes: tuple[int, ...],
     taps: tuple[int, ...],
-    said: dict[str, Any],
+    settings: dict[str, Any],
     before_and_after: Callable[[int, int], tuple[int, int]],
 ) -> tuple[Reach, ...]:
     rank = len(taps)
-    strides = per_axis(said["stride"], rank, f"{name}: stride")
-    dilations = per_axis(said["dilation"], rank, f"{name}: dilation")
-    names = borders(said["boundary"], rank, f"{name}: boundary")
+    strides = per_axis(settings["stride"], rank, f"{name}: stride")
+    dilations = per_axis(settings["dilation"], rank, f"{name}: dilation")
+    names = borders(settings["boundary"], rank, f"{name}: boundary")
     found = []
     for i, axis in enumerate(axes):
         before, after = before_and_after(i, (taps[i] - 1) * dilations[i] + 1)
@@ -175,7 +175,7 @@ def _reaches(
 
 
 def position(argument: str, at: object, shape: tuple[int, ...], free: set[int]) -> tuple[int, ...]:
-    """The position of one output; along axes in ``free``, it may lie outside the result."""
+    """The position of an output, which may lie outside the result along the axes in ``free``."""
     at = listed(at)
     given = at if isinstance(at, (tuple, list)) else (at,)
     if len(given) != len(shape):

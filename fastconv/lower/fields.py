@@ -1,4 +1,4 @@
-"""What all calls have in common: the geometry of an axis, and the numbers of a sum."""
+"""Parts that all calls share: the geometry of an axis, and the dtypes and constants of a sum."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = [
 ]
 
 MAX_SAMPLES = int(np.iinfo(np.intp).max)
-"""Samples that an axis of a result can have."""
+"""Samples of an axis of a result, at most."""
 MAX_REACH = MAX_SAMPLES // 2
 """The largest distance from the first sample of an array to a sample that an output reads."""
 MAX_LISTED = 256
-"""Weights that are summed faster as a list than as an array."""
+"""Weights up to which a list is summed faster than an array."""
 
 
 class Question(NamedTuple):
@@ -38,19 +38,20 @@ class Question(NamedTuple):
 
     problem: Problem
     w: tuple[NDArray, ...]
-    """One array ``(groups, channels out, channels in, *taps)``, or one of them for each factor."""
+    """One array ``(groups, channels out, channels in, *taps)``, or one for each factor."""
     bias: NDArray | None
     """``(groups, channels out)``."""
 
 
 class Kernel(NamedTuple):
-    """A kernel and all that is asked of it, checked, for arrays of any shape."""
+    """A checked kernel with all options of a call, for samples of any shape."""
 
     w: tuple[NDArray, ...]
-    """As in a `Question`."""
+    """As in `Question`."""
     bias: NDArray | None
     problem: Callable[[tuple[int, ...]], Problem]
-    """The problem for samples of a shape, with as many axes as those that it was checked for."""
+    """Makes the problem for a shape of samples, which must have the number of axes that was
+    checked."""
 
 
 def axis_of(
@@ -63,7 +64,7 @@ def axis_of(
     out: int,
     boundary: str,
 ) -> Axis:
-    """One filtered axis, on which steps that are never taken have length 1."""
+    """A filtered axis; a stride with one output, or a dilation with one tap, becomes 1."""
     if out > MAX_SAMPLES:
         raise ValueError(f"{name}: the result would have {brief(out)} samples along an axis")
     if out <= 1:
@@ -75,7 +76,7 @@ def axis_of(
 
 
 def check_reach(name: str, before: int, last: int) -> None:
-    """Refuse an axis on which outputs would read samples farther away than numbers reach."""
+    """Refuse an axis along which coordinates of samples would overflow."""
     if before > MAX_REACH or last > MAX_REACH:
         far = brief(max(before, last))
         raise ValueError(f"{name}: an output would read {far} samples beyond the array")
@@ -93,8 +94,8 @@ def number_fields(
 ) -> dict[str, Any]:
     """The fields of a problem that follow from its dtypes and weights.
 
-    ``rows`` is the kernel, or each of its factors, with one row of weights for each output channel;
-    their values matter for integers only.
+    ``rows`` holds the kernel, or each of its factors, as one row of weights for each output
+    channel.  Their values matter only if they are integers.
     """
     given = rows if bias is None else [*rows, bias]
     operands, exact = _operands(x_dtype, *[values.dtype for values in given])
@@ -147,13 +148,13 @@ def _result(
         return operands
     result_dtype(out_dtype, f"{name}: out", complex_sums)
     if dtype is not None and out_dtype != operands:
-        allowed = f"{operands}, which dtype= asks for"
+        allowed = f"{operands}, the dtype= of the call"
         refuse(ValueError, f"{name}: out", f"dtype {out_dtype}", allowed)
     return out_dtype
 
 
 def _inexact_cval(name: str, cval: complex, operands: np.dtype, compute: np.dtype) -> complex:
-    """The constant as the kernels read it, infinite where it exceeds their range."""
+    """The constant in the compute dtype; infinite, if it exceeds its range."""
     if type(cval) is float and operands.kind != "c" and cval.is_integer() and abs(cval) <= 1 << 24:
         return cval
     sample = np.result_type(compute, np.complex64) if operands.kind == "c" else compute

@@ -1,4 +1,4 @@
-"""The arguments of ``fastconv.filters``: images, with or without channels, and numbers."""
+"""Checks of the arguments of ``fastconv.filters``: images, channel axes and numbers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = [
 ]
 
 MAX_TAPS = 1 << 31
-"""Taps along an axis of a kernel that a filter makes."""
+"""Taps along an axis of a kernel that a filter generates, at most."""
 MAX_EXTENDED, MAX_TIMES = 1 << 28, 4
-"""Samples of an image and of all that windows read beyond its edges: so many, or so many times
-those of the image."""
+"""Samples of an image with its border, at most: in total, or relative to those of the image,
+whichever is more."""
 
 
 class Unspecified(Enum):
@@ -51,24 +51,25 @@ ChannelAxis = int | None | Unspecified
 
 
 class Image(NamedTuple):
-    """The samples of an image, and what its axes are."""
+    """The samples and axes of an image."""
 
     samples: NDArray
-    """bool as uint8."""
+    """The samples, with bool as uint8."""
     axes: tuple[int, ...]
-    """All but that of the channels."""
+    """All axes but that of the channels."""
     channel: int | None
+    """The channel axis, or None."""
 
 
 def image(name: str, value: ArrayLike, channel_axis: object, rank: int | None = None) -> Image:
-    """An image of at least one axis, or of exactly ``rank``, besides that of its channels."""
+    """An image with at least one axis, or exactly ``rank``, besides that of its channels."""
     samples = array(value, f"{name}: image")
     if samples.dtype.kind == "b":
         samples = samples.view(np.uint8)
     if channel_axis is UNSPECIFIED:
         if rank is None and samples.ndim == 3 and samples.shape[-1] in (3, 4):
             raise ValueError(
-                f"{name}: image has shape {samples.shape}; say channel_axis=-1 if it is a "
+                f"{name}: image has shape {samples.shape}; pass channel_axis=-1 if it is a "
                 "photograph, channel_axis=None if it is a volume"
             )
         channel_axis = None
@@ -85,7 +86,7 @@ def image(name: str, value: ArrayLike, channel_axis: object, rank: int | None = 
 
 
 def rgb(name: str, value: ArrayLike, channel_axis: object) -> tuple[NDArray, int]:
-    """A colour image of two axes and three channels, or four with alpha; and its channel axis."""
+    """A 2-D image with three channels, or four with alpha; and its channel axis."""
     integer(channel_axis, f"{name}: channel_axis")
     samples, _, channel = image(name, value, channel_axis, rank=2)
     assert channel is not None
@@ -96,13 +97,13 @@ def rgb(name: str, value: ArrayLike, channel_axis: object) -> tuple[NDArray, int
 
 
 def real_samples(name: str, samples: NDArray, where: str = "") -> None:
-    """Refuse complex numbers."""
+    """Refuse complex samples."""
     if samples.dtype.kind == "c":
         refuse(TypeError, f"{name}: image", f"dtype {samples.dtype}", f"real numbers{where}")
 
 
 def derived_axis(name: str, value: object, walked: Image) -> int:
-    """An axis that a derivative is taken along, counted from the front."""
+    """The axis of a derivative, counted from the front."""
     axis = _axis(value, f"{name}: axis", walked.samples.ndim)
     if axis == walked.channel:
         refuse(ValueError, f"{name}: axis", brief(value), "any axis but channel_axis")
@@ -149,23 +150,21 @@ def reals(value: object, count: int, argument: str, least: float) -> list[float]
 
 
 def one_window(name: str, size: object, sigma: object) -> None:
-    """Refuse a window that is a box and a Gaussian, or neither."""
+    """Refuse a window that is given as both a box and a Gaussian, or as neither."""
     if (size is None) == (sigma is None):
         came = f"size={brief(size)} and sigma={brief(sigma)}"
         refuse(ValueError, f"{name}: size", came, "one of them: a box, or a Gaussian")
 
 
 def taps(value: float, argument: str) -> int:
-    """The taps, or half of them, of a kernel that a filter makes, rounded down."""
+    """A number of taps, or half of one, of a generated kernel, rounded down."""
     if value > MAX_TAPS:
         refuse(ValueError, argument, f"a kernel of {brief(value)} taps", f"at most {MAX_TAPS}")
     return int(value)
 
 
 def check_windows(argument: str, lengths: Sequence[int], taps: Sequence[int]) -> None:
-    """Refuse windows so much longer than the axes of an image that what lies around it would fill
-    the memory.
-    """
+    """Refuse windows so large that the image with its border would fill the memory."""
     extended = prod([length + n for length, n in zip(lengths, taps, strict=True)])
     if extended > max(MAX_EXTENDED, MAX_TIMES * prod(lengths)):
         came = f"a window of {tuple(taps)} samples around those of an image of {tuple(lengths)}"

@@ -1,8 +1,8 @@
 """How the gradients of convolutions are lowered.
 
-The gradient of the input is the adjoint of the convolution.  Where its border was not constant, the
-samples beyond the edges have a gradient like all others: strips along the edges, which are added to
-the samples that they were taken from.
+The gradient of the input is the adjoint of the convolution.  If the border is not constant, samples
+beyond the edges have a gradient as well.  It is computed in strips along the edges, which are added
+to the samples that the border repeats.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def weight_gradient(
     y_dtype: np.dtype,
     **how: Any,
 ) -> Problem:
-    """The convolution with weights of a size that made outputs of shape ``y_shape``."""
+    """The convolution with weights of shape ``weight_size`` and outputs of shape ``y_shape``."""
     check_dtype(y_dtype, f"{name}: grad_output")
     weights = np.broadcast_to(np.zeros((), y_dtype), weight_size)
     called = ("input", "weight_size")
@@ -78,7 +78,7 @@ def weight_gradient(
 
 
 def bias_gradient(name: str, rank: int, gy: NDArray, layout: object, out: NDArray | None) -> int:
-    """The axis of channels, over all others of which the bias's gradient is summed."""
+    """The channel axis; the gradient of a bias is the sum over all other axes."""
     argument = f"{name}: grad_output"
     channel = places(argument, rank, gy.shape, layout, f"{name}: layout")[1]
     _check_floating(argument, gy.dtype)
@@ -89,7 +89,7 @@ def bias_gradient(name: str, rank: int, gy: NDArray, layout: object, out: NDArra
 
 
 def _check_gradient(forward: Problem, y_shape: tuple[int, ...], *dtypes: np.dtype) -> None:
-    """Refuse the gradient of an output that the convolution does not make."""
+    """Refuse a gradient whose shape differs from that of the convolution's output."""
     argument = f"{forward.name}: grad_output"
     if y_shape != forward.out_shape:
         refuse(ValueError, argument, f"shape {y_shape}", f"{forward.out_shape}")
@@ -97,14 +97,14 @@ def _check_gradient(forward: Problem, y_shape: tuple[int, ...], *dtypes: np.dtyp
 
 
 def _check_floating(argument: str, *dtypes: np.dtype) -> None:
-    """Refuse whole numbers: they have no gradients."""
+    """Refuse integers, which have no gradients."""
     if np.result_type(*dtypes).kind not in "fc":
         came = " and ".join(f"dtype {dtype}" for dtype in dtypes)
         refuse(TypeError, argument, came, "floating-point or complex numbers")
 
 
 def _strips(axes: tuple[Axis, ...]) -> Iterator[tuple[tuple[Axis, ...], tuple[NDArray, ...]]]:
-    """The samples beyond the edges, cut into boxes, and where they are taken from."""
+    """Boxes of samples beyond the edges: their geometry, and the samples that they repeat."""
     inside = [(0, axis.size) for axis in axes]
     whole = [_whole(axis) for axis in axes]
     for position, axis in enumerate(axes):
@@ -125,7 +125,7 @@ def _strips(axes: tuple[Axis, ...]) -> Iterator[tuple[tuple[Axis, ...], tuple[ND
 
 
 def _whole(axis: Axis) -> tuple[int, int]:
-    """The range of coordinates with a sample that is read, and those of the array."""
+    """The range of coordinates with samples that are inside the array, or read beyond its edges."""
     if axis.boundary == "constant" or not axis.out:
         return 0, axis.size
     low, high = axis.reads(0, axis.out)

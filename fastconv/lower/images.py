@@ -1,4 +1,4 @@
-"""How ``correlate`` and ``convolve`` are lowered: any rank, a mode, a border rule."""
+"""How ``correlate`` and ``convolve`` are lowered."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def correlation(
     casts: bool = False,
     scale: float = 1.0,
 ) -> Kernel:
-    """The kernel of ``correlate`` or, with ``flip``, of ``convolve``."""
+    """The checked kernel of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
     w = kernel(name, w)
     factors = isinstance(w, tuple)
@@ -81,7 +81,7 @@ def correlation(
         out_dtype,
     )
     moved = [i for i in range(rank) if not _keeps(i, taps, strides, kernels, factors)]
-    moved = moved or [rank - 1]  # an axis that the kernel does not reach along is a batch axis
+    moved = moved or [rank - 1]  # axes with a single tap become batch axes, all but one
     if factors:
         kernels = tuple([_along(i, len(moved), kernels[axis]) for i, axis in enumerate(moved)])
     else:
@@ -103,7 +103,7 @@ def correlation(
                 before, length = 0, n - extent + 1
                 if length < 1:
                     raise ValueError(
-                        f"{name}: x has {n} samples along axis {axis}, mode='valid' needs at "
+                        f"{name}: x has {n} samples along axis {axis}; mode='valid' needs at "
                         f"least {brief(extent)}, the extent of w"
                     )
             if length and not n:
@@ -136,7 +136,7 @@ def correlation(
 def spanned(
     name: str, axes: object, w: NDArray | tuple[NDArray, ...], rank: int
 ) -> tuple[int, ...]:
-    """The axes of an array of ``rank`` axes that a `kernel` spans, in the order of its own."""
+    """The axes of an array with ``rank`` axes that a kernel spans, in the order of its axes."""
     return filtered_axes(name, axes, len(w) if isinstance(w, tuple) else w.ndim, rank)
 
 
@@ -146,9 +146,9 @@ def kernel(name: str, w: ArrayLike | tuple[NDArray, ...]) -> NDArray | tuple[NDA
 
 
 def are_factors(w: object) -> bool:
-    """Whether a kernel was given as its factors: arrays in a tuple.
+    """Whether a kernel was given as factors, that is, as a tuple of arrays.
 
-    Numbers in a tuple are a kernel, and so are tuples of them, as NumPy has it.
+    As in NumPy, a tuple of numbers is an array, and so is a tuple of such tuples.
     """
     return isinstance(w, tuple) and any(isinstance(part, np.ndarray) for part in w)
 
@@ -167,17 +167,17 @@ def _factors(name: str, w: ArrayLike | tuple[NDArray, ...]) -> tuple[NDArray, ..
     for i, factor in enumerate(w):
         argument = f"{name}: w[{i}]"
         if not isinstance(factor, np.ndarray):
-            allowed = "a 1-D array, a factor as the others in the tuple are"
+            allowed = "a 1-D array, as the other factors in the tuple"
             refuse(TypeError, argument, type(factor).__name__, allowed)
         factors.append(array(factor, argument))
         if factor.ndim != 1 or factor.size == 0:
-            allowed = "a 1-D array of at least one tap, for a tuple of arrays holds factors"
+            allowed = "a 1-D array of at least one tap, as a tuple of arrays holds factors"
             refuse(ValueError, argument, f"shape {factor.shape}", allowed)
     return tuple(factors)
 
 
 def _along(axis: int, rank: int, factor: NDArray) -> NDArray:
-    """A 1-D factor along its own axis of a kernel ``(1, 1, 1, *taps)``."""
+    """A 1-D factor as a kernel ``(1, 1, 1, *taps)`` along its own axis."""
     return factor.reshape((1,) * (3 + axis) + (-1,) + (1,) * (rank - 1 - axis))
 
 
@@ -188,7 +188,7 @@ def _keeps(
     kernels: tuple[NDArray, ...],
     factors: bool,
 ) -> bool:
-    """Whether all samples along an axis keep their places, and have no weight of their own."""
+    """Whether an axis has one tap, stride 1, and no factor other than 1."""
     single = taps[axis] == strides[axis] == 1
     return single and (not factors or kernels[axis][0] == 1)
 
@@ -196,7 +196,7 @@ def _keeps(
 def filtered_axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int, ...]:
     """The axes of ``x`` that the kernel spans, counted from 0."""
     if rank > x_rank:
-        raise ValueError(f"{name}: w has {rank} axes, x has only {x_rank}")
+        raise ValueError(f"{name}: w has {rank} axes, but x has only {x_rank}")
     if axes is None:
         if rank == x_rank:
             return tuple(range(rank))
@@ -219,16 +219,16 @@ def filtered_axes(name: str, axes: object, rank: int, x_rank: int) -> tuple[int,
 
 
 def _refuse_to_guess(name: str, rank: int, x_rank: int) -> None:
-    """Say how to choose the axes of a kernel that has fewer of them than ``x``."""
+    """Raise an error that explains how to choose the axes that the kernel spans."""
     first, last = tuple(range(rank)), tuple(range(-rank, 0))
     raise ValueError(
-        f"{name}: w has {rank} axes and x has {x_rank}; say which ones w spans: axes={first} for "
-        f"the first (an image with its channels last), axes={last} for the last (a stack of images)"
+        f"{name}: w has {rank} axes and x has {x_rank}; choose those that w spans: axes={first} "
+        f"for the first (a channels-last image), axes={last} for the last (a stack of images)"
     )
 
 
 def _check_origin(name: str, origin: object, along: int, extent: int, flip: bool) -> None:
-    """The centre of the kernel lies on the kernel."""
+    """Refuse an origin that moves the centre off the kernel."""
     low, high = -(extent // 2), (extent - 1) // 2
     if flip:
         low, high = -high, -low

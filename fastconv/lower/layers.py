@@ -40,7 +40,7 @@ WEIGHTS = {
     3: "(K, C // groups, kd, kh, kw)",
 }
 RECTIFIERS = {"relu": inf, "relu6": 6.0}
-"""Activations that make zeros of what is negative, and what results are at most."""
+"""Activations that clip at zero, with the upper limit of their results."""
 ACTIVATIONS = (None, *RECTIFIERS)
 PRECISIONS = ("fast", "strict")
 PADDINGS = ("same", "same_lower", "valid")
@@ -65,7 +65,7 @@ def convolution(
     out_dtype: np.dtype | None,
     called: tuple[str, str] = ("x", "w"),
 ) -> Kernel:
-    """The kernel of a convolution layer; ``called``: the user's words for ``x`` and ``w``."""
+    """The checked kernel of a layer; ``called`` holds the public names of ``x`` and ``w``."""
     its_x, its_w = called
     check_dtype(x_dtype, f"{name}: {its_x}")
     weights = array(w, f"{name}: {its_w}")
@@ -109,7 +109,7 @@ def convolution(
             if n + before + after < extent and not (n == 0 and follows):
                 raise ValueError(
                     f"{name}: {its_x} has {n} samples along axis {filtered[i]} and padding adds "
-                    f"{before + after}, {its_w} reaches over {brief(extent)}"
+                    f"{before + after}, but {its_w} spans {brief(extent)}"
                 )
             outputs = (n + before + after - extent) // strides[i] + 1
             if outputs and not n:
@@ -141,7 +141,7 @@ def convolution(
 def places(
     argument: str, rank: int, shape: tuple[int, ...], layout: object, layout_argument: str
 ) -> tuple[int, int, tuple[int, ...]]:
-    """How many batch axes an array has, and where its channels and its filtered axes are."""
+    """The number of batch axes, the channel axis, and the filtered axes of an array."""
     first, last = LAYOUTS[rank]
     one_of(layout, layout_argument, (first, last))
     if len(shape) not in (rank + 1, rank + 2):
@@ -155,7 +155,7 @@ def places(
 def _check_groups(
     name: str, count: int, in_channels: int, w: tuple[int, ...], called: tuple[str, str]
 ) -> None:
-    """Groups divide all channels, and weights have as many for each group as ``x``."""
+    """Refuse groups that do not divide all channels, or do not fit the weights."""
     its_x, its_w = called
     if in_channels % count or w[0] % count:
         raise ValueError(
@@ -164,13 +164,13 @@ def _check_groups(
         )
     if w[1] != in_channels // count:
         raise ValueError(
-            f"{name}: {its_w} has {w[1]} input channels per group, "
+            f"{name}: {its_w} has {w[1]} input channels per group, but "
             f"{its_x} has {in_channels} channels and groups={count} need {in_channels // count}"
         )
 
 
 def bias_of(name: str, bias: ArrayLike, out_channels: int) -> NDArray:
-    """One number for each output channel."""
+    """The bias as an array with one number for each output channel."""
     offset = array(bias, f"{name}: bias")
     if offset.shape != (out_channels,):
         allowed = f"({out_channels},), one number for each output channel"
@@ -185,7 +185,7 @@ def padding_of(
     extents: Sequence[int],
     strides: Sequence[int],
 ) -> list[tuple[int, int]]:
-    """Samples before and after the array, for each filtered axis."""
+    """The padding before and after the array, for each filtered axis."""
     if isinstance(padding, str):
         one_of(padding, argument, PADDINGS)
         if padding == "valid":

@@ -1,4 +1,4 @@
-"""What the functions and layers of ``fastconv.nn`` take, besides convolutions."""
+"""Checks of the arguments of ``fastconv.nn``, except those of convolutions."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def gradient(value: ArrayLike, shape: tuple[int, ...], argument: str) -> NDArray
 
 
 def scored_axis(value: object, rank: int, argument: str) -> int:
-    """The axis that classes are counted along."""
+    """The axis of the classes."""
     axis = integer(value, argument)
     if not -rank <= axis < rank:
         allowed = f"{-rank} to {rank - 1}" if rank else "an array with at least one axis"
@@ -111,7 +111,7 @@ def scored_axis(value: object, rank: int, argument: str) -> int:
 
 
 def class_scores(name: str, logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
-    """A score for each class ``(N, C)``, and the right classes ``(N,)``."""
+    """Scores of all classes, ``(N, C)``, and the true classes, ``(N,)``."""
     scores = floats(logits, f"{name}: logits")
     if scores.ndim != 2 or not scores.size:
         refuse(ValueError, f"{name}: logits", f"shape {scores.shape}", "(N, C), not empty")
@@ -130,7 +130,7 @@ def class_scores(name: str, logits: ArrayLike, labels: ArrayLike) -> tuple[NDArr
 
 
 def compared(name: str, output: ArrayLike, target: ArrayLike) -> tuple[NDArray, NDArray]:
-    """An output and what it should be, in the numbers of the output."""
+    """An output and its target, in the dtype that computes with the output."""
     ours, wanted = floats(output, f"{name}: output"), real_numbers(target, f"{name}: target")
     if not ours.size:
         refuse(ValueError, f"{name}: output", f"shape {ours.shape}", "an array that is not empty")
@@ -155,9 +155,9 @@ def pooling(
     ceil_mode: object,
     layout: object,
 ) -> dict[int, Axis]:
-    """The geometry of windows along the filtered axes of an array, by their axis numbers.
+    """The geometry of windows along each filtered axis, by axis number.
 
-    Every window begins at a sample, or in the padding in front of them.
+    Every window begins at a sample or in the padding before the first one.
     """
     _, _, filtered = places(f"{name}: {argument}", rank, shape, layout, f"{name}: layout")
     sizes = per_axis(kernel_size, rank, f"{name}: kernel_size", least=1)
@@ -169,7 +169,7 @@ def pooling(
     for axis, k, s, p, d in zip(filtered, sizes, strides, pads, dilations, strict=True):
         n, extent = shape[axis], (k - 1) * d + 1
         if p > extent // 2:
-            allowed = f"at most {extent // 2}, half of the {extent} that a window reaches over"
+            allowed = f"at most {extent // 2}, half of the {extent} samples that a window spans"
             refuse(ValueError, f"{name}: padding", brief(padding), allowed)
         outputs = (n + 2 * p - extent + (s - 1 if round_up else 0)) // s + 1
         if round_up and (outputs - 1) * s >= n + p:
@@ -177,7 +177,7 @@ def pooling(
         if outputs < 1 or n == 0:
             raise ValueError(
                 f"{name}: {argument} has {n} samples along axis {axis} and padding adds {2 * p}, "
-                f"a window reaches over {brief(extent)}"
+                f"but a window spans {brief(extent)}"
             )
         check_reach(name, p, (outputs - 1) * s + extent - 1 - p)
         axes[axis] = Axis(n, k, s, d, p, outputs, "constant")
@@ -195,7 +195,7 @@ def flag(value: object, argument: str) -> bool:
 
 
 def group_count(name: str, groups: object, inputs: int, outputs: int) -> int:
-    """Groups that channels can be cut into."""
+    """A number of groups that divides the input and output channels."""
     count = integer(groups, f"{name}: groups", least=1)
     if inputs % count or outputs % count:
         allowed = f"a divisor of {inputs} channels in and {outputs} out"
@@ -204,7 +204,7 @@ def group_count(name: str, groups: object, inputs: int, outputs: int) -> int:
 
 
 def generator(value: object, argument: str) -> np.random.Generator:
-    """A source of random numbers, from itself, a seed, or None for one of the system's."""
+    """A generator of random numbers, from a generator, a seed, or None for a random seed."""
     if isinstance(value, np.random.Generator):
         return value
     if value is not None and type(value) is not int:
@@ -214,7 +214,7 @@ def generator(value: object, argument: str) -> np.random.Generator:
 
 
 def layout(value: object, rank: int, argument: str) -> str:
-    """Where the channels are; None: where they are by default."""
+    """A layout; None is the default one."""
     if value is None:
         return LAYOUTS[rank][0]
     one_of(value, argument, LAYOUTS[rank])
@@ -222,7 +222,7 @@ def layout(value: object, rank: int, argument: str) -> str:
 
 
 def maps(value: ArrayLike, rank: int, channels: int, order: str, argument: str) -> NDArray:
-    """Samples with so many channels, as a batch or alone."""
+    """Samples with ``channels`` channels in layout ``order``, with or without a batch axis."""
     numbers = floats(value, argument)
     at = -1 if order == LAYOUTS[rank][1] else -rank - 1
     if numbers.ndim not in (rank + 1, rank + 2) or numbers.shape[at] != channels:
@@ -232,7 +232,7 @@ def maps(value: ArrayLike, rank: int, channels: int, order: str, argument: str) 
 
 
 def channelled(value: ArrayLike, argument: str) -> NDArray:
-    """A batch of samples with channels and at least one further axis."""
+    """A batch ``(N, C, ...)`` with at least three axes."""
     numbers = floats(value, argument)
     if numbers.ndim < 3:
         refuse(ValueError, argument, f"shape {numbers.shape}", "a batch (N, C, ...)")
@@ -240,7 +240,7 @@ def channelled(value: ArrayLike, argument: str) -> NDArray:
 
 
 def normalized(value: ArrayLike, ranks: tuple[int, ...], channels: int, argument: str) -> NDArray:
-    """A batch with so many channels, and one of so many axes."""
+    """A batch with ``channels`` channels, whose number of axes is one of ``ranks``."""
     numbers = floats(value, argument)
     if numbers.ndim not in ranks or numbers.shape[1] != channels:
         sizes = " or ".join(f"(N, {channels}{', ...' if n > 2 else ''})" for n in ranks)
@@ -251,14 +251,14 @@ def normalized(value: ArrayLike, ranks: tuple[int, ...], channels: int, argument
 
 
 def enough_samples(count: int, came: tuple[int, ...], argument: str) -> None:
-    """A variance needs two numbers."""
+    """Refuse fewer than two numbers, which have no variance."""
     if count < 2:
         allowed = "at least two numbers for each channel, or eval()"
         refuse(ValueError, argument, f"shape {came}", allowed)
 
 
 def tracked(mean: NDArray | None, variance: NDArray | None, name: str) -> tuple[NDArray, NDArray]:
-    """Running statistics, which a layer may not keep."""
+    """Running statistics, or an error if the layer keeps none."""
     if mean is None or variance is None:
         raise ValueError(f"freeze: {name} has no running statistics to be folded")
     return mean, variance
@@ -273,13 +273,13 @@ def share(value: object, argument: str) -> float:
 
 
 def as_many(values: Sequence[object], names: Sequence[str], call: str) -> None:
-    """As many arguments as there are names for them."""
+    """Refuse a number of arguments that differs from the number of their names."""
     if len(values) != len(names):
         raise TypeError(f"{call}: got {len(values)} arrays, allowed is {len(names)}")
 
 
 def nesterov(value: object, momentum: float, argument: str) -> bool:
-    """Whether the momentum, which there must be then, is Nesterov's."""
+    """Whether to use Nesterov's momentum, which needs a momentum above 0."""
     wanted = flag(value, argument)
     if wanted and not momentum:
         refuse(ValueError, argument, "True without momentum", "True with a momentum above 0")
@@ -287,14 +287,14 @@ def nesterov(value: object, momentum: float, argument: str) -> bool:
 
 
 def function(value: Kind, argument: str) -> Kind:
-    """Something that can be called."""
+    """Check that a value is callable."""
     if not callable(value):
         refuse(TypeError, argument, brief(value), "a function")
     return value
 
 
 def either(first: object, second: object, argument: str) -> None:
-    """One of two arguments, and not both."""
+    """Check that exactly one of two arguments was given."""
     if (first is None) == (second is None):
         refuse(ValueError, argument, "none" if first is None else "both", "one of them")
 
@@ -302,7 +302,7 @@ def either(first: object, second: object, argument: str) -> None:
 def enlarged(
     name: str, lengths: tuple[int, ...], size: object, factor: object
 ) -> tuple[list[int], list[float]]:
-    """New lengths, and how many times the old ones they are."""
+    """New lengths, and their ratios to the old ones."""
     count = len(lengths)
     if not all(lengths):
         refuse(ValueError, f"{name}: x", f"lengths {lengths}", "lengths of at least 1")
@@ -325,14 +325,14 @@ def branches(values: Iterable[Kind], kind: type[Kind], argument: str) -> tuple[K
 
 
 def same_shapes(results: list[NDArray], argument: str) -> None:
-    """Results that can be added up."""
+    """Refuse results of different shapes, which cannot be added."""
     shapes = [each.shape for each in results]
     if len(set(shapes)) > 1:
         refuse(ValueError, argument, f"results of shapes {shapes}", "results of one shape")
 
 
 def maps_of(came: tuple[int, ...], rank: int, call: str) -> None:
-    """The shape of samples with channels, as a batch or alone."""
+    """Check the number of axes of samples with channels, with or without a batch axis."""
     if len(came) not in (rank + 1, rank + 2):
         allowed = f"{LAYOUTS[rank][0]!r}, or the same without N"
         refuse(ValueError, f"{call}: x", f"shape {came}", allowed)
@@ -341,7 +341,7 @@ def maps_of(came: tuple[int, ...], rank: int, call: str) -> None:
 def matching_state(
     state: Mapping[str, Any], arrays: dict[str, NDArray], argument: str
 ) -> list[tuple[NDArray, NDArray]]:
-    """Each array with the values that a state has for it, if it has all of them and no other."""
+    """Pairs of each array and its values in a state, which must have the same names."""
     if not isinstance(state, Mapping):
         refuse(TypeError, argument, type(state).__name__, "a mapping from names to arrays")
     missing, unknown = sorted(arrays.keys() - state.keys()), sorted(state.keys() - arrays.keys())
@@ -361,7 +361,7 @@ def matching_state(
 
 
 def state(value: Mapping[str, Any], argument: str) -> dict[str, NDArray]:
-    """Arrays by name, which can be written to a file."""
+    """Arrays by name, with names that a file can hold."""
     if not isinstance(value, Mapping):
         refuse(TypeError, argument, type(value).__name__, "a mapping from names to arrays")
     for name in value:
@@ -373,13 +373,13 @@ def state(value: Mapping[str, Any], argument: str) -> dict[str, NDArray]:
 
 
 def path(value: object, argument: str) -> None:
-    """The path of a file."""
+    """Check the path of a file."""
     if not isinstance(value, str | os.PathLike):
         refuse(TypeError, argument, brief(value), "a path")
 
 
 def model_bytes(model: Any, call: str) -> tuple[bytes, str]:
-    """The bytes of a model, and what to call it in messages."""
+    """The bytes of a model, and its name in error messages."""
     if hasattr(model, "SerializeToString"):
         return model.SerializeToString(), call
     if isinstance(model, bytes | bytearray | memoryview):
@@ -390,7 +390,7 @@ def model_bytes(model: Any, call: str) -> tuple[bytes, str]:
 
 
 def tensor(value: Any, argument: str) -> NDArray:
-    """An array, from one or from a tensor of PyTorch, wherever that is."""
+    """An array, from an array_like or a tensor of PyTorch on any device."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         if str(value.dtype) == "torch.bfloat16":  # NumPy has no such numbers
@@ -400,7 +400,7 @@ def tensor(value: Any, argument: str) -> NDArray:
 
 
 def batch(value: ArrayLike, argument: str) -> NDArray:
-    """Samples along the first axis."""
+    """A batch: real numbers with the samples along the first axis."""
     samples = real_numbers(value, argument)
     if samples.ndim == 0:
         refuse(ValueError, argument, "shape ()", "at least one axis, that of the samples")
@@ -427,7 +427,7 @@ def instances(values: Iterable[Kind], kind: type[Kind], argument: str) -> tuple[
 
 
 def called(kept: Kind | None, name: str) -> Kind:
-    """What a layer kept of its last call."""
+    """The data that a layer kept from its last call, or an error if there was no call."""
     if kept is None:
         raise ValueError(f"{name}.backward: the layer has not been called in training yet")
     return kept

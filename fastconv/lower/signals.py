@@ -1,6 +1,6 @@
 """How the calls of `fastconv.signal` are lowered: any extent, banks of kernels, integers that wrap.
 
-Their arguments are checked where SciPy's words are translated; what comes here is in order.
+Arguments are not checked here, but in `fastconv.signal`, which translates SciPy's options.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .fields import Kernel, axis_of, largest_sum, number_fields
 __all__ = ["linear_convolution"]
 
 MAX_SINGLE = 1 << 24
-"""The largest sum of whole numbers that float32 holds with all before it."""
+"""The bound up to which float32 represents all integers."""
 MAX_DIRECT_TAPS = 128
-"""Taps of a kernel up to which such sums take less time than in float64, which has transforms."""
+"""Taps up to which exact sums in float32 are faster than sums in float64 by a transform."""
 MAX_TRANSFORMED = 1 << 45
-"""The largest sum of whole numbers that a transform in float64 misses by less than a half."""
+"""The largest integer sum that a float64 transform computes with an error below 0.5."""
 
 
 def linear_convolution(
@@ -40,13 +40,13 @@ def linear_convolution(
     dtype: np.dtype,
     rounds: bool,
 ) -> Kernel:
-    """The kernel of a convolution whose outputs are wherever they are asked for.
+    """The kernel of a convolution with any range of outputs.
 
-    ``w`` has the taps of one kernel, or is a bank ``(groups, channels out, *taps)``.  ``order`` has
-    the axes of ``x`` as batch, channel (with a bank) and filtered axes, and ``before`` and
-    ``outputs`` an entry for each filtered axis.  Sums of integers have the low 64 bits of the true
-    ones, and may come in a wider dtype than ``dtype``, for the caller to wrap them.  With
-    ``rounds``, they are computed in floats where these are exact after rounding.
+    ``w`` is one kernel, or a bank ``(groups, channels out, *taps)``.  ``order`` lists the axes of
+    ``x``: batch, channel (with a bank) and filtered axes.  ``before`` and ``outputs`` have an entry
+    for each filtered axis.  Integer sums are exact modulo ``2**64``.  Their dtype may be wider than
+    ``dtype``; the caller then wraps them.  With ``rounds``, they are computed in floats if these
+    are exact after rounding.
     """
     rank = len(before)
     filtered = order[len(order) - rank :]
@@ -88,7 +88,7 @@ def linear_convolution(
 def _numbers(
     name: str, x_dtype: np.dtype, kernel: NDArray, cval: complex, dtype: np.dtype, rounds: bool
 ) -> tuple[NDArray, dict[str, Any]]:
-    """The kernel in the dtype that it is best computed in, and the fields of the numbers."""
+    """The kernel in the fastest suitable dtype, and the result of `number_fields`."""
     rows = kernel.reshape(kernel.shape[0] * kernel.shape[1], -1)
     stored = np.dtype(np.uint8) if dtype.kind == "b" else dtype
     whole = dtype.kind in "biu"

@@ -1,10 +1,10 @@
 """How ``conv_transpose*d`` are lowered: the adjoint of a convolution.
 
-A convolution reads sample ``o * stride + t * dilation - before`` for output ``o`` under tap ``t``.
-Its adjoint adds to that sample, instead: ``x`` has the convolution's outputs, and the result its
-samples.  Samples whose coordinates leave the same rest when divided by the stride, a *phase*, are
-reached by the same taps, so that each phase is an ordinary convolution of ``x``, with the taps in
-reverse, ``stride`` 1 and zeros as a border.
+For output ``o`` and tap ``t``, a convolution reads sample ``o * stride + t * dilation - before``.
+Its adjoint adds to that sample instead: ``x`` takes the place of the outputs, and the result that
+of the samples.  Samples whose coordinates have the same remainder modulo the stride form a *phase*.
+They are reached by the same taps, so that each phase is an ordinary convolution of ``x`` with these
+taps in reverse order, stride 1 and a zero border.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ WEIGHTS = {
 
 
 class Result(NamedTuple):
-    """What the phases fill."""
+    """The result, which the phases fill."""
 
     name: str
-    """The call, for messages."""
+    """The name of the call, for error messages."""
     x_shape: tuple[int, ...]
     x_dtype: np.dtype
     shape: tuple[int, ...]
@@ -53,43 +53,43 @@ class Result(NamedTuple):
     """The axis of channels, in ``x`` and in the result."""
     dtype: np.dtype
     sums: np.dtype
-    """Of the sums: another one where strips are added to them."""
+    """The dtype of the sums, which differs from that of the result if strips are added to them."""
     complex: bool
     rest: NDArray | None
-    """What each channel holds where no tap reaches; None where there is no such place."""
+    """The value of samples that no tap reaches, for each channel; None if there are none."""
 
     @property
     def out_shape(self) -> tuple[int, ...]:
-        """The shape, by the name that a problem has for it."""
+        """The shape, under the name that a problem uses."""
         return self.shape
 
 
 class Phase(NamedTuple):
-    """Some samples of the result, and the convolution that makes them."""
+    """Samples of the result that are one convolution of ``x``."""
 
     out: tuple[slice, ...]
     taps: tuple[slice, ...]
-    """Those that reach them, in reverse."""
+    """The taps that reach these samples, in reverse order."""
     question: Question
 
 
 class Strip(NamedTuple):
-    """Samples beyond an edge, which are added to those that they were taken from."""
+    """Samples beyond an edge, which are added to the samples that the border repeats."""
 
     transposition: Transposition
     runs: tuple[NDArray[np.int64], ...]
-    """Where that is, along each filtered axis."""
+    """The coordinates of these samples along each filtered axis, as `boundary.runs`."""
 
 
 class Transposition(NamedTuple):
-    """The adjoint of a convolution, checked, as the convolutions that it is made of."""
+    """The checked adjoint of a convolution, as a set of convolutions."""
 
     result: Result
     phases: tuple[Phase, ...]
     strips: tuple[Strip, ...]
 
     def without_weights(self) -> Transposition:
-        """What shapes and dtypes say, or would say of other floating-point weights."""
+        """The same without weights, valid for all floating-point weights of this shape."""
         strips = [(each.transposition.without_weights(), each.runs) for each in self.strips]
         phases = [
             phase._replace(question=phase.question._replace(w=(), bias=None))
@@ -115,7 +115,7 @@ class Transposition(NamedTuple):
 
 
 class Adjoint(NamedTuple):
-    """What all phases and strips share."""
+    """The weights and fields that all phases and strips share."""
 
     w: NDArray
     """``(groups, channels out, channels in, *taps)``."""
@@ -124,7 +124,7 @@ class Adjoint(NamedTuple):
     channel: int
     filtered: tuple[int, ...]
     fields: dict[str, Any]
-    """Of every phase's problem."""
+    """Fields of the problems of all phases."""
 
 
 def transposition(
@@ -145,7 +145,7 @@ def transposition(
     precision: object,
     out_dtype: np.dtype | None,
 ) -> Transposition:
-    """The adjoint that ``conv_transpose*d`` compute."""
+    """The adjoint that ``conv_transpose*d`` computes."""
     check_dtype(x_dtype, f"{name}: x")
     weights = array(w, f"{name}: w")
     lead, channel, filtered = places(f"{name}: x", rank, x_shape, layout, f"{name}: layout")
@@ -159,7 +159,7 @@ def transposition(
         raise ValueError(f"{name}: groups={count} must divide the {in_channels} channels of x")
     if weights.shape[0] != in_channels:
         raise ValueError(
-            f"{name}: w has {weights.shape[0]} input channels, x has {in_channels} channels"
+            f"{name}: w has {weights.shape[0]} input channels, but x has {in_channels} channels"
         )
     offset = None
     if bias is not None:
@@ -189,7 +189,7 @@ def transposition(
         if n == 0 or not least <= size <= MAX_SAMPLES:
             raise ValueError(
                 f"{name}: the result would have {brief(size)} samples along axis {filtered[i]}, "
-                f"for x has {n} and padding takes away {brief(before + after)}"
+                f"as x has {n} and padding removes {brief(before + after)}"
             )
         axes.append(Axis(size, taps, strides[i], dilations[i], before, n, "constant"))
     return transposed(shared, tuple(axes))
@@ -206,10 +206,10 @@ def adjoint(
     precision: object,
     out_dtype: np.dtype | None,
 ) -> Adjoint:
-    """What phases share, from checked arguments; ``where`` is `places` of ``x``."""
+    """The `Adjoint` for checked arguments; ``where`` is the result of `places` for ``x``."""
     lead, channel, filtered = where
     groups, out_channels, in_channels = w.shape[:3]
-    whole = w.dtype.kind in "biu"  # only then do values matter, and a copy is needed to see them
+    whole = w.dtype.kind in "biu"  # only then do values matter, which takes a copy
     rows = w.reshape(groups * out_channels, -1) if whole else w
     fields = {
         "name": name,
@@ -229,7 +229,7 @@ def adjoint(
 
 
 def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
-    """The adjoint of a convolution along ``axes``, all of which have a constant border."""
+    """The adjoint of a convolution along ``axes``, which all have a constant border."""
     w, bias, channel, filtered, fields = shared
 
     def shape(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -242,8 +242,8 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
         samples, taps, geometry = zip(*combination, strict=True)
         kernels = (w[(..., *taps)],)
         out = [slice(None)] * len(fields["x_shape"])
-        for axis, some in zip(filtered, samples, strict=True):
-            out[axis] = some
+        for axis, span in zip(filtered, samples, strict=True):
+            out[axis] = span
         problem = Problem(
             out_shape=shape(tuple([axis.out for axis in geometry])),
             axes=geometry,
@@ -268,9 +268,9 @@ def transposed(shared: Adjoint, axes: tuple[Axis, ...]) -> Transposition:
 
 
 def _phases(name: str, axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
-    """For the phases that taps reach: their samples, their taps, and the geometry of these."""
+    """For each phase that a tap reaches along an axis: its samples, its taps, and its geometry."""
     stride = axis.stride
-    if axis.out == 1:  # any step will do, and with this one no tap is multiplied by a border
+    if axis.out == 1:  # any stride is right; with this one, no tap falls on the border
         stride = axis.taps * axis.dilation
     shared = gcd(stride, axis.dilation)
     step, dilation = stride // shared, axis.dilation // shared
@@ -288,7 +288,7 @@ def _phases(name: str, axis: Axis) -> Iterator[tuple[slice, slice, Axis]]:
 
 
 def _rest(shared: Adjoint) -> NDArray:
-    """What each channel of the result holds where no tap reaches."""
+    """The value of samples that no tap reaches, for each channel of the result."""
     w, bias, _, _, fields = shared
     rest = np.zeros(w.shape[0] * w.shape[1], fields["dtype"])
     if bias is not None:

@@ -1,6 +1,6 @@
-"""SciPy's rules for arguments: arrays, outputs, axes, borders, origins, and what is refused.
+"""SciPy's rules for arguments: arrays, outputs, axes, borders and origins.
 
-Errors have the types of SciPy's, and its words, after the name of the call.
+Errors have SciPy's types and messages, after the name of the call.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def axes_of(name: str, axes: object, rank: int) -> tuple[int, ...]:
 
 
 def centre(name: str, origin: Any, taps: int, of: str = "len(weights)") -> int:
-    """An origin with which the centre of a kernel lies on the kernel."""
+    """An origin, refused if it moves the centre off the kernel."""
     if origin < -(taps // 2) or origin > (taps - 1) // 2:
         place = "origin" if "len" in of else "origin[k]"
         raise ValueError(
@@ -125,7 +125,7 @@ def check_dtype(name: str, dtype: np.dtype, complex_too: bool) -> None:
 def result_dtype(
     name: str, output: Output, dtype: np.dtype, complex_sums: bool
 ) -> tuple[np.dtype, bool]:
-    """The dtype of the result, and whether it is another one than was asked for."""
+    """The dtype of the result, and whether it differs from the requested one."""
     if output is None:
         if complex_sums:
             return np.promote_types(dtype, np.complex64), False

@@ -23,7 +23,7 @@ from .runs import Run
 __all__ = ["Call", "filtered"]
 
 MAX_FILTERS = 4096
-"""Filters that are remembered."""
+"""Filters that are cached."""
 MAX_REMEMBERED_BYTES = 1 << 12
 """Of the largest kernel whose filters are remembered here; plans remember larger ones."""
 
@@ -40,7 +40,7 @@ class Call:
         self.options = options
         self._output = output
         self.lasting = True
-        """Whether equal calls are the same, warnings included."""
+        """Whether equal calls give equal results, including warnings."""
         self.stored: np.dtype | None = None
         """The dtype of the result, once it is known."""
 
@@ -201,5 +201,5 @@ def filtered(
 
 
 def _is_large(weights: ArrayLike | None) -> bool:
-    """Whether plans remember the kernel, and nothing else does."""
+    """Whether a kernel is so large that only its plans are cached."""
     return type(weights) is np.ndarray and weights.nbytes > MAX_REMEMBERED_BYTES

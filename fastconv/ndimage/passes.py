@@ -1,8 +1,8 @@
 """Passes: correlations that are summed and stored as SciPy does it, planned by the engine.
 
 SciPy sums in double precision and casts each sum to the dtype of the result as C does: integers
-lose their fraction and wrap.  A filter of several passes casts after each of them.  Here passes run
-as one separable correlation where that gives the same.
+lose their fraction and wrap.  A filter with several passes casts after each of them.  Here, passes
+run as one separable correlation if the result is the same.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from ..problem import dtypes
 __all__ = ["Pass", "Run", "are_one", "correlation", "plans", "whole_sums"]
 
 NARROW = frozenset("?bBhHfF")
-"""Letters of the dtypes that float32 holds every value of."""
+"""Letters of the dtypes whose values float32 represents exactly."""
 MAX_SMALL = 1024
-"""Samples of an array that gains nothing from passes at once; apart, they have the same bits as
-calls of their own."""
+"""Samples of an array up to which merging passes gains nothing; separate passes have the same bits
+as separate calls."""
 INT64 = np.dtype(np.int64)
 MAX_NARROW_WEIGHT, MAX_EXACT = 2.0**64, 2.0**53
 EIGHT = 8
-"""Times that sums which are divided are summed, which leaves three bits for rounding: a quotient
-comes out a little larger than it is, and not as large as the next number."""
+"""A factor of sums that will be divided, which leaves three bits for rounding: quotients become
+slightly larger than they are, but not as large as the next number."""
 DYADIC = 2.0**20
 """Products of integers and multiples of its inverse are exact in double precision."""
 
@@ -46,10 +46,10 @@ class Pass(NamedTuple):
     """A correlation along some axes."""
 
     weights: NDArray
-    """float64 or complex128, with an axis for each of ``axes``."""
+    """The weights in float64 or complex128, with an axis for each of ``axes``."""
     axes: tuple[int, ...]
     borders: tuple[str, ...]
-    """By our names."""
+    """The borders, by fastconv's names."""
     origins: tuple[int, ...]
 
 
@@ -156,7 +156,7 @@ class Terms(NamedTuple):
 
 
 def _terms(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex) -> Terms:
-    """Integers if the sums are whole numbers, or fractions with one divisor; or else floats."""
+    """The terms: integers if sums are integers, or fractions with one divisor; otherwise floats."""
     weights = tuple([step.weights for step in passes])
     casts = result.kind in "iu"
     if dtype.kind in "iu" and _is_sample(cval, dtype, passes):
@@ -176,7 +176,7 @@ def _terms(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: comp
 
 
 def _is_sample(cval: complex, dtype: np.dtype, passes: Sequence[Pass]) -> bool:
-    """Whether what is beyond the edges could be a sample."""
+    """Whether the constant beyond the edges could be a sample."""
     if not _reads_constant(passes):
         return True
     low, high = _range(dtype)
@@ -198,10 +198,10 @@ def _divisor(weights: Sequence[NDArray]) -> int | None:
 
 
 def are_one(dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex) -> bool:
-    """Whether integers that are cast after each pass are those that are cast once.
+    """Whether casting after each pass gives the same integers as casting once.
 
-    All sums have to be whole numbers, and either fit the result or wrap as C casts them: those of
-    up to 31 bits, to results of fewer bits.
+    All sums must be integers, and either fit the result or wrap as in C, which requires sums of up
+    to 31 bits and results of fewer bits.
     """
     dtype, result = _as_bytes(dtype), _as_bytes(result)
     if dtype.kind not in "iu" or not _is_sample(cval, dtype, passes):
@@ -225,7 +225,7 @@ def _range(dtype: np.dtype) -> tuple[int, int]:
 
 
 def _range_after(samples: tuple[int, int], step: Pass) -> tuple[int, int]:
-    """The smallest and the largest sum that a pass makes of samples in some range."""
+    """The smallest and the largest sum of a pass over samples in a given range."""
     low, high = samples
     w = step.weights
     up, down = int(w[w > 0].sum()), int(w[w < 0].sum())
@@ -242,7 +242,7 @@ def _are_narrow(dtype: np.dtype, weights: Sequence[NDArray], result: np.dtype) -
 
 def _single(w: NDArray) -> NDArray:
     """Weights in single precision.  Those of a mean are rounded, from the largest to the smallest,
-    such that they sum up to what they did: an image keeps its brightness.
+    so that their sum is unchanged: an image keeps its brightness.
     """
     if w.dtype.kind == "c":
         return w.astype(np.complex64)
@@ -258,12 +258,12 @@ def _single(w: NDArray) -> NDArray:
 
 
 def _nudged(w: NDArray) -> NDArray:
-    """Weights so much larger that a sum that is whole but for rounding is cast to that number."""
+    """Slightly larger weights: a sum that is an integer but for rounding is then cast to it."""
     if np.array_equal(w * DYADIC, np.rint(w * DYADIC)):
         return w
     return w * whole_sums(w.size)
 
 
 def whole_sums(taps: int) -> float:
-    """A factor above one, for sums that are whole but for rounding to keep their whole part."""
+    """A factor above one, for sums that are integers except for rounding to be cast to these."""
     return 1 + (taps + 2) * float(np.finfo(np.float64).epsneg)

@@ -35,7 +35,7 @@ __all__ = [
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 Combination = Callable[[Sequence[NDArray], Options], None]
-"""Makes one result of some, in the place of the first."""
+"""Combines several results into one, in the array of the first."""
 
 
 def delivered(result: NDArray, out: NDArray | None) -> NDArray:
@@ -47,7 +47,7 @@ def delivered(result: NDArray, out: NDArray | None) -> NDArray:
 
 
 def in_turn(steps: Sequence[Run]) -> Run:
-    """One step after the other."""
+    """A run that does one step after the other."""
     if len(steps) == 1:
         return steps[0]
 
@@ -60,7 +60,7 @@ def in_turn(steps: Sequence[Run]) -> Run:
 
 
 def on_bytes(run: Run, result: np.dtype) -> Run:
-    """The same where bool counts as uint8, as in C."""
+    """The same run, with bool as uint8, as in C."""
 
     def as_bytes(x: NDArray, out: NDArray | None) -> NDArray:
         x = x.view(np.uint8) if x.dtype.kind == "b" else x
@@ -75,7 +75,7 @@ def on_bytes(run: Run, result: np.dtype) -> Run:
 
 
 def on_a_line(run: Run) -> Run:
-    """The same for arrays without axes."""
+    """The same run, for arrays without axes."""
 
     def on_one(x: NDArray, out: NDArray | None) -> NDArray:
         return run(x.reshape(1), None if out is None else out.reshape(1)).reshape(())
@@ -84,7 +84,7 @@ def on_a_line(run: Run) -> Run:
 
 
 def copied(dtype: np.dtype) -> Run:
-    """The samples as they are."""
+    """A run that copies the samples."""
 
     def copy(x: NDArray, out: NDArray | None) -> NDArray:
         return delivered(x.astype(dtype) if out is None else x, out)
@@ -93,12 +93,12 @@ def copied(dtype: np.dtype) -> Run:
 
 
 def stored(run: Run, dtype: np.dtype) -> Run:
-    """The same, with new results in the byte order of a dtype."""
+    """The same run, with new results in the byte order of a dtype."""
     return lambda x, _: run(x, None).astype(dtype, copy=False)
 
 
 def combined(runs: Sequence[Run], combine: Combination, options: Options) -> Run:
-    """One result of all."""
+    """A run that combines the results of several runs."""
 
     def all_of_them(x: NDArray, out: NDArray | None) -> NDArray:
         parts = [run(x, None) for run in runs]
@@ -109,7 +109,7 @@ def combined(runs: Sequence[Run], combine: Combination, options: Options) -> Run
 
 
 def unless_finite(run: Run, otherwise: Run, backend: str) -> Run:
-    """One run for samples that are finite, and another one for all others."""
+    """A run that uses one run for finite samples, and another one otherwise."""
     finite = backends.load(backend).in_range
 
     def guarded(x: NDArray, out: NDArray | None) -> NDArray:
@@ -130,7 +130,7 @@ def _add(total: NDArray, more: NDArray) -> None:
 
 
 def magnitude(parts: Sequence[NDArray], options: Options) -> None:
-    """Put the root of the sum of squares into the first part."""
+    """Write the square root of the sum of squares to the first part."""
     kinds, count = {part.dtype for part in parts}, config.resolve_threads(options.threads)
     if len(kinds) > 1 or not kinds <= FLOATS:
         elementwise(_root, parts, count)

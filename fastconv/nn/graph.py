@@ -1,4 +1,4 @@
-"""A network as a list of the layers that it consists of, and what each of them reads."""
+"""A network as a list of layers, with the inputs of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 __all__ = ["BATCH", "Node", "total"]
 
 BATCH = ""
-"""The name of what the network is called with."""
+"""The name of the argument of the network."""
 
 
 class Node(NamedTuple):
@@ -22,7 +22,7 @@ class Node(NamedTuple):
 
 
 def total(*terms: NDArray) -> NDArray:
-    """The sum of results of one shape."""
+    """The sum of results of equal shape."""
     result: Any = terms[0]
     for term in terms[1:]:
         result = result + term

@@ -34,7 +34,7 @@ class Optimizer:
         raise NotImplementedError
 
     def _arrays(self) -> dict[str, NDArray]:
-        """The arrays that are kept between steps, by name."""
+        """The arrays of the state, by name."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, NDArray]:
@@ -234,5 +234,5 @@ class Adam(Optimizer):
 
 
 def _decayed(parameter: Parameter, weight_decay: float) -> NDArray:
-    """The gradient, and a share of the parameter."""
+    """The gradient plus weight decay."""
     return parameter.grad + weight_decay * parameter.value if weight_decay else parameter.grad

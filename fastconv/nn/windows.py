@@ -1,8 +1,7 @@
-"""Windows that slide along one axis: the parts of pooling, and of its gradients.
+"""Windows that slide along one axis: the building blocks of pooling and its gradients.
 
-Results of windows along one axis are gathered again along the other: k + l steps for windows of
-k × l samples, each of them one operation on whole arrays.  Padding is never stored: a tap skips the
-windows in which no sample lies under it.
+Axes are pooled one after the other: windows of k × l samples take k + l steps, each of them one
+operation on whole arrays.  Padding is never stored: a tap skips windows where it lies on padding.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ __all__ = [
 ]
 
 SHARED_BYTES = 1 << 20
-"""Bytes of samples that are worth several threads."""
+"""Bytes of samples from which on several threads are used."""
 PIECE_BYTES = 1 << 19
 """Bytes of samples that are pooled at a time."""
 
 
 def _taps(axis: Axis) -> Iterator[tuple[slice, slice]]:
-    """For each tap, the windows in which it finds a sample, and these samples."""
+    """For each tap, the windows in which it lies on a sample, and these samples."""
     last_start = (axis.out - 1) * axis.stride
     first = max(-((last_start - axis.before) // axis.dilation), 0)
     last = min((axis.size - 1 + axis.before) // axis.dilation, axis.taps - 1)
@@ -50,12 +49,12 @@ def _taps(axis: Axis) -> Iterator[tuple[slice, slice]]:
 
 
 def pooled_shape(shape: tuple[int, ...], axes: dict[int, Axis]) -> tuple[int, ...]:
-    """The shape of an array with one number for each window, from that of the samples."""
+    """The shape of the result, from that of the samples."""
     return tuple(axes[along].out if along in axes else n for along, n in enumerate(shape))
 
 
 def means(samples: NDArray, axes: dict[int, Axis], padded: bool) -> NDArray:
-    """The mean of each window; zeros of the padding count or not."""
+    """The mean of each window, in which zeros of the padding may count."""
     result = dtypes.widened(samples)
     with np.errstate(all="ignore"):
         for along, axis in axes.items():
@@ -65,7 +64,7 @@ def means(samples: NDArray, axes: dict[int, Axis], padded: bool) -> NDArray:
 
 
 def shared_out(grads: NDArray, axes: dict[int, Axis], padded: bool) -> NDArray:
-    """The gradient of `means`: the samples of a window share its gradient."""
+    """The gradient of `means`: each window's gradient is distributed over its samples."""
     shares = dtypes.widened(grads)
     with np.errstate(all="ignore"):
         shares = shares / _areas(axes, grads.ndim, padded, shares.dtype)
@@ -201,7 +200,7 @@ def _scatter_to_first(
 
 
 def _found(samples: NDArray, highest: NDArray, unknown: bool) -> NDArray:
-    """Which samples are the largest of their windows, or NaN."""
+    """A mask of the samples that equal the largest of their window, or are NaN."""
     found: NDArray = samples == highest
     if unknown:
         found |= np.isnan(samples)
@@ -209,7 +208,7 @@ def _found(samples: NDArray, highest: NDArray, unknown: bool) -> NDArray:
 
 
 def _areas(axes: dict[int, Axis], rank: int, padded: bool, dtype: np.dtype) -> NDArray:
-    """The samples of each window, those of the padding with them or not."""
+    """The number of samples of each window, with or without those of the padding."""
     area = np.ones((1,) * rank)
     for along, axis in axes.items():
         start = np.arange(axis.out) * axis.stride - axis.before

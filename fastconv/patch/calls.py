@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["Calls", "Report", "replacement"]
 
 MAX_REASONS = 1000
-"""Reasons that are counted apart; they may quote shapes, which never end."""
+"""Reasons that are counted separately, at most; they may quote shapes, so there may be many."""
 
 _PLAIN = frozenset({np.ndarray, np.memmap, np.matrix, np.dtype, bool, int, float, complex, str,
                     tuple, list, type, type(None)})  # fmt: skip
@@ -51,7 +51,7 @@ class Report:
 
 
 def _calls(counts: Mapping[Any, int]) -> str:
-    """How many calls were counted, in words."""
+    """The number of calls in words."""
     count = sum(counts.values())
     return f"{count} call" if count == 1 else f"{count} calls"
 

@@ -1,1 +1,1 @@
-"""How it is done: the algorithm, tiling and program of a problem, and what is remembered."""
+"""Planning: the algorithm, tiling and program of a problem, and the caches of plans."""

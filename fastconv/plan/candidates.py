@@ -1,4 +1,4 @@
-"""Which algorithm: *can it* (`refuses`) and *should it* (`cost`) are asked of all, in order."""
+"""The choice of an algorithm: the cheapest (`cost`) of those that do not refuse (`refuses`)."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .recipe import Recipe
 __all__ = ["Candidate", "candidates", "recipe_of", "recipes"]
 
 MAX_RECIPES = 4096
-"""Recipes that are remembered."""
+"""Recipes that are cached."""
 MIN_CHOICE_SECONDS = 2e-6
-"""Seconds of plain sums that are worth looking for something faster."""
+"""Predicted seconds of the direct algorithm below which no other algorithm is considered."""
 
 recipes = memo_of_calls(MAX_RECIPES)
-"""What follows from problems and choices, without weights."""
+"""Recipes and other results of planning, which do not depend on weights."""
 
 
 class Candidate(NamedTuple):
-    """What was thought of one algorithm."""
+    """An algorithm with its predicted time, or the reason for its refusal."""
 
     algorithm: str
     seconds: float | None
-    """Predicted for one thread."""
+    """Predicted for one thread, or None if the algorithm refuses the problem."""
     refusal: str | None
 
 
 def recipe_of(problem: Problem, algorithm: str, backend: str) -> Recipe:
-    """The recipe for a problem by an algorithm, or by the one that costs least.
+    """The recipe for a problem by an algorithm, or by the cheapest one for ``"auto"``.
 
     Raises
     ------
@@ -53,8 +53,9 @@ def recipe_of(problem: Problem, algorithm: str, backend: str) -> Recipe:
 
 
 def _cheapest(problem: Problem, backend: str) -> tuple[str, float]:
-    """The algorithm that costs least, and its seconds; not even asked, where that would cost more
-    than it saves.
+    """The cheapest algorithm and its predicted seconds.
+
+    If direct sums are so short that a choice would cost more than it saves, they are it.
     """
     direct = algorithms.load("direct").cost(problem, backend)
     if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
@@ -74,7 +75,7 @@ def _cheapest(problem: Problem, backend: str) -> tuple[str, float]:
 
 
 def candidates(problem: Problem, backend: str) -> tuple[Candidate, ...]:
-    """What every algorithm says of a problem."""
+    """All algorithms, with their predicted times or refusals for a problem."""
     found = []
     for name in algorithms.ORDER:
         algorithm = algorithms.load(name)

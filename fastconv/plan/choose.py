@@ -1,8 +1,8 @@
 """From a call to a plan: lower it, choose the backend and the algorithm, pack the weights.
 
-*Can it* (`refuses`) and *should it* (`cost`) are asked of every algorithm, in order.  What follows
-from shapes, dtypes and choices alone, a recipe, is remembered by its problem; a call that says the
-same as an earlier one, to the last bit of its weights, gets the earlier one's plan.
+There are two caches.  A recipe depends on shapes, dtypes and choices alone, and is cached by its
+problem.  A plan is cached by all arguments but the samples, and is reused only if the weights are
+equal bit by bit.
 """
 
 from __future__ import annotations
@@ -38,36 +38,37 @@ __all__ = [
 ]
 
 MAX_PLANS = 4096
-"""Plans that are remembered."""
+"""Plans that are cached."""
 MAX_PLAN_BYTES = 1 << 26
-"""Bytes of all their weights, as they came and as they are kept (spectra, maybe)."""
+"""Bytes of the weights of all cached plans, as given and as packed (spectra, for instance)."""
 MAX_KERNEL_BYTES = 1 << 24
-"""Bytes of the largest kernel whose plans are remembered."""
+"""Bytes of the largest kernel whose plans are cached."""
 LARGE_BYTES = 1 << 16
-"""Bytes of a kernel above which only what comes a second time is remembered: those of training
-never do, and to keep them costs a copy."""
+"""Bytes of a kernel above which a plan is cached only for its second call.  Caching copies the
+kernel, and the kernels of a training loop never come a second time."""
 HASHED_BYTES = 1 << 12
-"""Bytes that are hashed at most: all are compared, which is ten times as fast."""
+"""Bytes of the largest array that is hashed whole.  Comparisons are ten times as fast, and always
+cover all bytes."""
 SAMPLED_BYTES = 1 << 9
-"""Bytes that are hashed of more: each may have to come from far."""
+"""Bytes of a larger array that are hashed: each may be a cache miss."""
 AS_THEY_ARE = frozenset((type(None), int, str))
-"""Types whose values equal none of another type in a key."""
+"""Types whose values serve as keys: none equals a value of another type in a key."""
 NUMBERS = frozenset((bool, float, complex))
 PLAIN = AS_THEY_ARE | NUMBERS
 
 Gradient = weight_gradient.WeightGradient | depthwise_gradient.DepthwiseGradient
 Checked = tuple[Any, ...]
-"""Of arguments: names, ranks, shapes and dtypes, which are keys themselves."""
+"""The first arguments of a lowering: names, ranks, shapes and dtypes, all hashable."""
 
 _plans: Memo[Any] = memo_of_calls(MAX_PLANS, MAX_PLAN_BYTES)
 _weights: Memo[_Weights] = memo_of_calls(MAX_PLANS, MAX_PLAN_BYTES)
-"""What plans of different shapes share."""
+"""Kernels, shared by plans for samples of different shapes."""
 _seen: Memo[bool] = memo_of_calls(MAX_PLANS)
-"""Hashes of large kernels, and of what was asked of them, that came at least once."""
+"""Hashes of earlier calls with large kernels."""
 
 
 class _Weights:
-    """A kernel that was lowered, and what is packed of it for plans of any shape."""
+    """A lowered kernel, and its packed forms for plans of any shape."""
 
     def __init__(self, kernel: lower.Kernel, lasting: bool) -> None:
         w, bias, self.problem = kernel
@@ -76,10 +77,10 @@ class _Weights:
         self._packed: WeakValueDictionary[Hashable, Packed] = WeakValueDictionary()
 
     def packed(self, recipe: Recipe, threads: int | None) -> Packed:
-        """As the programs of a recipe read them.
+        """The weights, packed for a recipe.
 
-        Strides belong to it: a result of one sample along an axis has none there, and the tiles of
-        an algorithm may then lie along that axis.
+        The packed form depends on the strides of the problem as well: an axis with a single output
+        has stride 1, and an algorithm may then place its tiles along that axis.
         """
         strides = tuple([axis.stride for axis in recipe.problem.axes])
         form = recipe.algorithm.name, recipe.backend_name, recipe.weights, strides
@@ -100,10 +101,11 @@ def make_plan(
     *,
     once: bool,
 ) -> Plan:
-    """The plan for ``lowered(*checked, *given, **options)``, of which the last but one argument is
-    the shape of the samples: what follows from the others is remembered for all shapes.
+    """The plan for ``lowered(*checked, *given, **options)``.
 
-    Where it is called once, before weights can change, it may use those of the caller.
+    The last but one item of ``checked`` is the shape of the samples; whatever does not depend on it
+    is cached for all shapes.  ``once`` promises that the plan runs a single time, before the caller
+    can change the weights, so that they need no copy.
     """
     chosen = config.resolve_backend(backend, checked[0])
     key = _key(lowered.__name__, checked, given, options, algorithm, chosen, threads)
@@ -133,9 +135,9 @@ def make_plan(
 def plan_for(
     checked: tuple[Any, ...], given: tuple[Any, ...], options: dict[str, Any], backend: str
 ) -> Plan:
-    """A plan that nobody else remembers, for ``lower.convolution(*checked, *given, **options)``.
+    """A plan for ``lower.convolution(*checked, *given, **options)`` that is not cached.
 
-    It reads the weights of the caller, who never changes them.
+    It refers to the caller's weights, which must not change.
     """
     *_, x_shape, _ = checked
     w, bias, problem = lower.convolution(*checked, *given, **options)
@@ -146,13 +148,14 @@ def plan_for(
 def transposed_plan_for(
     checked: tuple[Any, ...], given: tuple[Any, ...], options: dict[str, Any], backend: str
 ) -> TransposedPlan:
-    """A plan that nobody else remembers, for a transposed convolution: see `plan_for`."""
-    asked = lower.transposition(*checked, *given, **options)
-    return TransposedPlan.of(recipe_of_phases(asked, "auto", backend), asked, None, lasting=True)
+    """A plan for a transposed convolution that is not cached: see `plan_for`."""
+    lowered = lower.transposition(*checked, *given, **options)
+    recipe = recipe_of_phases(lowered, "auto", backend)
+    return TransposedPlan.of(recipe, lowered, None, lasting=True)
 
 
 def cheapest_for_once(problem: Problem, w: tuple[NDArray, ...], backend: str) -> Recipe:
-    """The recipe that takes least where weights of this form come once."""
+    """The fastest recipe for a problem whose weights, of the form of ``w``, are used once."""
     return _recipe_for_once(recipe_of(problem, "auto", backend), w)
 
 
@@ -197,7 +200,7 @@ def make_weight_gradient(
     backend: str | None,
     threads: int | None,
 ) -> Gradient:
-    """The sums for ``lowered(*checked, **options)``."""
+    """The weight gradient of the convolution ``lowered(*checked, **options)``."""
     chosen = config.resolve_backend(backend, str(checked[0]))
     key = lowered.__name__, checked, key_of(tuple(options.values())), chosen
     gradient: Gradient | None = candidates.recipes.get(key)
@@ -220,14 +223,15 @@ def _key(
     options: dict[str, Any],
     *choices: str | int | None,
 ) -> tuple[Any, ...] | None:
-    """What equal calls have in common: first all that does not depend on samples; None where an
-    argument cannot be compared.
+    """The key under which a call is cached, or None if an argument cannot be part of a key.
+
+    Its first item, the name of the call, options and weights, does not depend on the samples.
     """
     try:
-        said = (call, key_of(tuple(options.values())), *map(key_of, given))
+        call_and_weights = (call, key_of(tuple(options.values())), *map(key_of, given))
     except TypeError:
         return None
-    return said, checked, choices
+    return call_and_weights, checked, choices
 
 
 def _pattern_key(key: tuple[Any, ...], given: tuple[Any, ...]) -> Hashable:
@@ -258,15 +262,15 @@ def _worth_keeping(
 
 
 def _check_choices(name: str, algorithm: str, threads: int | None) -> None:
-    """Refuse what is no algorithm, and no number of threads."""
+    """Raise an error unless ``algorithm`` and ``threads`` are valid."""
     lower.algorithm_name(algorithm, f"{name}: algorithm")
     if threads is not None:
         lower.thread_count(threads, f"{name}: threads")
-    config.resolve_threads(threads)  # a wrong environment is named at once, needed or not
+    config.resolve_threads(threads)  # raises for a wrong environment even if one thread suffices
 
 
 def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
-    """The recipe of the same sums, to the bit, that takes least where weights come once."""
+    """The fastest recipe with the same bits in its result, for weights that are used once."""
     problem, backend = recipe.problem, recipe.backend
     if recipe.algorithm.name != "gemm" or problem.complex or not backend.sums_in_order:
         return recipe
@@ -282,7 +286,7 @@ def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
 
 
 def _seen_before(call: int) -> bool:
-    """Whether a kernel came lately in such a call, by its hash."""
+    """Whether a call with this hash came lately."""
     seen = _seen.get(call) is not None
     _seen.put(call, True)
     return seen
@@ -296,7 +300,7 @@ def _bytes(value: Any) -> int:
 
 
 def key_of(value: Any) -> Hashable:
-    """What differs where values do (1 from 1.0 and True, and 0.0 from -0.0)."""
+    """A hashable stand-in for a value, which tells 1 from 1.0 and True, and 0.0 from -0.0."""
     kind = type(value)
     if kind in AS_THEY_ARE:
         return value  # type: ignore[no-any-return]
@@ -315,19 +319,19 @@ def key_of(value: Any) -> Hashable:
         return type, value
     if isinstance(value, np.generic):
         return value.dtype, value.tobytes()
-    raise TypeError(f"{kind.__name__} is no part of a key")
+    raise TypeError(f"{kind.__name__} cannot be part of a key")
 
 
 class _Bits:
-    """The bits of a large array, told apart by all of them, and looked up by some."""
+    """The bits of a large array as a key: the hash covers a sample of them, equality all."""
 
     def __init__(self, array: NDArray) -> None:
         self._bytes = array.reshape(-1).view(np.uint8)
-        each = array.nbytes // SAMPLED_BYTES | 1  # odd: all bytes of items have their turn
-        self._hash = hash(self._bytes[::each].tobytes())
+        step = array.nbytes // SAMPLED_BYTES | 1  # odd, so that it meets every byte of an item
+        self._hash = hash(self._bytes[::step].tobytes())
 
     def lasting(self) -> _Bits:
-        """The same bits, whatever becomes of the array."""
+        """The same key, with a copy of the array."""
         kept = object.__new__(_Bits)
         kept._bytes, kept._hash = self._bytes.copy(), self._hash
         return kept

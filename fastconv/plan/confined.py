@@ -1,13 +1,13 @@
-"""Sums by transforms that keep each sample to its windows, whatever lies beside it.
+"""Fourier convolution in which a sample affects only the outputs whose window contains it.
 
-A transform spreads rounding errors, relative to its largest sample, over all outputs; NaN and
-infinities, too.  So samples are sorted into bands of magnitude and transformed in double precision,
-first all of them, then all but the highest band, and so on.  An output is taken from the first
-transform whose highest band its window reaches.  What is not finite is not transformed: transforms
-of signs count the infinite products of each window instead.
+A transform spreads rounding errors, relative to its largest sample, over all outputs, and NaN and
+infinity as well.  Therefore samples are sorted into bands of magnitude and transformed repeatedly
+in double precision: first all of them, then all but the highest band, and so on.  Each output comes
+from the first transform whose highest band meets its window.  NaN and infinity are not transformed;
+transforms of their signs count the infinite products in each window instead.
 
-It takes a transform for each band, of which a float32 array has eleven at most and most arrays one
-or two, and six more for infinities.
+Each band costs a transform, and infinities cost six more.  A float32 array has at most eleven
+bands; most arrays have one or two.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ __all__ = ["correlate"]
 
 WIDE = np.dtype(np.float64)
 SINGLE_DIGITS, DOUBLE_DIGITS = 25, 12
-"""Binary digits of a band for single and for double precision: as many of 53 are lost."""
+"""Width of a band in binary digits, for single and for double precision: as many of the 53 digits
+of a float64 are lost to its largest sample."""
 NOTHING_KNOWN = Form(False, None, False, None)
 
 
@@ -63,21 +64,21 @@ def correlate(
 
 
 def _joined(real: NDArray, imaginary: NDArray) -> NDArray:
-    """Complex numbers, of whose parts neither may be multiplied."""
+    """Complex numbers from their parts, without arithmetic (infinity times ``1j`` has a NaN)."""
     joined = np.empty(real.shape, np.complex128)
     joined.real, joined.imag = real, imaginary
     return joined
 
 
 def _scaled(values: NDArray, power: int) -> NDArray:
-    """Values times a power of two, in two steps: neither leaves the range of floats."""
+    """Values times ``2**power``, in two steps, as the factor itself might overflow."""
     half = power // 2
     scaled: NDArray = values * np.ldexp(1.0, half) * np.ldexp(1.0, power - half)
     return scaled
 
 
 class _Sums:
-    """What is summed over slabs, ``(channels, *axes)``, under the kernel of a group."""
+    """Correlates slabs of samples, ``(channels, *axes)``, with the kernel of one group."""
 
     def __init__(
         self, problem: Problem, kernel: NDArray, backend: str, threads: int | None
@@ -110,7 +111,7 @@ class _Sums:
         self._weights = self._packed(np.where(self._finite, kernel, 0))
 
     def of(self, samples: NDArray) -> NDArray:
-        """The sums, infinite or NaN where a window makes them so."""
+        """The sums of a slab, with NaN and infinity where the windows produce them."""
         finite = np.isfinite(samples)
         if finite.all() and self._finite.all():
             return self._of_finite(samples)
@@ -121,19 +122,19 @@ class _Sums:
             return sums
         every = np.ones(self._kernel.shape, bool)
         net, infinite, products = np.zeros((3, *sums.shape))
-        for some, taps in ((~finite, every), (finite, ~self._finite)):
-            if some.any() and taps.any():
-                signs = np.where(some & ~missing, np.sign(samples), 0)
+        for chosen, taps in ((~finite, every), (finite, ~self._finite)):
+            if chosen.any() and taps.any():
+                signs = np.where(chosen & ~missing, np.sign(samples), 0)
                 weights = np.where(taps & ~np.isnan(self._kernel), np.sign(self._kernel), 0)
                 net += self._count(signs, weights)
                 infinite += self._count(abs(signs), abs(weights))
-                products += self._count(some, taps)
+                products += self._count(chosen, taps)
         sums = np.where(infinite > 0, np.copysign(np.inf, net), sums)
         sums[(products > infinite) | (abs(net) < infinite)] = np.nan
         return sums
 
     def _of_finite(self, samples: NDArray) -> NDArray:
-        """Sums of finite samples, band after band."""
+        """The sums of finite samples, one band after the other."""
         sums = np.zeros(self._recipe.problem.out_shape)
         missing = np.ones(sums.shape[1:], bool)
         while missing.any():
@@ -151,7 +152,7 @@ class _Sums:
         return sums
 
     def _count(self, marks: NDArray, weights: NDArray) -> NDArray:
-        """Sums of whole numbers."""
+        """Correlate small whole numbers, exactly."""
         counts = self._sum(marks.astype(WIDE), self._packed(weights.astype(WIDE)))
         np.rint(counts, out=counts)
         return counts
@@ -160,13 +161,13 @@ class _Sums:
         return self._recipe.pack((kernel[None],), None, self._threads).arrays
 
     def _sum(self, samples: NDArray, weights: tuple[NDArray, ...]) -> NDArray:
-        """The sums, rounded relative to the largest sample of all."""
+        """Correlate once; errors are relative to the largest sample."""
         sums = np.empty(self._recipe.problem.out_shape)
         self._recipe.usual_job.run((sums, samples, None, *weights), self._threads)
         return sums
 
     def _reached(self, marks: NDArray) -> NDArray:
-        """Whether there are marks in the windows of outputs, of any channel."""
+        """For each output, whether its window contains a mark in any channel."""
         reached: NDArray = np.asarray(marks.any(axis=0))
         for axis, taps in enumerate(self._kernel.shape[2:]):
             counts = np.cumsum(reached, axis, np.intp)

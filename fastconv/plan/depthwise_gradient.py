@@ -1,8 +1,8 @@
 """The gradient of the weights of a depthwise convolution: a long sum over outputs for each tap.
 
-Each group has one channel in and one out.  The gradients of the outputs are a kernel that filters
-the samples, and weights are what comes out, with groups as neighbours.  Outputs come in slabs, each
-of which has sums of its own; these are added in the order of the slabs.
+Each group has one input and one output channel.  The gradient is computed as a depthwise
+convolution of the samples, with the gradients of the outputs as the kernel and groups contiguous in
+memory.  It is summed over slabs of outputs, whose sums are added in order.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ __all__ = ["DepthwiseGradient", "takes"]
 MIN_GROUPS = 8
 """Groups that fill a vector."""
 MIN_SLAB_MACS = 1 << 19
-"""Products of a slab at least."""
+"""Multiply-adds of a slab, at least."""
 SLOWER = 3
-"""Times that a product takes as long as in a matrix product."""
+"""Time of a multiply-add, relative to one in a matrix product."""
 
 
 def takes(problem: Problem) -> bool:
-    """Whether groups are many, each with one real channel in and one out."""
+    """Whether there are enough groups, each with one real input and output channel."""
     channels = problem.in_channels, problem.out_channels, problem.parts
     return channels == (1, 1, 1) and problem.groups >= MIN_GROUPS
 
 
 class DepthwiseGradient(Gradient):
-    """The gradient of a depthwise convolution's weights: call it on samples and gradients."""
+    """The gradient of a depthwise convolution's weights, to be called on samples and gradients."""
 
     def __call__(self, x: NDArray, gy: NDArray, threads: int | None) -> NDArray:
         """For each weight, the sum over outputs of ``gy`` times the sample, ``(K, 1, *taps)``."""
@@ -61,7 +61,7 @@ class DepthwiseGradient(Gradient):
         return weights
 
     def add_tiles(self, program: Any, out: NDArray, x: NDArray, gy: NDArray) -> None:
-        """Some slabs are a tile, with sums of its own."""
+        """Add a tile for each part of the slabs, which fills its own partial sums."""
         rank = len(self.problem.taps)
         rows = out.transpose(0, rank + 1, *range(1, rank + 1))[:, :, None, None]
         for row, part in zip(rows, self._parts, strict=True):
@@ -82,13 +82,13 @@ class DepthwiseGradient(Gradient):
 
     @cached_property
     def _parts(self) -> list[slice]:
-        """Slabs whose sums are added on the way."""
+        """Ranges of slabs that share partial sums."""
         nbytes = self.problem.groups * prod(self.problem.taps) * self.problem.compute.itemsize
         return spans(len(self._slabs), max(PARTIAL_BYTES // nbytes, 1), 1)
 
     @cached_property
     def _slabs(self) -> list[Box]:
-        """Boxes of outputs: some for each thread, whose copies stay in its cache."""
+        """Boxes of outputs, several for each thread, whose copies fit its cache."""
         problem = self.problem
         outs = (prod(problem.batch), *(axis.out for axis in problem.axes))
         outputs = prod(outs)
@@ -106,7 +106,7 @@ class DepthwiseGradient(Gradient):
         samples, gaps = samples_of(program, problem, x[images], tuple(region), "channels")
         bias = np.zeros((problem.groups, 1), problem.compute)
         stride = tuple([axis.stride for axis in problem.axes])
-        # Images are one more axis, along which the kernel reaches over all of them.
+        # The kernel spans the axis of images, as one more filtered axis.
         across, kernel = np.moveaxis(samples, 0, 2), np.moveaxis(gradients, 0, 1)
         none = (0,) * (1 + len(gaps))
         program.depthwise(sums, across, kernel, bias, (1, *gaps), (1, *stride), none, False)

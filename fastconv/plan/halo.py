@@ -1,4 +1,4 @@
-"""Halos: small copies of samples and their border, in the dtype that kernels read."""
+"""Halos: small copies of samples with their border, in the dtype that kernels read."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ __all__ = ["Halo", "halo_length"]
 
 
 def halo_length(axis: Axis, outputs: int) -> int:
-    """Samples of an axis in a halo."""
+    """The length of a halo along an axis, for a number of outputs."""
     of_a_tap = (outputs - 1) * axis.stride + 1
     return of_a_tap + (axis.taps - 1) * min(axis.dilation, of_a_tap)
 
 
 class Halo(NamedTuple):
-    """What some outputs read, in the order in which it is laid out."""
+    """A copy of the samples that a region of outputs reads, and its memory layout."""
 
     problem: Problem
     memory: tuple[int, ...]
-    """The shape as it lies in memory."""
+    """The shape in memory, in C order."""
     axes: tuple[int, ...]
-    """Where each axis of the copy is in memory."""
+    """The position in memory of each axis of the copy."""
     row_axis: int | None
-    """The axis of contiguous items: the last one, that of channels, or a batch axis."""
+    """The axis of contiguous items: the last one, the channel axis, or a batch axis."""
     runs: tuple[NDArray[np.int64], ...]
-    """Where each filtered axis reads."""
+    """The coordinates that each filtered axis reads, as `boundary.runs`."""
     dilation: tuple[int, ...]
-    """The distances of taps in the copy: gaps that no output looks into are left out."""
+    """The distances of taps in the copy, which omits samples that no output reads."""
 
     @classmethod
     def of(
@@ -44,11 +44,11 @@ class Halo(NamedTuple):
         last: int | None,
         origins: tuple[int, ...] | None = None,
     ) -> Halo:
-        """The copy for a region of outputs, with contiguous items along axis ``last`` of
-        ``canonical_x``, or with contiguous channels, of all groups.
+        """The halo of a region of outputs.
 
-        ``lead`` counts batches, groups and channels; ``origins`` are the first samples of what it
-        will be made of, where that is a part of the array.
+        Items are contiguous along axis ``last`` of ``canonical_x``; if that is None, along groups
+        and channels.  ``lead`` holds the lengths of the batch, group and channel axes.  If the halo
+        will be copied from a part of the array, ``origins`` holds the coordinates where it begins.
         """
         lengths, tables, gaps = [], [], []
         for axis, (start, stop), origin in zip(
@@ -60,7 +60,7 @@ class Halo(NamedTuple):
             gap = min(dilation, of_a_tap)
             starts: tuple[int, ...] = (first,)
             length = of_a_tap + (taps - 1) * dilation
-            if gap < dilation:  # what adjacent outputs of each tap read
+            if gap < dilation:  # only the samples that each tap reads
                 starts = tuple([first + tap * dilation for tap in range(taps)])
                 length = gap
             lengths.append(len(starts) * length)

@@ -1,4 +1,4 @@
-"""A job: a program, how long it takes, and so the threads that it is worth."""
+"""A job: a program with its predicted time, which limits the threads it runs on."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ class Job(NamedTuple):
     seconds: float
     """Predicted for one thread."""
     worth: float
-    """Threads that are worth handing tiles over to."""
+    """Threads above which handing tiles over costs more than it saves."""
     single: bool
-    """Whether it has the tiles of a single call."""
+    """Whether it is tiled for a single call."""
 
     @classmethod
     def of(
         cls, program: Any, seconds: float, hand_over_seconds: float, single: bool = False
     ) -> Job:
-        """A job for a program that is complete."""
+        """The job of a program to which all steps were added."""
         return cls(program, program.tiles, seconds, seconds / hand_over_seconds, single)
 
     def run(self, arrays: Sequence[NDArray | None], threads: int | None) -> bool:
-        """Fill the first array from the others, on at most so many threads.
+        """Fill the first array from the others, on at most ``threads`` threads.
 
-        Whether the results count: the caller has to find others where a check failed.
+        Returns whether the results are valid.  If not, a check failed, and the caller must compute
+        them in another way.
         """
         if not self.tiles:
             return True
@@ -48,7 +49,7 @@ class Job(NamedTuple):
 
 
 def thread_count(tiles: int, worth: float, threads: int | None) -> int:
-    """How many of the allowed threads have a tile each and are worth their hand-over."""
+    """The number of threads to use: at most one a tile, and none that costs more than it saves."""
     if tiles == 1 or worth < 2:
         return 1
     return min(tiles, int(worth), threads or config.resolve_threads())

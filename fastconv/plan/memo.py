@@ -1,4 +1,4 @@
-"""What is remembered of calls, in bounded memory."""
+"""Caches of bounded size."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Value = TypeVar("Value")
 
 
 class Memo(Generic[Value]):
-    """Values by key, so many of them and so many bytes at most.
+    """A cache that holds at most ``max_count`` values and ``max_bytes`` bytes.
 
-    A random one makes room for a new one: calls that take turns, more of them than there is room
-    for, still find their share, where the least recently used would always be the next one wanted.
+    When it is full, a random entry is evicted.  If more calls take turns than fit, some of them
+    still hit; evicting the least recently used entry would miss every time.
     """
 
     def __init__(self, max_count: int, max_bytes: int = 1 << 62) -> None:
@@ -28,12 +28,12 @@ class Memo(Generic[Value]):
         self._lock = Lock()
 
     def get(self, key: Hashable) -> Value | None:
-        """What is remembered under a key, if anything."""
+        """The value for a key, or None."""
         entry = self._entries.get(key)
         return None if entry is None else entry.value
 
     def put(self, key: Hashable, value: Value, nbytes: int = 0) -> None:
-        """Remember a value, unless it is too large or somebody else is remembering one."""
+        """Store a value, unless it is too large or another thread is storing one."""
         if nbytes > self._max_bytes or not self._lock.acquire(blocking=False):
             return
         try:
@@ -54,7 +54,7 @@ class Memo(Generic[Value]):
             self._lock.release()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         with self._lock:
             self._entries.clear()
             self._list.clear()
@@ -76,14 +76,14 @@ _of_calls: list[Memo[Any]] = []
 
 
 def memo_of_calls(max_count: int, max_bytes: int = 1 << 62) -> Memo[Any]:
-    """A memo of what was made for calls of the library, which `forget` clears."""
+    """A new memo that `forget` clears."""
     memo: Memo[Any] = Memo(max_count, max_bytes)
     _of_calls.append(memo)
     return memo
 
 
 def forget() -> None:
-    """Forget all plans and recipes, and all calls that were translated to them."""
+    """Clear all cached plans, recipes and arguments of earlier calls."""
     for memo in _of_calls:
         memo.clear()
 
@@ -94,4 +94,4 @@ class _Entry(Generic[Value]):
     value: Value
     nbytes: int
     place: int
-    """In the list that one is drawn from."""
+    """The index in the list of entries."""

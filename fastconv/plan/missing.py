@@ -38,7 +38,7 @@ _shares: Memo[Shares] = memo_of_calls(MAX_KERNELS, MAX_KERNEL_BYTES)
 
 
 class MissingPlan(Plan):
-    """A filter of arrays with missing samples, decided: call it on an array, keep it.
+    """A plan of a filter of arrays with missing samples: call it on arrays.
 
     Made by `plan_correlate` and `plan_convolve`.  A plan never changes and may be called from many
     threads at once.  It can be copied and pickled.  Where only `mask` tells what is missing, the

@@ -21,7 +21,7 @@ from .tiling import tiling
 __all__ = ["Plan"]
 
 MAX_SHOWN = 1 << 38
-"""Samples of arrays that a computer may have, whose program can be built."""
+"""Samples of an array up to which ``print(plan)`` builds a program to report its workspace."""
 
 
 class Plan:
@@ -115,7 +115,7 @@ class Plan:
         return self._run(lower.planned_array(self._recipe.problem, x), out)
 
     def _run(self, x: NDArray, out: NDArray | None) -> NDArray:
-        """Run it on samples of the planned shape and dtype."""
+        """Run the plan on samples of the planned shape and dtype."""
         recipe = self._recipe
         problem = recipe.problem
         if out is None and problem.safe is None and x.flags.c_contiguous:
@@ -139,8 +139,9 @@ class Plan:
         return result if out is None else out
 
     def _run_into(self, x: NDArray, out: NDArray) -> None:
-        """Run it on planned samples, into an array of the result's shape and dtype in C order that
-        shares no memory with them.
+        """Run the plan on samples of the planned shape and dtype, and write the result into `out`.
+
+        `out` has the result's shape and dtype, is in C order and shares no memory with `x`.
         """
         recipe = self._recipe
         if recipe.problem.safe is None and x.flags.c_contiguous:
@@ -151,16 +152,17 @@ class Plan:
             self._run(x, out)
 
     def _for_many_calls(self) -> Plan:
-        """The plan itself, which plans no tiles for a single call."""
+        """Return the plan itself, tiled for many calls from its first run on."""
         self._recipe.single_runs = 0
         return self
 
     def _confine(self, x: NDArray, result: NDArray) -> None:
-        """Compute a result in which samples would drown others, another way."""
+        """Recompute a result in which large samples would drown small ones."""
         problem, backend = self._recipe.problem, self._recipe.backend_name
         confined.correlate(problem, result, x, self._w, self._bias, backend, self._threads)
 
     def _job(self, x: NDArray, result: NDArray) -> Job:
+        """The job for the memory layout of these arrays."""
         recipe = self._recipe
         in_order = x.flags.c_contiguous and result.flags.c_contiguous
         if in_order and result.dtype == recipe.problem.dtype:
@@ -194,7 +196,7 @@ def _unpickled(
 
 
 def _lines(recipe: Recipe, threads: int | None) -> list[str]:
-    """A plan as people read it."""
+    """The lines of ``print(plan)``."""
     problem, backend = recipe.problem, backends.load(recipe.backend_name)
     lines = [
         f"{problem.name} {_shape(problem.x_shape)} {problem.x_dtype}"
@@ -230,5 +232,5 @@ def _shape(lengths: tuple[int, ...]) -> str:
 
 
 def _form(form: Form) -> str:
-    said = ", given as factors" if form.factors else f", rank {form.rank}, found"
-    return (said if form.rank else "") + (", all equal" if form.uniform else "")
+    rank = ", given as factors" if form.factors else f", rank {form.rank}, found"
+    return (rank if form.rank else "") + (", all equal" if form.uniform else "")

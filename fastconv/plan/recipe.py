@@ -1,8 +1,7 @@
-"""A recipe: how a problem is done by an algorithm on a backend, without its weights.
+"""A recipe: how an algorithm solves a problem on a backend, without the weights.
 
-It follows from the problem alone, and so is shared by all calls that ask the same with other
-weights.  It holds a program for each way that arrays lie in memory; `pack` brings weights into the
-form that the programs read.
+It depends on the problem alone, so calls with different weights share it.  It holds a program for
+each memory layout of the arrays; `Recipe.pack` brings weights into the form that programs read.
 """
 
 from __future__ import annotations
@@ -30,18 +29,19 @@ from .tiling import Tile, tiling
 __all__ = ["Layouts", "Packed", "Recipe", "contiguous_axis", "layouts"]
 
 MAX_PROGRAMS = 32
-"""Programs of a recipe that are remembered: ways in which arrays lie."""
+"""Programs that a recipe caches, one for each memory layout."""
 MAX_SINGLE_RUNS = 2
-"""Runs of a recipe with the tiles of a single call: a filter with two kernels makes two."""
+"""Runs of a recipe with the tiles of a single call.  Two, since a filter with two kernels runs the
+recipe twice."""
 FAR_BYTES = 1 << 20
-"""Bytes of a result that does not stay in the nearer caches."""
+"""Bytes of a result from which on it does not stay in the L2 cache."""
 
 Layouts = tuple[tuple[int, ...] | None, ...]
 """The strides of arrays, or None for C order; and perhaps the dtype of the result."""
 
 
 class Packed:
-    """Weights as the programs of a recipe read them."""
+    """Weights in the form that the programs of a recipe read."""
 
     __slots__ = ("__weakref__", "arrays", "nbytes")
 
@@ -53,7 +53,7 @@ class Packed:
 
 
 class Recipe:
-    """A problem, an algorithm and a backend."""
+    """How an algorithm solves a problem on a backend."""
 
     def __init__(self, problem: Problem, algorithm: str, backend: str, seconds: float) -> None:
         self.problem = problem
@@ -63,29 +63,29 @@ class Recipe:
         self.backend_name = backend
         self.backend = backends.load(backend)
         self.weights = self.algorithm.weights(problem, self.backend)
-        """The arrays of weights that programs read, after which comes the bias."""
+        """The arrays of packed weights that programs read; the bias follows them."""
         self.single_runs = MAX_SINGLE_RUNS
-        """Runs that may still do with the tiles of a single call."""
+        """Runs that may still use the tiles of a single call."""
         self.lasting_job: Job | None = None
-        """The usual job, as soon as it is that of many calls."""
+        """The usual job, once it is tiled for many calls."""
         self._single_job: Job | None = None
 
     @cached_property
     def _jobs(self) -> Memo[Job]:
-        """By how arrays lie."""
+        """Jobs by memory layout."""
         return Memo(MAX_PROGRAMS)
 
     @cached_property
     def _packing(self) -> Memo[Job]:
-        """What packs weights, by how these lie."""
+        """Jobs that pack weights, by the memory layout of these."""
         return Memo(MAX_PROGRAMS)
 
     @cached_property
     def new_result(self) -> Callable[[], NDArray]:
         """Makes an array for a result.
 
-        Large ones begin on a cache line where panels of contiguous channels fill lines in turns: a
-        line that two of them reach would come from memory twice.
+        A large one that is filled in panels of contiguous channels begins on a cache line.
+        Otherwise, lines that belong to two panels would be loaded from memory twice.
         """
         problem = self.problem
         is_far = problem.outputs * problem.dtype.itemsize >= FAR_BYTES
@@ -94,7 +94,7 @@ class Recipe:
         return partial(allocate, problem.out_shape, problem.dtype)
 
     def job(self, x: NDArray, out: NDArray) -> Job:
-        """The job for arrays that lie as these."""
+        """The job for arrays with the memory layout of these."""
         key = out.dtype, layouts(out, x)
         job = self._jobs.get(key)
         if job is None or self._is_outgrown(job):
@@ -117,7 +117,7 @@ class Recipe:
         return job
 
     def _is_outgrown(self, job: Job) -> bool:
-        """Whether a job is for a single call, and there have been several."""
+        """Whether a job is tiled for a single call, but the recipe is run again and again."""
         if not job.single:
             return False
         self.single_runs -= 1
@@ -132,7 +132,10 @@ class Recipe:
     def operands(
         self, first: int, groups: int | None = None
     ) -> tuple[tuple[NDArray, ...], NDArray]:
-        """Weights and bias in buffers from a first one on, perhaps for more groups."""
+        """Operands for the weights and the bias, in buffers from ``first`` on.
+
+        ``groups`` replaces the number of groups of the problem.
+        """
         problem, channels = self.problem, self.problem.out_channels * self.problem.parts
         groups = problem.groups if groups is None else groups
         weights = []
@@ -156,7 +159,7 @@ class Recipe:
         in_one: bool = False,
         single: bool = False,
     ) -> bool:
-        """Add entries for all tiles, or steps of one tile that does all of them.
+        """Add the entries for all tiles or, if ``in_one``, their steps to the current entry.
 
         ``first`` is the buffer of the first array of weights.  Whether these tiles are those of a
         single call, if they may be.
@@ -209,7 +212,7 @@ class Recipe:
         bias: NDArray,
         first: int,
     ) -> Grid:
-        """The grid of a tile, with the bytes that every buffer moves on by."""
+        """The grid of a tile: along each axis, the bytes by which each buffer advances."""
         problem = self.problem
         lead = len(problem.batch)  # the axis of groups
         grid = []
@@ -234,7 +237,7 @@ class Recipe:
         return tuple(grid)
 
     def _sums(self, program: Any, source: NDArray, target: NDArray, dtype: np.dtype) -> NDArray:
-        """Workspace for the sums, laid out like the source."""
+        """Workspace for the sums of a tile, in the memory order of ``source``."""
         shape = list(target.shape)
         rank = len(self.problem.axes)
         shape[-1 - rank] *= self.problem.parts
@@ -248,6 +251,7 @@ class Recipe:
         return moved
 
     def _store(self, program: Any, target: NDArray, sums: NDArray) -> None:
+        """Add the steps that round the sums of a tile and write them to ``target``."""
         problem = self.problem
         if not problem.complex:
             if target.dtype.kind == "c":
@@ -277,8 +281,9 @@ class Recipe:
 
     @np.errstate(all="ignore")
     def pack(self, w: tuple[NDArray, ...], bias: NDArray | None, threads: int | None) -> Packed:
-        """Weights and bias in real numbers of the compute dtype, in memory of the caller's where
-        that holds them already.
+        """Pack weights and bias as real numbers of the compute dtype.
+
+        The result refers to the caller's arrays if these hold such numbers already.
         """
         problem, algorithm = self.problem, self.algorithm
         dtype = problem.compute
@@ -297,7 +302,7 @@ class Recipe:
         kernel: tuple[NDArray, ...],
         threads: int | None,
     ) -> tuple[NDArray, ...]:
-        """All arrays of weights, those that are missing filled by a program."""
+        """All arrays of packed weights; a program fills those that are None in ``given``."""
         present = tuple([array for array in given if array is not None])
         if len(present) == len(given):
             return present
@@ -327,21 +332,22 @@ class Recipe:
 
 
 def operand_like(buffer: int, array: NDArray) -> Operand:
-    """An operand that lies as an array."""
+    """An operand with the shape, dtype and strides of an array."""
     strides = None if array.flags.c_contiguous else array.strides
     return operand(buffer, array.shape, array.dtype, strides)
 
 
 def layouts(*arrays: NDArray) -> Layouts:
-    """How arrays lie."""
+    """The memory layouts of arrays, as a key."""
     return tuple([None if a.flags.c_contiguous else a.strides for a in arrays])
 
 
 def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.dtype) -> int | None:
-    """The axis of contiguous items, if kernels can run along it: that of channels where the layout
-    asks for it, or else the last one or, for rows, a batch axis (the colours of a pixel).
+    """The axis of contiguous items, if kernels can run along it.
 
-    None, too, where the items are not those that they take.
+    It is the channel axis for the layout "channels"; otherwise the last one or, for "rows", a batch
+    axis (the colours of a pixel).  None if there is no such axis, or if the items have another
+    dtype than ``dtype``.
     """
     flags = view.flags
     if view.dtype != dtype or problem.complex or not flags.aligned:
@@ -363,7 +369,7 @@ def contiguous_axis(problem: Problem, view: NDArray, layout: Layout, dtype: np.d
 
 
 def _contiguous_batch(problem: Problem, view: NDArray) -> int | None:
-    """The batch axis of contiguous items, if these are many, or the last axis steps over them."""
+    """The batch axis of contiguous items, if these are many or the last axis is next in memory."""
     item, strides = view.itemsize, view.strides
     batch = [axis for axis in range(len(problem.batch)) if view.shape[axis] > 1]
     innermost = next((axis for axis in batch if strides[axis] == item), None)

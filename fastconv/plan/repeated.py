@@ -1,7 +1,7 @@
-"""Convolutions whose weights are others in each call, as in training.
+"""Convolutions with new weights in each call, as in training.
 
-What follows from shapes and dtypes is decided once.  Weights are packed and forgotten: to compare
-them with those of earlier calls, as the public functions do, would cost more than a small layer.
+The recipe is chosen once for each combination of shapes and dtypes.  Packed weights are not cached:
+looking them up by value, as the public functions do, would cost more than a small layer.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from .recipe import Recipe
 __all__ = ["Repeated"]
 
 MAX_SHAPES = 64
-"""Shapes of arguments that are remembered."""
+"""Combinations of shapes and dtypes whose recipes are cached."""
 
 
 class Repeated:
-    """A convolution: call it on samples, weights and perhaps a bias.
+    """A convolution to be called on samples, weights and perhaps a bias.
 
     Parameters
     ----------
     name : str
-        The call, for messages.
+        The name of the call, for error messages.
     rank : int
-        Filtered axes.
+        The number of filtered axes.
     **options
-        As the public call has them.
+        Those of the public call.
     """
 
     def __init__(self, name: str, rank: int, **options: Any) -> None:
@@ -46,16 +46,16 @@ class Repeated:
         return f"Repeated({self._name!r}, {self._rank}, {self._options})"
 
     def __call__(self, x: NDArray, w: NDArray, bias: NDArray | None = None) -> NDArray:
-        """The result, in an array of its own."""
+        """The result, in a new array."""
         backend = config.resolve_backend(None, self._name)
         key = x.shape, x.dtype, w.shape, w.dtype, None if bias is None else bias.dtype, backend
         recipe = self._recipes.get(key)
         if recipe is None:
-            asked = lower.convolution(
+            kernel = lower.convolution(
                 self._name, self._rank, x.shape, x.dtype, w, bias, **self._options
             )
-            problem = asked.problem(x.shape)._replace(form=lower.no_form(asked.w[0]))
-            recipe = cheapest_for_once(problem, asked.w, backend)
+            problem = kernel.problem(x.shape)._replace(form=lower.no_form(kernel.w[0]))
+            recipe = cheapest_for_once(problem, kernel.w, backend)
             self._recipes.put(key, recipe)
         problem = recipe.problem
         kernels = (w.reshape(problem.groups, problem.out_channels, *w.shape[1:]),)

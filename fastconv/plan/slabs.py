@@ -1,8 +1,8 @@
-"""What the gradients of weights have in common: sums over slabs, which are boxes of outputs.
+"""What all weight gradients share: sums over slabs, which are boxes of outputs.
 
-What a slab reads is copied, unless it already lies as kernels want it, so that neither memory nor
-errors grow with the image.  How the work is cut depends on the problem alone, and what slabs add up
-to is added in their order: the bits are the same for any number of threads.
+The samples of one slab at a time are copied (unless kernels can read them in place) and summed, so
+that neither memory nor rounding errors grow with the image.  Slabs depend on the problem alone, and
+their sums are added in order: the bits are the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ __all__ = [
 ]
 
 SLAB = 1 << 12
-"""Outputs of a slab at most: so many products are summed one after the other."""
+"""Outputs of a slab, at most, and so the length of a sum that is not split."""
 SLAB_ITEMS = 1 << 18
-"""Items that are copied for a slab."""
+"""Items that are copied for a slab, at most."""
 PARTIAL_BYTES = 1 << 21
-"""Bytes of sums that are kept apart at a time."""
+"""Bytes of the partial sums of all tasks, at most."""
 MAX_TASKS = 64
-"""Tasks that are enough for any number of threads."""
+"""Tasks, at most: enough for any number of threads."""
 
 Box = tuple[slice, ...]
 _halo = lru_cache(maxsize=1024)(Halo.of)
 
 
 class Gradient:
-    """The gradient of a convolution's weights, decided."""
+    """How the gradient of a convolution's weights is computed."""
 
     def __init__(self, problem: Problem, backend: str) -> None:
         self.problem = problem
-        """The convolution."""
+        """The convolution whose weights are differentiated."""
         self.backend = backends.load(backend)
         self._jobs: Memo[Job] = Memo(MAX_PROGRAMS)
 
@@ -64,11 +64,11 @@ class Gradient:
         raise NotImplementedError
 
     def add_tiles(self, program: Any, out: NDArray, x: NDArray, gy: NDArray) -> None:
-        """Add what fills ``out`` from samples and gradients, ``(images, G, channels, *axes)``."""
+        """Add tiles that fill ``out``; ``x`` and ``gy`` are ``(images, G, channels, *axes)``."""
         raise NotImplementedError
 
     def _fill(self, out: NDArray, x: NDArray, gy: NDArray, threads: int | None) -> None:
-        """Fill an array that lies the same in each call."""
+        """Fill ``out``, which has the same shape and dtype in each call and is in C order."""
         key = layouts(x, gy)
         job = self._jobs.get(key)
         if job is None:
@@ -90,7 +90,10 @@ class Gradient:
 def samples_of(
     program: Any, problem: Problem, x: NDArray, region: Box, layout: Layout
 ) -> tuple[NDArray, tuple[int, ...]]:
-    """What outputs read of some images, groups and channels, and the distances of its taps."""
+    """The samples that a region of outputs reads, in place or copied; and the distances of taps.
+
+    ``x`` holds the images, groups and channels that are wanted.
+    """
     axes = problem.axes
     inside = all(axis.interior == (0, axis.out) for axis in axes)
     if inside and contiguous_axis(problem, x, layout, problem.compute) is not None:
@@ -104,7 +107,7 @@ def samples_of(
 
 
 def gradients_of(program: Any, problem: Problem, gy: NDArray) -> NDArray:
-    """Gradients with contiguous channels, or groups of one channel, in real numbers."""
+    """Gradients as real numbers, with contiguous channels (groups, if these have one channel)."""
     if contiguous_axis(problem, gy, "channels", problem.compute) is not None:
         return gy
     images, groups, channels, *lengths = gy.shape
@@ -119,7 +122,7 @@ def gradients_of(program: Any, problem: Problem, gy: NDArray) -> NDArray:
 
 
 def spans(length: int, parts: int, step: int) -> list[slice]:
-    """About equal parts that end at multiples of a step."""
+    """Cut ``range(length)`` into at most ``parts`` about equal parts, at multiples of ``step``."""
     steps = ceil(length / step)
     parts = max(min(parts, steps), 1)
     edges = [min(steps * part // parts * step, length) for part in range(parts + 1)]
@@ -127,7 +130,7 @@ def spans(length: int, parts: int, step: int) -> list[slice]:
 
 
 def boxes(lengths: tuple[int, ...], most: int) -> list[Box]:
-    """Boxes of about equally many items, at most so many, that are everything, in order."""
+    """Cut an array into boxes of about equal size, at most ``most`` items each, in C order."""
     steps = []
     for n in reversed(lengths):
         step = max(min(n, most), 1)

@@ -1,10 +1,8 @@
-"""How a problem is cut into tiles: boxes of the output, filled one at a time, on any thread.
+"""How a problem is cut into tiles: boxes of the output, each computed by one thread.
 
-The interior, whose taps all lie inside the array, is read in place.  What is left are thin strips
-along the edges, which read a halo: a small copy that the border has extended.  The tiling depends
-on the problem and on nothing else, least of all on the number of threads.
-
-Tiles that differ only in where they lie are one entry: one tile, and a grid of them.
+Outputs in the interior, whose taps all lie inside the array, read it in place.  Thin strips along
+the edges read a halo: a small copy, extended by the border.  Tiles that differ only in their
+position form one entry: a tile and a grid.  The tiling never depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -25,35 +23,35 @@ from .halo import Halo, halo_length
 __all__ = ["MIN_TASK_MACS", "Tile", "Tiling", "evened", "tiling"]
 
 EDGE_COST = 25
-"""Bytes of a halo that cost as much as a byte of outputs in a strip along an edge."""
+"""Bytes of a halo whose copy costs as much as one byte of output in a strip along an edge."""
 HALO_BYTES = 1 << 20
-"""Bytes of a halo that still fits a core's cache."""
+"""Bytes of the largest halo that fits a core's cache."""
 MAX_SINGLE_MACS, MAX_SINGLE_BYTES = 1 << 23, 1 << 21
-"""Multiply-adds and bytes of the halo of the one tile of a single call: about 700² samples."""
+"""Multiply-adds and halo bytes of the one tile of a single call, at most: about 700² samples."""
 MIN_TASK_MACS = 1 << 22
-"""Multiply-adds worth a tile of their own, however many there are."""
+"""Multiply-adds of a tile, at least, unless a problem has at most `MAX_SMALL_TILES` tiles."""
 MAX_SMALL_TILES = 8
-"""Tiles that a small problem is cut into at most, however fine they may be."""
+"""Tiles of a small problem, at most."""
 MIN_OUTPUT_MACS = 16
-"""Multiply-adds of an output that take as long as to read and write it."""
+"""Multiply-adds that take as long as reading and writing one output."""
 FEW = 16
-"""Tiles that are so few that one more or less keeps threads waiting."""
+"""Number of tiles below which it is rounded to a power of two, so that no thread waits."""
 MAX_TILES = 512
-"""Tiles of a box that are enough for any number of threads."""
+"""Tiles of a box, at most: enough for any number of threads."""
 VECTOR = 8
 """Items that fill a vector."""
 BUSY_ROWS = 24
-"""Rows of a matrix product, which are outputs or tiles of them, that keep it busy."""
+"""Rows (outputs or tiles of outputs) from which on a matrix product runs at full speed."""
 MAX_ROWS = 4096
-"""Rows of a matrix product at most, for kernels keep lists of them."""
+"""Rows of a matrix product, at most: kernels keep lists of them."""
 MIN_CHANNELS = 128
-"""Output channels of a tile, at least: its samples are laid out for all of them."""
+"""Output channels of a tile, at least: all of them share its rearranged samples."""
 MIN_SERVED_MACS = 1024
-"""Multiply-adds that a sample of a halo must serve before channels are parted."""
+"""Multiply-adds per sample of a halo, at least, for each part that output channels are cut into."""
 MAX_COPIED_MACS = 128
-"""Multiply-adds of a sample below which copies of samples count: interiors are set apart."""
+"""Multiply-adds per sample below which copies matter, so that the interior has its own tiles."""
 STEP = 8
-"""Tiles end at multiples of this along filtered axes, for kernels work on several rows at once."""
+"""Tiles end at multiples of this along filtered axes: kernels compute several rows at once."""
 
 Box = tuple[tuple[int, int], ...]
 Boxes = list[tuple[Box, bool]]
@@ -67,26 +65,27 @@ class Tile(NamedTuple):
     channels: tuple[int, int]
     """Output channels, in real numbers."""
     reads: tuple[slice, ...]
-    """What it reads of ``x``: a batch and group part, all channels, and a part of the filtered axes
-    or, where it reads a halo at an edge, all of them."""
+    """The samples of ``x`` that it reads: a range of batches and groups, all channels, and a range
+    of each filtered axis.  A tile with a halo at an edge takes whole filtered axes."""
     halo: Halo | None
-    """What it reads, if not samples of the array in place."""
+    """The halo that it reads, or None if it reads the array in place."""
     walk: Walk
-    """Over what it reads: halos leave out gaps between taps that no output looks into."""
+    """The window geometry in the array or in the halo, which omits samples between taps that no
+    output reads."""
     grid: tuple[tuple[int, int], ...]
-    """For batch axes, groups, filtered axes and channels: how many tiles like it follow each other,
-    and the outputs from one to the next."""
+    """For batch axes, groups, filtered axes and channels: the number of such tiles, and the outputs
+    from one to the next."""
 
 
 Span = tuple[int, int, int, int]
-"""Parts of an axis that differ only in where they lie: start and stop of the first one, how many
-they are, and the step from one to the next."""
+"""Equal parts of an axis: start and stop of the first one, their number, and the step from one to
+the next."""
 
 
 def _cut(start: int, stop: int, parts: int, step: int) -> list[Span]:
-    """An axis of a box in about equal parts that end at multiples of a step.
+    """Cut an axis of a box into about equal parts that end at multiples of ``step``.
 
-    Longer parts come first, so that threads end together, and one that is shorter may come last.
+    Longer parts come first, so that threads end together.  The last part may be shorter.
     """
     if parts == 1:
         return [(start, stop, 1, 0)]
@@ -114,15 +113,15 @@ class Region:
     spans: list[list[Span]]
     """Of batch axes, groups, filtered axes and channels."""
     in_place: bool
-    """It reads samples of the array only, and perhaps zeros beyond them, without a copy."""
+    """Whether its tiles read the array, and perhaps zeros around it, without a copy."""
     across: int | None
-    """The axis of ``canonical_x`` that is laid out last in halos, or None where channels are."""
+    """The axis of ``canonical_x`` that is contiguous in halos, or None if channels are."""
 
     def __len__(self) -> int:
         return prod([sum([number for _, _, number, _ in spans]) for spans in self.spans])
 
     def tiles(self, apart: bool) -> Iterator[Tile]:
-        """One tile for each grid of them or, where they are wanted apart, all tiles."""
+        """One tile for each grid or, if ``apart``, every single tile."""
         axes, all_spans = self.problem.axes, [*self.spans]
         for position, axis in enumerate(axes, -1 - len(axes)):
             spans = all_spans[position]
@@ -144,7 +143,7 @@ class Region:
                 before.append(max(-first, 0))
                 reads.append(slice(max(first, 0), min(end, axis.size)))
                 continue
-            # All samples or, where tiles follow each other, those that move on with them.
+            # The tiles of a grid move over the array; other tiles need not.
             reads.append(slice(first, end) if count > 1 else slice(0, axis.size))
             origins.append(first if count > 1 else 0)
             before.append(0)
@@ -169,7 +168,7 @@ class Region:
 
 
 def _alike(axis: Axis, span: Span) -> list[Span]:
-    """Parts that read alike: those that reach beyond the array stand alone."""
+    """Split a span so that parts that reach beyond the array are spans of their own."""
     start, stop, count, step = span
     if count == 1:
         return [span]
@@ -185,7 +184,7 @@ def _alike(axis: Axis, span: Span) -> list[Span]:
 
 
 def _each(span: Span) -> list[Span]:
-    """Parts, each for itself."""
+    """The parts of a span, each as a span of its own."""
     start, stop, count, step = span
     return [(start + number * step, stop + number * step, 1, 0) for number in range(count)]
 
@@ -195,28 +194,28 @@ class Tiling(NamedTuple):
 
     regions: list[Region]
     single: bool = False
-    """Whether they are those of a single call."""
+    """Whether they suit a single call only."""
 
     def tiles(self, apart: bool = False) -> Iterator[Tile]:
-        """One tile for each grid of them or, where they are wanted apart, all tiles."""
+        """One tile for each grid or, if ``apart``, every single tile."""
         return chain.from_iterable([region.tiles(apart) for region in self.regions])
 
     @property
     def total(self) -> int:
-        """How many tiles there are."""
+        """The number of tiles."""
         return sum(map(len, self.regions))
 
     @property
     def halos(self) -> int:
-        """How many of them read a halo."""
+        """The number of tiles that read a halo."""
         return sum(len(region) for region in self.regions if not region.in_place)
 
 
 def tiling(
     problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool, single: bool = False
 ) -> Tiling:
-    """The tiles of a problem for an algorithm, for a single call one that is not too large;
-    ``in_place`` says whether kernels can read ``x``.
+    """The tiles of a problem for an algorithm; with ``single``, one tile up to a moderate size.
+    ``in_place`` tells whether kernels can read ``x`` itself.
     """
     if not problem.outputs:
         return Tiling([])
@@ -240,7 +239,7 @@ def tiling(
 def _small(
     problem: Problem, algorithm: Algorithm, reads: InPlace, max_macs: int, max_bytes: int
 ) -> Region | None:
-    """The one tile of a problem of fewer multiply-adds, whose halo has no more bytes; or None."""
+    """A single tile, or None if it would exceed ``max_macs``, or its halo ``max_bytes``."""
     if problem.outputs * max(algorithm.macs(problem), MIN_OUTPUT_MACS) >= max_macs:
         return None
     whole = tuple([(0, axis.out) for axis in problem.axes])
@@ -258,11 +257,11 @@ def _small(
 def _layers(
     problem: Problem, algorithm: Algorithm, backend: Backend, reads: InPlace
 ) -> Iterator[Region]:
-    """Tiles of a problem that sums channels.
+    """The regions of a problem that sums channels.
 
-    They end at multiples of ``min_tile`` along filtered axes.  They part outputs, as long as enough
-    are left for a matrix product, and groups and channels, between panels: what is copied or laid
-    out of samples serves all output channels of a tile.
+    Tiles end at multiples of ``min_tile`` along filtered axes.  Outputs are cut first, as long as a
+    tile has enough of them for a matrix product; then groups; then channels, between panels, since
+    all output channels of a tile share its copied samples.
     """
     if problem.out_channels * prod(problem.taps) < MAX_COPIED_MACS:
         boxes = _boxes(problem, algorithm, backend, reads)
@@ -306,7 +305,7 @@ def _layer(
         serving = problem.out_channels * prod(problem.taps) // MIN_SERVED_MACS
     serving = max(serving, 1)
     if most == 1 and across is not None:
-        serving = parts  # or else there is one piece
+        serving = parts  # outputs cannot be cut, only channels
     rows = _row_parts(outputs, problem.out_channels, parts, min(parts, most), serving)
     cuts, _ = _cuts([*problem.batch, *lengths], rows)
     group_cuts, needed = _cuts([problem.groups], ceil(parts / prod(cuts)))
@@ -321,23 +320,23 @@ def _layer(
 
 
 def _row_parts(outputs: int, channels: int, parts: int, most: int, serving: int) -> int:
-    """Into how many parts outputs are cut, so that a piece reads the fewest samples and weights, if
-    at most ``serving`` parts have the same samples.
+    """The number of parts of the outputs for which a tile reads the fewest samples and weights, if
+    at most ``serving`` tiles read the same samples.
     """
     choices = (min(ceil(parts / (1 << i)), most) for i in range(serving.bit_length()))
     return min(choices, key=lambda n: outputs / n + channels / ceil(parts / n))
 
 
 def _layer_parts(products: int, finest: int) -> int:
-    """A power of two, as most numbers of threads are, near the square root of what may be worth it:
-    pieces of large layers are many and large.
+    """The number of tiles of a layer: a power of two near the square root of the largest sensible
+    number.  As the layer grows, tiles become both more and larger.
     """
     worth = products // MIN_TASK_MACS
     return max(1 << (worth.bit_length() + 1) // 2, min(products // finest, 2))
 
 
 def evened(parts: int) -> int:
-    """A power of two, as most numbers of threads are, where parts are few."""
+    """The next power of two (as most numbers of threads are), unless parts are many."""
     return 1 << (parts - 1).bit_length() if parts < FEW else parts
 
 
@@ -381,8 +380,8 @@ def _is_read_in_place(problem: Problem, whole: Box, reads: InPlace) -> bool:
 
 
 def _zeros_around(problem: Problem) -> bool:
-    """Whether zeros lie beyond the edges, and kernels know which taps of an output do: not for any
-    number of them, nor for outputs that no sample reaches.
+    """Whether the border is zero and kernels can skip taps outside the array: taps are not too
+    many, and every window holds a sample.
     """
     if problem.cval != 0 or prod(problem.taps) > MOST_OUTSIDE:
         return False
@@ -398,7 +397,7 @@ def _outputs(box: Box) -> int:
 
 
 def _box_bytes(problem: Problem, box: Box) -> int:
-    """Bytes of the copy that a box over all batches and channels reads."""
+    """Bytes of the halo of a box, for all batches and channels."""
     samples = prod(problem.canonical_x[: -len(box)])
     for axis, (start, stop) in zip(problem.axes, box, strict=True):
         samples *= halo_length(axis, stop - start)
@@ -406,7 +405,7 @@ def _box_bytes(problem: Problem, box: Box) -> int:
 
 
 def _uncut(problem: Problem, box: Box, inside: bool, across: int | None) -> Region:
-    """A box that is one tile."""
+    """The region of a box that is one tile."""
     lengths = [(0, n) for n in (*problem.batch, problem.groups)]
     ends = [*lengths, *box, (0, problem.out_channels)]
     return Region(problem, [[(start, stop, 1, 0)] for start, stop in ends], inside, across)
@@ -415,10 +414,10 @@ def _uncut(problem: Problem, box: Box, inside: bool, across: int | None) -> Regi
 def _split(
     problem: Problem, box: Box, products: int, grain: tuple[int, ...], finest: int, inside: bool
 ) -> Region:
-    """Cut a box so that copies fit a cache and every piece is worth handing over.
+    """Cut a box so that halos fit a cache and every tile is worth handing to a thread.
 
-    Batch axes inside of the last filtered one (the colours of a pixel) come late and stay long:
-    rows of memory would fall apart.
+    Batch axes that are contiguous in memory (the colours of a pixel) are cut last, and not finely,
+    to keep rows of memory long.
     """
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
@@ -445,14 +444,14 @@ def _split(
     lead = [*problem.batch[:outer], *(1 for _ in rows), problem.groups]
     parts = evened(max(parts, copies))
     if max(grain) > 1 and copies <= pieces:
-        parts = min(parts, pieces)  # long rows are fast, and what lies between pieces is done twice
+        parts = min(parts, pieces)  # long rows are fast, and neighbouring tiles repeat some work
     lead_cuts, needed = _cuts(lead, parts)
     copies = ceil(copies / prod(lead_cuts))
     channel_cuts = [1]
     if copies == 1:
         channel_cuts, needed = _cuts([problem.out_channels], needed)
     elif max(grain) > 1:
-        needed = 1  # there are as many copies as fit a cache: more would do work twice
+        needed = 1  # halos fit a cache already: more tiles would only repeat work
     filtered = len(problem.canonical_x) - len(lengths)
     columns = across - filtered if across >= filtered else len(lengths) - 1
     order = sorted(range(len(lengths)), key=lambda axis: axis == columns)
@@ -476,8 +475,8 @@ def _split(
 
 
 def _row_axis(problem: Problem, box: Box) -> int:
-    """The axis of ``canonical_x`` whose samples halos have side by side: that of the colours of a
-    pixel, as in the image, or else the last one, or the longest where that one is thin.
+    """The axis of ``canonical_x`` that is contiguous in halos: the colours of a pixel if they are
+    contiguous in the image; otherwise the last axis or, if that is thin, the longest.
     """
     lead = len(problem.batch) + 2
     innermost = problem.order.index(len(problem.order) - 1)
@@ -492,7 +491,7 @@ def _row_axis(problem: Problem, box: Box) -> int:
 
 
 def _cuts(lengths: list[int], parts: int) -> tuple[list[int], int]:
-    """Into how many spans each axis is cut, the first ones first, and the parts still needed."""
+    """The number of spans of each axis, cutting first axes first, and the parts still needed."""
     cuts = []
     for n in lengths:
         cuts.append(min(n, parts))

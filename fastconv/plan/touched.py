@@ -1,4 +1,4 @@
-"""Which outputs see a missing sample."""
+"""Which outputs have a missing sample in their window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["any_in_window", "edges", "strips", "touched"]
 def any_in_window(
     values: NDArray, filtered: Sequence[int], axes: Sequence[Axis], outs: Sequence[int]
 ) -> NDArray:
-    """Whether any value in the window of an output is true, by doubling the width."""
+    """Whether any value in the window of each output is true, by repeatedly doubling the width."""
     for along, axis, count in zip(filtered, axes, outs, strict=True):
         lead = (slice(None),) * along
         width = 1
@@ -33,7 +33,9 @@ def any_in_window(
 
 
 def edges(problem: Problem, ignored: frozenset[int]) -> tuple[list[Box], Box]:
-    """Disjoint boxes of the outputs that read beyond edges of some axes, and the box of others."""
+    """Disjoint boxes of the outputs whose windows cross an edge of an axis in ``ignored``, and the
+    box of the remaining outputs.
+    """
     found, inner = [], [slice(0, n) for n in problem.out_shape]
     for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
         if along not in ignored:
@@ -47,7 +49,7 @@ def edges(problem: Problem, ignored: frozenset[int]) -> tuple[list[Box], Box]:
 
 
 def strips(box: Box, shared: frozenset[int], items: int) -> list[Box]:
-    """A box, cut into boxes of about so many items, but not along ``shared`` axes."""
+    """Cut a box into boxes of about ``items`` items, but not along ``shared`` axes."""
     lengths = [part.stop - part.start for part in box]
     if 0 in lengths:
         return []
@@ -65,8 +67,10 @@ def strips(box: Box, shared: frozenset[int], items: int) -> list[Box]:
 
 
 def touched(problem: Problem, valid: NDArray[np.uint8], outs: Box) -> tuple[Box, Box]:
-    """The box around all outputs whose window has a zero, and what it reads of ``valid``, which
-    begins with what the first output of ``outs`` reads.
+    """The smallest box of all outputs in ``outs`` whose window contains a zero of ``valid``, and
+    the box of ``valid`` that it reads.
+
+    ``valid`` begins with the first sample that ``outs`` reads.
     """
     box = [slice(0, part.stop - part.start) for part in outs]
     read = [slice(None)] * valid.ndim

@@ -1,4 +1,4 @@
-"""Transposed convolutions: the recipes of their phases, which fill one result between them."""
+"""Transposed convolutions: recipes for their phases, which together fill the result."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from .recipe import MAX_PROGRAMS, Packed, Recipe, layouts, operand_like
 __all__ = ["TransposedPlan", "TransposedRecipe", "recipe_of_phases"]
 
 BLOCK_BYTES = 3 << 17
-"""Bytes of copies that stay in a cache of a processor's own."""
+"""Bytes of copies that fit the caches of one core."""
 MAX_BLOCK_BYTES = 1 << 23
-"""Bytes of copies that a thread holds at most."""
+"""Bytes of copies of one thread, at most."""
 VECTOR = 8
 """Channels that fill a vector."""
 
@@ -36,7 +36,7 @@ Runs = tuple[NDArray[np.int64], ...]
 
 
 def _key(asked: lower.Transposition) -> Hashable:
-    """What a recipe depends on."""
+    """The key of a recipe."""
     phases = tuple(
         [
             (phase.question.problem, *[(part.start, part.stop, part.step) for part in phase.out])
@@ -48,7 +48,7 @@ def _key(asked: lower.Transposition) -> Hashable:
 
 
 class TransposedRecipe:
-    """How the adjoint of a convolution is done, without its weights."""
+    """How the adjoint of a convolution is computed, without its weights."""
 
     def __init__(
         self,
@@ -61,12 +61,12 @@ class TransposedRecipe:
         self.result = result
         self.backend_name = backend
         self.phases = phases
-        """What each phase fills, and how."""
+        """The part of the result that each phase fills, and its recipe."""
         self.strips = strips
-        """Samples beyond the edges."""
+        """The recipes for samples beyond the edges."""
         self._block = block
-        """Channels that phases read and fill together, in copies where they are contiguous; None
-        where phases read and fill arrays themselves."""
+        """The number of channels that all phases read and fill together, in channels-last copies;
+        None if phases read and fill the arrays themselves."""
         self._jobs: Memo[Job] = Memo(MAX_PROGRAMS)
 
     @classmethod
@@ -76,7 +76,7 @@ class TransposedRecipe:
         backend: str,
         algorithm: str,
     ) -> TransposedRecipe:
-        """The recipe for what was asked."""
+        """The recipe for a transposition."""
         block = None
         if algorithm in ("auto", "depthwise"):
             block = _contiguous_channels(asked, backends.load(backend))
@@ -100,7 +100,7 @@ class TransposedRecipe:
         )
 
     def job(self, x: NDArray, out: NDArray) -> Job:
-        """The job of all phases, between which threads need not wait."""
+        """The job of all phases, which need no synchronization."""
         key = layouts(out, x)
         job = self._jobs.get(key)
         if job is None:
@@ -123,8 +123,8 @@ class TransposedRecipe:
         return Job.of(program, seconds, backend.hand_over_seconds)
 
     def _add_blocks(self, program: Any, x: NDArray, out: NDArray, block: int) -> None:
-        """Some channels of an image are a tile: copied so that they are contiguous, filtered by all
-        phases, and stored.
+        """Add tiles of some channels of an image, which are copied to channels-last order, filtered
+        by all phases, and stored.
         """
         channel = self.result.channel
         weights = [*self._block_operands()]
@@ -150,7 +150,7 @@ class TransposedRecipe:
         program.store(target, filled)
 
     def _block_operands(self) -> Iterator[NDArray]:
-        """Weights and bias of all phases, for all channels."""
+        """Operands for the weights and biases of all phases, for all channels."""
         first, groups = WEIGHTS, self.result.shape[self.result.channel]
         for _, recipe in self.phases:
             weights, bias = recipe.operands(first, groups)
@@ -170,10 +170,10 @@ def recipe_of_phases(asked: lower.Transposition, algorithm: str, backend: str) -
 
 
 class TransposedPlan:
-    """A transposed convolution, decided: call it on an array, keep it.
+    """A transposed convolution with its algorithms chosen and its weights packed.
 
-    Made by `plan_conv_transpose1d`, `plan_conv_transpose2d` and `plan_conv_transpose3d`.  It never
-    changes and may be called from many threads at once.  It can be copied and pickled.
+    Made by `plan_conv_transpose1d`, `plan_conv_transpose2d` and `plan_conv_transpose3d`.  A plan is
+    immutable and may be called from many threads at once.  It can be copied and pickled.
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class TransposedPlan:
         threads: int | None,
         lasting: bool,
     ) -> TransposedPlan:
-        """The plan with the weights of what was asked, in memory of its own if it is to last."""
+        """The plan with the weights of a transposition, which are copied if it is to last."""
         if lasting:
             asked = _owned(asked)
         strips = tuple(
@@ -265,7 +265,7 @@ class TransposedPlan:
         return self._run(lower.planned_array(result, x), out)
 
     def _run(self, x: NDArray, out: NDArray | None) -> NDArray:
-        """Run it on samples of the planned shape and dtype."""
+        """Run the plan on samples of the planned shape and dtype."""
         recipe = self._recipe
         result: Any = recipe.result
         sums = None
@@ -345,7 +345,7 @@ def _arrays(asked: lower.Transposition) -> Iterator[NDArray | None]:
 
 
 def _owned(asked: lower.Transposition) -> lower.Transposition:
-    """The same with weights in memory of its own."""
+    """The same transposition with copies of its weights."""
     phases = []
     for phase in asked.phases:
         problem, w, bias = phase.question
@@ -356,10 +356,10 @@ def _owned(asked: lower.Transposition) -> lower.Transposition:
 
 
 def _contiguous_channels(asked: lower.Transposition, backend: Backend) -> int | None:
-    """How many channels should be contiguous in copies: each has a kernel of its own, and phases
-    would leave out every second sample of a row.  None where that is not so.
+    """The number of channels to copy to channels-last order, or None for no copies.
 
-    As many as stay in a near cache, or more where pieces would have too few products.
+    Copies pay if each channel has its own kernel and phases would skip samples of a row.  The
+    number is chosen to fit a cache, unless tiles would have too few products.
     """
     result, phases = asked.result, asked.phases
     apart = any((phase.out[-1].step or 1) > 1 for phase in phases)
@@ -384,7 +384,7 @@ def _contiguous_channels(asked: lower.Transposition, backend: Backend) -> int | 
 
 
 def _of_block(problem: Problem, block: int) -> Problem:
-    """A phase for so many channels of an image, which come last."""
+    """The problem of a phase for some channels of one image, in channels-last order."""
     channel = len(problem.batch)
     rank = len(problem.axes)
     return problem._replace(
@@ -397,7 +397,7 @@ def _of_block(problem: Problem, block: int) -> Problem:
 
 
 def _fold(out: NDArray, strip: NDArray, tables: tuple[NDArray[np.int64], ...]) -> None:
-    """Add samples beyond the edges to those that they were taken from; filtered axes are last."""
+    """Add samples beyond the edges to those that the border repeats; filtered axes are last."""
     for combination in product(*(table.tolist() for table in tables)):
         of: Any = (..., *(slice(place, place + n) for place, n, _, _ in combination))
         part = strip[of]

@@ -1,9 +1,9 @@
-"""The gradient of the weights of a convolution: long sums over all outputs, for each weight.
+"""The gradient of the weights of a convolution: for each weight, a long sum over all outputs.
 
-They are a matrix product: a row for each channel in and tap, with the samples that the outputs
-read there, times the gradients of the outputs, a column for each channel out.  The gradients are
-copied with their channels as neighbours, and the samples with their border, a slab of outputs at a
-time.
+It is a matrix product.  The left matrix has a row for each input channel and tap, with the samples
+that the outputs read there.  The right matrix has a column for each output channel, with the
+gradients of its outputs.  One slab of outputs at a time, gradients are copied with contiguous
+channels, and samples with their border.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from .slabs import (
 __all__ = ["WeightGradient"]
 
 MIN_PART = 256
-"""Outputs of a part at least: its sums must be worth that they are added to others."""
+"""Outputs of a part, at least: adding its partial sums to the others must pay."""
 BLOCK_BYTES = 1 << 21
-"""Bytes of the sums of a block."""
+"""Bytes of the sums of a block, about."""
 MIN_TASK_MACS = 1 << 24
-"""Products of a task at least."""
+"""Multiply-adds of a task, at least."""
 FEW_TASKS = 8
 """Tasks that are enough for the threads of small machines."""
 CHANNELS = 8
-"""Blocks hold multiples of so many channels in."""
+"""The input channels of a block are a multiple of this."""
 FILTERS = 32
-"""Blocks hold multiples of so many channels out."""
+"""The output channels of a block are a multiple of this."""
 
 
 class Block(NamedTuple):
-    """Some of the weights."""
+    """A range of groups, of input channels and of filters (output channels)."""
 
     groups: slice
     channels: slice
@@ -58,15 +58,15 @@ class Block(NamedTuple):
 
 
 class WeightGradient(Gradient):
-    """The gradient of a convolution's weights: call it on samples and gradients."""
+    """The gradient of a convolution's weights, to be called on samples and gradients."""
 
     def __init__(self, problem: Problem, backend: str) -> None:
         super().__init__(problem, backend)
         inside = all(axis.interior == (0, axis.out) for axis in problem.axes)
         few = inside and prod(problem.taps) == 1 and problem.in_channels < problem.out_channels
         self._swapped = few
-        """Samples and gradients take each other's place: with one tap, whichever has fewer channels
-        is copied, and the matrix product is transposed."""
+        """Whether samples and gradients are swapped, and the matrix product transposed: with one
+        tap, whichever has fewer channels is copied."""
         summed = problem
         if few:
             summed = problem._replace(
@@ -79,7 +79,7 @@ class WeightGradient(Gradient):
     def __call__(self, x: NDArray, gy: NDArray, threads: int | None) -> NDArray:
         """For each weight, the sum over all outputs of ``gy`` times the conjugate of the sample.
 
-        It is ``(K, C // groups, *taps)``, in the numbers that the problem is calculated in.
+        The shape is ``(K, C // groups, *taps)``, the dtype that of the computation.
         """
         problem, sums = self.problem, self._sums
         dtype = np.result_type(problem.compute, *([np.complex64] if problem.complex else []))
@@ -100,7 +100,7 @@ class WeightGradient(Gradient):
         return self._sums.seconds
 
     def add_tiles(self, program: Any, out: NDArray, x: NDArray, gy: NDArray) -> None:
-        """In the places that the sums have."""
+        """Add tiles that fill ``out``: partial sums if there are any, or else the weights."""
         if self._sums.partial is None:
             out = self._as_sums(out)
         if self._swapped:
@@ -110,12 +110,12 @@ class WeightGradient(Gradient):
         self._sums.add_tiles(program, out, x, gy)
 
     def _as_sums(self, weights: NDArray) -> NDArray:
-        """The weights as the sums have them."""
+        """A view of the weights in the axis order of the sums."""
         return weights.swapaxes(1, 2) if self._swapped else weights
 
 
 class Terms(NamedTuple):
-    """What a tile sums: products of samples and gradients, for some weights and some outputs."""
+    """The operands of a tile: a block of weights, slabs of outputs, samples and gradients."""
 
     block: Block
     slabs: Sequence[Box]
@@ -125,21 +125,22 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The sums over all outputs, as blocks of weights and parts of the outputs."""
+    """The sums over all outputs, cut into blocks of weights and parts of the outputs."""
 
     problem: Problem
     backend: Backend
 
     @cached_property
     def partial(self) -> tuple[int, ...] | None:
-        """The shape of the sums of each part of the outputs, if these do not go to the result."""
+        """The shape of the partial sums, or None if sums go directly to the result."""
         _, parts = self._cut
         apart = len(parts) > 1 or self.problem.complex
         return (len(parts), *self._shape(self._whole)) if apart else None
 
     def add_tiles(self, program: Any, out: NDArray, x: NDArray, gy: NDArray) -> None:
-        """Add what fills ``out``, ``(G, K, C * taps)``, or the partial sums, from ``x`` and ``gy``,
-        both ``(images, G, …)``.
+        """Add tiles that fill ``out``, ``(G, K, C * taps)`` or the partial sums.
+
+        ``x`` and ``gy`` are ``(images, G, …)``.
         """
         blocks, parts = self._cut
         for block in blocks:
@@ -151,11 +152,11 @@ class Sums:
                 program.begin_tiles(())
                 groups, channels, filters = block
                 sums = np.moveaxis(out[number], -1, 1)
-                some = sums[groups, self._real(filters), self._real(channels)]
-                self._add(program, some, Terms(block, part, x, gy))
+                block_sums = sums[groups, self._real(filters), self._real(channels)]
+                self._add(program, block_sums, Terms(block, part, x, gy))
 
     def _fill(self, program: Any, out: NDArray, terms: Terms) -> None:
-        """Fill a block of ``out``."""
+        """Add steps that fill a block of ``out``."""
         taps = prod(self.problem.taps)
         groups, channels, filters = terms.block
         target = out[groups, filters, channels.start * taps : channels.stop * taps]
@@ -165,27 +166,27 @@ class Sums:
         mark = program.mark()
         sums = np.moveaxis(program.empty(self._shape(terms.block), self.problem.compute), -1, 1)
         self._add(program, sums, terms)
-        for to, some in self._parts(target, sums):
-            program.store(to, some)
+        for to, part in self._parts(target, sums):
+            program.store(to, part)
         program.release(mark)
 
     def store(self, out: NDArray, partial: NDArray) -> None:
-        """Add what the parts came to, in their order, and store it."""
+        """Add up the partial sums, in order, and store the result."""
         for sums in partial[1:]:
             partial[0] += sums
         if self.problem.complex:
             self._store_complex(out, np.moveaxis(partial[0], -1, 1))
             return
-        for to, some in self._parts(out, np.moveaxis(partial[0], -1, 1)):
-            self.backend.store(to, some)
+        for to, part in self._parts(out, np.moveaxis(partial[0], -1, 1)):
+            self.backend.store(to, part)
 
     def _parts(self, out: NDArray, sums: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-        """Some filters at a time, of ``out`` and of real sums: rows that a cache keeps apart."""
+        """Views of ``out`` and of real sums, `FILTERS` filters at a time, to fit a cache."""
         filters, taps = out.shape[1], self.problem.taps
         by_tap = out.reshape(*out.shape[:2], out.shape[2] // prod(taps), *taps)
         for start in range(0, filters, FILTERS):
-            some = slice(start, start + FILTERS)
-            yield by_tap[:, some], sums[:, some]
+            part = slice(start, start + FILTERS)
+            yield by_tap[:, part], sums[:, part]
 
     @property
     def seconds(self) -> float:
@@ -200,7 +201,7 @@ class Sums:
 
     @cached_property
     def _weights(self) -> tuple[int, ...]:
-        """Of all sums, in real numbers: groups, channels out, channels in and taps."""
+        """The number of groups, output channels, input channels (both real) and taps."""
         problem = self.problem
         channels = (problem.out_channels * problem.parts, problem.in_channels * problem.parts)
         return (problem.groups, *channels, *problem.taps)
@@ -215,9 +216,9 @@ class Sums:
     def _cut(self) -> tuple[list[Block], list[list[Box]]]:
         """Blocks of weights, and parts of the slabs.
 
-        Where weights are few, each part of the slabs has sums of its own, and nothing is copied
-        twice.  Otherwise blocks copy the gradients once for some channels in, or the samples once
-        for some channels out.
+        If weights are few, each part of the slabs has partial sums, and nothing is copied twice.
+        Otherwise, weights are cut as well: the gradients are copied for each range of input
+        channels, and the samples for each range of output channels.
         """
         problem = self.problem
         nbytes = prod(self._weights) * problem.compute.itemsize
@@ -236,8 +237,8 @@ class Sums:
         filters = spans(problem.out_channels, ceil(needed / len(channels)), FILTERS)
         blocks = [Block(*spans) for spans in product(groups, channels, filters)]
 
-        some, c, k = (span.stop - span.start for span in blocks[0])
-        copied = some * (c * prod(axis.stride for axis in problem.axes) + k) * problem.parts
+        g, c, k = (span.stop - span.start for span in blocks[0])
+        copied = g * (c * prod(axis.stride for axis in problem.axes) + k) * problem.parts
         slabs = boxes(outs, max(min(SLAB, SLAB_ITEMS // copied, ceil(prod(outs) / parts)), 1))
         return blocks, [slabs[span] for span in spans(len(slabs), parts, 1)]
 
@@ -246,13 +247,13 @@ class Sums:
         return slice(channels.start * parts, channels.stop * parts)
 
     def _shape(self, block: Block) -> tuple[int, ...]:
-        """Of the sums of a block as they lie, ``(groups, channels, *taps, filters)``."""
+        """The shape of the sums of a block in memory, ``(groups, channels, *taps, filters)``."""
         problem = self.problem
         g, c, k = (span.stop - span.start for span in block)
         return g, c * problem.parts, *problem.taps, k * problem.parts
 
     def _add(self, program: Any, sums: NDArray, terms: Terms) -> None:
-        """Sum some slabs, one after the other."""
+        """Add steps that fill ``sums`` from all slabs of ``terms``, in order."""
         for number, slab in enumerate(terms.slabs):
             mark = program.mark()
             more = sums
@@ -268,13 +269,13 @@ class Sums:
         (groups, channels, filters), _, x, gy = terms
         problem, (images, *region) = self.problem, slab
         gradients = gradients_of(program, problem, gy[(images, groups, filters, *region)])
-        some = x[images, groups, channels]
-        samples, gaps = samples_of(program, problem, some, tuple(region), "planes")
+        part = x[images, groups, channels]
+        samples, gaps = samples_of(program, problem, part, tuple(region), "planes")
         stride = tuple([axis.stride for axis in problem.axes])
         program.weight_gradient(sums, samples, gradients, stride, gaps)
 
     def _store_complex(self, out: NDArray, sums: NDArray) -> None:
-        """Store pairs of sums in their place, ``(groups, filters, channels * taps)``."""
+        """Store complex sums, given as pairs of real ones, in ``(groups, filters, C * taps)``."""
         g, k, rows = out.shape
         taps = prod(self.problem.taps)
         apart = sums.reshape(g, k, 2, rows // taps, 2, taps)

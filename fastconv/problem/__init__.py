@@ -1,1 +1,1 @@
-"""What is asked: one checked convolution, its borders, its dtypes and the form of its kernel."""
+"""Problems: a checked convolution, its borders, its dtypes and the form of its kernel."""

@@ -1,9 +1,8 @@
-"""The border table: what lies beyond the edge of an array.
+"""The border table: how arrays are extended beyond their edges.
 
-This is the only place that knows borders.  A border is a map from any integer coordinate to a
-coordinate inside ``0 … n-1``, or to "outside" where the constant ``cval`` is used.  The maps hold
-for any distance from the edge, kernels wider than the array included.  Adding a border means
-adding one row to :data:`TABLE`.
+All borders are defined here.  A border maps any integer coordinate to a coordinate in ``0 … n-1``,
+or to `OUTSIDE`, for which the constant ``cval`` is used.  Maps are valid at any distance from the
+edge, so kernels may be wider than the array.  To add a border, add a row to :data:`TABLE`.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 __all__ = ["LIBRARIES", "MANY", "OUTSIDE", "TABLE", "Border", "index_map", "runs"]
 
 OUTSIDE = -2
-"""No coordinate, and no neighbour of one."""
+"""Stands for no coordinate; not -1, which would continue a run that ends at 0."""
 MANY = 8
-"""Runs beyond an edge, or along an axis, that are dear to look at one by one."""
+"""Runs beyond an edge, or along an axis, above which handling them one by one is slow."""
 
 Run = tuple[int, int, int, int]
 """A row of `runs`."""
@@ -52,11 +51,11 @@ class Border:
     """One row of the border table."""
 
     picture: str
-    """The array ``a b c d`` with what lies on either side of it."""
+    """The array ``a b c d`` with its extension on either side."""
     names: Mapping[str, tuple[str, ...]]
-    """The names that other libraries give to it, the usual one first."""
+    """Its names in other libraries, the most common one first."""
     index_map: Callable[[int, int], int]
-    """From any coordinate to one inside an axis of ``n`` samples, or to ``OUTSIDE``."""
+    """Maps any coordinate to one inside an axis of ``n`` samples, or to ``OUTSIDE``."""
 
 
 LIBRARIES = (
@@ -70,10 +69,10 @@ LIBRARIES = (
     "onnx",
     "gimp",
 )
-"""Whose names the rows of :data:`TABLE` know: those of ``numpy.pad``, of the filters of
-``scipy.ndimage``, of ``scipy.signal.convolve2d``, of OpenCV's constants, of ``torch``'s ``pad`` and
-``padding_mode``, of Dask's ``overlap``, of ``astropy.convolution``, of ONNX's Pad, and of GIMP's
-convolution matrix."""
+"""The libraries in the rows of :data:`TABLE`.  Names are those of ``numpy.pad``, the filters of
+``scipy.ndimage``, ``scipy.signal.convolve2d``, OpenCV's constants, ``torch``'s ``pad`` and
+``padding_mode``, Dask's ``overlap``, ``astropy.convolution``, ONNX's Pad and GIMP's convolution
+matrix."""
 
 TABLE = {
     "constant": Border(
@@ -144,7 +143,7 @@ TABLE = {
 
 
 def index_map(name: str, start: int, stop: int, n: int) -> NDArray[np.intp]:
-    """Where each coordinate of ``start … stop-1`` reads on an axis of ``n`` samples."""
+    """The index that each coordinate of ``start … stop-1`` reads on an axis of ``n`` samples."""
     at, counts, firsts, steps = runs(name, (start,), stop - start, n).T
     places = np.arange(stop - start, dtype=np.intp)
     return np.repeat(firsts - steps * at, counts) + np.repeat(steps, counts) * places
@@ -152,11 +151,12 @@ def index_map(name: str, start: int, stop: int, n: int) -> NDArray[np.intp]:
 
 @lru_cache(maxsize=4096)
 def runs(name: str, starts: tuple[int, ...], length: int, n: int) -> NDArray[np.int64]:
-    """Where stretches of ``length`` coordinates, laid end to end, read on an axis of ``n`` samples.
+    """The indices that ranges of coordinates read on an axis of ``n`` samples, as a table of runs.
 
-    A row is a run of coordinates that follow each other by one step: its place among the
-    stretches, its length, the first sample (``OUTSIDE`` for the constant) and the step.  Index maps
-    climb, fall or rest, so a few runs say a whole border.
+    Each range begins at an item of ``starts`` and has ``length`` coordinates; the ranges are laid
+    end to end.  A row of the table is a run of equally spaced indices: its position in the ranges,
+    its length, the first index (``OUTSIDE`` for the constant) and the step.  Index maps are
+    piecewise linear with steps 1, -1 and 0, so a few runs describe a border.
     """
     border = TABLE[name].index_map
     found: list[Run] = []
@@ -177,7 +177,7 @@ def runs(name: str, starts: tuple[int, ...], length: int, n: int) -> NDArray[np.
 def _beyond(
     border: Callable[[int, int], int], start: int, stop: int, n: int, origin: int
 ) -> list[Run]:
-    """The runs of coordinates beyond an edge; where they are many, every coordinate is one."""
+    """The runs of coordinates beyond an edge; if they are many, one for each coordinate."""
     if border(start, n) == border(stop - 1, n) == OUTSIDE:
         return [(start - origin, stop - start, OUTSIDE, 0)]
     found: list[Run] = []
@@ -197,8 +197,9 @@ def _beyond(
 def _end(
     border: Callable[[int, int], int], start: int, stop: int, n: int, first: int, step: int
 ) -> int:
-    """Where the run of a step that begins at a coordinate ends: looked for in ever longer strides,
-    for once a map has left a line it does not come back to it.
+    """The end of the run with the given step that begins at coordinate ``start``.
+
+    A map that has left a line does not come back to it, so strides may grow exponentially.
     """
     inside, stride = start + 1, 1
     while stride:

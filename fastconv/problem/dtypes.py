@@ -1,8 +1,8 @@
-"""The number rules: which dtypes are accepted, which one sums are computed in, how they are stored.
+"""The rules for dtypes: which are accepted, in which one sums are computed, how these are stored.
 
-Integer times integer is exact.  If the largest possible sum fits the significand of a float, the
-float kernels compute it without rounding; otherwise 64-bit integers do, and Python's integers if
-even those could overflow.  A result is rounded half to even and saturates; it never wraps.
+Sums of integer products are exact.  They are computed in a float dtype if its significand holds the
+largest possible sum, else in 64-bit integers, or in Python's integers if those could overflow.
+Results are rounded half to even and saturate; they never wrap.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = [
 
 OBJECT = np.dtype(object)
 SUPPORTED = frozenset("?bBhHiIlLqQefdFD")
-"""NumPy's letters for the dtypes accepted everywhere; some platforms have aliases for them."""
+"""NumPy's letters for the accepted dtypes, except platform-specific aliases."""
 EXACT = (
     (np.dtype(np.float32), 2**24),
     (np.dtype(np.float64), 2**53),
     (np.dtype(np.int64), 2**63 - 1),
 )
-"""Dtypes of sums, and the magnitude up to which each holds every whole number."""
+"""Dtypes of sums, with the magnitude up to which each represents all integers."""
 BOOL, UINT8 = np.dtype(bool), np.dtype(np.uint8)
 
 
@@ -48,10 +48,10 @@ def supported(dtype: np.dtype) -> bool:
 
 @lru_cache(maxsize=256)
 def canonical(dtype: np.dtype) -> np.dtype:
-    """The dtype in native byte order, as the one object that NumPy has for it.
+    """The dtype in native byte order, as NumPy's own object for it.
 
-    Files and other libraries spell dtypes in ways that compare equal but are told apart by
-    buffers: with an explicit byte order, as a C ``long long``, with metadata.
+    Files and other libraries have dtypes that compare equal but differ in the buffer protocol: with
+    an explicit byte order, as a C ``long long``, or with metadata.
     """
     return np.dtype(dtype.newbyteorder("=").str)
 
@@ -62,25 +62,25 @@ def _parts(dtype: np.dtype) -> int:
 
 @lru_cache(maxsize=256)
 def result_dtype(*operands: np.dtype) -> np.dtype:
-    """NumPy's promotion of all operands, with bool counting as uint8."""
+    """The promoted dtype of all operands, by NumPy's rules, with bool as uint8."""
     return canonical(np.result_type(*(UINT8 if dtype == BOOL else dtype for dtype in operands)))
 
 
 @lru_cache(maxsize=256)
 def compute_dtype(operands: np.dtype, result: np.dtype) -> np.dtype:
-    """What floating-point operands are computed in: float32 or float64."""
+    """The dtype in which sums of floating-point operands are computed: float32 or float64."""
     wider = np.result_type(operands, result) if result.kind in "fc" else operands
     real = wider.itemsize // _parts(wider)
     return np.dtype(np.float64 if real == 8 else np.float32)
 
 
 def widened(values: NDArray) -> NDArray:
-    """Floating-point numbers in the dtype they are computed in: float16 as float32."""
+    """Values in the dtype in which they are computed: float16 becomes float32."""
     return values.astype(compute_dtype(values.dtype, values.dtype), copy=False)
 
 
 def exact_dtype(bound: int) -> np.dtype:
-    """The dtype that computes integer sums of magnitude at most ``bound`` exactly."""
+    """The dtype in which integer sums of magnitude at most ``bound`` are exact."""
     for dtype, limit in EXACT:
         if bound <= limit:
             return dtype
@@ -97,23 +97,23 @@ def largest(dtype: np.dtype) -> int:
 
 
 def largest_value(values: NDArray) -> int:
-    """The largest magnitude among whole numbers, 0 if there are none."""
+    """The largest magnitude in an array of integers, or 0 if it is empty."""
     if not values.size:
         return 0
     return max(int(values.max()), -int(values.min()))
 
 
 def activated(sums: NDArray, relu: bool, ceiling: float) -> NDArray:
-    """Sums that are at least zero, under ``relu``, and at most the ceiling; NaN is kept."""
+    """Sums clipped to at least zero, if ``relu``, and to at most ``ceiling``; NaN is kept."""
     if relu:
         sums = np.maximum(sums, 0)
     return sums if ceiling == inf else np.minimum(sums, ceiling)
 
 
 def store(out: NDArray, acc: NDArray) -> None:
-    """Write sums into ``out``: float to integer rounds half to even, NaN to 0, all saturate.
+    """Write the sums ``acc`` into ``out``, rounded half to even and saturated.
 
-    ``acc`` may be overwritten.
+    NaN becomes 0 in integers.  ``acc`` may be overwritten.
     """
     if out.dtype.kind in "iu":
         if acc.dtype.kind == "b":
@@ -129,9 +129,10 @@ def store(out: NDArray, acc: NDArray) -> None:
 
 
 def cast(out: NDArray, acc: NDArray) -> None:
-    """Write sums into integers as C does: towards zero, and modulo two to the power of the bits.
+    """Write sums into integers as a C cast does: truncated, and modulo ``2**bits``.
 
-    Numbers beyond 32 bits (64 bits for results of 32 bits and more) and NaN become any integer.
+    NaN, and numbers beyond 32 bits (64 bits for results of 32 bits and more), become an unspecified
+    integer.
     """
     bits = 8 * out.itemsize
     if acc.dtype == OBJECT:
@@ -145,7 +146,10 @@ def cast(out: NDArray, acc: NDArray) -> None:
 
 
 def stored(sums: NDArray, dtype: np.dtype, out: NDArray | None) -> NDArray:
-    """Sums in ``out``, or in an array of ``dtype``, which may be their own; they may be lost."""
+    """Store sums in ``out`` or, if that is None, return them as ``dtype``.
+
+    ``sums`` may be returned itself, or overwritten.
+    """
     if out is None:
         if sums.dtype == dtype:
             return sums

@@ -1,4 +1,4 @@
-"""What the weights of a kernel allow: products of 1-D factors, or sums that need no products."""
+"""Structure in the weights of a kernel that algorithms exploit: low rank, equal weights, zeros."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .problem import Form
 __all__ = ["form", "has_no_form", "no_form", "whole_sum"]
 
 MIN_TAPS = 4
-"""Taps along each of two axes from which on a product of factors may be the shorter sum."""
+"""Taps along each of two axes from which on factors may need fewer multiply-adds."""
 MAX_LISTED = 64
-"""Weights that are looked at faster as a list than as an array."""
+"""Weights up to which a list is faster to examine than an array."""
 MAX_REMEMBERED_BYTES = 1 << 12
-"""Bytes of the largest kernel whose rank is remembered."""
+"""Bytes of the largest kernel whose rank is cached."""
 BYTES = np.dtype("u1"), np.dtype("i1")
 MOST_WHOLE = 512
-"""Taps of the largest kernel that is looked through for whole weights."""
+"""Taps of the largest kernel that is examined for whole weights."""
 MAX_WHOLE = 2**15 - 1
-"""The largest magnitude of a weight in its unit."""
+"""The largest magnitude of a weight, in units."""
 MAX_WHOLE_SUM = 2**24 // 255
-"""The largest sum of magnitudes whose products with bytes float32 holds exactly."""
+"""The largest sum of magnitudes for which float32 holds sums of products with bytes exactly."""
 MAX_UNITS = 2**24
-"""Units that a weight of 1 has, at most."""
+"""The largest reciprocal of a unit."""
 
 
 def form(
@@ -36,14 +36,15 @@ def form(
 ) -> Form:
     """The form of a kernel ``(groups, channels out, channels in, *taps)``, or of its factors.
 
-    Up to ``most`` products are looked for, in the dtype that the kernel is computed in.  Integers
-    times integers stay exact: there it is one product of integers, or none.
+    Up to ``most`` products of 1-D factors are looked for, to the precision of ``compute``.  If
+    samples and weights are integers, the factors must be integers as well: one exact product, or
+    none.
     """
     if w[0].shape[1:3] != (1, 1):
         return no_form(w[0])
     uniform, nonzero = True, 1
     for part in w:
-        part_uniform, part_nonzero = _looked_at(part)
+        part_uniform, part_nonzero = _uniform_and_nonzero(part)
         uniform = uniform and part_uniform
         nonzero *= part_nonzero
     taps = w[0].size // len(w[0]) if len(w) == 1 else prod([part.size for part in w])
@@ -53,26 +54,26 @@ def form(
 
 
 def no_form(w: NDArray) -> Form:
-    """What is known of a kernel whose weights allow nothing."""
+    """The form of a kernel without structure."""
     taps = prod(w.shape[3:])
     single = w.shape[1:3] == (1, 1)
     return Form(False, None, uniform=single and taps == 1, nonzero=taps if single else None)
 
 
 def has_no_form(w: NDArray, x_dtype: np.dtype, compute: np.dtype) -> bool:
-    """Whether `form` is sure to be `no_form`; False may mean that finding out takes longer."""
+    """Whether `form` certainly equals `no_form`; False if that is not cheap to find out."""
     if w.shape[1:3] != (1, 1):
         return True
     if w.size == 0 or not w.all():
         return False
     corner, opposite = (0,) * w.ndim, (0, *(-1,) * (w.ndim - 1))
-    if w[0].size > 1 and w[corner] == w[opposite]:  # other groups may tell
+    if w[0].size > 1 and w[corner] == w[opposite]:  # weights may be equal
         return False
     return _rank(w[:1], x_dtype, compute, lowrank.MOST) is None
 
 
 def whole_sum(w: tuple[NDArray, ...], x_dtype: np.dtype, compute: np.dtype) -> int | None:
-    """The sum of magnitudes of weights, or of products of factors, as in `Form.whole`."""
+    """`Form.whole` of a kernel, or of the product of its factors."""
     taps = prod([part.size for part in w])
     if x_dtype not in BYTES or compute != np.float32 or w[0].dtype.kind == "c" or taps > MOST_WHOLE:
         return None
@@ -92,9 +93,9 @@ def whole_sum(w: tuple[NDArray, ...], x_dtype: np.dtype, compute: np.dtype) -> i
     return int(total) if max(magnitudes) <= MAX_WHOLE and total <= MAX_WHOLE_SUM else None
 
 
-def _looked_at(w: NDArray) -> tuple[bool, int]:
-    """Whether the weights of each group are equal and finite, and the taps that are not zero in
-    one group at least.
+def _uniform_and_nonzero(w: NDArray) -> tuple[bool, int]:
+    """Whether the weights of each group are equal and finite, and the number of taps that are not
+    zero in at least one group.
     """
     groups, taps = len(w), w.size // len(w)
     if w.size <= MAX_LISTED and groups == 1:
@@ -113,16 +114,16 @@ def _first(w: NDArray) -> NDArray:
 
 
 def _pattern(w: tuple[NDArray, ...]) -> bytes:
-    """A bit for each tap of the kernel, in C order, set where it is not zero in some group."""
+    """`Form.pattern` of a kernel, or of the product of its factors."""
     used: NDArray = reduce(np.multiply, [(part != 0).any(axis=(0, 1, 2)) for part in w])
     return np.packbits(used).tobytes()
 
 
 def _rank(w: NDArray, x_dtype: np.dtype, compute: np.dtype, most: int) -> int | None:
-    """Products that sum up to the kernel of every group."""
+    """The number of products of 1-D factors that sum up to the kernel of each group, or None."""
     if sum([k >= MIN_TAPS for k in w.shape[3:]]) < 2 or w.dtype.kind == "c" or x_dtype.kind == "c":
         return None
-    if w.ndim != 5:  # several products travel from one pass to one other
+    if w.ndim != 5:  # only two passes, along two axes, can carry several products
         most = 1
     exact = w.dtype.kind != "f" and x_dtype.kind != "f"
     dtype = np.dtype(object) if exact else compute
@@ -135,7 +136,7 @@ def _rank(w: NDArray, x_dtype: np.dtype, compute: np.dtype, most: int) -> int | 
 def _remembered_rank(
     weights: bytes, w_dtype: np.dtype, shape: tuple[int, ...], dtype: np.dtype, most: int
 ) -> int | None:
-    """The same for the bytes of weights: calls of one kernel differ in their shapes."""
+    """`_rank_as` with a cache, as the same kernel is used for samples of many shapes."""
     return _rank_as(np.frombuffer(weights, w_dtype).reshape(shape), dtype, most)
 
 

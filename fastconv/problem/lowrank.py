@@ -1,8 +1,8 @@
-"""Kernels taken apart: a dense kernel as a sum of a few products of 1-D factors, where it is one.
+"""Low-rank kernels: a dense kernel as a sum of a few products of 1-D factors, if it is one.
 
-The product through the largest weight (its row times its column, over itself) is taken away until
-nothing but rounding is left.  Such products keep what matters: a row of zeros stays one, and where
-one product is enough, each weight is right to a few units in its last place.
+The product through the largest weight (its row times its column, divided by it) is subtracted until
+only rounding errors are left.  A row of zeros stays zero in such products, and if one product is
+enough, each weight is accurate to a few units in the last place.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 __all__ = ["MOST", "Product", "factors"]
 
 MOST = 3
-"""Products that are looked for, at most."""
+"""Products of a kernel, at most."""
 SLACK = 4
-"""Times the largest determinant that a sum of products should have, to be sure that one is not."""
+"""Safety factor on the bound of a determinant above which a kernel is not of low rank."""
 GROWTH = 2
-"""Times as much as the weights that the magnitudes of several products may sum up to."""
+"""Largest ratio of the magnitudes of several products to those of the weights they sum up to."""
 
 Product = tuple[NDArray, ...]
 """One 1-D factor for each axis with more than one tap."""
@@ -28,12 +28,13 @@ Product = tuple[NDArray, ...]
 
 @np.errstate(all="ignore")
 def factors(w: NDArray, most: int = MOST) -> list[Product] | None:
-    """Up to ``most`` products that sum up to the kernel, or None where there are none.
+    """Up to ``most`` products that sum up to the kernel, or None if there are none.
 
-    ``w`` has axes with more than one tap, and is float32, float64, int64 or object; so are the
-    factors.  Integers are one product of integers, exactly, or none.  In floats, a weight and the
-    sum ``t`` of its products differ by at most ``eps * sum(w.shape) * sum(abs(t))``, whole numbers
-    of one product not at all; more than one product is looked for along two axes only.
+    ``w`` has axes with more than one tap.  Its dtype is float32, float64, int64 or object, and the
+    factors have the same.  For integers, only one exact product of integers is looked for.  For
+    floats, a weight and the sum ``t`` of its products differ by at most
+    ``eps * sum(w.shape) * sum(abs(t))``; one product of whole numbers is exact.  More than one
+    product is looked for only in two dimensions.
     """
     w = w.squeeze()
     if _is_surely_not(w):
@@ -52,10 +53,10 @@ def factors(w: NDArray, most: int = MOST) -> list[Product] | None:
 
 
 def _is_surely_not(w: NDArray) -> bool:
-    """Whether 4×4 of the weights already are no sum of `MOST` products, which costs little to see.
+    """A cheap test whether 4×4 of the weights already rule out a sum of `MOST` products.
 
-    The determinant of such a sum is zero, but for the errors that `factors` allows: at most
-    ``2 * error`` along a row, times the lengths of three other rows, for each of four rows.
+    The determinant of such a sum is zero up to the errors that `factors` allows: for each of four
+    rows, at most ``2 * error`` times the lengths of the three other rows.
     """
     if w.ndim < 2 or min(w.shape[:2]) < MOST + 1:
         return False
@@ -98,8 +99,10 @@ def _products(w: NDArray, most: int, dtype: np.dtype) -> list[Product] | None:
 
 
 def _rounded_product(w: NDArray) -> Product:
-    """Factors of floats.  The magnitudes of each but the first sum up to less than one: filtering
-    with these cannot overflow.
+    """Floating-point factors of the product through the largest weight.
+
+    The magnitudes of each factor but the first sum up to less than one, so that filtering with it
+    cannot overflow.
     """
     lines, peak = _through_peak(w)
     others = [line / peak for line in lines[1:]]
@@ -109,7 +112,7 @@ def _rounded_product(w: NDArray) -> Product:
 
 
 def _is_safe(w: NDArray, found: list[Product], magnitude: NDArray) -> bool:
-    """One product is zero where the weight is; several do not cancel more than they leave."""
+    """Whether one product is zero exactly where the weights are, or several hardly cancel."""
     if len(found) > 1:
         return bool(magnitude.sum() <= GROWTH * np.abs(w).sum())
     return np.array_equal(_outer(tuple(f != 0 for f in found[0])), w != 0)
@@ -128,7 +131,7 @@ def _whole_product(w: NDArray) -> Product | None:
 
 
 def _through_peak(w: NDArray) -> tuple[Product, float]:
-    """The line of weights along each axis through the largest one, and that one."""
+    """The lines of weights along all axes through the largest weight, and that weight."""
     peak = np.unravel_index(int(np.argmax(np.abs(w))), w.shape)
     rank = range(w.ndim)
     lines = (tuple(slice(None) if i == axis else peak[i] for i in rank) for axis in rank)
@@ -136,5 +139,5 @@ def _through_peak(w: NDArray) -> tuple[Product, float]:
 
 
 def _outer(product: Product) -> NDArray:
-    """The kernel that one product is."""
+    """The outer product of the factors."""
     return reduce(np.multiply.outer, product)

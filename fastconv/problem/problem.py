@@ -1,14 +1,14 @@
-"""The problem: one fully checked convolution, before anything decides how to compute it.
+"""The problem: a fully checked convolution, independent of how it will be computed.
 
-Every call of the library becomes a :class:`Problem`, and every problem is the same sentence::
+Every call of the library becomes a :class:`Problem`, and all problems have the same formula::
 
     out[b, g, k, o] = act(bias[g, k] + sum over c, t of
                           w[g, k, c, t] * x[b, g, c, o * stride + t * dilation - before])
 
 with ``x`` extended beyond its edges by a border.  ``b`` runs over any number of batch axes, ``g``
 over groups, ``c`` and ``k`` over the channels of a group, ``o`` and ``t`` over the filtered axes.
-A signal, an image, a volume and a layer of a network differ in the numbers only.  A problem holds
-shapes and dtypes, never arrays: it is a key, under which the recipe for it is remembered.
+Signals, images, volumes and network layers differ only in the numbers.  A problem holds shapes and
+dtypes, never arrays, and is the key under which its recipe is cached.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Axis(NamedTuple):
     stride: int
     dilation: int
     before: int
-    """Samples in front of the array that the first output reads (negative: it starts inside)."""
+    """Samples before the array that the first output reads; negative if it starts inside."""
     out: int
     """Outputs along this axis."""
     boundary: str
@@ -58,44 +58,44 @@ class Axis(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The window geometry of some outputs along each filtered axis, in what these read."""
+    """The windows of a tile along each filtered axis, relative to the samples that it reads."""
 
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     before: tuple[int, ...]
-    """Zeros in front of the first sample that the first output reads; 0, and no zeros behind the
-    last sample, for algorithms that do not read edges in place."""
+    """Zeros that the first output reads before the first sample.  It is 0, and there are no zeros
+    after the last sample either, for algorithms that do not read edges in place."""
 
 
 class Form(NamedTuple):
-    """What is known of the weights of a kernel with one channel in and one out."""
+    """Structure in the weights of a kernel with one input and one output channel."""
 
     factors: bool
-    """They were given as one 1-D factor an axis."""
+    """Whether they were given as 1-D factors, one for each axis."""
     rank: int | None
-    """Products of 1-D factors that sum up to them; None where these are not known."""
+    """The number of products of 1-D factors that sum up to them, or None if unknown."""
     uniform: bool
-    """They are all equal (in each group)."""
+    """Whether they are all equal in each group."""
     nonzero: int | None
-    """Taps that are not zero, in one group at least; None with more channels."""
+    """The number of taps that are not zero in at least one group; None with more channels."""
     pattern: bytes | None = None
     """A bit for each tap, in C order as by `numpy.packbits`, set where it is not zero in some
     group; None with more channels, or if more than half of the taps are not zero."""
     whole: int | None = None
-    """The sum of the magnitudes of the weights in the largest unit, 1 or a power of two below, that
-    they are whole multiples of: of at most 15 bits each, so that float32 holds sums of bytes
-    exactly.  None for other weights and samples."""
+    """For samples that are bytes: the sum of the magnitudes of the weights, in units of which all
+    weights are integer multiples (1 or a power of two below).  None for other samples, if a weight
+    has more than 15 bits, or if float32 does not hold all sums exactly."""
 
 
 class Fields(NamedTuple):
-    """What tells problems apart."""
+    """The fields of a problem, which are compared and hashed."""
 
     name: str
-    """The call, for messages."""
+    """The name of the call, for error messages."""
     x_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     order: tuple[int, ...]
-    """Axes of ``x`` and of ``out`` as batch, channel (where there is one) and filtered axes."""
+    """The axes of ``x`` and ``out`` in the order batch, channel (if there is one) and filtered."""
     batch: tuple[int, ...]
     groups: int
     in_channels: int
@@ -105,27 +105,27 @@ class Fields(NamedTuple):
     axes: tuple[Axis, ...]
     x_dtype: np.dtype
     dtype: np.dtype
-    """Of the result."""
+    """The dtype of the result."""
     compute: np.dtype
-    """What the kernels calculate in: float32, float64, int64, or object for wider integers."""
+    """The dtype in which kernels compute: float32, float64, int64, or object for wider integers."""
     exact: bool
-    """Integers times integers: no sum may be rounded."""
+    """Whether samples and weights are integers, so that no sum may be rounded."""
     complex: bool
-    """Real and imaginary parts travel as two channels of ``compute``."""
+    """Whether samples have real and imaginary parts, as two channels of dtype ``compute``."""
     cval: builtins.complex
     relu: bool
     strict: bool
     """Sums are rounded as a plain sum is, whatever the algorithm."""
     form: Form
     safe: int | None
-    """The magnitude of samples up to which 64 bits hold every sum; -1 where ``cval`` exceeds it,
-    None where no sum exceeds 64 bits."""
+    """The magnitude of samples up to which 64 bits hold every sum; -1 if ``cval`` exceeds it, None
+    if no sum can exceed 64 bits."""
     casts: bool = False
-    """Integer results are cast as C does (`dtypes.cast`) instead of rounded and saturated."""
+    """Whether integer results are cast as in C (`dtypes.cast`) instead of rounded and saturated."""
     scale: float = 1.0
-    """What sums of floats are multiplied by before they are cast."""
+    """A factor of floating-point sums, applied before they are cast."""
     ceiling: float = inf
-    """What results are at most: beside ``relu``, the clipped rectifier."""
+    """Upper limit of the results; with ``relu``, a clipped rectifier."""
 
 
 class Problem(Fields):
@@ -133,7 +133,7 @@ class Problem(Fields):
 
     @property
     def parts(self) -> int:
-        """Real numbers in a sample."""
+        """The number of real numbers in a sample."""
         return 2 if self.complex else 1
 
     @cached_property
@@ -158,12 +158,12 @@ class Problem(Fields):
 
     @cached_property
     def samples(self) -> int:
-        """Samples of all channels of ``x``."""
+        """The number of samples in all channels of ``x``."""
         return prod(self.canonical_x)
 
     @cached_property
     def outputs(self) -> int:
-        """Samples of all channels of the result."""
+        """The number of outputs in all channels."""
         return prod(self.canonical_out)
 
     @cached_property

@@ -1,1 +1,1 @@
-"""Doing it: programs, threads and workspace."""
+"""Execution: programs, threads and workspace."""

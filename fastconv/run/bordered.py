@@ -1,4 +1,4 @@
-"""Samples with their border around them, for what has no kernels."""
+"""Samples with their border around them, for code that does not use kernels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ __all__ = ["bordered"]
 
 
 def bordered(problem: Problem, x: NDArray, constant: Any) -> NDArray:
-    """All samples that outputs read of ``x``, which has the axes of ``canonical_x``."""
+    """A copy of ``x``, with the axes of ``canonical_x``, extended by the border.
+
+    Along each filtered axis it holds all coordinates that outputs read.  ``constant`` fills those
+    outside the array if the border is constant.
+    """
     for position, axis in enumerate(problem.axes, x.ndim - len(problem.axes)):
         index = index_map(axis.boundary, *axis.reads(0, axis.out), axis.size)
         inside = index >= 0

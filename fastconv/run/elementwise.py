@@ -1,4 +1,4 @@
-"""Functions of the items of arrays, called on blocks that fit a core's cache, on threads."""
+"""Elementwise functions, called on blocks of arrays that fit a core's cache, on several threads."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from . import threads
 __all__ = ["elementwise"]
 
 BLOCK_ITEMS = 1 << 16
-"""Items of a block: some arrays of it fit a core's cache."""
+"""Items of a block, such that blocks of several arrays fit a core's cache."""
 MIN_THREAD_ITEMS = 1 << 17
-"""Items that are worth a thread of their own."""
+"""Items for each thread, at least."""
 
 
 def elementwise(function: Callable[..., None], arrays: Sequence[NDArray], count: int) -> None:
-    """Call a function on blocks of arrays, on at most so many threads.
+    """Call a function on corresponding blocks of arrays, on at most ``count`` threads.
 
-    The first array is not broadcast; all others have its shape, or one that broadcasts to it.
-    Arrays in C order that have one shape are flattened, and all others keep their last axis whole,
-    unless it is their only one.
+    All arrays must have the shape of the first one, or broadcast to it.  Arrays of equal shape in C
+    order are flattened before they are cut; otherwise, the last axis stays whole unless it is the
+    only one.
     """
     shape, size = arrays[0].shape, arrays[0].size
     blocks = -(-size // BLOCK_ITEMS)

@@ -1,4 +1,4 @@
-"""Where a result goes: to the caller's array, unless that shares memory with what is read."""
+"""Where a result is written: the caller's array, or a temporary one if that overlaps an input."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 __all__ = ["shares_memory", "target"]
 
 MAX_WORK = 10_000
-"""Steps that finding out may take; what is still unknown then counts as shared."""
+"""Steps of NumPy's overlap search; arrays count as overlapping if it needs more."""
 
 
 def target(out: NDArray, reads: Iterable[NDArray | None]) -> tuple[NDArray, bool]:
-    """``out`` and True, or False and a new array that is to be copied to ``out`` in the end.
+    """``out`` and True, or a temporary array, to be copied to ``out`` in the end, and False.
 
-    Kernels write to aligned arrays of native byte order that nothing is read from.
+    Kernels can only write to an aligned array of native byte order that overlaps none of ``reads``.
     """
     plain = out.flags.aligned and out.dtype.isnative
     for read in reads:
@@ -28,7 +28,7 @@ def target(out: NDArray, reads: Iterable[NDArray | None]) -> tuple[NDArray, bool
 
 
 def shares_memory(a: NDArray, b: NDArray) -> bool:
-    """True where the arrays share a byte, or where finding out would take too long."""
+    """True if the arrays share a byte, or if finding out would take too long."""
     if not np.may_share_memory(a, b):
         return False
     try:

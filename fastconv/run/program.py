@@ -1,14 +1,15 @@
 """A program: calls of kernels on named buffers, built from shapes alone.
 
 A **buffer** is a role: the result, the samples, an array of weights, the workspace of a thread.  A
-**step** is a kernel of a backend, its operands and what else it is told.  An **entry** is some
-steps and a grid of tiles, for which they run one tile after the other: from tile to tile every
-buffer moves on by so many bytes along each axis of the grid.  So a program is small, however large
-the arrays, and no array of a user is in sight when one is built.
+**step** is a kernel of a backend, its operands and its other arguments.  An **entry** is a list of
+steps with a grid of tiles; the steps run for each tile.  From one tile to the next along an axis of
+the grid, each buffer advances by a fixed number of bytes.  A program is therefore small, however
+large the arrays, and no user's array is involved in building it.
 
-Whoever builds a program works on *operands*: NumPy arrays at addresses that nothing is mapped to.
-The high bits of the address name the buffer, the low bits are the offset, and slicing, transposing
-and reshaping are NumPy's own.  Nobody may read them: what would is refused.
+Programs are built from *operands*: NumPy arrays at addresses where nothing is mapped.  The high
+bits of the address name the buffer, and the low bits are the offset, so operands can be sliced,
+transposed and reshaped with NumPy.  They have no items to read; ufuncs, and reshapes that would
+copy, raise an error.
 
 Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`).  Steps
 that are added under `redo` run only where a check since the last such steps failed.  A check that
@@ -39,17 +40,18 @@ TRACE = bool(os.environ.get("FASTCONV_TRACE"))
 """Whether programs print their steps as they run."""
 
 Grid = tuple[tuple[int, tuple[int, ...]], ...]
-"""For each axis, tiles and the bytes that every buffer moves on by from one to the next."""
+"""For each axis, the number of tiles, and the bytes by which each buffer advances per tile."""
 
 _FIRST, _SPAN, _ORIGIN = 1 << 60, 1 << 44, 1 << 43
-"""The first address, bytes of a buffer, and the offset of its first item: above all real ones."""
+"""The address of the first buffer (above all real ones), the bytes of a buffer, and the offset of
+its first item."""
 if sys.maxsize < _FIRST:
     raise ImportError("fastconv needs a 64-bit Python")
 _NO_COPY: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
 
 
 class Operand(np.ndarray):
-    """An array that stands for one of a buffer: it has a place and a shape, and no items."""
+    """A placeholder for an array in a buffer, with an address, a shape and strides but no items."""
 
     __array_ufunc__ = None  # type: ignore[assignment]
 
@@ -65,7 +67,7 @@ class Operand(np.ndarray):
 
 
 class _Addresses:
-    """Memory as NumPy is told of it."""
+    """The address range of a buffer, for NumPy's array interface."""
 
     def __init__(self, buffer: int) -> None:
         address = _FIRST + buffer * _SPAN
@@ -86,29 +88,32 @@ def operand(
     strides: tuple[int, ...] | None = None,
     offset: int = 0,
 ) -> Operand:
-    """An array in a buffer, in C order unless strides say otherwise."""
+    """An array in a buffer, in C order unless strides are given; ``offset`` is in bytes."""
     memory = _addresses(buffer)
     return Operand.__new__(Operand, shape, dtype, memory, _ORIGIN + offset, strides)
 
 
 class Builder:
-    """What builds a program: kernels add steps, and `empty` hands out workspace like a stack."""
+    """Builds a program.
+
+    Methods named like kernels add steps.  `empty` allocates workspace as a stack.
+    """
 
     def __init__(self, weights: int) -> None:
         self.workspace_buffer = WEIGHTS + weights
         self.workspace_bytes = 0
-        """That a thread needs while it works on a tile."""
+        """Bytes of workspace that a thread needs for a tile."""
         self.redoing = False
-        """Whether the steps that are added now run only where a check failed."""
+        """Whether steps that are added now run only if a check has failed."""
         self._used = 0
 
     def begin_tiles(self, grid: Grid) -> None:
-        """Begin an entry; one tile for an empty grid."""
+        """Begin an entry.  An empty grid has one tile."""
         raise NotImplementedError
 
     @contextmanager
     def redo(self) -> Iterator[None]:
-        """Steps that run only where a check failed."""
+        """A context in which added steps run only if a check has failed."""
         self.redoing = True
         try:
             yield
@@ -116,15 +121,15 @@ class Builder:
             self.redoing = False
 
     def mark(self) -> int:
-        """How much workspace is handed out."""
+        """The number of bytes of workspace in use."""
         return self._used
 
     def release(self, mark: int) -> None:
-        """Take back what was handed out since a mark: it must not be used any more."""
+        """Free all workspace allocated since a mark: later steps may overwrite it."""
         self._used = mark
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Operand:
-        """Workspace for an array in C order."""
+        """Allocate workspace for an array in C order."""
         start = self._used
         self._used += workspace.lines_of(shape, dtype)
         self.workspace_bytes = max(self.workspace_bytes, self._used)
@@ -133,7 +138,7 @@ class Builder:
     def empty_like(
         self, array: NDArray, shape: Sequence[int], dtype: np.dtype | None = None
     ) -> NDArray:
-        """Workspace for an array whose axes lie in the order of another one's."""
+        """Allocate workspace for an array whose axes have the same memory order as ``array``."""
         dtype = array.dtype if dtype is None else dtype
         if array.flags.c_contiguous:
             return self.empty(tuple(shape), dtype)
@@ -143,7 +148,7 @@ class Builder:
 
 
 class View(NamedTuple):
-    """Where an operand lies."""
+    """The location and layout of an operand."""
 
     buffer: int
     offset: int
@@ -157,7 +162,7 @@ class Step(NamedTuple):
 
     kernel: str
     operands: tuple[View | NDArray, ...]
-    """Constant arrays stand for themselves."""
+    """Views of buffers, and constant arrays."""
     rest: tuple[Any, ...]
     redo: bool
 
@@ -182,13 +187,13 @@ class Program(Builder):
         self.tiles = 0
 
     def begin_tiles(self, grid: Grid) -> None:
-        """Begin an entry; one tile for an empty grid."""
+        """Begin an entry.  An empty grid has one tile."""
         tiles = prod(count for count, _ in grid)
         self._entries.append(Entry(grid, [], self.tiles, tiles))
         self.tiles += tiles
 
     def __getattr__(self, kernel: str) -> Any:
-        """What adds a step that calls a kernel."""
+        """A function that adds a step for the kernel of this name."""
         count = OPERANDS.get(kernel)
         if count is None:
             raise AttributeError(kernel)
@@ -206,9 +211,10 @@ class Program(Builder):
         return [step.kernel for entry in self._entries for step in entry.steps]
 
     def run(self, arrays: Sequence[NDArray | None], count: int, seconds: float) -> bool:
-        """Run all tiles on so many threads; ``arrays`` are the buffers but for the workspace.
+        """Run all tiles on ``count`` threads; ``arrays`` are all buffers but the workspace.
 
-        Whether all results count.
+        Returns whether the results are valid.  ``seconds`` is the predicted time, which this class
+        ignores.
         """
         memories = [None if array is None else _memory(array) for array in arrays]
         failed: list[int] = []
@@ -278,7 +284,7 @@ OPERANDS = {
     "store": 2,
     "cast": 2,
 }
-"""Kernels and how many operands they begin with."""
+"""The number of leading arguments of each kernel that are operands."""
 
 
 def _view(array: NDArray) -> View | NDArray:
@@ -290,7 +296,7 @@ def _view(array: NDArray) -> View | NDArray:
 
 
 def _memory(array: NDArray) -> tuple[NDArray, int]:
-    """The bytes that an array lies in, and the offset of its first item."""
+    """The memory that an array spans, as bytes, and the offset of its first item in it."""
     if array.flags.c_contiguous:
         return array, 0
     low, high = np.lib.array_utils.byte_bounds(array)
@@ -299,7 +305,7 @@ def _memory(array: NDArray) -> tuple[NDArray, int]:
 
 
 class _Bytes:
-    """The memory from one address to another, of an array that is kept."""
+    """The memory between two addresses, for NumPy's array interface; keeps the array alive."""
 
     def __init__(self, array: NDArray, low: int, high: int) -> None:
         self.array = array

@@ -1,8 +1,8 @@
-"""One pool of threads for every backend, and whatever calls Python.
+"""One thread pool for all work that is done from Python.
 
-Work comes as numbered tasks.  The caller takes tasks from the front like every worker, so a call
-never waits for a busy pool, a nested call cannot lock up, and one thread is as good as many.  How
-the work is cut never depends on the number of threads, so neither do the bits of the result.
+Work consists of numbered tasks.  The caller takes tasks in order, as every worker does, so a call
+never waits for a busy pool, and nested calls cannot deadlock.  Tasks do not depend on the number of
+threads, so neither do the bits of the result.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _workers = 0
 
 
 def available_cpus() -> int:
-    """The processors that this process may use: its affinity, or less if a container limits it."""
+    """The number of CPUs that this process may use, from its affinity and its container's quota."""
     own = hasattr(os, "sched_getaffinity")
     cpus = len(os.sched_getaffinity(0)) if own else os.cpu_count() or 1
     quota = _own_quota()
@@ -35,10 +35,10 @@ def available_cpus() -> int:
 
 
 def cpu_quota(groups: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> float | None:
-    """The processors whose time the control groups of this process grant, None if all of it.
+    """The CPU quota of this process's control groups, in CPUs, or None if there is none.
 
-    A container is such a group, and sees its own limits where other processes see those of the
-    whole machine.  Groups lie in each other; the tightest limit counts.
+    Control groups are nested, and the tightest limit applies.  A container is such a group; inside
+    it, the root folder shows its own limits instead of those of the machine.
     """
     quotas = []
     for line in _text(groups).splitlines():
@@ -77,8 +77,8 @@ def _text(path: str) -> str:
 def run(task: Callable[[int], None], tasks: int, threads: int) -> None:
     """Call ``task(0) … task(tasks - 1)``, each once, on at most ``threads`` threads.
 
-    The first exception stops the hand-out of further tasks and is raised here once no thread
-    works on this call any more: nothing writes into an output after the caller got control back.
+    After the first exception, no further task is started.  The exception is raised when no thread
+    works on this call any more, so nothing writes to an output after the call has returned.
     """
     workers = min(threads, tasks) - 1
     if workers > 0:
@@ -92,8 +92,8 @@ def _share(task: Callable[[int], None], tasks: int, workers: int) -> None:
     numbers = count()
     stopped = False
     errors: list[BaseException] = []
-    # A worker works while it holds its lock.  In the end the caller holds them all, for good, so
-    # that none works any more and none can begin.
+    # A worker works only while it holds its lock.  In the end the caller acquires all locks and
+    # keeps them, so that no worker is at work and none can begin.
     locks = [threading.RLock() for _ in range(workers)]
 
     def work() -> None:
@@ -118,7 +118,7 @@ def _share(task: Callable[[int], None], tasks: int, workers: int) -> None:
     finally:
         stopped = True
         while locks:
-            try:  # an interrupt does not cut the wait short; taking a lock twice does no harm
+            try:  # an interrupt must not end the wait; acquiring a lock twice does no harm
                 locks[-1].acquire()
                 locks.pop()
             except KeyboardInterrupt as interrupt:
@@ -127,11 +127,11 @@ def _share(task: Callable[[int], None], tasks: int, workers: int) -> None:
         try:
             raise min(errors, key=_is_common)
         finally:
-            errors.clear()  # their frames hold the list: a cycle, with the arrays of the call in it
+            errors.clear()  # breaks a reference cycle through their frames, which hold arrays
 
 
 def _is_common(error: BaseException) -> bool:
-    """False for an interrupt or an exit, which counts before the errors of tasks."""
+    """False for an interrupt or an exit, which takes precedence over errors of tasks."""
     return isinstance(error, Exception)
 
 
@@ -142,7 +142,7 @@ def _hand_over(work: Task, locks: list[threading.RLock]) -> None:
 
 
 def _pool(workers: int) -> tuple[SimpleQueue[tuple[Task, threading.RLock]], int]:
-    """Where threads wait for work, until the process ends, and how many they are by now."""
+    """The queue of the pool's threads, and their number after an attempt to have ``workers``."""
     global _waiting, _workers
     with _lock:
         if _waiting is None:
@@ -154,7 +154,7 @@ def _pool(workers: int) -> tuple[SimpleQueue[tuple[Task, threading.RLock]], int]
                 name = f"fastconv-{_workers}"
                 threading.Thread(target=_serve, args=(_waiting,), name=name, daemon=True).start()
                 _workers += 1
-        except RuntimeError:  # at exit, or no thread can be started: those there are must do
+        except RuntimeError:  # no thread can be started, as at exit: go on with fewer
             pass
         return _waiting, _workers
 
@@ -163,11 +163,11 @@ def _serve(waiting: SimpleQueue[tuple[Task, threading.RLock]]) -> None:
     while True:
         work, lock = waiting.get()
         work(lock)
-        del work, lock  # the arrays of the call are in them
+        del work, lock  # they refer to the arrays of the call
 
 
 def _forget_workers() -> None:
-    """A forked child has none of the threads."""
+    """Reset the pool in a forked child, which inherits no threads."""
     global _lock, _waiting, _workers
     _lock = threading.Lock()
     _waiting = None

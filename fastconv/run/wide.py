@@ -1,4 +1,4 @@
-"""Sums of integers that may leave 64 bits: the definition, in Python's integers."""
+"""Sums of integers that may exceed 64 bits, computed with Python's integers."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def check_mode(mode: object) -> None:
 
 
 def method_named(method: object) -> AlgorithmName:
-    """The algorithm that SciPy's word stands for."""
+    """The algorithm for SciPy's ``method``."""
     if method not in METHODS:
         raise ValueError(f"acceptable method flags are 'auto', 'direct', or 'fft', not {method!r}")
     return method  # type: ignore[return-value]
@@ -88,7 +88,7 @@ def broadcast(a: NDArray, b: NDArray, axes: Sequence[int]) -> None:
 
 
 def both_extend(a: NDArray, b: NDArray, axes: Sequence[int]) -> list[int]:
-    """Those axes along which both arrays have several samples: others need products only."""
+    """The axes along which both arrays have several samples; the others need only products."""
     return [axis for axis in axes if a.shape[axis] != 1 != b.shape[axis]]
 
 

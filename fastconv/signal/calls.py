@@ -31,16 +31,16 @@ __all__ = [
 ]
 
 MAX_RUNS = 4096
-"""Translated calls that are remembered."""
+"""Translated calls that are cached."""
 MAX_RUN_BYTES = 1 << 22
 """Bytes of all their kernels."""
 MAX_KERNEL_BYTES = 1 << 15
-"""Bytes of the largest kernel of a call that is remembered here; plans remember larger ones."""
+"""Bytes of the largest kernel whose calls are cached here; for larger ones, plans are cached."""
 
 _runs = memo_of_calls(MAX_RUNS, MAX_RUN_BYTES)
 
 Run = Callable[[NDArray], NDArray]
-"""From the samples of a call to its result."""
+"""A function from the samples of a call to its result."""
 
 
 class Prepared(NamedTuple):
@@ -48,7 +48,7 @@ class Prepared(NamedTuple):
 
     run: Run
     samples: NDArray | None = None
-    """What a run reads that owns its kernel; None for one that serves this call only."""
+    """The samples, if the run owns a copy of its kernel; None if it serves this call only."""
 
 
 def called(
@@ -61,10 +61,10 @@ def called(
     *,
     swaps: bool = False,
 ) -> NDArray:
-    """Run what ``prepare(name, x, w, *words, options)`` returns, now or for an equal call before.
+    """Run the result of ``prepare(name, x, w, *words, options)``, which equal calls share.
 
-    Such a call has equal options, samples of the same shape and dtype, and a kernel of the same
-    values.  If ``swaps``, the smaller array is the kernel.
+    Calls are equal if their options are, and if they have samples of the same shape and dtype, and
+    kernels with the same values.  If ``swaps``, the smaller array is the kernel.
     """
     chosen = config.resolve_backend(how[1], name)
     swapped = swaps and w.size > x.size
@@ -111,7 +111,7 @@ def convolution(
 
 
 def _middle(a: NDArray, b: NDArray) -> NDArray:
-    """The middle of ``b`` along axes where ``a``, as long as the result, has a single sample."""
+    """The middle of ``b`` along axes where ``a``, as long as the result, has only one sample."""
     for axis, (n, k) in enumerate(zip(a.shape, b.shape, strict=True)):
         if n == 1 < k:
             start = (k - 1) // 2
@@ -120,7 +120,7 @@ def _middle(a: NDArray, b: NDArray) -> NDArray:
 
 
 def product(a: NDArray, b: NDArray) -> NDArray:
-    """Sample times sample: the convolution along no axis."""
+    """The elementwise product, which is a convolution along no axis."""
     result: NDArray = a * b
     return result
 
@@ -132,9 +132,9 @@ class Planned:
     plan: Plan
     dtype: np.dtype
     shape: tuple[int, ...] = ()
-    """Of the samples, once their axes are in order."""
+    """The shape of the samples, once their axes are in order."""
     order: tuple[int, ...] = ()
-    """Of the axes; none if they need not be moved."""
+    """The order of the axes; empty if they need not be moved."""
     out_shape: tuple[int, ...] = ()
 
     def __call__(self, x: NDArray) -> NDArray:
@@ -148,7 +148,7 @@ class Planned:
 
 
 def planned(plan: Plan, dtype: np.dtype) -> Run:
-    """A plan whose result is to have some dtype, with its axes as they are."""
+    """A plan with a dtype for its result, whose axes need not be moved."""
     return plan if plan.dtype == dtype else Planned(plan, dtype)
 
 

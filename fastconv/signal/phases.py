@@ -1,10 +1,10 @@
 """Filters that change the sampling rate, phase by phase.
 
-Inserted zeros are never multiplied: outputs that read the same taps are a *phase*, and a phase is a
-correlation with a stride.  There are three ways to compute all phases.  `Apart` has a plan for each
-of them.  `Banks` has plans for many phases at once, and `Planes` filters the samples of each
-residue of the stride as a channel; both multiply some samples by zeros, and serve where these are
-finite.
+Inserted zeros are never multiplied: outputs that read the same taps form a *phase*, and a phase is
+a correlation with a stride.  There are three ways to compute all phases.  `Apart` has a plan for
+each phase.  `Banks` has plans for many phases at once, and `Planes` filters the samples of each
+residue modulo the stride as a channel.  The last two multiply some samples by zeros, and are used
+only if all samples are finite.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ or so many.  A bank multiplies them by zeros, which costs less than more banks."
 MANY_ROWS = 64
 """Outputs of a phase from which on banks of half as many phases cost less."""
 MAX_APART = 8
-"""Phases that have a plan each."""
+"""Phases up to which each has its own plan."""
 MIN_COLUMNS = 16
-"""Signals side by side that fill the vectors of kernels."""
+"""Adjacent signals that fill the vectors of kernels."""
 MAX_PLANES_PHASES, MIN_PLANES_STRIDE = 8, 3
 """Channels of a result, and of samples, with which planes take less than banks."""
 MIN_PLANES_PRODUCTS, MAX_PLANES_BYTES = 1 << 15, 1 << 22

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["Animation", "animate"]
 
 MAX_FRAMES = 256
-"""Outputs of an animation."""
+"""Frames of an animation, at most."""
 MAX_SIDE = 24
-"""Samples along an axis, with those of the border."""
+"""Samples along an axis, including the border, at most."""
 MAX_CHANNELS = 4
-"""Channels of a layer that fit next to each other."""
+"""Channels of a layer that fit side by side, at most."""
 LAST_FRAMES = 3
-"""How many times longer the last frame stays than the others."""
+"""Duration of the last frame, relative to the others."""
 MAX_COLORS = 128
-"""Of a GIF, of 256 that there could be."""
+"""Colours of a GIF, out of 256 possible ones."""
 FORMATS: dict[str, Literal["gif", "apng"]] = {".gif": "gif", ".png": "apng", ".apng": "apng"}
 
 
@@ -150,7 +150,7 @@ class Animation:
 
     @cached_property
     def _gif(self) -> bytes:
-        """All frames, in the most frequent colours of three of them."""
+        """All frames, with the most frequent colours of three frames as a palette."""
         frames = [_packed(frame) for frame in self.frames()]
         few = np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]])
         colors, counts = np.unique(few, return_counts=True)
@@ -273,7 +273,7 @@ def animate(
 
 
 def _check_size(asked: lower.Explained, x: NDArray) -> None:
-    """Refuse what cannot be drawn so that it can be read."""
+    """Refuse animations that would be illegible."""
     rank = len(asked.reaches)
     if rank > 2 or x.ndim > rank + (asked.channel is not None):
         allowed = "a signal or an image, or one example of a layer: no batch, and no other axes"
@@ -297,7 +297,7 @@ def _check_size(asked: lower.Explained, x: NDArray) -> None:
 
 
 def _inputs(asked: lower.Explained, x: NDArray, first: Explanation) -> NDArray:
-    """All samples ``(channels, *samples)`` of an example, those of the border included."""
+    """All samples ``(channels, *samples)`` of an example, including the border."""
     whole = [
         replace(
             axis,
@@ -319,7 +319,7 @@ def _packed(frame: NDArray) -> NDArray[np.uint32]:
 
 
 def _unpacked(colors: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """Red, green and blue of each."""
+    """The red, green and blue values of packed pixels."""
     return np.stack([colors >> 16, colors >> 8, colors], axis=-1).astype(np.uint8)
 
 

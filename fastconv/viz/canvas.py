@@ -18,18 +18,18 @@ __all__ = ["Grid", "axes_of", "blank_axes", "figure", "pixels", "short"]
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#5f6873", "#b8c0cc", "#ffffff"
 SAMPLE, BEYOND = "#eef2f7", "#ffffff"
-"""Cells of an input, and of what its border adds."""
+"""Colours of cells of the input, and of its border."""
 WINDOW, WINDOW_BEYOND, WINDOW_EDGE = "#ffd37a", "#fff0cf", "#b35c00"
-"""The same under the kernel."""
+"""Colours of these cells under the kernel, and of the frame around the window."""
 POSITIVE, ZERO, NEGATIVE = "#fbd5a0", "#ffffff", "#b5d5f5"
 OUTPUT, CURRENT, OUTPUT_EDGE = "#c3e6da", "#5cc2a0", "#00573f"
-"""Outputs, the one that is being computed, and its frame."""
+"""Colours of outputs, of the one that is being computed, and of its frame."""
 ORANGE = "#e69f00"
-"""A colour that everybody can tell from the others (Okabe & Ito)."""
+"""A colour that the colour-blind can distinguish from the others (Okabe & Ito)."""
 FONT = "DejaVu Sans"
-"""Comes with Matplotlib."""
+"""The font, which comes with Matplotlib."""
 DIGIT_WIDTH = 0.64
-"""Of that font, in units of its size."""
+"""The width of a digit in that font, in units of its size."""
 
 
 def figure(width: float, height: float, dpi: int = 100) -> Figure:
@@ -48,7 +48,7 @@ def figure(width: float, height: float, dpi: int = 100) -> Figure:
 
 
 def axes_of(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
-    """The axes that were given and their figure, or new ones."""
+    """The given axes and their figure, or new ones."""
     if ax is None:
         drawn = figure(width, height)
         drawn.set_layout_engine("constrained")
@@ -76,7 +76,7 @@ def pixels(drawn: Figure) -> np.ndarray:
 
 
 def short(value: Any) -> str:
-    """A number in at most three digits after the leading ones."""
+    """A number as text: integers below a million in full, others with three digits."""
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, int):
         return str(value) if abs(value) < 1_000_000 else f"{value:.1e}"
@@ -97,7 +97,7 @@ def font_size(texts: Sequence[str], points: float, most: float = 11) -> float:
 
 
 class Grid:
-    """Square cells with a number in each, whose looks change from frame to frame.
+    """Square cells with a number in each, whose appearance may change in each frame.
 
     Texts have the gid ``"NAME row column"``.
     """

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["before_after", "draw_image", "feature_maps", "image_of", "kernels", "value_range"]
 
 MAX_PANELS = 100
-"""Pictures on a figure."""
+"""Pictures in a figure, at most."""
 MAX_NUMBERED = 11
-"""Rows and columns of a kernel whose weights are written in its cells."""
+"""Rows and columns of the largest kernel whose weights are written into its cells."""
 PANEL, CELL = 1.9, 0.5
 """Inches of a picture in a grid, and of a cell with a number in it."""
 MAX_WIDTH = 9.6
 """Inches of a row of pictures, unless the caller chooses their number."""
 SATURATED = 0.01
-"""The share of the samples of a map that may be beyond the ends of the colours."""
+"""The fraction of the samples of a map that may exceed the range of the colours."""
 SIGNED = ("#0b5ea8", "#7fb2dd", "#ffffff", "#f5ad55", "#b35c00")
 """From negative to positive numbers: blue to orange, which the colour-blind can tell apart."""
 
@@ -255,7 +255,7 @@ def _check_count(count: int, argument: str) -> None:
 
 
 def _kernels(w: Any) -> tuple[dict[str, NDArray], int | None]:
-    """Kernels by title, and how many go into a row, where that is given."""
+    """Kernels by title, and the number in a row, if it is given."""
     if isinstance(w, str):
         w = [w]
     if isinstance(w, Mapping):
@@ -346,9 +346,9 @@ def _write_weights(ax: Axes, kernel: NDArray, most: float, size: float) -> None:
 
 
 def value_range(values: NDArray) -> tuple[float, float]:
-    """From black to white, or as far on both sides of 0 if there are negative numbers.
+    """The range of the colours, which is symmetric around 0 if there are negative numbers.
 
-    A few samples may lie beyond it: those next to the border of an image often stick out.
+    A few samples may exceed it, since samples at the border of an image are often extreme.
     """
     finite = _finite(values).astype(float)
     if finite.min() < 0:

@@ -17,7 +17,7 @@ __all__ = ["plan"]
 
 OTHERS = "#9db7d1"
 MAX_REFUSAL = 90
-"""Letters of a reason."""
+"""Letters of a reason, at most."""
 
 
 def plan(plan: Plan, *, ax: Axes | None = None) -> Figure:

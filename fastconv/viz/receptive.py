@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["ReceptiveField", "StackedLayer", "receptive_field_sizes", "receptive_fields"]
 
 MAX_SAMPLES = 64
-"""Samples of an input whose cells are drawn one by one."""
+"""Samples of an input up to which cells are drawn."""
 COLORS = ("#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#0072b2", "#f0e442")
-"""Of layers; everybody can tell them apart (Okabe & Ito)."""
+"""Colours of layers, which the colour-blind can distinguish (Okabe & Ito)."""
 
 
 class StackedLayer(NamedTuple):
@@ -322,7 +322,7 @@ def _pyramid(stack: Sequence[StackedLayer], counts: list[int], top: int, ax: Axe
 
 
 def _words(layer: StackedLayer) -> str:
-    """The name of a layer, and below it what it does."""
+    """The name of a layer, and its parameters on the next line."""
     usual = StackedLayer(layer.kernel)
     words = [f"{layer.kernel} taps"]
     for word in ("stride", "padding", "dilation"):
@@ -332,7 +332,7 @@ def _words(layer: StackedLayer) -> str:
 
 
 def _on_image(stack: Sequence[StackedLayer], image: ArrayLike, at: Any, ax: Axes | None) -> Figure:
-    """Nested frames: the field of an output of each layer, around the same place."""
+    """Nested frames: the field of an output of each layer, around the same position."""
     from matplotlib.patches import Rectangle
 
     picture = image_of(image, "receptive_fields: image")

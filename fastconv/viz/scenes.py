@@ -36,9 +36,9 @@ from .canvas import (
 __all__ = ["Scene", "scene_of"]
 
 CELL = 0.46
-"""Inches."""
+"""The size of a cell in inches."""
 GAP = 1.5
-"""Cells between grids, where an operator stands."""
+"""Cells between grids, with space for an operator."""
 MARGIN, HEAD, FOOT = 0.7, 1.4, 1.6
 """Cells around all grids, above them for the title, and below them for the sum."""
 NAME = 0.9
@@ -46,7 +46,7 @@ NAME = 0.9
 LABELS = 2.8
 """Cells left of the rows of a signal, for their names."""
 MAX_LETTERS = 64
-"""Of a sum that is written out."""
+"""Letters of a sum that is written out, at most."""
 LETTER = 0.22
 """The width of a letter in a line of text, in cells."""
 
@@ -56,7 +56,7 @@ class Scene(ABC):
 
     def __init__(self, inputs: NDArray, explanations: Sequence[Explanation], title: str) -> None:
         self.inputs = inputs
-        """``(channels, *samples)``, those of the border included."""
+        """``(channels, *samples)``, including the border."""
         self.explanations = explanations
         self.axes = explanations[0].axes
         self.before = [max(axis.before, 0) for axis in self.axes]
@@ -72,9 +72,9 @@ class Scene(ABC):
         self.samples: list[Grid] = []
         self.weights: list[Grid] = []
         self.products: list[Grid] = []
-        """Of each channel."""
+        """The products of each channel."""
         self.window: list[Any] = []
-        """Its outline on each channel."""
+        """The outline of the window on each channel."""
         self.build((full - width) / 2, HEAD, height)
 
     @abstractmethod
@@ -87,7 +87,7 @@ class Scene(ABC):
 
     @abstractmethod
     def show_window(self, e: Explanation) -> None:
-        """Show what one output reads, and its products."""
+        """Show the window of one output, and its products."""
 
     @abstractmethod
     def show_outputs(self, number: int) -> None:
@@ -130,7 +130,7 @@ class Scene(ABC):
         )
 
     def number(self, channel: int) -> str:
-        """The number of a channel, where there are several."""
+        """The number of a channel, or an empty string if there is only one."""
         return "" if len(self.inputs) == 1 else f" {self.explanations[0].channels[channel]}"
 
     def input_cells(self, grid: Grid, channel: int, e: Explanation) -> None:
@@ -149,14 +149,14 @@ class Scene(ABC):
             grid.show(at, short(samples[at]), fill, dashed=out, faint=out)
 
     def places(self, e: Explanation) -> list[list[int]]:
-        """Where taps lie among the samples, those of the border included."""
+        """The positions of taps among the samples, including the border."""
         return [
             [i + b for i in axis.coordinates] for axis, b in zip(e.axes, self.before, strict=True)
         ]
 
 
 class Image(Scene):
-    """Grids side by side; those of the channels of a layer below each other."""
+    """Grids side by side; the channels of a layer are stacked."""
 
     def size(self) -> tuple[float, float]:
         rows, columns = self.inputs.shape[1:]
@@ -291,7 +291,7 @@ def scene_of(inputs: NDArray, explanations: Sequence[Explanation], title: str) -
 
 
 def _caption(e: Explanation) -> str:
-    """The sum, and what becomes of it."""
+    """The sum, and the steps from it to the result."""
     products = [short(p) for p in e.products.ravel().tolist()]
     told = [p for p in products if p != "0"] or ["0"]
     terms = " + ".join(told).replace("+ -", "- ")

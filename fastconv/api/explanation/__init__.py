@@ -1,6 +1,6 @@
-"""One output of a call, step by step: its window, its products, their sum and what becomes of it.
+"""Explains one output of a call: its window, its products, their sum and the result.
 
-`call` finds the numbers (`model`); `text` and `html` write what `layout` chooses of them.
+`call` computes the numbers (`model`), `layout` selects what to show, and `text` and `html` show it.
 """
 
 from .call import explain

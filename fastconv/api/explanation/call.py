@@ -189,7 +189,7 @@ def window_of(
 def _steps(
     asked: lower.Explained, at: tuple[int, ...], products: NDArray, x: NDArray
 ) -> tuple[Step, ...]:
-    """The sum, and what becomes of it until it is stored."""
+    """The steps from the sum of products to the result."""
     problem, bias = asked.problem, asked.bias
     total = products.sum()
     steps = [Step("sum of products", total)]
@@ -204,7 +204,7 @@ def _steps(
     if problem.ceiling < inf:
         total = np.minimum(np.array([total], asked.sums), asked.sums.type(problem.ceiling))[0]
         steps.append(Step(f"relu6: min({problem.ceiling:g}, …)", total))
-    # Stored from the dtype that the engine stores from: it decides how sums are rounded.
+    # The dtype of the sums, as in the engine, determines how they are rounded.
     wide = problem.safe is not None and dtypes.largest_value(x) > problem.safe
     sums = np.array(total, np.int64 if problem.exact and not wide else asked.sums)
     stored = dtypes.stored(sums, problem.dtype, None)

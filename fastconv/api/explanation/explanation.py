@@ -117,7 +117,7 @@ def _axis_as_dict(axis: WindowAxis) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value that JSON can represent."""
     if isinstance(value, tuple):
         return [plain(each) for each in value]
     if isinstance(value, np.generic):

@@ -36,7 +36,7 @@ STYLE = """
 
 
 def html(e: Arithmetic) -> str:
-    """All of it, as one element that brings its own style."""
+    """An explanation as one HTML element with its own style."""
     parts = [f"<p><b>{escape(heading(e))}</b></p>"]
     if e.exists:
         for plane in planes(e):

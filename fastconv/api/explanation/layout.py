@@ -1,4 +1,4 @@
-"""What an explanation shows of a large window, and in which words: for text and for HTML."""
+"""What an explanation shows of a large window, and its wording, for both text and HTML."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .model import Arithmetic, WindowAxis
 __all__ = ["Plane", "border_note", "geometry", "heading", "number", "planes", "rest", "shown"]
 
 MAX_SHOWN = 11
-"""Rows and columns that are shown completely; of more, the first and the last few."""
+"""Rows and columns up to which all are shown; beyond that, the first and last few."""
 ENDS = 4
-"""Rows or columns that are shown at either end of more."""
+"""Rows or columns shown at either end if they are too many."""
 MAX_PLANES = 6
-"""Channels and slices of a window that are shown completely."""
+"""Channels and slices of a window up to which all are shown."""
 FIRST_PLANES = 3
-"""Those that are shown of more."""
+"""Channels and slices shown if they are too many."""
 MAX_LISTED = 12
-"""Coordinates that are listed one by one."""
+"""Coordinates up to which all are listed."""
 
 
 class Plane(NamedTuple):
     """One channel and slice of a window: rows and columns."""
 
     title: str
-    """Empty where there is only one."""
+    """Empty if there is only one plane."""
     samples: NDArray
     weights: NDArray
     products: NDArray
@@ -39,7 +39,7 @@ class Plane(NamedTuple):
 
 
 def heading(e: Arithmetic) -> str:
-    """The call, the position and the number there."""
+    """The first line: the call, the position and the result."""
     where = ", ".join(map(str, e.at))
     value = number(e.result) if e.exists else "does not exist"
     return f"{e.call}: out[{where}] {'= ' if e.exists else ''}{value}"
@@ -72,7 +72,7 @@ def planes(e: Arithmetic) -> Iterator[Plane]:
 
 
 def rest(e: Arithmetic) -> str:
-    """What is not shown, and what it contributes."""
+    """A note about planes that are not shown, and their sum."""
     total, each = _plane_count(e)
     if total <= MAX_PLANES:
         return ""
@@ -107,12 +107,12 @@ def number(value: Any) -> str:
 
 
 def border_note(e: Arithmetic) -> str:
-    """What the marked samples are, where there are any."""
+    """A note about marked samples, or an empty string if there are none."""
     return "beyond the edge" if any(_outside(axis).any() for axis in e.axes) else ""
 
 
 def geometry(e: Arithmetic) -> Iterator[tuple[str, list[str]]]:
-    """Of each axis, how many outputs there are and why, and remarks about this one."""
+    """For each axis, the formula for the number of outputs, and remarks about this output."""
     for axis in e.axes:
         words = [f"{axis.size} samples"]
         words += [f"{count} {side}" for side, count in _sides(axis) if count > 0]
@@ -154,13 +154,13 @@ def _remarks(axis: WindowAxis, constant: str) -> Iterator[str]:
 
 
 def _supplied(beyond: dict[int, int | None], constant: str) -> str:
-    """What the border puts at coordinates beyond the edges."""
+    """The samples that the border supplies at coordinates beyond the edges."""
     if None in beyond.values():
         return f"{_listed([*beyond])} {'holds' if len(beyond) == 1 else 'hold'} {constant}"
-    said = [f"{i} is sample {source}" for i, source in beyond.items()]
-    if len(said) > MAX_LISTED:
-        said = [*said[:ENDS], "…", *said[-ENDS:]]
-    return ", ".join(said)
+    phrases = [f"{i} is sample {source}" for i, source in beyond.items()]
+    if len(phrases) > MAX_LISTED:
+        phrases = [*phrases[:ENDS], "…", *phrases[-ENDS:]]
+    return ", ".join(phrases)
 
 
 def _why_missing(axis: WindowAxis) -> str:
@@ -190,7 +190,7 @@ def _unread(axis: WindowAxis) -> str:
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    """Coordinates one by one, as a range if they follow each other, or the ends of many."""
+    """Coordinates as a list, as a range if they are consecutive, or shortened if they are many."""
     if len(numbers) > 3 and list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]} … {numbers[-1]}"
     if len(numbers) > MAX_LISTED:

@@ -1,4 +1,4 @@
-"""The arithmetic of one output: where its window lies, its products and their sum."""
+"""The arithmetic of one output: its window, its products and their sum."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Tap(NamedTuple):
         The index of the weight in `w` as it was given (in the outer product, if `w` was given as
         factors).
     coordinate : tuple of int
-        The place in `x`; outside of it where a border supplies the sample.
+        The coordinate in `x`; it lies outside if the border supplies the sample.
     source : tuple of int or None
         The index in `x` from which the sample comes; None for the constant beyond the edges.
     outside : bool
@@ -43,14 +43,14 @@ class Tap(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The sum, or what one step makes of it.
+    """One step from the sum to the result.
 
     Attributes
     ----------
     name : str
-        The step in words, such as "sum of products".
+        The name of the step, such as "sum of products".
     value : scalar
-        The value after it.
+        The value after the step.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class WindowAxis:
-    """One axis that the kernel spans: where windows lie, and which of them is explained.
+    """The geometry of one axis that the kernel spans.
 
     Attributes
     ----------
@@ -68,10 +68,10 @@ class WindowAxis:
     size, taps, stride, dilation : int
         The number of samples of `x` and of taps, and their geometry.
     before, after : int
-        The positions in front of the first sample and behind the last one that windows may cover;
+        The positions before the first sample and after the last one that windows may cover;
         `before` is negative if the first window begins inside.
     boundary : str
-        The rule beyond the edges.
+        The border of the axis.
     outputs : int
         The number of outputs along the axis.
     position : int
@@ -85,11 +85,11 @@ class WindowAxis:
     coordinates : tuple of int
         The coordinate in `x` that each tap reads; some may lie outside.
     sources : tuple of int or None
-        The sample of `x` that each tap gets; None where it is the constant.
+        The index of the sample of `x` that each tap reads; None for the constant.
     left_over : int
         The positions at the end that no window covers because the stride does not fit.
     unread : tuple of int
-        The samples of `x` that no output reads, neither in place nor by way of the border.
+        The samples of `x` that no output reads, neither directly nor through the border.
     """
 
     axis: int
@@ -125,7 +125,7 @@ class WindowAxis:
 
     @cached_property
     def sources(self) -> tuple[int | None, ...]:
-        """The sample of `x` that each tap gets, None where it is the constant."""
+        """The index of the sample of `x` that each tap reads; None for the constant."""
         if not self.size:
             return (None,) * self.taps
         found = self._source(np.array(self.coordinates))
@@ -139,7 +139,7 @@ class WindowAxis:
 
     @cached_property
     def unread(self) -> tuple[int, ...]:
-        """The samples of `x` that no output reads, neither in place nor by way of the border."""
+        """The samples of `x` that no output reads, neither directly nor through the border."""
         unread = np.ones(self.size, bool)
         for coordinates in self._read():
             source = self._source(coordinates)
@@ -147,12 +147,12 @@ class WindowAxis:
         return tuple(np.flatnonzero(unread).tolist())
 
     def _read(self) -> Iterator[NDArray[np.intp]]:
-        """The coordinates that outputs read, in the largest steps that have one distance."""
+        """All coordinates that outputs read, as a few equally spaced ranges."""
         if not (self.size and self.outputs):
             return
         reach = (self.outputs - 1) * self.stride + 1
         if self.dilation == 1 and self.stride <= self.taps:
-            most = 2 * self.size  # by there, every border has repeated itself
+            most = 2 * self.size  # the period of every border
             stop = reach + self.extent - 1 - self.before
             yield np.arange(max(-self.before, -most), min(stop, self.size + most))
         elif self.taps <= self.outputs:
@@ -165,7 +165,7 @@ class WindowAxis:
                 yield np.arange(first, first + self.extent, self.dilation)
 
     def _source(self, coordinates: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The samples that coordinates get, negative where it is the constant."""
+        """The index that each coordinate reads; negative for the constant."""
         source = coordinates.copy()
         for i in np.flatnonzero((coordinates < 0) | (coordinates >= self.size)):
             beyond = int(coordinates[i])
@@ -206,7 +206,7 @@ class Arithmetic:
 
     @property
     def bias(self) -> Any:
-        """What is added to the sum."""
+        """The bias that is added to the sum."""
         return self._value("bias")
 
     @property

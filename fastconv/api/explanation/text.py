@@ -13,11 +13,11 @@ from .model import Arithmetic
 __all__ = ["text"]
 
 GAP = "   "
-"""Between tables side by side."""
+"""The space between adjacent tables."""
 
 
 def text(e: Arithmetic) -> str:
-    """All of it, in lines of plain text."""
+    """An explanation as plain text."""
     parts = [heading(e)]
     if e.exists:
         for plane in planes(e):
@@ -35,7 +35,7 @@ def text(e: Arithmetic) -> str:
 
 
 def _columns(plane: Plane) -> list[str]:
-    """A signal: a column for each tap."""
+    """The table of a signal, with a column for each tap."""
     picked = shown(plane.samples.shape[1])
     coordinates = plane.columns.coordinates
     rows = [
@@ -48,7 +48,7 @@ def _columns(plane: Plane) -> list[str]:
 
 
 def _side_by_side(plane: Plane, call: str) -> list[str]:
-    """An image: window, kernel and products next to each other."""
+    """The tables of an image: window, kernel and products side by side."""
     assert plane.rows is not None
     row_names = [f"{i}" for i in plane.rows.coordinates]
     picked = shown(plane.samples.shape[1])
@@ -88,9 +88,9 @@ def _row(
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Rows of cells as lines: the first ``left`` columns begin, and the others end, at one place.
+    """Rows of cells as lines; the first ``left`` columns are left-aligned, others right-aligned.
 
-    A bracket that closes stands behind that place.
+    A closing bracket does not count for the alignment.
     """
     if any(cell.endswith(")") and cell.startswith("(") for row in rows for cell in row[left:]):
         rows = [

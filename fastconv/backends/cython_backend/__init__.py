@@ -1,12 +1,12 @@
-"""The compiled backend: one body, compiled for several instruction sets, picked at import.
+"""The compiled backend: one source, compiled for several instruction sets, chosen at import.
 
-``_probe`` says which sets this processor and operating system run; the best one that was built is
-imported, and no other, for importing code that the processor cannot run kills the process.
-``FASTCONV_ISA`` forces one: v4, v3, v2 (baseline where these do not exist) or generic, which runs
-everywhere.
+``_probe`` reports the instruction sets that this processor and operating system support.  Only the
+best one that was built is imported, because importing code that the processor cannot run kills the
+process.  ``FASTCONV_ISA`` forces one: v4, v3, v2 ("baseline" on other architectures) or generic,
+which runs everywhere.
 
-The register tiles of an instruction set run whole programs in C.  The generic set is plain loops
-over typed memoryviews: programs call them from Python.
+With register tiles of an instruction set, whole programs run in C.  The generic set consists of
+plain loops over typed memoryviews, which programs call from Python.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Compiled:
 
 
 class CythonBackend(Backend):
-    """Register tiles in C behind Cython."""
+    """Register tiles in C, called through Cython."""
 
     name = "cython"
     min_interior_bytes = 1 << 17
@@ -159,7 +159,7 @@ class CythonBackend(Backend):
 
 
 def _are_flat(*arrays: NDArray) -> bool:
-    """Whether arrays can be taken for rows of items."""
+    """Whether arrays can be treated as rows of contiguous items."""
     return all(array.flags.c_contiguous and array.flags.aligned for array in arrays)
 
 

@@ -1,4 +1,4 @@
-"""Copies between arrays of different dtypes: samples into a kernel, sums out of it."""
+"""Copies with conversion: samples with their border, and sums to results."""
 
 from libc.stdint cimport INT64_MAX, INT64_MIN
 from libc.string cimport memcpy
@@ -33,9 +33,9 @@ cdef bint lay_out(
     tuple runs,
     constant,
 ) except -1:
-    """Say how to copy all items into `to` by a row function, if there is one, and whether there is.
+    """Prepare a copy of all items into `to`, and return whether there is a row function for it.
 
-    The last axes of `to` are filled by `runs`, if there are any; see `boundary.runs`.
+    The last axes of `to` are filled by `runs`, if any are given; see `boundary.runs`.
     """
     cdef const int64_t[:, ::1] table
     cdef int i, count = 0, first = to.ndim - <int> len(runs), innermost, beside = -1
@@ -75,7 +75,7 @@ cdef bint lay_out(
 
 
 cdef void move(row_axis_t *axes, int start, int end) noexcept:
-    """Make one axis the one at `end`; those between keep their order."""
+    """Move an axis to position `end`, keeping the order of the others."""
     cdef row_axis_t moved = axes[start]
     cdef int i
     for i in range(start, end):
@@ -86,7 +86,7 @@ cdef void move(row_axis_t *axes, int start, int end) noexcept:
 cdef bint follows(
     const row_axis_t *outer, const Py_buffer *to, const Py_buffer *source, int i
 ) noexcept:
-    """Say whether axis `i` ends where the next item of `outer` begins, on both sides."""
+    """Return whether axis `i` is contiguous with the next item of axis `outer`, in both arrays."""
     return (
         outer.to == to.shape[i] * to.strides[i]
         and outer.source == to.shape[i] * source.strides[i]
@@ -94,7 +94,7 @@ cdef bint follows(
 
 
 cdef int set_constant(walk_t *w, char kind, value) except -1:
-    """Repeat a number, as `dtypes.store` converts it to a type, as often as there is room."""
+    """Fill a block with a number, converted to a type as by `dtypes.store`."""
     cdef int64_t whole
     cdef double number
     cdef Py_ssize_t i

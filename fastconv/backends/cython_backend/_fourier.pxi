@@ -21,7 +21,7 @@ cdef fourier_t fourier_of(
     const Py_buffer *out, const Py_buffer *x, const Py_buffer *spectrum,
     Py_ssize_t n, bint forward, bint inverse, bint negacyclic,
 ) noexcept:
-    """Return extents and steps of a transform, or of both ways and a product between them."""
+    """Return extents and steps of a transform, or of a forward and inverse one with a product."""
     cdef Py_ssize_t size = out.itemsize
     return fourier_t(
         n, out.shape[2], x.shape[1], out.shape[1],

@@ -62,7 +62,7 @@ cdef dict products = {}
 
 
 cdef Contraction product_of(Operands operands, build, tuple arrays, tuple extra):
-    """Return the product of some arrays; those of the same shapes and strides share it."""
+    """Return the product of arrays, cached for the same shapes and strides."""
     cdef Contraction found
     key = (build, operands.geometry(), letter(operands.arrays), extra)
     found = products.get(key)

@@ -2,8 +2,8 @@
 # cython: freethreading_compatible=True
 """The generic instruction set: every kernel of the protocol as plain loops over typed memoryviews.
 
-This is the definition that a reader follows, and it needs nothing of a compiler but C.  A kernel is
-a thin function that brings arrays of any rank to a fixed number of axes, without a copy, and loops
+This is the reference for readers, and needs only a C compiler without extensions.  A kernel is a
+thin function that brings arrays of any rank to a fixed number of axes, without a copy, and loops
 that run without the GIL.
 """
 
@@ -24,11 +24,11 @@ ctypedef fused item:
     int64_t
 
 PANEL = 8
-"""Output channels that packed weights keep together."""
+"""Output channels of a panel of packed weights."""
 
 
 def filtered(array, rank):
-    """Return an array with three filtered axes: missing ones come first and have one place."""
+    """Return an array with three filtered axes; missing ones come first and have length 1."""
     return array[(slice(None),) * (array.ndim - rank) + (None,) * (3 - rank)]
 
 
@@ -38,7 +38,7 @@ def triple(numbers, missing=1):
 
 
 def batches(inner, *arrays):
-    """Yield arrays with one batch axis, the longest one, in front of so many inner axes."""
+    """Yield views with one batch axis, the longest one, before the given number of inner axes."""
     count = max(arrays[0].ndim - inner, 0)
     if count == 0:
         yield [array[(None,) * (inner + 1 - array.ndim)] for array in arrays]
@@ -51,7 +51,7 @@ def batches(inner, *arrays):
 
 
 def started(bias, out, rank):
-    """Return what each sum begins with: the bias of its group and channel."""
+    """Return the initial value of each sum: the bias of its group and channel."""
     return np.broadcast_to(bias[(..., *(None,) * rank)], out.shape)
 
 

@@ -1,4 +1,4 @@
-"""Arrays as kernels get them: where they begin, their shapes and strides, and their items."""
+"""Arrays as kernels receive them: addresses, shapes, strides and item types."""
 
 import sys
 
@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef class Operands:
-    """Arrays, the first of which is written to, held as long as this lives."""
+    """Buffers of arrays, which are held as long as this object exists; the first is writable."""
     cdef Py_buffer arrays[MOST_OPERANDS]
     cdef int count
 
@@ -53,9 +53,9 @@ cdef class Operands:
 
 
 cdef char letter(const Py_buffer *array) noexcept:
-    """Return the item type in a letter of `struct`, one for each kind and size, or 0.
+    """Return the item type as a letter of `struct`, one for each kind and size, or 0.
 
-    Arrays that are not aligned, and those that name their byte order, have a sign in front of it.
+    A prefix that means native byte order is skipped; unaligned arrays have one, for example.
     """
     cdef const char *code = array.format
     if code[0] in (b"@", b"=", b"^", NATIVE_ORDER):

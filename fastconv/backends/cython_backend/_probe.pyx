@@ -1,10 +1,10 @@
 # cython: language_level=3
 # cython: freethreading_compatible = True
-"""What this processor can run, asked before a compiled kernel is imported.
+"""Finds the instruction sets that this processor supports, before compiled kernels are imported.
 
-A module built for an instruction set that the machine lacks dies with SIGILL, not ImportError:
-choose first, import after. A level counts only if the operating system saves its registers, too.
-Elsewhere than on x86-64 there is nothing to choose: the answer is empty.
+A module built for an instruction set that the machine lacks ends the process with SIGILL instead of
+raising ImportError, so the choice must come first. A level counts only if the operating system
+saves its registers as well. On architectures other than x86-64 there is nothing to choose.
 """
 
 cdef extern from *:
@@ -69,5 +69,5 @@ cdef extern from *:
 
 
 def supported() -> tuple[str, ...]:
-    """Return the x86-64 levels above the first that this machine runs, the highest first."""
+    """Return the x86-64 levels above the first that this machine supports, the highest first."""
     return tuple([f"v{level}" for level in range(x86_level(), 1, -1)])

@@ -1,6 +1,6 @@
-"""Programs: steps of entries with a grid of tiles, run in C on the thread pool.
+"""Programs: entries of steps with a grid of tiles, run in C on the thread pool.
 
-`run/program.py` says what programs, buffers, entries and steps are.
+`run/program.py` explains programs, buffers, entries and steps.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -18,13 +18,13 @@ cdef enum:  # of `run/program.py`
 
 cdef enum:
     LINE = 64
-    SMALL_BYTES = 32768  # that the system has at hand faster
+    SMALL_BYTES = 32768  # below this, malloc is faster than a kept block
 
 ctypedef struct placed_t:
     step_t step
     int buffers[MOST_OPERANDS]
     Py_ssize_t offsets[MOST_OPERANDS]
-    bint redo  # only where a check before it failed
+    bint redo  # runs only if a check before it failed
 
 ctypedef struct entry_t:
     int64_t first_tile, tiles, first_step, last_step, axes, grid
@@ -32,11 +32,11 @@ ctypedef struct entry_t:
 ctypedef struct program_t:
     const placed_t *steps
     const entry_t *entries
-    const int64_t *grid  # for each axis a count, and the bytes that each buffer moves on by
+    const int64_t *grid  # for each axis a count, and the bytes by which each buffer advances
     const uintptr_t *starts
-    int buffers  # but for the workspace
+    int buffers  # without the workspace
     Py_ssize_t workspace_bytes
-    int *failed  # where a check fails without steps after it that redo the work
+    int *failed  # set if a check fails and no later step redoes the work
 
 
 cdef void run_tile(const void *context, int64_t number, void *room) noexcept nogil:
@@ -79,7 +79,7 @@ cdef void run_tile(const void *context, int64_t number, void *room) noexcept nog
 
 
 cdef class Program(Kernels):
-    """Steps and entries; `run/program.py` has the rest of what builds one."""
+    """A program whose steps run in C; `run/program.py` has its base class."""
     cdef bytearray placed, entries, grids
     cdef list kept, names
     cdef readonly int64_t tiles
@@ -92,7 +92,7 @@ cdef class Program(Kernels):
         self.buffers = 3 + weights
 
     def begin_tiles(self, tuple grid):
-        """Begin an entry; one tile for an empty grid."""
+        """Begin an entry.  An empty grid has one tile."""
         cdef int64_t steps = len(self.placed) // sizeof(placed_t)
         cdef int64_t first = len(self.grids) // sizeof(int64_t)
         cdef entry_t entry = entry_t(self.tiles, 1, steps, steps, len(grid), first)
@@ -168,8 +168,9 @@ cdef class Program(Kernels):
         return True
 
     def run(self, arrays, int64_t threads, double seconds):
-        """Run all tiles on at most so many threads, of which one would take so many seconds, and
-        return whether all results count.
+        """Run all tiles on at most `threads` threads, and return whether all results are valid.
+
+        `seconds` is the predicted time on one thread.
         """
         cdef program_t program
         cdef job_t job
@@ -234,4 +235,4 @@ NAMES = (
     "winograd_samples", "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
     "at_most",
 )
-"""Of kernels, in the order of their numbers."""
+"""The names of kernels, in the order of their numbers."""

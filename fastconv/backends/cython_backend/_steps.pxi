@@ -1,6 +1,6 @@
-"""Steps: calls of kernels that know everything but where their operands are.
+"""Steps: calls of kernels with all arguments but the addresses of their operands.
 
-A call of a kernel makes its step and runs it; a program keeps it.
+A direct call of a kernel makes a step and runs it; a program stores it.
 """
 
 from numpy import dtype, empty, ndindex, zeros
@@ -23,7 +23,7 @@ cdef enum:
     ACCUMULATE
     AT_MOST
 
-ctypedef union extents_t:  # of a kernel: recordings have thousands of steps
+ctypedef union extents_t:  # of a kernel; a program may have thousands of steps
     walk_t walk
     nest_t tile
     bytes_t bytes
@@ -48,11 +48,11 @@ ctypedef struct step_t:
 
 BYTES = dtype("u1")
 ZEROS = {dtype(kind): zeros(1, kind) for kind in ("f4", "f8")}
-"""What sums start from that have no bias."""
+"""The initial value of sums without a bias."""
 
 
 cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
-    """Run a step whose operands begin at some offsets, and return whether its results count."""
+    """Run a step with operands at the given addresses, and return whether its results are valid."""
     if s.kernel == COPY:
         walk(&s.extents.walk, 0, at[0], at[1])
     elif s.kernel == MIX and s.kind == b"f":
@@ -178,10 +178,12 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
 
 
 cdef class Kernels:
-    """Kernels by the names of `_protocol.py`, which run when they are called."""
+    """The kernels, by the names of `protocol.py`, which run when they are called."""
 
     cdef int add(self, Operands operands, const step_t *step, kept) except -1:
-        """Take a step, and what it points into, and return whether its results count."""
+        """Run or store a step, with the objects that it points into; return whether its results are
+        valid.
+        """
         cdef char *at[MOST_OPERANDS]
         cdef bint counts
         cdef int i
@@ -192,21 +194,21 @@ cdef class Kernels:
         return counts
 
     cdef bint limit_product(self, Operands out, double ceiling):
-        """Have the last step limit its results itself, if it is a product that made these, and
-        return whether it is.
+        """Let the last step clip its results, if it is a product with these results, and return
+        whether it is.
         """
         return False
 
     cdef mark_room(self):
-        """Return how much of such memory is handed out."""
+        """Return the amount of workspace in use."""
         return None
 
     cdef int release_room(self, mark) except -1:
-        """Take back what was handed out since a mark."""
+        """Free the workspace allocated since a mark."""
         return 0
 
     cdef room(self, Py_ssize_t nbytes):
-        """Return memory that a step needs beside its operands."""
+        """Allocate workspace for a step."""
         return empty(nbytes, BYTES)
 
     def correlate(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):
@@ -221,7 +223,7 @@ cdef class Kernels:
         self.sum(Operands(out, x, w, bias), nest, relu)
 
     cdef int sum(self, Operands operands, Nest nest, bint relu) except -1:
-        """Take the sums of a nest."""
+        """Add a step that computes the sums of a nest."""
         cdef step_t step
         step.kernel = NEST
         step.kind = letter(operands.arrays)
@@ -232,7 +234,7 @@ cdef class Kernels:
         return self.add(operands, &step, nest)
 
     cdef int sum_bytes(self, out, x, w, bias) except -1:
-        """Take the sums of bytes times whole weights."""
+        """Add a step that sums bytes times whole weights."""
         cdef Operands operands
         cdef Nest nest
         cdef step_t step
@@ -289,7 +291,7 @@ cdef class Kernels:
         self.contract(contraction.planes, arrays, (), Operands(out, w, x, bias), relu)
 
     cdef mix(self, out, x, w, bias, bint relu):
-        """Mix the channels of pixels, a step for each place along all batch axes but the last."""
+        """Add steps that mix channels of pixels, one for each index of the first batch axes."""
         cdef Operands operands
         cdef step_t step
         *batch, _, _, _ = out.shape
@@ -314,7 +316,7 @@ cdef class Kernels:
     cdef int contract(
         self, build, tuple arrays, tuple extra, Operands operands, bint relu
     ) except -1:
-        """Take a product of rows and columns."""
+        """Add a step for a product of rows and columns."""
         cdef Contraction found = product_of(operands, build, arrays, extra)
         cdef step_t step
         step.kernel = PRODUCT
@@ -334,7 +336,7 @@ cdef class Kernels:
         self.copy_items(out, sums, (), 0, True)
 
     cdef int copy_items(self, to, source, tuple runs, constant, bint casts) except -1:
-        """Take a copy of all items, which are converted."""
+        """Add a step that copies and converts all items."""
         cdef Operands operands = Operands(to, source)
         cdef const Py_buffer *arrays = operands.arrays
         cdef row_axis_t axes[MOST_AXES]
@@ -384,7 +386,7 @@ cdef class Kernels:
     cdef int transform_columns(
         self, out, x, spectrum, Py_ssize_t n, bint forward, bint inverse, bint negacyclic
     ) except -1:
-        """Transform, and where both ways are asked for, multiply by the spectrum between them."""
+        """Add a step for a transform, or for a forward and inverse one with a product."""
         cdef Operands operands
         cdef step_t step
         cdef const unsigned char[::1] twiddles = fourier.twiddles(n, out.dtype.name).view(BYTES)

@@ -86,7 +86,7 @@ cdef range_t range_of(const Py_buffer *x, const Py_buffer *other) except *:
 
 
 cdef bint continues(const range_axis_t *outer, const range_axis_t *inner) noexcept:
-    """Say whether an axis ends where the next item of the one around it begins."""
+    """Return whether an axis is contiguous with the next item of the axis around it."""
     return (
         outer.step == inner.length * inner.step and outer.other == inner.length * inner.other
     )
@@ -101,7 +101,7 @@ cdef void run_accumulate(floating *out, const floating *x, const range_t *n) noe
 
 
 cdef void run_at_most(item *out, const range_t *n, int axis) noexcept nogil:
-    """Lower to a limit what is above it."""
+    """Clip an array to an upper limit, in place."""
     cdef int64_t i, step = n.axis[axis].step
     cdef item most = <item> n.limit
     if axis < n.axes - 1:
@@ -116,7 +116,7 @@ cdef void run_at_most(item *out, const range_t *n, int axis) noexcept nogil:
 
 
 cdef bint run_in_range(const floating *x, const range_t *n) noexcept nogil:
-    """Return whether samples are finite and alike in magnitude."""
+    """Return whether samples are finite and of similar magnitude."""
     if floating is float:
         return in_range_float32(x, n)
     else:

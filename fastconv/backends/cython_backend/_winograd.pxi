@@ -62,7 +62,7 @@ cdef void run_samples(float *tiles, const float *x, const planes_t *n) noexcept 
 cdef bint run_outputs(
     float *out, const float *tiles, const float *bias, const planes_t *n
 ) noexcept nogil:
-    """Interpolate a slab, and return whether it is finite."""
+    """Transform a slab back to outputs, and return whether it is finite."""
     cdef Py_ssize_t group, batch
     cdef bint finite = True
     cdef float *to
@@ -78,8 +78,8 @@ cdef bint run_outputs(
 
 
 cdef panels_t panels_of(const Py_buffer *values, const Py_buffer *w) noexcept:
-    """Return extents and steps of kernels at points, `(G, panels, points, blocks, channels in,
-    channels out)`, and as they lie, `(G, panels, channels out, channels in, rows, columns)`.
+    """Return extents and steps of transformed kernels, `(G, panels, points, blocks, channels in,
+    channels out)`, and of the kernels, `(G, panels, channels out, channels in, rows, columns)`.
     """
     cdef Py_ssize_t item = sizeof(float)
     cdef panels_t n

@@ -2,10 +2,10 @@
  *     T         the item type,
  *     NAMED(f)  the name of f for this type.
  *
- * A window is kh rows by kw columns of weighted samples.  Down the columns, blocks of kh rows: a
- * window that begins in one block ends in the next, so it is the sum of the last rows of the one and
- * of the first rows of the other, and nothing is ever subtracted.  Along the rows, sums of twice the
- * length: 2w items are two times w items, side by side.  Each addition takes a row of a strip that
+ * A window is kh rows by kw columns of weighted samples.  Along columns, rows are grouped in blocks of
+ * kh: a window that begins in one block ends in the next, so it is the sum of the last rows of the first
+ * and the first rows of the second, and nothing is ever subtracted.  Along rows, sums double in length: a
+ * sum of 2w items is that of two adjacent sums of w items.  Each addition processes a row of a strip that
  * stays in the cache.
  */
 
@@ -28,8 +28,8 @@ static void NAMED(weigh)(T *row, const T *x, const T w, const int64_t *planes, c
     }
 }
 
-/* All windows of a slab, in strips of columns.  room holds a strip with what its windows reach
- * beyond, kh + 5 times. */
+/* All windows of a slab, in strips of columns.  room holds kh + 5 rows of a strip, including the columns
+ * that its windows read beyond it. */
 static void NAMED(window_sums)(T *out, const T *x, const T w, const T bias, const int64_t *planes,
                                const nest_t *n, T *room, const int64_t strip)
 {

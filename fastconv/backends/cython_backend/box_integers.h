@@ -9,7 +9,7 @@
  *     SHARED(...)       sums weighted without floats, as many as can be, from the first one on,
  *     NAMED(f)          the name of f for this pair.
  *
- * The sums are exact, so what leaves a window is subtracted.  They are weighted once, and rounded.
+ * The sums are exact, so samples that leave a window are subtracted.  Sums are weighted once, and rounded.
  */
 
 #define LANES (VECTOR_BYTES / (int64_t)sizeof(S))
@@ -19,7 +19,7 @@ VECTOR(T, NAMED(samples_t), LANES)
 #define SAMPLES(p) GROWN(*(const NAMED(samples_t) *)((p) + i))
 #define COLUMNS *(NAMED(sums_t) *)(sums + i)
 
-/* The column sums of a row, from those of the row above: fresh samples come, old ones go, if any. */
+/* Updates the column sums from those of the row above: adds new samples, and subtracts old ones, if any. */
 static void NAMED(next_columns)(S *sums, const T *fresh, const T *old, const int64_t step,
                                 const int64_t n)
 {
@@ -50,8 +50,8 @@ static void NAMED(weighed)(T *to, const int64_t step, const S *sums, const float
     }
 }
 
-/* All windows of a slab, in strips of columns.  room holds two rows of sums, as long as a strip with
- * what its windows reach beyond. */
+/* All windows of a slab, in strips of columns.  room holds two rows of sums for a strip, including the
+ * columns that its windows read beyond it. */
 static void NAMED(window_sums)(T *out, const T *x, const float w, const float bias,
                                const int64_t *planes, const nest_t *n, char *room,
                                const int64_t strip)

@@ -1,4 +1,4 @@
-/* Shares of sums of 16 bits as bytes, without floats, where that gives the same bytes. */
+/* Multiplies 16-bit sums by a weight, without floats, if this gives the same bytes as floats. */
 
 #pragma once
 
@@ -6,21 +6,21 @@
 
 #define MOST_SUM 65535
 
-/* A sum plus `half`, times `factor`, without the last 16 bits and some more; no factor where floats are
- * rounded otherwise. */
+/* `(sum + half) * factor`, shifted right by 16 bits and some more; the factor is 0 if floats would be
+ * rounded differently. */
 typedef struct {
     uint16_t half, factor;
     int more;
 } share_t;
 
-/* What floats make of a sum: the product is rounded before it becomes whole. */
+/* The result with floats: the product is rounded to a float, and then to an integer. */
 static int64_t rounded_sum(int64_t sum, float w)
 {
     return (int64_t)__builtin_rintf((float)sum * w);
 }
 
-/* The share that a weight is, for sums of so many bytes.  Both ways never fall when sums rise: they are
- * the same if they rise at the same sums. */
+/* The factor for a weight, for sums of a number of bytes.  Both results increase monotonically with the
+ * sum, so they are the same if they change at the same sums. */
 static share_t share_of(float w, float bias, int64_t bytes)
 {
     const share_t none = {0, 0, 0};

@@ -1,7 +1,6 @@
-/* Rows of items on their way from one array to another: samples into a kernel, sums out of it.
- * `row_for` finds the function for two item types, named by the letters of Python's `struct`, or NULL
- * where there is none.  Numbers become integers as `dtypes.store` says: NaN is 0, halves go to the even
- * neighbour, what lies beyond the type is its extreme.
+/* Converts rows of items: samples for a kernel, and sums to results.  `row_for` finds the function for
+ * two item types, named by the letters of Python's `struct`, or returns NULL.  Numbers are converted to
+ * integers as by `dtypes.store`: NaN becomes 0, halves are rounded to even, and values saturate.
  */
 
 #pragma once
@@ -11,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-/* `n` items, some bytes apart on either side. */
+/* Converts `n` items; steps are in bytes. */
 typedef void row_t(char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step);
 
 #define INLINE static ALWAYS_INLINE
@@ -139,8 +138,8 @@ SATURATE(q_to_I, nq, nq, nq, 0, UINT32_MAX, 0)
         }                                                                              \
     }
 
-/* Samples become what sums are made of.  Small integers grow step by step, for compilers know no
- * instruction for all of the way: `GROW` is one, for those that fill a vector of 32 bits each. */
+/* Samples to the compute dtype.  Compilers widen small integers step by step; `GROW` is a single
+ * instruction that widens them to a vector of 32-bit integers. */
 #define FROM_BYTES(p, v) AS(p##i, AS(p##h, v))
 #define FROM_SHORTS(p, v) AS(p##i, v)
 #if defined(__AVX512F__)
@@ -187,7 +186,7 @@ ROW(uint16_t, e, float, f, w, W, from_half(v))
 ROW(float, f, double, d, n, N, AS(nd, v))
 ROW(double, d, float, f, n, N, AS(nf, v))
 
-/* Items that stay what they are, the last ones by a copy that reaches back. */
+/* Copies without conversion; the last copy overlaps items that are done. */
 INLINE void copy_bytes(char *to, const char *from, int64_t n)
 {
     for (; n > 64; to += 64, from += 64, n -= 64) memcpy(to, from, 64);
@@ -223,7 +222,7 @@ KEEP(int64_t, q, q)
 KEEP(uint8_t, B, B)
 KEEP(uint16_t, H, H)
 
-/* Sums become results. */
+/* Sums to results. */
 #define ROWS_TO(T, letter)                                                             \
     ROW(float, f, T, letter, w, W, AS(w##letter, AS(wh, f_to_##letter(v))))            \
     ROW(double, d, T, letter, n, N, AS(n##letter, AS(nh, d_to_##letter(v))))           \
@@ -240,7 +239,7 @@ ROW(double, d, uint32_t, I, n, N, AS(nI, d_to_I(v)))
 ROW(int64_t, q, uint32_t, I, n, N, AS(nI, q_to_I(v)))
 ROW(float, f, uint16_t, e, w, W, to_half(v))
 
-/* Sums become integers as in C: towards zero, and without the bits that there is no room for. */
+/* Sums to integers as in C: truncated, and without the higher bits. */
 #define CASTS(T, letter)                                                               \
     ROW(float, f, T, cast_##letter, w, W, AS(w##letter, AS(wh, AS(wi, v))))            \
     ROW(double, d, T, cast_##letter, n, N, AS(n##letter, AS(nh, AS(ni, v))))           \
@@ -285,7 +284,7 @@ INLINE floats number(floats v)
     return (floats)((mask)v & (v == v));
 }
 
-/* Defines a row like `ROW`, which does what is shorter than `vectors` or not neighbours. */
+/* Defines a row like `ROW`, which handles rows that are shorter than `vectors` or not contiguous. */
 #define PACKED(T, letter, vectors, expression)                                         \
     static void packed_##letter(                                                       \
         char *to, const char *from, int64_t n, int64_t to_step, int64_t from_step)     \

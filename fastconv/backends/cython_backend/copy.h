@@ -3,9 +3,9 @@
 #include "convert.h"
 #include "transpose.h"
 
-/* An axis of both arrays: items, and the bytes from one to the next.  With runs, the items of `to` come
- * from stretches of `from`: where a stretch begins in `to`, its length, where it begins in `from` (or
- * below zero for a constant), and the step from one item to the next. */
+/* An axis of both arrays: the number of items, and their distances in bytes.  With runs, the items of
+ * `to` are copied in runs from `from`: the first item in `to`, the length, the first item in `from`
+ * (negative for the constant), and the step from one item to the next. */
 typedef struct {
     int64_t n, to, from;
     const int64_t *runs;
@@ -18,7 +18,7 @@ typedef struct {
     row_t *row;
     transpose_t *transpose;
     int64_t item;
-    char constant[32]; /* as often as it fits */
+    char constant[32]; /* repeated to fill the block */
 } walk_t;
 
 static void fill_row(const walk_t *w, char *to, int64_t n)
@@ -48,7 +48,7 @@ static void fill(const walk_t *w, int depth, char *to, int64_t n)
     for (int64_t i = 0; i < n; i++) fill(w, depth + 1, to + i * axis->to, axis[1].n);
 }
 
-/* `n` rows with runs: one run of all rows after the other. */
+/* Copies `n` rows with runs: each run in all rows before the next run. */
 static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, int64_t step)
 {
     const row_axis_t axis = w->axes[w->last];
@@ -73,9 +73,9 @@ static void walk_rows(const walk_t *w, char *to, const char *from, int64_t n, in
 
 static void walk(const walk_t *w, int depth, char *to, const char *from);
 
-/* `n` items of the axis at `depth`, each with all items of the axes inside of it.  Where the axis inside
- * is the last one, rows that follow each other are one, and rows are columns where this axis' samples
- * are neighbours. */
+/* Copies `n` items of the axis at `depth`, each with all items of the inner axes.  If the next axis is the
+ * last one, adjacent rows are merged, and rows are transposed if the samples of this axis are contiguous.
+ */
 static void walk_run(const walk_t *w, int depth, char *to, const char *from, int64_t n, int64_t step)
 {
     const row_axis_t *axis = w->axes + depth, *row = axis + 1;
@@ -95,7 +95,7 @@ static void walk_run(const walk_t *w, int depth, char *to, const char *from, int
     }
 }
 
-/* All items of the axes from `depth` on. */
+/* Copies all items of the axes from `depth` on. */
 static void walk(const walk_t *w, int depth, char *to, const char *from)
 {
     const row_axis_t *axis = w->axes + depth;

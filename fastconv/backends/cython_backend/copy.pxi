@@ -1,6 +1,6 @@
-"""Copies that convert: samples with their border, and sums as they are stored.
+"""Copies with conversion: samples with their border, and sums to results.
 
-Dtypes that no loop is compiled for go to NumPy, as do arrays that are not aligned.
+NumPy copies unaligned arrays, and dtypes for which no loop is compiled.
 """
 
 ctypedef fused stored:
@@ -16,7 +16,7 @@ COMPUTED = {"int64", "float32", "float64"}
 
 
 def compiled(array, names):
-    """Return whether loops can read and write an array."""
+    """Return whether the loops can read or write an array."""
     return array.flags.aligned and array.dtype.isnative and array.dtype.name in names
 
 
@@ -36,7 +36,7 @@ def pad(out, x, runs, cval):
 
 
 def index_map(runs):
-    """Return the sample that each place reads, negative where it reads the constant."""
+    """Return the index that each coordinate reads; negative for the constant."""
     index = np.empty(int(runs[:, 1].sum()), np.int64)
     for start, length, first, step in runs.tolist():
         steps = np.arange(length) * step if first >= 0 else 0
@@ -97,7 +97,7 @@ def store(out, sums):
 def store_slab(
     stored[:, :, :] out, const item[:, :, :] sums, int64_t low, int64_t high
 ):
-    """Store sums; integers have limits."""
+    """Store sums, rounded and clipped to the limits of integers."""
     cdef Py_ssize_t i, j, m
     with nogil:
         for i in range(out.shape[0]):
@@ -120,7 +120,7 @@ def cast(out, sums):
 
 
 def cast_slab(stored[:, :, :] out, const item[:, :, :] sums):
-    """Cast sums as C does."""
+    """Cast sums as in C."""
     cdef Py_ssize_t i, j, m
     with nogil:
         for i in range(out.shape[0]):
@@ -130,7 +130,7 @@ def cast_slab(stored[:, :, :] out, const item[:, :, :] sums):
 
 
 cdef inline int64_t saturated(double value, int64_t low, int64_t high) noexcept nogil:
-    """Round half to even, within limits; NaN is 0."""
+    """Round half to even and clip; NaN becomes 0."""
     if value != value:
         return 0
     if value <= low:

@@ -6,12 +6,12 @@
  *     PLACE   an integer as wide as an item,
  *     NAME(f) the name of f for this type.
  *
- * LANES columns are transformed at a time, in a buffer that a core's first cache holds: each item of
- * the transform is a vector of real and a vector of imaginary parts.  Passes of radix 4 with
- * twiddles, then one without, decimate in frequency, and leave the frequencies in the order in which
- * the way back, the same passes transposed, takes them.  Swapping the real and the imaginary plane
- * turns a transform into its inverse.  In a negacyclic transform, rows are multiplied by `turns` as they
- * are read first, and by their conjugates as they are written last.
+ * LANES columns are transformed at a time, in a buffer that fits the L1 cache: each item of the
+ * transform is a vector of real and a vector of imaginary parts.  Passes of radix 4 with twiddles, and a
+ * last one without, decimate in frequency.  They leave frequencies in the order that the inverse reads,
+ * which runs the transposed passes.  Swapping the real and the imaginary plane turns a transform into its
+ * inverse.  In a negacyclic transform, rows are multiplied by `turns` in the first pass that reads them,
+ * and by their conjugates in the last pass that writes them.
  */
 
 typedef T NAME(item) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
@@ -128,8 +128,8 @@ static ALWAYS_INLINE void NAME(turn)(VEC *r, VEC *i, const T *w)
     *r = re;
 }
 
-/* A pass of radix 4: `length` rows become four times a quarter of them.  Rows of `in` from `rows` on
- * count as zeros. */
+/* A pass of radix 4, which splits `length` rows into four blocks.  Rows of `in` from `rows` on are
+ * zeros. */
 static ALWAYS_INLINE void NAME(split)(const ROWS out, const ROWS in, const T *w, const T *turns,
                                       const int64_t n, const int64_t length, const int64_t rows,
                                       const int vectors)
@@ -161,7 +161,7 @@ static ALWAYS_INLINE void NAME(split)(const ROWS out, const ROWS in, const T *w,
     }
 }
 
-/* The transposed pass; of what it writes, only the first `rows` rows. */
+/* The transposed pass, which writes the first `rows` rows only. */
 static ALWAYS_INLINE void NAME(join)(const ROWS out, const ROWS in, const T *w, const T *turns,
                                      const int64_t n, const int64_t length, const int64_t rows,
                                      const int vectors)
@@ -193,7 +193,7 @@ static ALWAYS_INLINE void NAME(join)(const ROWS out, const ROWS in, const T *w, 
     }
 }
 
-/* The pass without twiddles, in place; with a spectrum there and back again, multiplied between. */
+/* The pass without twiddles, in place; with a spectrum, the pass, a product with it and the inverse. */
 static ALWAYS_INLINE void NAME(turning_point)(const ROWS at, const ROWS *spectrum, const int same,
                                               const int64_t n, const int vectors, const int radix)
 {
@@ -247,7 +247,7 @@ static ALWAYS_INLINE void NAME(turn_back)(const ROWS at, const ROWS *spectrum, c
 #undef TURN
 }
 
-/* The items of a square, its rows becoming columns. */
+/* Transposes a square of items. */
 static ALWAYS_INLINE void NAME(transpose)(T *out, const int64_t out_step, const T *in,
                                           const int64_t in_step)
 {
@@ -270,7 +270,7 @@ static ALWAYS_INLINE void NAME(transpose)(T *out, const int64_t out_step, const 
 }
 #undef QUAD_AT
 
-/* Copy rows and columns, from any steps to any others. */
+/* Copies rows and columns between any strides. */
 static void NAME(copy)(T *out, const int64_t row_out, const int64_t col_out, const T *in,
                        const int64_t row_in, const int64_t col_in, const int64_t rows,
                        const int64_t cols)
@@ -303,8 +303,8 @@ static void NAME(copy_planes)(const ROWS out, const int64_t col_out, const ROWS 
     }
 }
 
-/* Transform columns from `col` to `stop`, so many vectors at a time; with a spectrum, block after
- * block of their rows. */
+/* Transforms columns from `col` to `stop`, some vectors at a time; with a spectrum, filters them block
+ * by block of rows. */
 static ALWAYS_INLINE void NAME(columns)(const fourier_t *f, T *out, const T *x, const T *spectrum,
                                         const T *twiddles, T *buffer, int64_t col,
                                         const int64_t stop, const int vectors)
@@ -366,8 +366,8 @@ static ALWAYS_INLINE void NAME(columns)(const fourier_t *f, T *out, const T *x, 
     }
 }
 
-/* Rows of an image are so far apart that lines of the cache are gone before they are asked for
- * again: one way takes the columns of a whole line at a time. */
+/* Rows of an image are so far apart that cache lines are evicted before they are read again.  A
+ * transform in one direction therefore takes the columns of a whole cache line at a time. */
 static void NAME(fourier)(const fourier_t *f, T *out, const T *x, const T *spectrum,
                           const T *twiddles, T *buffer)
 {

@@ -1,8 +1,8 @@
 """Fourier transforms of columns: passes of a few rows each, in place.
 
-A pass of a radix takes every block of `length` rows apart into `radix` blocks: frequency k of a
-block is k of `radix` with a twiddle, and those that are left are found inside the new blocks.  The
-way back is the same passes in reverse, with conjugate roots.
+A pass splits every block of `length` rows into `radix` blocks: block k holds the frequencies
+congruent to k modulo `radix`, after a multiplication by twiddle factors.  The inverse runs the same
+passes in reverse, with conjugate roots.
 """
 
 from functools import lru_cache
@@ -39,7 +39,7 @@ def fourier_pass(
     Py_ssize_t radix,
     bint inverse,
 ):
-    """Take blocks of so many rows apart, or put them together."""
+    """Split blocks of rows, or join them for the inverse."""
     cdef Py_ssize_t n = z.shape[1], span = length // radix
     cdef Py_ssize_t block, j, col, a, b, frequency, place, turn
     cdef floating re[MAX_RADIX]
@@ -79,7 +79,7 @@ def multiply_rows(floating[:, :, ::1] z, const floating[:, :, :] spectrum):
 
 
 def turn_rows(z, inverse):
-    """Turn the rows of a negacyclic transform in place."""
+    """Multiply the rows of a negacyclic transform by their factors, in place."""
     turns = quarter_turn(z.shape[1])
     factors = np.stack((turns.real, -turns.imag if inverse else turns.imag)).astype(z.dtype)
     multiply_rows(z, np.broadcast_to(factors[..., None], z.shape))

@@ -1,5 +1,5 @@
-/* Magnitudes of vectors of two components: the root of the sum of squares, by `hypot` where squares leave
- * the range of floats.  `out` may be one of the components.
+/* Magnitudes of vectors of two components: the square root of the sum of squares, by `hypot` if squares
+ * exceed the range of floats.  `out` may be one of the components.
  */
 
 #include "convert.h"
@@ -22,7 +22,7 @@
 
 /* Defines the function for item type T, in vectors V of LANES, whose bits B are vectors of integers I, the
  * `greatest` of which has all bits but that of the sign.
- * Squares are never below zero, so their bits are ordered as they are; NaN is beyond all of them. */
+ * Since squares are not negative, their bits have the same order; NaN is above all of them. */
 #if defined(ROOTS_float)
 #define SUMS_OF_SQUARES(T, V, B, I, LANES, greatest)                                   \
     B most_bits = {0}, all_bits = {0};                                                 \

@@ -1,6 +1,5 @@
-/* Channels mixed by a matrix: the few channels of a pixel, which are neighbours in memory, become the
- * few of another, as the colours of an image do.  Vectors of pixels are parted into channels in
- * registers, and joined again.
+/* Mixes the few channels of each pixel by a matrix, as for the colours of an image.  Vectors of contiguous
+ * pixels are separated into channels in registers, and interleaved again.
  */
 
 #pragma once
@@ -137,9 +136,10 @@ static ALWAYS_INLINE void scatter_channels(float *out, const pixels_t v[4], int6
         for (int i = 0; i < PIXELS; i++) out[i * pixel + k] = v[k][i];
 }
 
-/* A row of at least eight pixels, of which the last eight reach back.  Pixels that lie `parted` items
- * apart, if that is not zero, are read as vectors: of three channels and what follows them, all but the
- * last eight.  Contiguous ones that are `joined` are written as vectors. */
+/* A row of at least eight pixels; the last eight overlap pixels that are done.  If `parted` is not zero,
+ * pixels that many items apart are read as vectors; with three channels, these include the following
+ * items, so that the last eight pixels are read separately.  Contiguous pixels that are `joined` are
+ * written as vectors. */
 static ALWAYS_INLINE void mix_row(float *out, const float *x, const float *w, const float *bias,
                                   const mix_t *n, const int in, const int items, const int parted,
                                   const int joined)
@@ -172,7 +172,7 @@ static ALWAYS_INLINE void mix_row(float *out, const float *x, const float *w, co
     }
 }
 
-/* Defines rows of so many channels, which are vectors where `parted` and `joined` say so. */
+/* Defines rows for numbers of channels, which use vectors according to `parted` and `joined`. */
 #define MIX_ROW(name, in, items, parted, joined)                                                   \
     static void name(float *out, const float *x, const float *w, const float *bias,                \
                      int64_t pixels, const mix_t *n)                                               \

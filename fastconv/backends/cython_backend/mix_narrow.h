@@ -1,6 +1,6 @@
-/* Channels of pixels of 8 and 16 bits mixed by a matrix, in one pass: in registers they become floats,
- * are summed as those of mix.h are, and rounded as by convert.h.  Pixels that fill no vector, or have
- * other channels, go through a small block of floats.
+/* Mixes channels of 8-bit and 16-bit pixels by a matrix, in one pass: in registers, they are converted to
+ * floats, summed in the order of mix.h, and rounded as in convert.h.  Pixels that do not fill a vector, or
+ * have other numbers of channels, go through a small block of floats.
  */
 
 #pragma once
@@ -16,7 +16,7 @@
 #define HIGH(v) _mm256_extracti128_si256(v, 1)
 #define STORE_16(at, v) _mm_storeu_si128((__m128i *)(at), v)
 #define STORE_8(at, v) _mm_storel_epi64((__m128i *)(at), v)
-/* Bytes of either half of a vector in another order; those numbered __ are zero. */
+/* Permutes the bytes of each half of a vector; those numbered __ become zero. */
 #define __ (-1)
 #define ORDER(v, ...)                                                                              \
     _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__)))

@@ -1,9 +1,9 @@
-/* A thread pool: workers that run the tiles of a job together with the thread that has it.
+/* A thread pool: workers run the tiles of a job together with the thread that submits it.
  *
- * A worker spins for a while, looking for a job, and then sleeps until it is woken.  Whoever has a job
- * offers it to workers that wait, runs tiles as they do, withdraws the offers that nobody took, and
- * waits for the others.  So no job waits for a worker that is slow to wake, or gone: a forked child has
- * none.  Workers never touch Python, take no signals, and end with the process.
+ * An idle worker spins for a while and then sleeps until it is woken.  The submitting thread offers a
+ * job to idle workers, runs tiles itself, withdraws the offers that no worker has accepted, and waits
+ * for the workers that have.  No job therefore waits for a worker that is slow to wake or missing (a
+ * forked child has none).  Workers never call Python, block all signals, and end with the process.
  */
 
 #pragma once
@@ -67,19 +67,19 @@ static void take_no_signals(void)
 #endif
 
 #define MAX_WORKERS 255
-#define MAX_KEPT_BYTES (1 << 23) /* of workspace that a worker keeps between jobs */
+#define MAX_KEPT_BYTES (1 << 23) /* bytes of workspace that a worker keeps between jobs */
 #define SPIN_SECONDS 3e-4
-#define MIN_WAKE_SECONDS 1.5e-4 /* of work for which a worker that sleeps is woken */
-#define CROWDED_SECONDS 2e-5    /* that a yield takes if another thread had the processor */
+#define MIN_WAKE_SECONDS 1.5e-4 /* seconds of work for which a sleeping worker is woken */
+#define CROWDED_SECONDS 2e-5    /* seconds of a yield after which another thread had the processor */
 #define LOOKS_PER_YIELD 32
 
 typedef struct {
     void (*fill)(const void *context, int64_t tile, void *workspace);
     const void *context;
     int64_t tiles;
-    size_t workspace_bytes; /* that each thread needs while it runs a tile */
+    size_t workspace_bytes; /* bytes that each thread needs while it runs a tile */
     int64_t begun;
-    int64_t workers; /* that it was offered to and that have not left it */
+    int64_t workers; /* workers to which it was offered and that have not left it */
 } job_t;
 
 enum { ABSENT, SPINS, SLEEPS, WORKS, FIRST_JOB }; /* or the job that is offered */
@@ -87,14 +87,14 @@ enum { ABSENT, SPINS, SLEEPS, WORKS, FIRST_JOB }; /* or the job that is offered 
 typedef struct {
     int64_t state;
     PyThread_type_lock wake;
-    char apart[112]; /* from the next one's cache line, and the line that is loaded with it */
+    char apart[112]; /* keeps workers on separate cache lines, which are loaded in pairs */
 } worker_t;
 
 static worker_t pool[MAX_WORKERS];
 static int64_t pool_size;
 static int64_t last_join; /* when a job with workers ended, in nanoseconds */
 
-/* Run tiles until none is left, or until some time; say whether any may be left. */
+/* Runs tiles until none is left or the deadline has passed; returns whether any may be left. */
 static int run_tiles(job_t *job, void *workspace, double until)
 {
     int64_t tile;
@@ -154,7 +154,7 @@ static void work(void *worker)
     }
 }
 
-/* Have so many workers in the pool, if they can be started. */
+/* Starts workers until the pool has the given number, if possible. */
 static void start_workers(int64_t wanted)
 {
     int64_t number;
@@ -173,8 +173,8 @@ static void start_workers(int64_t wanted)
     }
 }
 
-/* Offer a job that takes so many seconds on one thread.  A short job wakes no worker, unless another job
- * ended so recently that its workers would still spin if it had had any. */
+/* Offers a job, with its predicted time on one thread.  A short job wakes no worker, unless another job
+ * ended so recently that its workers, if it had any, would still spin. */
 static void offer(job_t *job, int64_t workers, double alone)
 {
     int64_t size = LOAD(&pool_size), mine = (int64_t) (intptr_t) job;
@@ -193,7 +193,7 @@ static void offer(job_t *job, int64_t workers, double alone)
     }
 }
 
-/* Hand out no more tiles, withdraw the offers that nobody took, and wait for the workers. */
+/* Stops the job, withdraws the offers that no worker has accepted, and waits for the workers. */
 static void join(job_t *job)
 {
     int64_t size = LOAD(&pool_size), mine = (int64_t) (intptr_t) job;
@@ -210,7 +210,7 @@ static void join(job_t *job)
     STORE(&last_join, (int64_t) (1e9 * seconds()));
 }
 
-/* In a forked child, which has none of them. */
+/* Resets the pool in a forked child, which inherits no workers. */
 static void forget_workers(void)
 {
     memset(pool, 0, sizeof(pool));

@@ -31,9 +31,9 @@ cdef int64_t forks = 0
 
 
 cdef int share(job_t *job, void *workspace, int64_t threads, double alone) except -1:
-    """Run all tiles of a job on at most so many threads, of which one would take so many seconds.
+    """Run all tiles of a job on a limited number of threads; `seconds` is its time on one thread.
 
-    An interrupt ends the hand-out of tiles, and is raised once no worker runs one any more.
+    After an interrupt no further tile is started, and it is raised when no worker runs one.
     """
     cdef int64_t workers = min(threads, job.tiles) - 1, started = forks
     cdef bint more = True, several = job.tiles > 1

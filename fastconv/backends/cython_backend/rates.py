@@ -1,9 +1,9 @@
-"""How fast the compiled kernels are, by instruction set.
+"""Built-in rates of the compiled kernels, by instruction set.
 
-v3: as all built-in rates (:class:`~fastconv.backends.protocol.Rates`), but products after decision
-50.  v2 and generic: its ratios to v3 in calibrations that took turns on that processor, 2026-11-30.
-v4: an AMD EPYC (Zen 5), 2026-11-20, from times of 2048² images (direct 11×11 4.75 ms, FFT 6.2 ms)
-and of matrix products (250 GFLOP/s); what was not measured there is v3's in proportion.
+v3: measured like all built-in rates (:class:`~fastconv.backends.protocol.Rates`), with products
+after decision 50.  v2 and generic: from their ratios to v3 in interleaved calibrations on the same
+processor, 2026-11-30.  v4: an AMD EPYC (Zen 5), 2026-11-20, from times of 2048² images (direct
+11×11 4.75 ms, FFT 6.2 ms) and of matrix products (250 GFLOP/s); other rates are scaled from v3.
 """
 
 from __future__ import annotations
@@ -54,5 +54,5 @@ RATES = {
         addition=2e-9,
     ),
 }
-"""Built-in rates of each instruction set; the baseline of other architectures has vectors of 16
+"""Built-in rates of each instruction set.  The baseline of other architectures has vectors of 16
 bytes, as v2 has."""

@@ -1,7 +1,7 @@
 /* Kernels of one row of taps, where only neighbouring outputs share samples: a part of correlate.h. */
 
 #if FROZEN && LANES > 1
-/* A vector that begins so many items after a, with b behind it. */
+/* The vector that begins some items after a, which is followed by b. */
 static ALWAYS_INLINE VEC NAME(shifted)(VEC a, VEC b, const int by)
 {
     switch (by) {
@@ -24,8 +24,8 @@ static ALWAYS_INLINE VEC NAME(shifted)(VEC a, VEC b, const int by)
     }
 }
 
-/* A vector of outputs of one row of taps, in the order of add_row; the samples of some taps are loaded,
- * and those of the others taken from two vectors that are. */
+/* A vector of outputs of one row of taps, in the order of add_row.  The samples of some taps are loaded,
+ * and those of the others are shuffled from two loaded vectors. */
 static ALWAYS_INLINE VEC NAME(few)(const T *x, const VEC *weight, const T bias, const int taps,
                                    const int alone)
 {
@@ -42,8 +42,8 @@ static ALWAYS_INLINE VEC NAME(few)(const T *x, const VEC *weight, const T bias, 
     return sum;
 }
 
-/* A slab with one plane and one row of a few taps, the last of them at most a vector from the first:
- * most of its samples, loaded one by one, would lie on two lines of the cache. */
+/* A slab with one plane and one row of a few taps, the last of them at most a vector from the first.  If
+ * its vectors of samples were loaded one by one, most of them would straddle two cache lines. */
 static ALWAYS_INLINE void NAME(slab_few)(OPERANDS, const int taps)
 {
     const VEC zero = {0};
@@ -84,7 +84,7 @@ FEW(9)
 #endif
 
 #if FROZEN
-/* A few taps, each a vector from the next: a vector of samples serves them all. */
+/* A few taps, each a vector away from the next: all use the same vector of samples. */
 static ALWAYS_INLINE void NAME(add_shared)(VEC sum[MOST_VECTORS], const T *x, const T *w,
                                            const int64_t step_w, const int taps)
 {
@@ -118,7 +118,7 @@ static ALWAYS_INLINE void NAME(add_phase)(VEC sum[MOST_VECTORS], const T *x, con
     if (taps == 1) NAME(add_shared)(sum, x, w, step_w, 1);
 }
 
-/* As flat_wide, for one row of more than a vector of taps that are neighbours. */
+/* Like flat_wide, for one row of more than a vector of contiguous taps. */
 static int64_t NAME(shared_wide)(OPERANDS, int64_t col)
 {
     const VEC zero = {0};

@@ -1,4 +1,4 @@
-"""Correlation with listed taps: the sum runs in the order of the list."""
+"""Correlation with a list of taps, summed in the order of the list."""
 
 
 def correlate_sparse(out, x, w, offsets, bias, stride, dilation, relu):

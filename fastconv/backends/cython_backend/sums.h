@@ -13,7 +13,7 @@ typedef WHOLE NAME(bits_vec)
 #define BITS_VEC NAME(bits_vec)
 #define POSITIVE(sum) ((VEC)(~(BITS_VEC)((sum) < 0) & (BITS_VEC)(sum)))
 
-/* Add a bias to rows of sums; whether all are finite then. */
+/* Adds a bias to rows of sums; returns whether all are finite afterwards. */
 static ALWAYS_INLINE int NAME(add_bias)(T *out, int64_t rows, int64_t row, int64_t cols, int64_t col,
                                         const T bias, const int relu)
 {
@@ -72,8 +72,8 @@ static void NAME(accumulate)(T *out, const T *x, const range_t *n)
     NAME(accumulate_axes)(out, x, n, 0);
 }
 
-/* The bits of the largest magnitude, which are ordered as magnitudes are, of `down` rows of a block.
- * Infinity is beyond all numbers, and NaN beyond infinity. */
+/* The bits of the largest magnitude in `down` rows of a block.  Bits have the order of magnitudes, with
+ * infinity above all numbers and NaN above infinity. */
 static ALWAYS_INLINE WHOLE NAME(largest_of_block)(const T *x, int64_t down, int64_t row, int64_t across,
                                                   int64_t col)
 {
@@ -102,14 +102,14 @@ static ALWAYS_INLINE WHOLE NAME(largest_of_block)(const T *x, int64_t down, int6
     return most;
 }
 
-/* In bits: the largest magnitude of all blocks, the least of those that are not all zero, and whether
- * there are others. */
+/* The largest magnitude of all blocks and the smallest one of a nonzero block, as bits; and whether any
+ * block is zero. */
 typedef struct {
     WHOLE most, least;
     int zeros;
 } NAME(magnitudes_t);
 
-/* Note the magnitudes of all blocks of the axes from `axis` on; whether they are finite. */
+/* Updates these for all blocks of the axes from `axis` on; returns whether samples are finite. */
 static int NAME(measure)(const T *x, const range_t *n, int axis, NAME(magnitudes_t) *found)
 {
     if (axis < n->axes - 2) {

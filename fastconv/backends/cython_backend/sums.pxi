@@ -1,4 +1,4 @@
-"""Sums in place, and what is asked of samples and sums."""
+"""Operations on sums in place, and checks of samples and sums."""
 
 cdef enum:
     BLOCK = 16
@@ -76,7 +76,7 @@ def at_most(out, ceiling):
 
 
 def lower_slab(item[:, :, :] out, double ceiling):
-    """Lower to a limit what is above it."""
+    """Clip an array to an upper limit, in place."""
     cdef Py_ssize_t i, j, m
     cdef item most = <item> ceiling
     with nogil:

@@ -14,7 +14,7 @@ typedef struct {
     int relu;
 } sums_t;
 
-/* One array or two of the same shape, with steps in items, and how much samples may differ. */
+/* One array, or two of the same shape: extents, steps in items, and the limit of `in_range`. */
 typedef struct {
     int64_t length, step, other;
 } range_axis_t;

@@ -1,14 +1,14 @@
-/* Columns of contiguous items become contiguous rows. */
+/* Transposes: contiguous columns become contiguous rows. */
 
 #pragma once
 
 #include "vectors.h"
 
-/* Rows whose items are `from_step` bytes apart, while neighbouring rows begin at neighbouring items. */
+/* A function that transposes rows: items are `from_step` bytes apart, and rows begin at adjacent items. */
 typedef void transpose_t(char *to, const char *from, int64_t rows, int64_t to_row, int64_t n,
                          int64_t from_step);
 
-/* Blocks of items, rows becoming columns. */
+/* Transposes blocks of items. */
 #if defined(__AVX__) && defined(__has_builtin)
 #define HAS_OBLONG __has_builtin(__builtin_shufflevector)
 #else
@@ -83,8 +83,8 @@ static ALWAYS_INLINE void oblong_f(char *to, int64_t to_row, const char *from, i
 }
 #endif
 
-/* By blocks of `down` rows and `across` items.  The last blocks reach back over items that are already
- * there. */
+/* Transposes by blocks of `down` rows and `across` items.  The last blocks overlap items that are already
+ * done. */
 #define TRANSPOSE(T, block, down, across)                                                   \
     static ALWAYS_INLINE void transpose_by_##block(char *to, const char *from, int64_t rows, int64_t to_row, \
                                 int64_t n, int64_t from_step)                          \

@@ -1,4 +1,4 @@
-/* What all kernels need of the compiler: vector types, and a say in what it makes of loops. */
+/* Compiler extensions that all kernels use: vector types, and hints for loops and registers. */
 
 #pragma once
 
@@ -11,8 +11,8 @@
 #endif
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-/* Unroll a loop, whose sums stay in registers only then.  Clang takes a number for that of copies of the
- * body, however few turns there are, and gives up where they are large. */
+/* Unrolls a loop, so that its sums stay in registers.  Clang reads a number as the number of copies of
+ * the body, even if the loop has fewer iterations, and gives up if these are large. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -28,12 +28,12 @@
 #define VECTOR_BYTES 16
 #endif
 
-/* A vector that is used several times, which compilers would rather load several times. */
+/* Keeps a vector in a register; compilers would load it again for each use. */
 #if defined(__x86_64__)
 #define LOADED_ONCE(v) __asm__ volatile("" : "+v"(v))
 #else
 #define LOADED_ONCE(v)
 #endif
-/* A pointer that compilers take for another one: what they loaded from it before, they load again
- * instead of keeping it in registers. */
+/* Hides the origin of a pointer, so that compilers load values again instead of keeping them in
+ * registers. */
 #define ANEW(pointer) __asm__ volatile("" : "+r"(pointer))

@@ -1,8 +1,9 @@
-/* Transforms of Winograd's convolution for the compiled backend, in float32: tiles of 4x4 or 2x2
- * outputs, or lines of 4 or 2, the samples that they read, two more along each axis, and kernels, whose
- * taps are transformed in blocks of three along each axis.  Channels are contiguous, and a vector of
- * them goes through a tile at a time.  The last vector reaches back over channels that are done; where
- * all channels are fewer than a vector, the rest of it is zeros.
+/* Transforms of Winograd's convolution for the compiled backend, in float32.
+ *
+ * Tiles have 4x4 or 2x2 outputs, or 4 or 2 in a line, and read two more samples along each axis.  Taps
+ * of kernels are transformed in blocks of three along each axis.  Channels are contiguous, and a tile is
+ * transformed for a vector of channels at a time.  The last vector overlaps channels that are done; if
+ * all channels are fewer than a vector, the rest of it is zero.
  *
  * The points are 0, 1, -1 (and 2, -2) and infinity; `geometry/winograd.py` has the matrices. */
 
@@ -15,7 +16,7 @@ typedef __typeof__((wino_t){0} < (wino_t){0}) wino_mask_t;
 #define SIDE 6
 #define BLOCK 3
 #define PANEL (2 * CHANNELS)
-/* Taps whose weights stay in the nearest cache for all output channels of a panel; no kernel has more. */
+/* Taps of a kernel, at most: their weights stay in the L1 cache for all output channels of a panel. */
 #define MOST_TAPS 128
 
 /* A plane of samples or outputs with channels last, and its tiles: steps in items. */
@@ -25,8 +26,8 @@ typedef struct {
     int64_t channels;
 } tiles_t;
 
-/* A panel of kernels as they lie and at the points: steps in items.  At the points, output channels
- * are neighbours. */
+/* A panel of kernels, before and after the transform: steps in items.  After it, output channels are
+ * contiguous. */
 typedef struct {
     int64_t channels_in, rows, cols;
     int64_t out, in, row, col;
@@ -72,7 +73,7 @@ static ALWAYS_INLINE void outputs_2(wino_t *m, const int step)
     m[step] = m1 - m2 - m3;
 }
 
-/* A vector of channels; `few`, if any, are all that there are. */
+/* Loads a vector of channels; `few`, if not zero, is the number of channels if they fill no vector. */
 static ALWAYS_INLINE wino_t load_channels(const float *from, const int64_t few)
 {
     wino_t channels = {0};
@@ -87,7 +88,7 @@ static ALWAYS_INLINE void store_channels(float *to, const wino_t channels, const
     else *(wino_t *)to = channels;
 }
 
-/* The samples of a tile, of which some rows and columns are there. */
+/* Transforms the samples of a tile, some rows and columns of which lie inside the plane. */
 static ALWAYS_INLINE void evaluate_tile(float *out, const float *x, const tiles_t *n, const int64_t down,
                                         const int64_t across, const int m, const int lines,
                                         const int64_t few)
@@ -132,8 +133,8 @@ static ALWAYS_INLINE void evaluate_tiles(float *out, const float *x, const tiles
     }
 }
 
-/* The outputs of a tile, of which some rows and columns are wanted.  What is added to `zeros` is not zero
- * where a sum is not finite. */
+/* Transforms a tile back to outputs, some rows and columns of which lie inside the plane.  `zeros` stays
+ * zero unless a sum is not finite. */
 static ALWAYS_INLINE void interpolate_tile(float *out, const float *products, const float *bias,
                                            const tiles_t *n, const int64_t down, const int64_t across,
                                            const int relu, const int m, const int lines,
@@ -230,8 +231,8 @@ static ALWAYS_INLINE void weights_2(wino_t *to, const int step, wino_t a, wino_t
     to[3 * step] = c;
 }
 
-/* Weights of a panel for some channels in: a row of output channels for each.  Contiguous taps come in
- * the order of memory; whether that is the last one first. */
+/* Copies the weights of a panel for some input channels: for each channel and tap, a row of output
+ * channels.  Contiguous taps keep the order of memory; returns whether that is the reverse order. */
 static int taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_t channels)
 {
     const int64_t size = sizeof(float), count = n->rows * n->cols;
@@ -252,8 +253,8 @@ static int taps_of_panel(float *taps, const float *w, const kernels_t *n, int64_
     return 0;
 }
 
-/* A block of taps at the points: `taps` is its first one, the next ones are `step` items away, and it
- * has some rows and columns of them. */
+/* Evaluates a block of taps at the points.  `taps` is the first tap, further ones are `step` items apart,
+ * and the block has some rows and columns of taps. */
 static ALWAYS_INLINE void evaluate_block(float *out, const int64_t component, const float *taps,
                                          const int64_t row, const int64_t step, const int64_t rows,
                                          const int64_t cols, const int m, const int lines)

@@ -4,7 +4,7 @@ from ..geometry.winograd import OUTPUTS, SAMPLES, TILES, WEIGHTS
 
 
 def matrices(kind, points):
-    """Return the matrices for tiles of so many points, down and across: 1 where these are lines."""
+    """Return the matrices, down and across, for tiles with `points` points; 1 along lines."""
     down, across = TILES[points]
     return kind[down], kind[across] if across > 1 else np.ones((1, 1), kind[down].dtype)
 

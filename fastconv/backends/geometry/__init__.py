@@ -1,1 +1,1 @@
-"""What compiled kernels run over: loops, tables and transforms, from shapes and strides."""
+"""Loops, tables and transforms for compiled kernels, from shapes and strides."""

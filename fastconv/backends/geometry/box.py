@@ -1,4 +1,4 @@
-"""What compiled kernels run over to sum windows: the loops of a slab, and room for a strip."""
+"""Loops of a slab and workspace of a strip, for compiled kernels that sum windows."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from .nest import LoopNest, make_nest
 __all__ = ["MOST_BYTES", "MOST_SUM", "WindowNest", "window_nest"]
 
 STRIP = 512
-"""Columns of a strip, at least: 60 rows of them fit a cache.  For small integers there are more."""
+"""Columns of a strip, at least, so that 60 rows fit a cache; more for small integers."""
 MOST_BYTES = 257
-"""Bytes whose sum is below 2**16."""
+"""The number of bytes whose sum always fits 16 bits."""
 MOST_SUM = {1: 2**24, 2: 2**31 - 1}
-"""Of small integers in a window, by their bytes."""
+"""The largest sum of a window of small integers, by their item size."""
 NARROW_BYTES = 12
-"""Of sums of small integers, for each column."""
+"""Bytes of the sums of small integers, for each column."""
 BEYOND = 4
-"""Columns of a strip for each that its windows reach beyond it."""
+"""Columns of a strip for each column that its windows read beyond it, at least."""
 
 
 class WindowNest(NamedTuple):
-    """The loops as `nest.py` says them, but that columns keep their taps, columns apart."""
+    """The loops of `nest.py`, except that columns keep their taps, with steps in columns."""
 
     nest: LoopNest
     strip: int
     """Columns that are summed at a time."""
     room: int
-    """Items of as many rows of a strip as a window has, and five more; of small integers, some."""
+    """Items of workspace: five more rows of a strip than a window has, or a few for small integers.
+    """
 
 
 def window_nest(
     out: NDArray, x: NDArray, w: NDArray, bias: NDArray, size: tuple[int, ...]
 ) -> WindowNest:
-    """The loops of a slab whose windows are of a size; equal slabs share them."""
+    """The loops of a slab with windows of a size, cached for the same shapes and strides."""
     item = out.itemsize
     weights = (tuple([step // a.itemsize * item for step in a.strides]) for a in (w, bias))
     return _window_nest(out.shape, out.strides, x.strides, *weights, size, item)

@@ -1,4 +1,4 @@
-"""What compiled kernels run over to correlate bytes: the loops of a slab, and room for a strip."""
+"""Loops of a slab and workspace of a strip, for compiled kernels that correlate bytes."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from .nest import LoopNest, make_nest
 __all__ = ["ByteNest", "byte_nest"]
 
 RING_BYTES = 1 << 14
-"""Of joined rows that stay in the nearest cache, where samples grow to 16 bits."""
+"""Bytes of joined rows, in which samples may have 16 bits, that stay in the L1 cache."""
 MIN_STRIP = 128
 """Columns of a strip, at least."""
 BEYOND = 4
-"""Columns of a strip for each that its windows reach beyond it."""
+"""Columns of a strip for each column that its windows read beyond it, at least."""
 PAIR_BYTES = 32
 WEIGHT_BYTES = 4
 JOINED_BYTES = 4
-"""Of a column of two joined rows, at most."""
+"""Bytes of a column of two joined rows, at most."""
 PADDING = 96
 """Columns of a joined row beyond its samples, at most."""
 LINE = 64
 
 
 class ByteNest(NamedTuple):
-    """The loops as `loop_nest.py` says them, but that columns keep their taps."""
+    """The loops of `nest.py`, except that columns keep their taps."""
 
     nest: LoopNest
     strip: int
-    """Columns that are joined at a time."""
+    """Columns of a strip, which are joined at a time."""
     room: int
-    """Bytes of the weights and of the joined rows of a strip."""
+    """Bytes of workspace for the weights and the joined rows of a strip."""
 
 
 def byte_nest(out: NDArray, x: NDArray, w: NDArray, bias: NDArray) -> ByteNest:
-    """The loops of a slab; equal slabs share them."""
+    """The loops of a slab, cached for slabs of the same shapes and strides."""
     strides = [tuple([step // a.itemsize for step in a.strides]) for a in (out, x, w, bias)]
     return _byte_nest(out.shape, w.shape[2:], *strides)
 

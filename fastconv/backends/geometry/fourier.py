@@ -1,12 +1,12 @@
-"""What the Fourier kernels share: the lengths they know, their twiddles, the order of frequencies.
+"""Lengths, twiddle factors and the order of frequencies, shared by all Fourier kernels.
 
-A transform of n samples is passes of radix 4 with twiddles, then one of radix 3, 4, 5, 6 or 8
-without.  A negacyclic one transforms real columns of 2n samples, of which the two planes are the
-halves: products of such spectra are sums that wrap around with the opposite sign.  To that end,
-sample j of n is multiplied by ``exp(πi j / 2n)``, and by its conjugate on the way back.
+A transform of n samples consists of passes of radix 4 with twiddles, and a last pass of radix 3, 4,
+5, 6 or 8 without.  A negacyclic transform takes real columns of 2n samples, with their halves in
+the two planes; products of such spectra are sums that wrap around with the opposite sign.  For
+that, sample j of n is multiplied by ``exp(πi j / 2n)``, and by its conjugate in the inverse.
 
-Frequencies come out in the order in which those passes leave them: nobody has to
-read a spectrum in order, and sorting it would cost another pass there and one back.
+Frequencies stay in the order in which the passes leave them.  No kernel depends on their order, and
+sorting them would cost a pass in each direction.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 __all__ = ["LENGTHS", "order", "quarter_turn", "room", "twiddles"]
 
 _LAST = (3, 4, 5, 6, 8)
-"""Radices of the pass without twiddles."""
+"""Radices of the last pass, which has no twiddles."""
 LENGTHS = tuple(sorted(last * 4**passes for last in _LAST for passes in range(1, 7)))
-"""Samples that can be transformed: 12, 16, 20, 24, 32, 48, ... 32768."""
+"""The supported lengths of transforms: 12, 16, 20, 24, 32, 48, ... 32768."""
 
 
 @lru_cache(maxsize=len(LENGTHS))
 def order(n: int) -> NDArray[np.intp]:
-    """Which frequency stands at each place of a spectrum of ``n``."""
+    """The frequency at each index of a spectrum of length ``n``."""
     if n in _LAST:
         return np.arange(n)
     quarter = order(n // 4)
@@ -35,8 +35,8 @@ def order(n: int) -> NDArray[np.intp]:
 
 @lru_cache(maxsize=2 * len(LENGTHS))
 def twiddles(n: int, dtype: str) -> NDArray:
-    """Real and imaginary parts: of `quarter_turn`, and then of ``exp(-2πi jk / length)``, for each
-    pass, j and k = 1, 2, 3.
+    """Real and imaginary parts: of `quarter_turn`, followed by those of ``exp(-2πi jk / length)``
+    for each pass, each j, and k = 1, 2, 3.
     """
     tables = [quarter_turn(n).view(np.float64)]
     length = n
@@ -54,7 +54,7 @@ def quarter_turn(n: int) -> NDArray[np.complex128]:
 
 
 def room(n: int, dtype: np.dtype) -> tuple[tuple[int], np.dtype]:
-    """The shape and dtype of what a transform of ``n`` needs beside its arrays: ``n`` pairs of the
-    widest vectors, as many factors, and one more pair.
+    """The shape and dtype of the workspace of a transform of ``n``: ``n`` pairs of the widest
+    vectors, as many factors, and one more pair.
     """
     return ((4 * n + 2) * 64 // dtype.itemsize,), dtype

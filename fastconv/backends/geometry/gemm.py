@@ -1,8 +1,8 @@
-"""What compiled kernels run over to sum channels: the rows, columns and terms of a matrix product.
+"""The rows, columns and terms of a matrix product, for compiled kernels that sum channels.
 
-An output is a row and a column: ``out[r, c] = bias + sum over t of a[r, t] * b[t, c]``.  Columns
-are neighbours in ``out`` and in ``b``; rows and terms lie anywhere in flat memory, and are lists of
-offsets.  Which axes of a convolution become rows, columns and terms depends on what is asked:
+An output has a row and a column: ``out[r, c] = bias + sum over t of a[r, t] * b[t, c]``.  Columns
+are contiguous in ``out`` and in ``b``; rows and terms may be anywhere in flat memory, and are given
+by lists of offsets.  There are four ways to map the axes of a convolution to them:
 
 ============  ==========================  ==================  =============  ==================
               ``a``                       rows                columns        terms
@@ -36,28 +36,30 @@ __all__ = [
 ]
 
 BLOCK_TERMS = 512
-"""Terms of a block: their vectors of columns stay in the nearest cache for all rows."""
+"""Terms of a block, such that their vectors of columns stay in the L1 cache for all rows."""
 MOST_OUTSIDE = 63
-"""Taps of kernels that may reach beyond the edges: a row has a bit for each."""
+"""Taps of a kernel that reads edges in place, at most: each row has a bit for each tap."""
 
 
 class Contraction(NamedTuple):
-    """Loops, rows and terms, in items, as the compiled kernels read them."""
+    """Loops, rows and terms, in items, as compiled kernels read them."""
 
     loops: NDArray[np.int64]
-    """``(n, 5)``: extent and the steps in out, a, b and bias of each loop around the product."""
+    """``(n, 5)``: the extent of each loop around the product, and its steps in out, a, b and bias.
+    """
     rows: NDArray[np.int64]
-    """``(n, 3)``: where a row begins in out, a and bias; for `taps`, whose bias has no rows, a bit
-    for each tap that lies beyond the edges, where zeros are."""
+    """``(n, 3)``: the offsets of each row in out, a and bias.  For `taps`, whose bias has no rows,
+    the last number has a bit for each tap that reads a zero beyond the edges."""
     runs: NDArray[np.int64]
-    """``(n, 3)``: where some terms begin in a and b, and how many they are."""
+    """``(n, 3)``: the offsets of a run of terms in a and b, and their number."""
     blocks: NDArray[np.int64]
     """The first run of each block, and the end."""
     numbers: NDArray[np.int64]
-    """Columns, the steps of a term in a and b, the step from a panel of columns to the next (0
-    where b has none), the step of a column in bias, tiles of columns that a block has room for, the
-    step of a column in a: 0, for products of rows and columns, or 1, and in that case the rows and
-    the runs that follow each other along the last axis."""
+    """The number of columns, the steps of a term in a and b, the step from one panel of columns to
+    the next (0 if b has no panels), the step of a column in bias, the number of tiles of columns
+    that fit a block, and the step of a column in a.  The last is 0 for products of rows and
+    columns, or 1 for `taps`; then the numbers of consecutive rows and runs along the last axis
+    follow."""
 
 
 class Layout(NamedTuple):
@@ -68,12 +70,12 @@ class Layout(NamedTuple):
 
 
 Axis = tuple[int, ...]
-"""An extent and steps."""
+"""An extent, and a step in each operand."""
 Build = Callable[..., Contraction]
 
 
 def contraction(build: Build, arrays: tuple[NDArray, ...], *extra: tuple[int, ...]) -> Contraction:
-    """The product of some arrays; those of the same shapes and strides share it."""
+    """The product of arrays, cached for the same shapes and strides."""
     geometry = tuple((array.shape, array.strides) for array in arrays)
     return _contraction(build, geometry, arrays[0].itemsize, *extra)
 
@@ -99,7 +101,7 @@ def channels(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> Contraction:
-    """Channels are neighbours; ``w`` comes in panels, ``(G, panels, *T, C, width)``."""
+    """Columns are output channels, which are contiguous; ``w`` is ``(G, panels, *T, C, width)``."""
     batch = len(out.shape) - len(stride) - 2
     filtered = range(batch + 2, len(out.shape))
     group = (out.shape[batch], out.steps[batch], x.steps[batch], w.steps[0], bias.steps[0])
@@ -121,7 +123,7 @@ def taps(
     dilation: tuple[int, ...],
     before: tuple[int, ...],
 ) -> Contraction:
-    """Groups of one channel in and one out are neighbours, in ``w``, too, ``(G, *T)``."""
+    """Columns are groups of one channel in and one out, contiguous also in ``w``, ``(G, *T)``."""
     batch = len(out.shape) - len(stride) - 2
     filtered = range(batch + 2, len(out.shape))
     terms = [
@@ -145,7 +147,7 @@ def _outside(
     dilation: tuple[int, ...],
     before: tuple[int, ...],
 ) -> NDArray[np.int64]:
-    """For each output of an image, a bit for each tap that lies beyond the edges."""
+    """For each output of an image, a bit mask of the taps that lie beyond the edges."""
     beyond = np.zeros((1, 1), bool)
     for outs, size, taps, *walk in zip(out, x, w.shape[1:], stride, dilation, before, strict=True):
         step, gap, zeros = walk
@@ -159,14 +161,14 @@ def _outside(
 
 
 def _rows(out: Layout, x: Layout, stride: tuple[int, ...]) -> list[Axis]:
-    """A row for each output, in out and in x."""
+    """The axes of rows, one for each output, in out and x."""
     batch = len(out.shape) - len(stride) - 2
     axes = [(i, 1) for i in range(batch)] + [*enumerate(stride, batch + 2)]
     return [(out.shape[i], out.steps[i], x.steps[i] * step, 0) for i, step in axes]
 
 
 def planes(out: Layout, x: Layout, w: Layout, bias: Layout) -> Contraction:
-    """Outputs are neighbours, and the kernel has one tap; ``w`` is ``(G, K, C)``.
+    """Columns are outputs, which are contiguous, for kernels with one tap; ``w`` is ``(G, K, C)``.
 
     ``out`` and ``x`` have one axis for the outputs, the last one.
     """
@@ -185,7 +187,7 @@ def outputs(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> Contraction:
-    """Channels out are neighbours in ``gradient`` and in ``out``, which is ``(G, K, C, *T)``."""
+    """Columns are output channels, contiguous in ``gradient`` and in ``out``, ``(G, K, C, *T)``."""
     batch = len(x.shape) - len(stride) - 2
     group = (out.shape[0], out.steps[0], x.steps[batch], gradient.steps[batch], 0)
     rows = [(out.shape[2], out.steps[2], x.steps[batch + 1], 0)]
@@ -211,7 +213,7 @@ def _product(
     col_a: int = 0,
     line: tuple[int, int] = (1, 1),
 ) -> Contraction:
-    """Rows are extents and steps in out, a and bias; terms in a and b."""
+    """The product for axes of rows, with steps in out, a and bias, and of terms, in a and b."""
     length, step_a, step_b = (1, 1, 1)
     apart = [term for term in terms if term[0] > 1]
     if apart and not col_a:
@@ -223,10 +225,10 @@ def _product(
     for a, b in starts.tolist():
         left = length
         while left:
-            some = min(left, BLOCK_TERMS - filled)
+            count = min(left, BLOCK_TERMS - filled)
             done = length - left
-            runs.append((a + done * step_a, b + done * step_b, some))
-            left, filled = left - some, filled + some
+            runs.append((a + done * step_a, b + done * step_b, count))
+            left, filled = left - count, filled + count
             if filled == BLOCK_TERMS:
                 blocks.append(len(runs))
                 filled = 0
@@ -243,7 +245,7 @@ def _product(
 
 
 def _offsets(axes: Sequence[Axis], operands: int) -> NDArray[np.int64]:
-    """``(n, operands)``: offsets of all combinations of indices, the first varying slowest."""
+    """The offsets of all combinations of indices, ``(n, operands)``, the first varying slowest."""
     total = np.zeros((1, operands), np.int64)
     for extent, *steps in axes:
         walk = np.arange(extent, dtype=np.int64)[:, None] * np.array(steps, np.int64)

@@ -1,11 +1,11 @@
-"""What compiled kernels run over: a nest of loops with steps in flat memory.
+"""The loop nest of compiled kernels, with steps in flat memory.
 
-To a compiled kernel an array is a pointer to its first item, and every axis is a loop with an
-extent and a step in each operand.  Two loops become a tile (rows and columns, each with its
-taps); the others run around it.  What is summed beyond the taps of the tile, that is the channels
-and the taps of other axes, is a list of planes: pairs of offsets into ``x`` and ``w``.  Sums run
-over channels, then over the taps of each axis in turn (those of a kernel that is long along the
-last axis alone may go in another order), and so do the bits of a result depend on the kernel alone.
+To a compiled kernel, an array is a pointer to its first item, and every axis is a loop with an
+extent and a step in each operand.  Two loops become a tile (rows and columns, each with its taps);
+the others run around it.  Channels, and taps of other axes, are summed by a list of planes: pairs
+of offsets into ``x`` and ``w``.  Sums run over channels, then over the taps of each axis in turn;
+if a kernel is long along the last axis only, its taps may have another order.  The order depends on
+the kernel alone, and so do the bits of a result.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ __all__ = ["LONG", "LoopNest", "flat", "loop_nest", "make_nest"]
 
 
 LONG = 64
-"""Items of a row that keep vectors busy."""
+"""Items of a row from which on vectors run at full speed."""
 
 
 class LoopNest(NamedTuple):
-    """Extents and steps, in items, as the compiled kernels read them."""
+    """Extents and steps of loops, in items, as compiled kernels read them."""
 
     loops: NDArray[np.int64]
-    """``(n, 5)``: extent and the steps in out, x, w and bias of each outer loop."""
+    """``(n, 5)``: the extent of each outer loop, and its steps in out, x, w and bias."""
     planes: NDArray[np.int64]
     """``(n, 2)``: offsets into x and w."""
     tile: NDArray[np.int64]
-    """For rows, then for columns: extent, steps in out and x, taps, steps of a tap in x and w; and
-    whether columns are the last axis."""
+    """For rows, then for columns: the extent, steps in out and x, the number of taps, and steps of
+    a tap in x and w.  The last number tells whether columns are the last axis."""
 
 
 class _Loop(NamedTuple):
@@ -49,7 +49,7 @@ class _Loop(NamedTuple):
 
 
 def flat(array: NDArray) -> NDArray:
-    """The memory of an array without negative strides, from its first item on, in one dimension."""
+    """A 1-D view of the memory of an array, which has no negative strides."""
     if array.flags.c_contiguous:
         return array.reshape(-1)
     item = array.itemsize
@@ -67,7 +67,7 @@ def loop_nest(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> LoopNest:
-    """The loops of a slab; arrays of the same shapes and strides share them."""
+    """The loops of a slab, cached for arrays of the same shapes and strides."""
     return make_nest(
         out.shape,
         w.shape[2:],
@@ -94,10 +94,10 @@ def make_nest(
     itemsize: int,
     windows: bool = False,
 ) -> LoopNest:
-    """The loops of shapes and strides.
+    """The loops for shapes and strides.
 
-    For ``windows``, which are summed in any order, columns keep their taps, and rows of outputs are
-    as far apart as rows of taps.
+    With ``windows``, which are summed in any order, columns keep their taps, and rows of outputs
+    are as far apart as rows of taps.
     """
     out, x = [n // itemsize for n in out_strides], [n // itemsize for n in x_strides]
     w, bias = [n // itemsize for n in w_strides], [n // itemsize for n in bias_strides]
@@ -140,9 +140,10 @@ def make_nest(
 
 
 def _merge(loops: list[_Loop], windows: bool) -> list[_Loop]:
-    """Join pairs of loops that walk as one: an inner one without taps, ending where the outer
-    one's next step begins, in x and out alike (the colours of a pixel and the pixels of a row).
-    Where the outer one has taps, long rows stay rows, which share what they read.
+    """Merge pairs of loops that are contiguous in x and out (colours of a pixel, pixels of a row).
+
+    The inner loop must not have taps.  If the outer one has taps, long rows are not merged, since
+    rows share samples.
     """
     for outer in loops:
         for inner in loops:
@@ -166,8 +167,8 @@ def _merge(loops: list[_Loop], windows: bool) -> list[_Loop]:
 def _tile(loops: list[_Loop]) -> tuple[_Loop, _Loop]:
     """The loops that become the columns and the rows of the tile.
 
-    Columns are neighbours in memory where any loop has them.  Rows are the innermost taps that are
-    left, so that the order of the sum is that of the axes however the arrays lie.
+    Columns are the loop with contiguous items, if there is one.  Rows are the innermost loop with
+    taps among the others, so that the order of sums is that of the axes for any memory layout.
     """
     columns = rows = _Loop(1)
     best: tuple[bool, bool, int] = (False, False, 0)
@@ -184,14 +185,14 @@ def _tile(loops: list[_Loop]) -> tuple[_Loop, _Loop]:
 
 
 def _planes(reductions: list[tuple[int, int, int]]) -> NDArray[np.int64]:
-    """Pairs of offsets, into x and into w."""
+    """Pairs of offsets into x and w."""
     if not reductions:
         return np.zeros((1, 2), np.int64)
     return np.stack([_offsets(reductions, 1), _offsets(reductions, 2)], axis=-1)
 
 
 def _offsets(reductions: list[tuple[int, int, int]], operand: int) -> NDArray[np.int64]:
-    """Offsets of all combinations of reduced indices, the first varying slowest."""
+    """The offsets of all combinations of summed indices, with the first index varying slowest."""
     total = np.zeros(1, np.int64)
     for reduction in reductions:
         steps = np.arange(reduction[0], dtype=np.int64) * reduction[operand]

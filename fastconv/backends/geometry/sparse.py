@@ -1,4 +1,4 @@
-"""What compiled kernels run over where taps are listed: a nest whose planes have one tap each."""
+"""The loop nest of compiled kernels for a list of taps: one plane for each tap."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sparse_nest(
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> LoopNest:
-    """The loops of a slab, as `nest.py` says them; equal slabs and offsets share them."""
+    """The loops of a slab (see `nest.py`), cached for the same shapes, strides and offsets."""
     return _sparse_nest(
         out.shape,
         out.strides,

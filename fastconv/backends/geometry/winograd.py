@@ -1,9 +1,9 @@
 """The matrices of Winograd's convolution with three taps, for tiles of 4 and of 2 outputs.
 
-``SAMPLES[m]`` evaluates the m + 2 samples of a tile at its points, ``WEIGHTS[m]`` three weights,
-and ``OUTPUTS[m]`` makes m outputs of their products, along one axis.  The points are 0, 1, -1 (and
-2, -2) and infinity.  ``TILES`` has the outputs of a tile, down and across, by its points: those of
-a line lie along one axis only.
+Along one axis, ``SAMPLES[m]`` evaluates the m + 2 samples of a tile at its points, ``WEIGHTS[m]``
+evaluates three weights, and ``OUTPUTS[m]`` makes m outputs from their products.  The points are 0,
+1, -1 (and 2, -2) and infinity.  ``TILES`` maps the number of points of a tile to its outputs, down
+and across; the last ones are lines along one axis.
 """
 
 from __future__ import annotations

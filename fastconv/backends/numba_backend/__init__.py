@@ -1,7 +1,7 @@
 """The just-in-time backend: Numba compiles the kernels for the processor at hand.
 
-Numba is imported when the backend is first asked for, a kernel is compiled when a dtype is first
-seen, and the machine code is kept on disk for the next process.
+Numba is imported when the backend is first used, and a kernel is compiled when a dtype first
+occurs.  The machine code is cached on disk for the next process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Imports(threading.local):
 _imports = _Imports()
 """Whether this thread is importing Numba or a module that needs it.
 
-A finalizer or a signal handler may call us meanwhile, and would find modules half imported.
+A finalizer or a signal handler may call fastconv meanwhile, and would find partly imported modules.
 """
 
 
@@ -50,7 +50,7 @@ def _module(name: str) -> Any:
 
 
 class _Kernel:
-    """A kernel in a module that is imported when the kernel is first asked for."""
+    """A kernel in a module that is imported when the kernel is first used."""
 
     def __init__(self, module: str) -> None:
         self._home = module

@@ -1,9 +1,9 @@
-"""Box sums: sums of weighted samples under a window, from which nothing is ever subtracted.
+"""Box sums: sums of weighted samples in a window, from which nothing is ever subtracted.
 
-Down the columns, rows come in blocks as high as a window.  A window that begins in one block ends
-in the next, so it is the sum of the last rows of the one and of the first rows of the other.  Along
-the rows, sums double their length step by step: ``2 n`` items are ``n`` items and the next ``n``.
-All rows are those of a strip that stays in the cache.
+Along columns, rows are grouped in blocks as high as a window.  A window that begins in one block
+ends in the next, so it is the sum of the last rows of the first and the first rows of the second.
+Along rows, sums double in length: a sum of ``2 n`` items is that of two adjacent sums of ``n``.
+All rows belong to a strip that stays in the cache.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def box(
 
 @numba.njit(nogil=True)
 def weigh_planes(memory, to, x, at, step, weight, planes, n):
-    """A row of weighted samples; those of several planes are summed."""
+    """Fill a row with weighted samples, summed over planes."""
     for plane in range(len(planes)):
         start = at + planes[plane, 0]
         if step == 1:

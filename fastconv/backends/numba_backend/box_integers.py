@@ -1,7 +1,7 @@
 """Box sums of 8 and 16 bits.  They are exact, so samples that leave a window are subtracted.
 
-Columns of bytes have running sums of 16 bits, and so do windows that are small enough; those of
-16 bits have 32.  A sum is weighted once, and rounded.
+Columns of bytes, and windows that are small enough, have running sums of 16 bits; other sums have
+32.  A sum is weighted once, and rounded.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ INT = types.int64
 WORD, FLOAT = ir.IntType(32), ir.FloatType()
 FLOATS = VECTOR_BYTES // 4
 DIGITS = 1.5 * 2**23
-"""Added to a float32 and subtracted again, it rounds to a whole number."""
+"""Adding this to a float32 and subtracting it again rounds to an integer."""
 
 
 @intrinsic
 def next_columns(
     typing_context: Any, sums: Any, x: Any, fresh: Any, old: Any, first: Any, n: Any
 ) -> Any:
-    """The column sums of a row, from those of the row above: a row of samples enters, and
-    unless the window is not full yet (``first``), another one leaves.
+    """Update the column sums from those of the row above: add a row of samples and, unless the
+    window is not full yet (``first``), subtract another one.
     """
     signature = types.void(sums, x, INT, INT, types.boolean, INT)
 
@@ -165,7 +165,7 @@ def sum_windows(out, o, x, i, weight, bias, planes, nest, wide, sums, columns, s
 
 
 def sum_bytes(out, x, w, bias, memory, loops, planes, nest, strip, relu):
-    """All slabs; no result is below zero, so there is nothing to do for ``relu``."""
+    """All slabs; results are never negative, so ``relu`` has no effect."""
     longest = strip + (nest[9] - 1) * nest[10]
     items = memory.view(np.uint8)
     wide = items[: 8 * longest].view(np.float32)

@@ -1,6 +1,6 @@
-"""Rows of box sums: sums and products of rows in the same memory, in LLVM's vectors.
+"""Rows of box sums: sums and products of rows, in LLVM vectors.
 
-They are emitted, because LLVM cannot know that these rows do not overlap.
+They are emitted, because these rows share an array, and LLVM cannot infer that they do not overlap.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Body = Callable[["_Row"], None]
 
 
 class _Row:
-    """A vector or an item of each row, ``at`` so many items from where the row begins."""
+    """A vector or an item of each row, at offset ``at`` from the beginning of the row."""
 
     def __init__(self, emitter: Vectors, at: ir.Value) -> None:
         self.emitter, self.at = emitter, at
@@ -38,7 +38,7 @@ class _Row:
         self.emitter.store(value, self.emitter.builder.gep(row, [self.at]))
 
     def fetch(self, row: ir.Value) -> None:
-        """Prefetch what is read soon."""
+        """Prefetch items that will be read soon."""
         builder, byte = self.emitter.builder, ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte] + [ir.IntType(32)] * 3)
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")

@@ -1,4 +1,4 @@
-"""Butterflies of Fourier transforms, in LLVM's vectors: each holds as many columns as it has lanes.
+"""Butterflies of Fourier transforms, in LLVM vectors, with a column in each lane.
 
 Swapping the real and the imaginary plane turns a transform into its inverse.
 """
@@ -47,7 +47,7 @@ class _Emitter:
         return _Value(self, self.vectors.splat(value))
 
     def number(self, data: ir.Value, at: ir.Value, offset: int) -> _Value:
-        """An item of an array in all lanes."""
+        """An item of an array, broadcast to all lanes."""
         at = self.builder.add(at, ir.Constant(at.type, offset))
         return self.splat(self.builder.load(self.builder.gep(data, [at])))
 
@@ -106,7 +106,7 @@ def _scaled(a: Pair, factor: float) -> Pair:
 
 
 def _dft(x: list[Pair]) -> list[Pair]:
-    """The transform of a few items."""
+    """The discrete Fourier transform of a few items."""
     n, half = len(x), len(x) // 2
     if n == 1:
         return x
@@ -140,9 +140,9 @@ def _dft(x: list[Pair]) -> list[Pair]:
 def make_pass(split: bool) -> Any:
     """A function for Numba: a butterfly of radix 4 between four rows of ``x`` and of ``out``.
 
-    To ``split``, twiddles follow it, and rows of ``x`` from ``rows`` on count as zeros.  To join,
-    they precede it, and rows of ``out`` from ``rows`` on are not written.  At ``spare``,
-    ``memory`` has a vector that stands for these rows.
+    With ``split``, twiddles are applied after it, and rows of ``x`` from ``rows`` on are zeros.
+    Otherwise they are applied before it, and rows of ``out`` from ``rows`` on are not written.  A
+    vector at ``spare`` in ``memory`` takes the place of these rows.
     """
 
     @intrinsic
@@ -262,7 +262,7 @@ def make_move(vector_bytes: int) -> Any:
 def transpose(
     typing_context: Any, out: Any, to: Any, out_step: Any, x: Any, at: Any, step: Any
 ) -> Any:
-    """Copy a square of 16 bytes a row, its rows becoming columns."""
+    """Transpose a square of items with rows of 16 bytes."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Constant:
         kinds = signature.args

@@ -1,10 +1,9 @@
-"""Compile kernels when they are first needed, and keep the machine code on disk.
+"""Compiles kernels when they are first needed, and caches the machine code on disk.
 
-Numba's own cache has one index file for all signatures of a function: two processes that fill it at
-once may leave an index whose entries name each other's code, and a damaged file is an error.
-Here each signature has one file, which begins with a digest of all that it depends on.  It appears
-as a whole, by being renamed.  A file that is missing, truncated or out of date means: compile, and
-write it again.
+Numba's own cache has one index file for all signatures of a function.  If two processes fill it at
+once, its entries may refer to the wrong code, and a damaged file is an error.  Here, each signature
+has its own file, which begins with a digest of everything it depends on and is written atomically.
+If a file is missing, truncated or out of date, the kernel is compiled and the file written again.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ __all__ = ["DiskCache", "array", "compiled", "start"]
 def compiled(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
     """The machine code of a function for one signature.
 
-    It takes its arguments as they are: Numba's dispatcher, which looks up their types, is left out.
+    It is called without Numba's dispatcher, which would look up the types of the arguments.
     """
     dispatcher = numba.njit(nogil=True)(function)
     with suppress(RuntimeError):  # no folder that can be written
@@ -47,15 +46,15 @@ def compiled(function: Callable[..., Any], signature: Any) -> Callable[..., Any]
 def array(
     item: Any, ndim: int = 1, layout: str = "C", readonly: bool = True, aligned: bool = True
 ) -> Any:
-    """The type of an array; one that is read-only stands for both kinds."""
+    """The type of an array; a read-only one also accepts writable arrays."""
     return types.Array(item, ndim, layout, readonly=readonly, aligned=aligned)
 
 
 def start(array: NDArray) -> NDArray:
-    """The memory of an array from its first item on, for machine code that knows how far it goes.
+    """A 1-D array that begins at the first item, for machine code that does not need its length.
 
-    The length counts only if the array is contiguous; `geometry.nest.flat` gives it in any case,
-    and takes longer.
+    The length is right only if the array is contiguous; `geometry.nest.flat` is always right, but
+    slower.
     """
     if array.flags.c_contiguous:
         return array.reshape(-1)
@@ -64,7 +63,7 @@ def start(array: NDArray) -> NDArray:
 
 
 class DiskCache(NullCache):  # type: ignore[misc]
-    """What a dispatcher asks for machine code of one signature before it compiles."""
+    """The cache that a dispatcher searches before it compiles a signature."""
 
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         self._numba = CompileResultCacheImpl(function)
@@ -72,7 +71,7 @@ class DiskCache(NullCache):  # type: ignore[misc]
         self._identity = f"{self._name}{signature}"
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """The result that is on disk, or None."""
+        """The cached result, or None."""
         context.refresh()
         codegen = context.codegen()
         with suppress(Exception):  # whatever a bad file leads to
@@ -84,7 +83,7 @@ class DiskCache(NullCache):  # type: ignore[misc]
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Write a result, if that is possible."""
+        """Write a result to disk, if possible."""
         if not self._numba.check_cachable(result):
             return
         payload = dumps(self._numba.reduce(result))
@@ -92,7 +91,7 @@ class DiskCache(NullCache):  # type: ignore[misc]
             _write(self._file(result.codegen), self._digest(result.codegen, payload) + payload)
 
     def _file(self, codegen: Any) -> Path:
-        """One for each signature, target and version of Python."""
+        """The file of a signature, for this target and version of Python."""
         python = sys.version_info[:2], getattr(sys, "abiflags", "")
         what = self._identity, codegen.magic_tuple(), python
         folder = Path(self._numba.locator.get_cache_path())
@@ -104,7 +103,7 @@ class DiskCache(NullCache):  # type: ignore[misc]
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that others see whole or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
     try:
@@ -116,7 +115,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @cache
 def _environment() -> str:
-    """What machine code depends on beside its function, its signature and the target."""
+    """Everything that machine code depends on besides its function, signature and target."""
     here = Path(__file__).parent
     files = sorted([*here.glob("*.py"), *(here.parent / "geometry").glob("*.py")])
     sources = sha256()

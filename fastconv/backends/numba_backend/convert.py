@@ -1,7 +1,7 @@
-"""Conversions between dtypes, in LLVM's vectors: samples to sums, and sums to results.
+"""Conversions between dtypes, in LLVM vectors: samples to sums, and sums to results.
 
 A result is rounded half to even and saturates, and NaN becomes 0, as in `problem.dtypes.store`.
-Halves are integers to Numba, and are converted bit by bit.
+Numba has no float16; half-precision numbers are integers and converted bit by bit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SAMPLES = ("bool", *SHORT_INTEGERS, "int64", "uint64")
 
 
 def converts(source: np.dtype, to: np.dtype) -> bool:
-    """Whether there are instructions for two dtypes."""
+    """Whether there is a conversion between two dtypes."""
     if not (source.isnative and to.isnative):
         return False
     if source == to:
@@ -37,7 +37,7 @@ def converts(source: np.dtype, to: np.dtype) -> bool:
 
 
 def convert(builder: ir.IRBuilder, source: Any, to: Any, value: ir.Value, lanes: int) -> ir.Value:
-    """Items of one of Numba's types as items of another one."""
+    """Convert items between two of Numba's types."""
     goal = vector(stored(to), lanes)
     if source == to:
         return value
@@ -62,7 +62,7 @@ def convert(builder: ir.IRBuilder, source: Any, to: Any, value: ir.Value, lanes:
 
 
 def _from_half(builder: ir.IRBuilder, value: ir.Value, goal: ir.Type) -> ir.Value:
-    """Halves as float32: multiplied by 2**112, subnormal numbers come out right as well."""
+    """Half-precision numbers as float32; the factor 2**112 handles subnormal numbers as well."""
     whole = _like(goal, ir.IntType(32))
     bits = builder.zext(value, whole)
     magnitude = builder.and_(bits, constant(whole, 0x7FFF))
@@ -75,8 +75,8 @@ def _from_half(builder: ir.IRBuilder, value: ir.Value, goal: ir.Type) -> ir.Valu
 
 
 def _to_half(builder: ir.IRBuilder, value: ir.Value, goal: ir.Type) -> ir.Value:
-    """The nearest halves.  Adding 0.5 moves the digits of a subnormal number to the end of the
-    significand.
+    """The nearest half-precision numbers.  Adding 0.5 moves the digits of a subnormal number to the
+    end of the significand.
     """
     kind, whole = value.type, _like(goal, ir.IntType(32))
 
@@ -138,7 +138,7 @@ def cast(builder: ir.IRBuilder, source: Any, to: Any, value: ir.Value, lanes: in
 
 
 def stored(kind: Any) -> ir.Type:
-    """An item as it lies in memory."""
+    """An item in its representation in memory."""
     if kind.name in FLOATS:
         return ir.FloatType() if kind.bitwidth == 32 else ir.DoubleType()
     return ir.IntType(8 * bytes_of(kind))

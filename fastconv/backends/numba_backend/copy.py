@@ -1,8 +1,8 @@
 """Copies with borders (`pad`) and stores of results (`store`), for arrays of any strides.
 
-Steps are in bytes, so alignment does not matter either.  All of it is emitted, which takes less
-than half of the time that Numba takes to compile such loops.  The conversions are in `convert.py`;
-dtypes without one are left to the NumPy backend.
+Steps are in bytes, so that arrays need not be aligned.  All code is emitted, which takes less than
+half the time in which Numba compiles such loops.  Conversions are in `convert.py`; the NumPy
+backend copies dtypes without one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RANK = 5
 LANES = 16
 """Contiguous items that are converted at once."""
 MIN_ROW = 64
-"""Items of a row that is copied by itself; shorter ones are joined where they can be."""
+"""Items of a row from which on it is copied by itself; shorter rows are merged if possible."""
 
 
 def pad(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float) -> None:
@@ -54,7 +54,7 @@ def cast(out: NDArray, sums: NDArray) -> None:
 
 
 def _in_range(cval: float, integers: np.iinfo) -> int:
-    """A number that machine code can be told, even where it does not use it."""
+    """A number in the range of the argument of machine code, which may not use it."""
     if cval != cval:
         return 0
     return round(min(max(cval, int(integers.min)), int(integers.max)))
@@ -67,7 +67,7 @@ def _copy(
     cval: float,
     casts: bool = False,
 ) -> bool:
-    """Copy all items, and say whether there is machine code for these arrays."""
+    """Copy all items; returns whether there is machine code for these arrays."""
     run = code(x.dtype, out.dtype, casts)
     if run is None or len(runs) > RANK:
         return False
@@ -81,7 +81,7 @@ def _copy(
     if missing:
         out, x = out[(None,) * missing], x[(None,) * missing]
     order = [*range(RANK)]
-    for a in x, out:  # what is contiguous in one of them comes last
+    for a in x, out:  # contiguous axes come last
         axis = _contiguous_axis(a)
         if axis is not None:
             order.append(order.pop(order.index(axis)))
@@ -97,13 +97,13 @@ def _copy(
 
 
 def _contiguous_axis(a: NDArray) -> int | None:
-    """The axis whose items follow each other, if there is one."""
+    """The axis with contiguous items, if there is one."""
     item, strides, shape = a.itemsize, a.strides, a.shape
     return next((i for i in range(a.ndim) if strides[i] == item and shape[i] > 1), None)
 
 
 def _joined(a: NDArray, n: int) -> bool:
-    """Whether rows of so many contiguous items follow each other."""
+    """Whether rows of contiguous items are adjacent in memory."""
     item = a.itemsize
     return a.strides[-2:] == (n * item, item)
 
@@ -236,10 +236,10 @@ class _Emitter:
         able: ir.Value,
         lanes: int,
     ) -> ir.Value:
-        """How many items of the axis before the last one are done, all or none.
+        """Copy by transposing squares; returns how many items of the last axis but one are done.
 
-        Where they are contiguous in ``x``, and those of the last axis in ``out``, squares of items
-        are transposed.  The last squares reach back over items that are done.
+        This is possible if that axis is contiguous in ``x`` and the last one in ``out``; then all
+        items are done, otherwise none.  The last squares overlap items that are already done.
         """
         builder, table, zero = self.builder, self.runs[-1], integer(0)
         item = integer(bytes_of(self.to))

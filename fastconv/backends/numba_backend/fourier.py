@@ -1,8 +1,8 @@
 """Fourier transforms of columns: passes of butterflies, and the loops around them.
 
-The vectors of `butterflies.py` hold a column in each lane.  Passes of radix 4 with twiddles, then
-one without, leave the frequencies in an order from which the same passes, transposed, take them
-back (`geometry/fourier.py`).
+The vectors of `butterflies.py` hold a column in each lane.  Passes of radix 4 with twiddles, and a
+last one without, leave frequencies in the order that the transposed passes of the inverse read
+(`geometry/fourier.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["code", "filter_columns", "transform"]
 # mypy: disable-error-code="no-untyped-def"
 
 CACHE_LINE = 64
-"""Bytes of columns that are transformed at a time."""
+"""Bytes of the columns that are transformed at a time."""
 
 
 def transform(out: NDArray, x: NDArray, inverse: bool, negacyclic: bool = False) -> None:
@@ -56,7 +56,7 @@ def _run(
     inverse: bool,
     negacyclic: bool,
 ) -> None:
-    """Run the machine code, in memory of this thread."""
+    """Run the machine code, with workspace of this thread."""
     # A cache line of each plane for each row, as many factors, and one pair more.
     nbytes = (4 * n + 2) * CACHE_LINE
     block = workspace.take(nbytes)
@@ -71,7 +71,7 @@ move, move_item = make_move(VECTOR_BYTES), make_move(0)
 
 @numba.njit(nogil=True)
 def copy(out, to, row_out, col_out, x, at, row_x, col_x, rows, cols):
-    """Copy rows and columns, from any steps to any others."""
+    """Copy rows and columns between any strides."""
     lanes, quad = VECTOR_BYTES // out.itemsize, 16 // out.itemsize
     row = 0
     if cols == lanes and col_out == 1 and col_x == 1:

@@ -1,4 +1,4 @@
-"""The loops around a slab: a table with the extent of each, and its steps in four operands."""
+"""The loops around a slab: a table with the extent of each loop and its steps in four operands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["count", "offsets"]
 
 @numba.njit(nogil=True)
 def count(loops: Any) -> Any:
-    """How many slabs there are."""
+    """The number of slabs."""
     slabs = 1
     for extent in loops[:, 0]:
         slabs *= extent
@@ -20,7 +20,7 @@ def count(loops: Any) -> Any:
 
 @numba.njit(nogil=True)
 def offsets(loops: Any, slab: Any) -> Any:
-    """Where the operands of a slab begin: ``out``, ``x``, ``w`` and ``bias``."""
+    """The offsets of the operands of a slab: ``out``, ``x``, ``w`` and ``bias``."""
     o = i = j = b = 0
     for depth in range(len(loops) - 1, -1, -1):
         index = slab % loops[depth, 0]

@@ -19,7 +19,7 @@ __all__ = ["code", "magnitude"]
 # mypy: disable-error-code="no-untyped-def"
 
 BLOCK = 1024
-"""Items whose squares stay in the nearest cache."""
+"""Items whose squares stay in the L1 cache."""
 
 
 def magnitude(out: NDArray, parts: Sequence[NDArray]) -> None:
@@ -42,7 +42,7 @@ def square(squares, x, y):
 
 @numba.njit(nogil=True)
 def largest(bits):
-    """The largest magnitude of some floats, by their bits; NaN is beyond all."""
+    """The bits of the largest magnitude; NaN is above all others."""
     most, sign = bits.dtype.type(0), bits.dtype.type(1) << bits.dtype.type(bits.itemsize * 8 - 1)
     for i in range(len(bits)):
         most = max(most, bits[i] & ~sign)
@@ -57,9 +57,7 @@ def take_roots(out, squares):
 
 
 def fill_magnitudes(out, x, y, x_bits, y_bits, least, infinite):
-    """Fill ``out``, which may be ``x`` or ``y``: by squares where they are in range, else by
-    `hypot`.
-    """
+    """Fill ``out``, which may be ``x`` or ``y``, by squares if in range, and else by `hypot`."""
     squares = np.empty(BLOCK, out.dtype)
     bits = squares.view(x_bits.dtype)
     for first in range(0, len(out), BLOCK):

@@ -1,4 +1,4 @@
-"""Channels of pixels mixed by a matrix: a few neighbours become a few others."""
+"""Mixing of the few channels of each pixel by a matrix."""
 
 from __future__ import annotations
 

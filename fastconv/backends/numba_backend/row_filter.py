@@ -1,7 +1,7 @@
-"""One row of a few taps, where only outputs next to each other share samples.
+"""Kernels of one row of a few taps, in which only adjacent outputs share samples.
 
-Most vectors of samples would straddle two cache lines.  They are shuffled out of two vectors that
-are loaded anyway.
+Most vectors of samples would straddle two cache lines.  Instead of loading them, they are shuffled
+from two vectors that are loaded anyway.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["make_row_filter"]
 def make_row_filter(vector_bytes: int, taps: int) -> Any:
     """A function for Numba that fills a slab of one plane and one row of contiguous taps.
 
-    The last tap lies at most a vector behind the first.  The slab is at least a vector wide.
+    The last tap is at most a vector away from the first.  The slab is at least a vector wide.
     """
 
     @on_operands
@@ -62,7 +62,7 @@ class _RowFilter(Slab):
                 self.store(self.at_least(floor, total), builder.gep(line_out, [col]))
 
     def total(self, x: ir.Value, paired: bool) -> ir.Value:
-        """A vector of outputs; ``paired`` if the vector behind its samples may be loaded, too."""
+        """A vector of outputs; ``paired`` if the vector after its samples may be loaded as well."""
         first = self.load(x)
         second = self.load(self.after(x, self.lanes)) if paired else first
         total = self.start
@@ -76,7 +76,7 @@ class _RowFilter(Slab):
         return self.builder.gep(x, [integer(items)])
 
     def shifted(self, a: ir.Value, b: ir.Value, by: int) -> ir.Value:
-        """A vector that begins so many items after ``a``, with ``b`` behind it."""
+        """The vector that begins some items after ``a``, which is followed by ``b``."""
         lanes = [by + lane for lane in range(self.lanes)]
         return self.builder.shuffle_vector(
             a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), lanes)

@@ -1,4 +1,4 @@
-"""Sums over listed taps: the loops of `correlate`, with a plane for each tap."""
+"""Sums over a list of taps: the loops of `correlate`, with a plane for each tap."""
 
 from __future__ import annotations
 

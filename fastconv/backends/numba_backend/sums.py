@@ -1,4 +1,4 @@
-"""What is done to whole arrays of sums and samples: bias epilogue, range check, accumulation."""
+"""Operations on whole arrays of sums and samples: bias epilogue, range check, accumulation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["accumulate", "at_most", "epilogue", "epilogue_code", "in_range", "in
 # mypy: disable-error-code="no-untyped-def"
 
 BLOCK = 16
-"""Rows and columns of samples whose largest magnitude is compared with that of all."""
+"""Rows and columns of a block in `in_range`."""
 INT = types.intp
 
 
@@ -62,7 +62,7 @@ def at_most(out: NDArray, ceiling: float) -> None:
 
 
 def _planes(x: NDArray) -> Iterator[NDArray]:
-    """Arrays of three axes that make up one of any rank; contiguous rows or columns are rows."""
+    """Views with three axes that cover an array of any rank; contiguous axes become rows."""
     x = x[(None,) * (3 - x.ndim)]
     if abs(x.strides[-2]) < abs(x.strides[-1]):
         x = x.swapaxes(-1, -2)
@@ -142,8 +142,9 @@ add_to_row, add_to_channels = make_add_to_row(by_channel=False), make_add_to_row
 
 
 def add_bias(out, bias, channels_last, relu):
-    """Add the bias to all sums, and say whether they are finite.  Channels are the first axis, or
-    the last one.
+    """Add the bias to all sums, and return whether they are finite.
+
+    Channels are the first or the last axis.
     """
     item, biases = out.itemsize, bias.copy()
     checks = np.zeros(2 * VECTOR_BYTES // item, out.dtype)
@@ -166,8 +167,8 @@ def epilogue_code(dtype: np.dtype) -> Callable[..., Any]:
 
 
 def make_largest(width: int) -> Any:
-    """A function for Numba: the largest magnitude among rows of ``width`` contiguous floats, by its
-    bits; NaN is largest.
+    """A function for Numba: the bits of the largest magnitude in rows of ``width`` contiguous
+    floats; NaN is largest.
     """
 
     @intrinsic
@@ -206,9 +207,7 @@ largest_in_block, largest_in_column = make_largest(BLOCK), make_largest(1)
 
 
 def measure_blocks(planes, found):
-    """Raise the largest magnitude that was found, lower the smallest one of a block that has any,
-    and say whether some block is all zeros.
-    """
+    """Update the largest magnitude, the smallest of a nonzero block, and if any block is zero."""
     item, (n, rows, cols), has_zeros = planes.itemsize, planes.shape, False
     row_step, step = planes.strides[1] // item, planes.strides[2] // item
     for plane in range(n):

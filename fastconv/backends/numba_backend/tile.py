@@ -1,9 +1,9 @@
 """The register tile, written in LLVM's vectors.
 
-LLVM's own vectorizer does not find this tile: it lets sums travel through memory.  So each tile is
+LLVM's vectorizer does not find this tile; it would keep the sums in memory.  Therefore each tile is
 an intrinsic that emits its instructions.  The sums of ``rows`` by ``vectors`` vectors of outputs
-stay in registers from the bias to the store.  Where rows of outputs are as far apart as rows of
-taps, a vector that is loaded once serves every row of outputs that reads it.
+stay in registers from the bias to the store.  If rows of outputs are as far apart as rows of taps,
+each vector is loaded once for all rows of outputs that read it.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def make_slab_3x3(vector_bytes: int) -> Any:
 
 
 def lanes_of(vector_bytes: int, item: ir.Type) -> int:
-    """Items of a vector."""
+    """The number of items of a vector."""
     return max(1, vector_bytes // (4 if isinstance(item, ir.FloatType) else 8))
 
 
 class Operands(NamedTuple):
-    """Where the operands of a tile begin, and its other arguments."""
+    """The addresses of the operands of a tile, and its other arguments."""
 
     out: ir.Value
     x: ir.Value
@@ -165,7 +165,7 @@ class _Emitter(Vectors):
                 self.store(self.at_least(floor, total), to)
 
     def add_rows(self, x: ir.Value, w: ir.Value) -> None:
-        """All rows of samples of a plane, for any number of taps."""
+        """Add all rows of samples of a plane, for any number of taps."""
         builder = self.builder
         if self.rows == 1:
             with loop(builder, self.kh) as index:
@@ -189,7 +189,7 @@ class _Emitter(Vectors):
                     self.add_row(x, w, at, row, self.rows, self.kw)
 
     def add_few_rows(self, x: ir.Value, w: ir.Value, kh: int, kw: int | ir.Value) -> None:
-        """All rows of samples of a plane, for a known number of rows of taps."""
+        """Add all rows of samples of a plane, for a known number of rows of taps."""
         for row in range(self.rows - 1 + kh):
             first, last = max(0, row - kh + 1), min(self.rows, row + 1)
             self.add_row(x, w, integer(row), first, last, kw)
@@ -197,7 +197,7 @@ class _Emitter(Vectors):
     def add_row(
         self, x: ir.Value, w: ir.Value, row: ir.Value, first: int, last: int, kw: int | ir.Value
     ) -> None:
-        """One row of samples, for all rows of outputs that read it."""
+        """Add one row of samples to all rows of outputs that read it."""
         builder = self.builder
         x = builder.gep(x, [builder.mul(row, self.tap_row_x)])
         rows_of_taps = [
@@ -245,7 +245,7 @@ class Slab(Vectors):
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def parts(self, whole: ir.Value, part: ir.Value) -> ir.Value:
-        """How many parts cover a whole; the last one reaches back."""
+        """The number of parts that cover a length; the last one overlaps its neighbour."""
         builder = self.builder
         return builder.sdiv(builder.sub(builder.add(whole, part), integer(1)), part)
 

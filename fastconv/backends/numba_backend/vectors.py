@@ -1,4 +1,4 @@
-"""Vectors of LLVM, for the kernels that emit their own instructions."""
+"""LLVM vectors, for kernels that emit their own instructions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Vectors:
         self.bytes = item.width // 8 if isinstance(item, ir.IntType) else _SIZES[type(item)]
 
     def load(self, pointer: ir.Value) -> ir.Value:
-        """The vector that begins at an item, however that is aligned."""
+        """Load the vector that begins at an item, of any alignment."""
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
         return self.builder.load(pointer, align=self.bytes)
 
     def load_even(self, pointer: ir.Value) -> ir.Value:
-        """A vector of every other item; no item behind the last of them is read."""
+        """Load a vector of every other item, without reading beyond the last of them."""
         lanes = self.lanes
         first, second = (
             self.load(pointer),
@@ -48,7 +48,7 @@ class Vectors:
         self.builder.store(value, pointer, align=self.bytes)
 
     def splat(self, value: ir.Value) -> ir.Value:
-        """An item in all lanes."""
+        """An item, broadcast to all lanes."""
         if self.lanes == 1:
             return value
         nothing = ir.Constant(self.vector, ir.Undefined)
@@ -68,7 +68,7 @@ class Vectors:
         return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
 
     def floor(self, relu: ir.Value) -> ir.Value:
-        """The least output: zero, or without ``relu`` the lowest number."""
+        """The lower limit of outputs: zero or, without ``relu``, minus infinity."""
         whole = isinstance(self.item, ir.IntType)
         lowest = ir.Constant(self.item, -(2**63) if whole else -inf)
         return self.splat(self.builder.select(relu, ir.Constant(self.item, 0), lowest))
@@ -87,7 +87,7 @@ def integer(value: int) -> ir.Constant:
 def data(
     context: Any, builder: ir.IRBuilder, signature: Any, args: Any, numbers: tuple[int, ...]
 ) -> list[ir.Value]:
-    """Where the arrays among an intrinsic's arguments begin; ``numbers`` are those of arrays."""
+    """The addresses of the arrays among an intrinsic's arguments, at the indices ``numbers``."""
     return [context.make_array(signature.args[i])(context, builder, args[i]).data for i in numbers]
 
 
@@ -95,7 +95,7 @@ def data(
 def loop(builder: ir.IRBuilder, stop: ir.Value, start: int = 0) -> Iterator[ir.Value]:
     """Emit a loop over ``range(start, stop)`` that LLVM does not unroll.
 
-    Unrolled, these loops would be no faster and three times as much machine code.
+    Unrolling these loops would triple the machine code without making it faster.
     """
     before = builder.block
     body, after = builder.append_basic_block("body"), builder.append_basic_block("after")

@@ -1,8 +1,9 @@
-"""The transforms of Winograd's convolution, in LLVM's vectors.
+"""The transforms of Winograd's convolution, in LLVM vectors.
 
-A vector of contiguous channels goes through a tile or a kernel at a time.  The last vector of a
-tile reaches back over channels that are done, and writes the same again.  Fewer channels than a
-vector are copied to a full one and back.  The instructions follow from `geometry/winograd.py`.
+A tile or a kernel is transformed for a vector of contiguous channels at a time.  The last vector
+overlaps channels that are done, and writes the same values again.  If all channels are fewer than a
+vector, they are copied to a full one and back.  The instructions follow the matrices of
+`geometry/winograd.py`.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) ->
 
 
 def _with_channels(a: NDArray, axis: int, fill: bool = False) -> NDArray:
-    """A copy of an array, or memory for one, with as many channels as a vector has lanes, zeros
-    among them; they are contiguous.
+    """A copy of an array, or memory for one, with contiguous channels, padded with zeros to a
+    vector.
     """
     moved = np.moveaxis(a, axis, -1)
     wide = np.zeros((*moved.shape[:-1], LANES), a.dtype)
@@ -77,7 +78,7 @@ class _Transform(Vectors):
         return [self.dot(row, values) for row in matrix.tolist()]
 
     def dot(self, factors: list[float], values: list[ir.Value]) -> ir.Value:
-        """A sum of products; those by one come first, where LLVM leaves them out."""
+        """A sum of products, with factors of one first, so that LLVM omits these products."""
         terms = [term for term in zip(factors, values, strict=True) if term[0]]
         terms.sort(key=lambda term: term[0] != 1)
         (factor, value), *others = terms
@@ -131,13 +132,13 @@ class _Tile(_Transform):
                     yield self.channel
 
     def at_point(self, number: int) -> ir.Value:
-        """Where the value at a point lies; LLVM keeps the part that is the same for all tiles."""
+        """The address of the value at a point; LLVM keeps the part common to all tiles."""
         builder = self.builder
         point = builder.gep(self.points, [builder.mul(integer(number), self.step)])
         return builder.gep(point, [builder.add(self.tile, self.channel)])
 
     def in_plane(self, i: int, j: int) -> ir.Value:
-        """Where a sample or an output lies; all beyond the edges share one address."""
+        """The address of a sample or an output; all beyond the edges share one address."""
         builder = self.builder
         offset = builder.add(builder.mul(integer(i), self.row), builder.mul(integer(j), self.col))
         pixel = builder.gep(self.plane, [offset])
@@ -146,11 +147,11 @@ class _Tile(_Transform):
 
 
 class _Axis:
-    """What a transform does along an axis of a tile, by one of the matrices.
+    """The transform along an axis of a tile, by one of the matrices.
 
     Values at two points of opposite sign are the sum and the difference of the same two terms,
-    which are calculated once: ``of_sums`` where points are evaluated, or else where products are
-    interpolated.  The axis across lines has no points, and keeps its values.
+    which are computed once: when points are evaluated (``of_sums``), or else when products are
+    interpolated.  The axis across a line has no points, and keeps its values.
     """
 
     def __init__(self, matrix: NDArray, of_sums: bool) -> None:
@@ -166,7 +167,7 @@ class _Axis:
 
     @property
     def lengths(self) -> tuple[int, int]:
-        """How many values become how many."""
+        """The number of values before and after the transform."""
         return self._matrix.shape[1], self._matrix.shape[0]
 
     def apply(self, transform: _Transform, values: list[ir.Value]) -> list[ir.Value]:

@@ -1,4 +1,4 @@
-"""The backend to read: each kernel as NumPy says it, without a loop over samples."""
+"""The NumPy backend, written to be read: each kernel in array operations."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _box(
 
 
 def _sums_of(length: int, x: NDArray, axis: int) -> NDArray:
-    """Sums of so many neighbours along an axis."""
+    """Sums of adjacent items along an axis."""
     if length == 1:
         return x
     half = _sums_of(length // 2, x, axis)

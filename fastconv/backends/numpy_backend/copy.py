@@ -1,4 +1,4 @@
-"""Copies that convert: samples with their border, and sums as they are stored."""
+"""Copies with conversion: samples with their border, and sums to results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...problem.boundary import MANY
 __all__ = ["cast", "pad", "store"]
 
 Selection = tuple[slice, slice, NDArray[np.int64] | None]
-"""Where samples go, where they are read and, if these are many runs, the index map of them."""
+"""Where samples are written, where they are read, and an index map if runs are many."""
 
 
 @np.errstate(all="ignore")
@@ -30,7 +30,7 @@ def pad(out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: flo
 
 
 def _selections(runs: NDArray[np.int64]) -> list[Selection]:
-    """A selection for each run, or one for many."""
+    """A selection for each run, or a single one if runs are many."""
     inside = runs[runs[:, 2] >= 0]
     if len(inside) == len(runs) > MANY:
         starts, lengths, firsts, steps = runs.T

@@ -34,7 +34,7 @@ def filter_columns(out: NDArray, x: NDArray, spectrum: NDArray, negacyclic: bool
 
 
 def _forward(x: NDArray, n: int, negacyclic: bool) -> NDArray:
-    """The spectrum of ``n`` rows, of which those behind ``x`` are zeros."""
+    """The spectrum of ``x``, padded with zeros to ``n`` rows."""
     samples = _join(x)
     if negacyclic:
         samples *= _turns(n, samples.dtype)[: len(samples)]
@@ -42,7 +42,7 @@ def _forward(x: NDArray, n: int, negacyclic: bool) -> NDArray:
 
 
 def _backward(spectrum: NDArray, negacyclic: bool) -> NDArray:
-    """The samples of a spectrum, times as many as they are."""
+    """The inverse transform, times its length."""
     samples = np.fft.ifft(spectrum, axis=0, norm="forward")
     if negacyclic:
         samples *= _turns(len(samples), samples.dtype).conj()
@@ -50,17 +50,17 @@ def _backward(spectrum: NDArray, negacyclic: bool) -> NDArray:
 
 
 def _turns(n: int, dtype: np.dtype) -> NDArray:
-    """The factors of rows."""
+    """The factors of rows in a negacyclic transform."""
     return quarter_turn(n)[:, None].astype(dtype)
 
 
 def _join(planes: NDArray) -> NDArray:
-    """Complex numbers of a real and an imaginary plane."""
+    """Complex numbers from a real and an imaginary plane."""
     joined = np.empty(planes.shape[1:], np.result_type(planes, np.complex64))
     joined.real, joined.imag = planes
     return joined
 
 
 def _split(planes: NDArray, values: NDArray) -> None:
-    """The first rows of complex numbers, as a real and an imaginary plane."""
+    """Write the first rows of complex numbers to a real and an imaginary plane."""
     planes[0], planes[1] = values.real[: planes.shape[1]], values.imag[: planes.shape[1]]

@@ -1,4 +1,4 @@
-"""The taps of a list: the samples that each sees, times its weight."""
+"""Sparse correlation: for each tap of a list, its weight times a view of the samples."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def correlate_sparse(
 def seen_by(
     tap: Iterable[int], dilation: Iterable[int], stride: Iterable[int], outputs: Iterable[int]
 ) -> tuple[Any, ...]:
-    """The samples along each axis that a tap multiplies for so many outputs."""
+    """Slices of the samples that a tap multiplies, for a number of outputs along each axis."""
     axes = zip(tap, dilation, stride, outputs, strict=True)
     return tuple(slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in axes)

@@ -1,4 +1,4 @@
-"""Sums in place, and what is asked of samples and sums."""
+"""Operations on sums in place, and checks of samples and sums."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["accumulate", "at_most", "epilogue", "in_range"]
 
 BLOCK = 16
-"""Samples along an axis whose largest magnitude is looked at together."""
+"""Samples along each axis of a block in `in_range`."""
 
 
 @np.errstate(all="ignore")

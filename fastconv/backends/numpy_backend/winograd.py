@@ -54,7 +54,7 @@ def winograd_outputs(out: NDArray, tiles: NDArray, bias: NDArray, relu: bool) ->
 
 
 def _matrices(matrices: dict[int, NDArray], points: int) -> tuple[NDArray, NDArray]:
-    """The matrices for tiles of so many points, down and across: 1 where these are lines."""
+    """The matrices, down and across, for tiles with ``points`` points; 1 along lines."""
     down, across = TILES[points]
     one = np.ones((1, 1), np.float32)
     return matrices[down], matrices[across] if across > 1 else one

@@ -1,4 +1,4 @@
-"""From what is chosen on the page to the numbers that it shows.
+"""Computes the numbers that the page shows.
 
 A question is the JSON that the page sends::
 
@@ -35,20 +35,20 @@ from .refusal import RefusedError
 __all__ = ["answer", "choices"]
 
 MAX_GRID = 32
-"""Rows or columns of an input that is typed."""
+"""Rows or columns of a typed input, at most."""
 MAX_TAPS = 7
-"""Rows or columns of a kernel."""
+"""Rows or columns of a kernel, at most."""
 MAX_STEP = 16
-"""Of stride, dilation and padding."""
+"""The largest stride, dilation and padding."""
 MAX_LAYERS = 2
 LARGEST = 1e6
-"""Of the numbers that are typed; the smallest divisor is one over it."""
+"""The largest typed number; the smallest divisor is its reciprocal."""
 FIELDS = {"w": "size", "x": "size"}
 """The fields that the arguments of `conv2d` belong to, where the names differ."""
 
 
 def choices() -> dict[str, Any]:
-    """What the page offers."""
+    """The choices that the page offers."""
     named = [kernels.info(name) for name in kernels.names()]
     return {
         "grids": GRIDS,
@@ -149,7 +149,7 @@ def _layer(i: int, item: object) -> Layer:
 
 
 def _bounded(i: int, name: str, value: object) -> Any:
-    """A word or a number that costs little; the library checks the rest."""
+    """A string, or a number within bounds that limit the work; the library checks the rest."""
     if not isinstance(value, (int, float, str)):
         raise RefusedError(f"{name}: allowed is a whole number", f"{i}.{name}")
     if not isinstance(value, str) and value > MAX_STEP:

@@ -19,7 +19,7 @@ MAX_WRITTEN = 16
 
 @dataclass(frozen=True)
 class Layer:
-    """A kernel and what goes with it."""
+    """A kernel and its options."""
 
     kernel: NDArray[np.float64]
     """``(rows, columns)``, as it was typed."""
@@ -61,7 +61,7 @@ class Layer:
 
 
 def explanation(layer: Layer, x: NDArray[np.float64], row: int, column: int) -> fc.Explanation:
-    """How one output of a layer comes about."""
+    """The explanation of one output of a layer."""
     return fc.explain(
         x[None],
         layer.weights,

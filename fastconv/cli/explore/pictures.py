@@ -31,7 +31,7 @@ LONGEST = 256
 MAX_PIXELS = 60_000_000
 """Pixels of an image that is decoded."""
 MAX_LOADED = 8
-"""Loaded images that are remembered."""
+"""Loaded images that are kept, at most."""
 PHOTOGRAPH = "photograph"
 
 
@@ -115,7 +115,7 @@ class Pictures:
 
     @staticmethod
     def photographs() -> list[str]:
-        """The names of the images that need not be loaded, of which there may be none."""
+        """The names of the built-in photographs, if there are any."""
         return [PHOTOGRAPH] if find_spec("skimage") else []
 
     def get(self, name: str) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Why a request is not answered."""
+"""The error for requests that are refused."""
 
 from __future__ import annotations
 

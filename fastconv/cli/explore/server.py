@@ -1,8 +1,8 @@
-"""The server of ``fastconv explore``: for the browser of one person, on this machine only.
+"""The server of ``fastconv explore``, for the browser of one user on this machine.
 
-It listens on 127.0.0.1.  A path counts only after the random token that the printed address
-contains, and a request only if it names this server as its host, so that no other page and no
-other user can reach it.  What a request may send is bounded in bytes and in time.
+It listens on 127.0.0.1.  Paths must begin with the random token in the printed address, and
+requests must name this server as their host, so that no other page and no other user can reach it.
+Requests are limited in bytes and in time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ADDRESS = "127.0.0.1"
 MAX_QUESTION_BYTES = 100_000
 MAX_IMAGE_BYTES = 32_000_000
 READ_SECONDS = 20.0
-"""Until a request has arrived."""
+"""Seconds in which a request must arrive."""
 MAX_CONNECTIONS = 32
 MAX_COMPUTING = 4
 MAX_PAGES = 64
@@ -59,21 +59,21 @@ HEADERS = {
 
 
 class Newest:
-    """Which request of each page is the newest: the answers to all others are of no use."""
+    """The newest request of each page; older ones need no answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._serials: dict[str, int] = {}
 
     def note(self, page: str, serial: int) -> None:
-        """A request has arrived."""
+        """Register a request."""
         with self._lock:
             self._serials[page] = max(serial, self._serials.pop(page, serial))
             while len(self._serials) > MAX_PAGES:
                 del self._serials[next(iter(self._serials))]
 
     def superseded(self, page: str, serial: int) -> bool:
-        """Whether a newer one has arrived since."""
+        """Whether a newer request has arrived since."""
         with self._lock:
             return self._serials.get(page, serial) > serial
 
@@ -117,7 +117,7 @@ class Explorer(ThreadingMixIn, TCPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about browsers that hang up."""
+        """Ignore browsers that close the connection."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().finish()
 
     def _hang_up(self) -> None:
-        """End the wait for a request that trickles in."""
+        """Close a connection whose request takes too long."""
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RD)
 
@@ -176,14 +176,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep the terminal, and the token, for the person in front of it."""
+        """Log nothing: requests contain the token."""
 
     # -- what is asked ----------------------------------------------------------------------------
 
     def _place(self) -> str:
-        """What follows the token in the path, if the request is one of ours."""
+        """The path after the token, if the request has the right host and token."""
         if self.headers.get_all("Host") not in [[host] for host in self.server.hosts]:
-            raise RefusedError(f"this is {ADDRESS}:{self.server.port} and no other", status=403)
+            raise RefusedError(f"the host must be {ADDRESS}:{self.server.port}", status=403)
         start, token, place = [*self.path.split("/", 2), "", ""][:3]
         known = hmac.compare_digest(token.encode(), self.server.token.encode())
         if start or not known or self.path.count("/") < 2:
@@ -214,9 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, most: int) -> bytes:
         lengths = self.headers.get_all("Content-Length") or []
         if "Transfer-Encoding" in self.headers or len(lengths) != 1:
-            raise RefusedError("a request says how long it is", status=411)
+            raise RefusedError("the request has no Content-Length", status=411)
         if not re.fullmatch(r"[0-9]{1,12}", lengths[0]):
-            raise RefusedError("Content-Length is no length", status=400)
+            raise RefusedError("Content-Length is not a number", status=400)
         length = int(lengths[0])
         if length > most:
             raise RefusedError(f"got {length:,} bytes, allowed are {most:,} at most", status=413)
@@ -251,7 +251,7 @@ def _question(data: bytes) -> dict[str, Any]:
 
 
 def _malformed(what: str) -> NoReturn:
-    raise RefusedError(f"the request has no proper {what}", status=400)
+    raise RefusedError(f"the request has no valid {what}", status=400)
 
 
 def _json(content: object) -> tuple[str, bytes]:

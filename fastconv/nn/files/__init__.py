@@ -1,7 +1,7 @@
 """Files with the states of networks: NumPy archives and safetensors.
 
-A state maps names to arrays.  Nothing in a file is ever executed, and nothing is trusted: lengths
-are compared with the size of the file before memory is allocated.
+A state maps names to arrays.  Files are not trusted: nothing in them is executed, and lengths are
+compared with the size of the file before memory is allocated.
 """
 
 from __future__ import annotations

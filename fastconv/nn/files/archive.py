@@ -1,4 +1,4 @@
-"""States as archives of ``numpy.savez``, written as a whole or not at all."""
+"""States as archives of ``numpy.savez``, written atomically."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 __all__ = ["MAGIC", "read", "write"]
 
 MAGIC = b"PK\x03\x04"
-"""The first bytes of an archive with something in it."""
+"""The first bytes of an archive that is not empty."""
 MARK = "fastconv.state"
-"""An entry that no other archive has: the version, and how many arrays follow."""
+"""The name of the entry that identifies our archives; it holds the version and number of arrays."""
 VERSION = 1
 KINDS = "biufc"
-"""Of dtypes: numbers."""
+"""Kinds of the supported dtypes."""
 
 
 def write(path: str | os.PathLike[str], state: dict[str, NDArray]) -> None:
-    """Write a file next to the old one, and let it take the other's place."""
+    """Write a new file next to the old one, and replace it."""
     folder, name = os.path.split(os.path.abspath(path))
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
     try:
@@ -43,14 +43,14 @@ def write(path: str | os.PathLike[str], state: dict[str, NDArray]) -> None:
 
 
 def _umask() -> int:
-    """The permissions that new files do not get."""
+    """The permissions that are removed from new files."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
 def read(file: BinaryIO, name: str) -> dict[str, NDArray]:
-    """All arrays of an archive that `write` wrote."""
+    """All arrays of an archive written by `write`."""
     try:
         with ZipFile(file) as archive:
             entries = archive.infolist()
@@ -70,7 +70,7 @@ def read(file: BinaryIO, name: str) -> dict[str, NDArray]:
 
 
 def _array(archive: ZipFile, entry: ZipInfo) -> NDArray:
-    """One array, whose length must be that of its entry."""
+    """One array, checked against the length of its entry."""
     if entry.compress_type != ZIP_STORED:
         raise ValueError(f"{entry.filename} is compressed, which save_state does not do")
     with archive.open(entry) as file:

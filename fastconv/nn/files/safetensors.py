@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["read"]
 
 MAX_HEADER_BYTES = 100_000_000
-"""What the format allows."""
+"""The limit of the format."""
 MAX_AXES = 64
 DTYPES = {
     "F64": "<f8",
@@ -61,7 +61,7 @@ def read(file: BinaryIO, name: str) -> dict[str, NDArray]:
 
 
 def _start(item: tuple[str, Any]) -> int:
-    """Where a tensor begins, as far as that can be seen."""
+    """The offset of a tensor, for sorting; entries may be invalid."""
     try:
         return int(item[1]["data_offsets"][0])
     except (TypeError, ValueError, KeyError, IndexError, OverflowError):
@@ -69,7 +69,7 @@ def _start(item: tuple[str, Any]) -> int:
 
 
 def _checked(name: str, entry: Any) -> tuple[str, list[int], int, int]:
-    """Dtype, shape and place of a tensor."""
+    """The checked dtype, shape and range of bytes of a tensor."""
     try:
         dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
         known = dtype in DTYPES

@@ -1,4 +1,4 @@
-"""Memory of intermediate results, reused as soon as they are no longer needed."""
+"""Memory for intermediate results, reused as soon as they are no longer needed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...run import workspace
 __all__ = ["Arena", "Block", "Value"]
 
 MAX_WASTE = 4
-"""How many times as large as a result its memory may be."""
+"""The largest ratio of a block to a result in it."""
 SIZE = attrgetter("size")
 
 
 class Block:
-    """A piece of memory, and how many results lie in it."""
+    """A block of memory, and the number of results in it."""
 
     __slots__ = ("memory", "needed", "size", "users")
 
@@ -28,37 +28,36 @@ class Block:
         self.memory: NDArray = workspace.aligned((size,), np.dtype(np.uint8))
         self.users = 0
         self.needed = True
-        """Whether the present call has used it."""
+        """Whether the current call has used it."""
 
 
 class Value:
-    """A result, and where it lies."""
+    """A result, and the block that holds it."""
 
     __slots__ = ("array", "block", "rank")
 
     def __init__(self, array: NDArray, block: Block | None = None, rank: int = 0) -> None:
         self.array = array
         self.block = block
-        """None for an array that belongs to others."""
+        """None for an array that the arena does not own."""
         self.rank = rank
-        """0; or how many filtered axes the channels, which are in front of them by right, lie
-        behind."""
+        """The number of filtered axes if the array is channels-last, otherwise 0."""
         if block is not None:
             block.users += 1
 
     @property
     def in_order(self) -> NDArray:
-        """The array with the channels in front of the filtered axes, a view."""
+        """A view of the array with channels before the filtered axes."""
         return np.moveaxis(self.array, -1, -self.rank - 1) if self.rank else self.array
 
     @property
     def is_alone(self) -> bool:
-        """Whether nothing else lies in its block."""
+        """Whether it is the only result in its block."""
         return self.block is not None and self.block.users == 1
 
 
 class Arena:
-    """The memory of one call at a time."""
+    """The memory of one call; calls use it one after the other."""
 
     def __init__(self) -> None:
         self._free: list[Block] = []
@@ -85,7 +84,7 @@ class Arena:
                 self._free.append(block)
 
     def end(self) -> None:
-        """Give back memory that the last call did not need: batches may have become smaller."""
+        """Free blocks that the last call did not use, as batches may have become smaller."""
         self._free = [block for block in self._free if block.needed]
         for block in self._free:
             block.needed = False

@@ -93,7 +93,7 @@ def _operation(layer: Any) -> Operation:
 
 
 def _acts_as(layer: Any, *kinds: type[Layer]) -> bool:
-    """Whether a layer is of one of some kinds, and no class of a user defines its call anew."""
+    """Whether a layer is an instance of one of the classes, with an unchanged call."""
     cls = type(layer)
     return any(
         issubclass(cls, kind) and cls.__call__ is kind.__call__ and cls._forward is kind._forward

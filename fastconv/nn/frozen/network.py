@@ -1,4 +1,4 @@
-"""A network for inference, and what is done to make it fast."""
+"""Networks for inference, and their optimization."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Frozen", "Step"]
 
 
 class Step(NamedTuple):
-    """An operation, and the names of what it reads and makes."""
+    """An operation, with the names of the values that it reads and returns."""
 
     name: str
     operation: Any
@@ -112,17 +112,15 @@ class Frozen:
 
 
 def _own(value: Value, given: Sequence[NDArray]) -> NDArray:
-    """A result in memory of its own: not the arena's, nor that of what was given or of
-    another result.
-    """
+    """A result that shares no memory with the arena, the arguments or another result."""
     array = value.in_order
     shared = value.block is not None or any(np.may_share_memory(array, each) for each in given)
     return array.copy("C") if shared or value.rank else array
 
 
 def _merged(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
-    """The steps with normalization and rectifiers in the operation before them, where nothing else
-    reads its result.
+    """The steps, with normalization and rectifiers merged into the operation before them if nothing
+    else reads its result.
     """
     readers: dict[str, int] = dict.fromkeys(outputs, 1)
     for step in steps:
@@ -145,7 +143,7 @@ def _merged(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
 
 
 def _joined(first: Any, second: Operation) -> Operation | None:
-    """One operation for two, if there is one."""
+    """One operation that replaces two consecutive ones, or None."""
     unrectified = getattr(first, "rectifier", second) is None
     joined: Operation | None = None
     if isinstance(second, Affine) and unrectified and hasattr(first, "scaled"):
@@ -157,7 +155,7 @@ def _joined(first: Any, second: Operation) -> Operation | None:
 
 
 def _live(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
-    """The steps that an output needs."""
+    """The steps on which an output depends."""
     needed = set(outputs)
     live = []
     for step in reversed(steps):
@@ -168,7 +166,7 @@ def _live(steps: list[Step], outputs: tuple[str, ...]) -> list[Step]:
 
 
 def _last_uses(steps: Sequence[Step], outputs: tuple[str, ...]) -> tuple[tuple[bool, ...], ...]:
-    """For each step and input, whether nobody reads the value afterwards."""
+    """For each step and input, whether it is the last use of the value."""
     used = set(outputs)
     found = []
     for step in reversed(steps):

@@ -1,7 +1,7 @@
 """The operations of frozen networks.
 
-An operation reads values and returns one.  It may write over a value that nobody reads afterwards,
-and takes memory from the arena of the call.  It holds no state but plans, which threads share.
+An operation reads values and returns one.  It may overwrite a value that is not read afterwards,
+and takes memory from the arena of the call.  Its only state is plans, which threads share.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 MAX_PLANS = 16
-"""Shapes of batches whose plans an operation keeps."""
+"""Shapes of batches for which an operation caches plans."""
 LAYOUTS = {1: "NLC", 2: "NHWC", 3: "NDHWC"}
 
 
@@ -43,13 +43,13 @@ class Operation(Protocol):
     """One step of a network."""
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
-        """The result for some values, some of which are read for the last time."""
+        """The result for some values; ``last`` marks those that are read for the last time."""
         ...
 
 
 @dataclass(frozen=True)
 class Rectifier:
-    """Numbers below a floor become the floor, those above a ceiling the ceiling."""
+    """Clips numbers to the range from a floor to a ceiling."""
 
     floor: float = 0.0
     ceiling: float = np.inf
@@ -65,7 +65,7 @@ class Rectifier:
         return result
 
     def apply(self, array: NDArray) -> None:
-        """Bring numbers into the range, in place."""
+        """Clip numbers in place."""
         floor, ceiling = array.dtype.type(self.floor), array.dtype.type(self.ceiling)
         if self.ceiling == np.inf:
             np.maximum(array, floor, out=array)
@@ -77,9 +77,9 @@ class Rectifier:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution or a transposed one, with a rectifier.
+    """A convolution or transposed convolution, with a rectifier.
 
-    Channels of its result lie behind the filtered axes, where kernels are faster.
+    Its results are laid out channels-last, for which kernels are faster.
     """
 
     weight: NDArray
@@ -92,14 +92,14 @@ class Convolution:
 
     @property
     def channels(self) -> int:
-        """Channels of the result along axis 1; 0 where the network itself has them last."""
+        """Channels of the result along axis 1; 0 if the network itself is channels-last."""
         weight = self.weight
         if self.how["layout"][1] != "C":
             return 0
         return weight.shape[1] * int(self.how["groups"]) if self.transposed else len(weight)
 
     def scaled(self, scale: NDArray, shift: NDArray) -> Convolution:
-        """The same with a factor and a summand for each channel of the result."""
+        """The same, followed by a factor and an offset for each channel of the result."""
         weight = self.weight.astype(float)
         if self.transposed:
             groups = int(self.how["groups"])
@@ -115,7 +115,7 @@ class Convolution:
         )
 
     def rectified(self, rectifier: Rectifier) -> Convolution:
-        """The same with a rectifier behind it."""
+        """The same, followed by a rectifier."""
         return replace(self, rectifier=rectifier, _plans=Memo(MAX_PLANS))
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
@@ -138,7 +138,7 @@ class Convolution:
 
     @cached_property
     def _activation(self) -> str | None:
-        """The rectifier by the name that plans have for it, if they have one."""
+        """The name of the rectifier as an activation of plans, if it has one."""
         for name, ceiling in lower.RECTIFIERS.items():
             if self.rectifier == Rectifier(0.0, ceiling):
                 return name
@@ -146,7 +146,7 @@ class Convolution:
 
     @cached_property
     def _call(self) -> str:
-        """The function that does the same, for messages."""
+        """The name of the equivalent function, for error messages."""
         return f"conv{'_transpose' * self.transposed}{self.rank}d"
 
     def _plan(self, x: NDArray) -> Any:
@@ -180,11 +180,11 @@ class Dense:
 
     @property
     def channels(self) -> int:
-        """Numbers in a result."""
+        """The number of features of a result."""
         return len(self.weight)
 
     def scaled(self, scale: NDArray, shift: NDArray) -> Dense:
-        """The same with a factor and a summand for each number of the result."""
+        """The same, followed by a factor and an offset for each feature."""
         dtype = self.weight.dtype
         bias = shift if self.bias is None else self.bias * scale + shift
         return Dense(
@@ -192,7 +192,7 @@ class Dense:
         )
 
     def rectified(self, rectifier: Rectifier) -> Dense:
-        """The same with a rectifier behind it."""
+        """The same, followed by a rectifier."""
         return replace(self, rectifier=rectifier)
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
@@ -219,7 +219,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Affine:
-    """A factor and a summand for each channel: batch normalization that no layer takes in."""
+    """A factor and an offset for each channel: batch normalization that was not merged."""
 
     scale: NDArray
     shift: NDArray
@@ -237,12 +237,12 @@ class Affine:
 
 @dataclass(frozen=True)
 class Total:
-    """The sum of two or more values, with a rectifier."""
+    """The sum of two or more values, followed by a rectifier."""
 
     rectifier: Rectifier | None = None
 
     def rectified(self, rectifier: Rectifier) -> Total:
-        """The same with a rectifier behind it."""
+        """The same, followed by a rectifier."""
         return replace(self, rectifier=rectifier)
 
     def run(self, arena: Arena, values: Sequence[Value], last: Sequence[bool]) -> Value:
@@ -274,7 +274,7 @@ class Total:
 
 @dataclass(frozen=True)
 class View:
-    """Another shape for the same numbers."""
+    """A change of shape."""
 
     shape_of: Callable[[tuple[int, ...]], tuple[int, ...]]
 
@@ -290,7 +290,7 @@ class View:
 
 @dataclass(frozen=True)
 class Function:
-    """Anything else that makes an array from arrays, such as a layer after ``eval()``."""
+    """Any other function of arrays, such as a layer after ``eval()``."""
 
     call: Callable[..., NDArray]
     channels_last: Callable[..., NDArray] | None = None

@@ -42,7 +42,7 @@ class GlobalAvgPool(Layer):
 
 
 class _AdaptiveAvgPool(Layer):
-    """Means of windows whose number is given."""
+    """The mean of each window, for a given number of windows."""
 
     _rank: ClassVar[int]
 
@@ -75,7 +75,7 @@ class _AdaptiveAvgPool(Layer):
 
 
 def _ranges(count: int, n: int) -> list[tuple[int, int]]:
-    """Where windows begin and end: they cover all samples, and may overlap by one."""
+    """The first samples and the ends of windows, which cover all samples and may overlap by one."""
     return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 

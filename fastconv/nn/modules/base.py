@@ -71,10 +71,10 @@ class Layer:
     buffers: ClassVar[tuple[str, ...]] = ()
     """Attributes with arrays that are not learned but belong to the state."""
     _kept: tuple[Any, tuple[int, ...]] | None = None
-    """What the gradient of the last call needs, and the shape of its result."""
+    """The data that the gradient of the last call needs, and the shape of its result."""
 
     def __init_subclass__(cls) -> None:
-        """A class with a call of its own is one node, whatever the class that it extends is."""
+        """Make a subclass that defines its own call a single node, whatever it extends."""
         super().__init_subclass__()
         if {"__call__", "_forward"} & vars(cls).keys() and "_nodes" not in vars(cls):
             cls._nodes = Layer._nodes  # type: ignore[method-assign]
@@ -153,7 +153,7 @@ class Layer:
         return kept, lower.gradient(grad_output, shape, f"{name}.backward: grad_output")
 
     def _forward(self, x: ArrayLike) -> tuple[NDArray, Any]:
-        """The result, and what its gradient needs."""
+        """The result, and the data that its gradient needs."""
         raise NotImplementedError
 
     def _learn(self, kept: Any, grads: NDArray) -> None:
@@ -326,7 +326,7 @@ class Layer:
 
 
 def shown(*values: object, **options: tuple[object, object]) -> str:
-    """Arguments as a call has them; options, with their defaults, where they differ from these."""
+    """The text of arguments; of options, only those that differ from their defaults."""
     differing = {name: value for name, (value, default) in options.items() if value != default}
     words = [repr(value) for value in values]
     return ", ".join([*words, *(f"{name}={value!r}" for name, value in differing.items())])

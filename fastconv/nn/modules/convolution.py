@@ -24,7 +24,7 @@ BORDERS = {
     "circular": "wrap",
     "symmetric": "symmetric",
 }
-"""Our names of borders by PyTorch's, which does not have the last one."""
+"""Maps PyTorch's names of borders to ours; PyTorch does not have the last one."""
 PLAIN = {"activation": None, "precision": "fast", "out_dtype": None}
 """Further options of the sums."""
 GRADIENTS: tuple[tuple[Any, Any, Any], ...] = (
@@ -93,7 +93,7 @@ class _Conv(Layer):
             self.bias.grad = of_bias(grads, layout=self.layout)
 
     def _convolved_adjoint(self) -> Repeated | None:
-        """The adjoint as a convolution: with steps of 1, and fewer zeros around than taps."""
+        """The adjoint as a convolution, if strides are 1 and padding is smaller than kernels."""
         steps, size = self.steps, self.weight.value.shape[2:]
         if isinstance(steps["padding"], str) or self.padding_mode != "zeros":
             return None

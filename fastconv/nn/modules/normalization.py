@@ -16,7 +16,7 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
 
 
 class _BatchNorm(Layer):
-    """Batch normalization of arrays of some ranks."""
+    """Batch normalization of arrays with a given number of axes."""
 
     _ranks: ClassVar[tuple[int, ...]]
     buffers = ("running_mean", "running_var", "num_batches_tracked")
@@ -310,5 +310,5 @@ def _sums(x: NDArray, y: NDArray | None = None) -> NDArray:
 
 
 def _shaped(channels: NDArray, x: NDArray) -> NDArray:
-    """A number for each channel, in the numbers of ``x`` and so that the two can be combined."""
+    """One number for each channel, in the dtype of ``x`` and a shape that broadcasts to it."""
     return channels.astype(x.dtype).reshape(-1, *[1] * (x.ndim - 2))

@@ -22,7 +22,7 @@ __all__ = [
 
 
 class _MaxPool(Layer):
-    """Largest numbers of windows of any rank."""
+    """The largest value of each window, for any rank."""
 
     _rank: ClassVar[int]
 
@@ -181,7 +181,7 @@ class MaxPool3d(_MaxPool):
 
 
 class _AvgPool(Layer):
-    """Means of windows of any rank."""
+    """The mean of each window, for any rank."""
 
     _rank: ClassVar[int]
 

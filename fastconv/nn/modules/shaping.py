@@ -176,7 +176,7 @@ class Pad(Layer):
 
 
 def _first_inside(index: NDArray, n: int) -> int:
-    """Where the samples themselves begin among padded ones."""
+    """The index of the first original sample in a padded array."""
     return next(
         at for at in range(len(index) - n + 1) if np.array_equal(index[at : at + n], range(n))
     )
@@ -240,7 +240,7 @@ class Upsample(Layer):
         return dtypes.stored(result, samples.dtype, None), (tables, lengths)
 
     def _table(self, n: int, m: int, ratio: float) -> tuple[NDArray, NDArray, NDArray]:
-        """For each output: two samples, and the share of the second one."""
+        """For each output, the indices of two samples and the weight of the second one."""
         places = np.arange(m)
         if self.mode == "nearest":
             first = np.minimum((places / ratio).astype(np.intp), n - 1)

@@ -1,4 +1,4 @@
-"""First weights of layers."""
+"""Initial weights of layers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rng: TypeAlias = "np.random.Generator | int | None"
 
 
 def he_normal(name: str, shape: Sequence[int], terms: int, rng: Rng, dtype: DTypeLike) -> Parameter:
-    """Weights under which a ReLU's outputs have the variance of its inputs, on average."""
+    """Random weights that preserve the variance through a ReLU, on average (He et al. 2015)."""
     source = lower.generator(rng, f"{name}: rng")
     wanted = lower.float_dtype(dtype, f"{name}: dtype")
     weights = source.standard_normal(shape) * sqrt(2 / terms)
@@ -26,7 +26,7 @@ def he_normal(name: str, shape: Sequence[int], terms: int, rng: Rng, dtype: DTyp
 
 
 def biases(name: str, wanted: object, count: int, weight: Parameter) -> Parameter | None:
-    """Zeros to be learned, if they are wanted."""
+    """A bias of zeros, or None if there is none."""
     if not lower.flag(wanted, f"{name}: bias"):
         return None
     return Parameter(np.zeros(count, weight.value.dtype))

@@ -1,4 +1,4 @@
-"""Networks from ONNX files, read without any other package."""
+"""Networks from ONNX files, without any other package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models of ONNX: the messages of ``onnx.proto``, as far as networks for inference need them."""
+"""ONNX models: those messages of ``onnx.proto`` that networks for inference need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TYPES = {
     12: ("<u4", 11),
     13: ("<u8", 11),
 }
-"""Dtypes by their numbers, and the field that has such numbers where they are not raw."""
+"""Dtypes by their codes, with the field that holds their values if they are not raw bytes."""
 
 
 KINDS = {2: 1, 3: 2, 4: 3, 5: 4, 7: 6, 8: 7}
@@ -118,7 +118,7 @@ def _attribute(attribute: Fields) -> tuple[str, Any]:
 
 
 def _tensor(tensor: Fields) -> NDArray:
-    """An array, whose numbers must be in the file, and as many as its shape says."""
+    """An array, whose values must be in the file and match its shape."""
     name, kind = _text(tensor, 8), _integer(tensor, 2, 0)
     if kind not in TYPES:
         raise DamagedError(f"the tensor {name!r} has numbers of kind {kind}")
@@ -139,7 +139,7 @@ def _tensor(tensor: Fields) -> NDArray:
 
 
 def _from_integers(whole: list[int], dtype: str) -> NDArray:
-    """Numbers of less than 64 bits, which a message has as whole numbers."""
+    """Values of less than 64 bits, which a message stores as integers."""
     bits = np.array([n & (1 << 64) - 1 for n in whole], np.uint64)
     if dtype == "<f2":
         return bits.astype(np.uint16).view(np.float16)

@@ -31,12 +31,12 @@ LAYOUTS = {1: "NCL", 2: "NCHW", 3: "NCDHW"}
 PADDINGS = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
 BORDERS = {"constant": "constant", "reflect": "mirror", "edge": "nearest", "wrap": "wrap"}
 ALIASES = frozenset(("Dropout", "Identity"))
-"""Operators whose result is what they read."""
+"""Operators that return their input unchanged."""
 CASTS = {1: np.float32, 6: np.int32, 7: np.int64, 10: np.float16, 11: np.float64}
 
 
 class Site:
-    """A node in its graph: what it says, and which of its inputs are constants."""
+    """A node in its graph: its attributes, and its constant inputs."""
 
     def __init__(self, node: OnnxNode, constants: dict[str, NDArray], opset: int) -> None:
         self.node, self.opset = node, opset
@@ -51,12 +51,12 @@ class Site:
         return default if value is None else value
 
     def has_constant(self, number: int) -> bool:
-        """Whether an input is a constant, or left out."""
+        """Whether an input is a constant or omitted."""
         inputs = self.node.inputs
         return number >= len(inputs) or inputs[number] in self._constants
 
     def constant(self, number: int) -> NDArray | None:
-        """An input that must be a constant; None where it is left out."""
+        """An input that must be a constant; None if it is omitted."""
         inputs = self.node.inputs
         if number >= len(inputs) or not inputs[number]:
             return None
@@ -71,7 +71,7 @@ class Site:
         return [each for number, each in inputs if each and number not in self._taken]
 
     def needed(self, number: int) -> NDArray:
-        """An input that must be a constant, and there."""
+        """An input that must be a constant and must not be omitted."""
         found = self.constant(number)
         if found is None:
             self.refuse(f"it has no input {number}")
@@ -87,19 +87,19 @@ class Site:
         return float(found.reshape(()))
 
     def refuse(self, why: str) -> NoReturn:
-        """Say what is not supported, and where."""
+        """Raise an error about something that is not supported."""
         node = self.node
         place = node.name or (node.outputs[0] if node.outputs else "")
         raise ValueError(f"{node.kind} {place!r}: {why}")
 
     def check_read(self) -> None:
-        """Refuse attributes that nobody asked for: they change the result."""
+        """Refuse attributes that were not read, since they may change the result."""
         if self._unread:
             self.refuse(f"attribute {min(self._unread)!r} is not supported")
 
 
 def constant(site: Site) -> NDArray:
-    """The value of a node that is one."""
+    """The value of a constant node."""
     (name, value) = next(iter(site.node.attributes.items()), ("", None))
     dtypes = {"value": None, "value_float": "f4", "value_floats": "f4"}
     if value is None or isinstance(value, str):
@@ -108,7 +108,7 @@ def constant(site: Site) -> NDArray:
 
 
 def _pads(site: Site, rank: int) -> Any:
-    """Padding in front and behind, for each axis."""
+    """The padding before and after each axis."""
     auto = site.says("auto_pad", "NOTSET")
     pads = site.says("pads", [0] * 2 * rank)
     if auto != "NOTSET":
@@ -281,7 +281,7 @@ def _softmax(site: Site) -> Operation:
 
 
 def _flat_softmax(x: NDArray, axis: int) -> NDArray:
-    """Before version 13, all axes from one on are one."""
+    """Before version 13, a softmax is taken over all axes from ``axis`` on together."""
     rows = x.reshape(prod(x.shape[:axis]), -1)
     return activations.softmax(rows).reshape(x.shape)
 
@@ -301,7 +301,7 @@ def _reshape(site: Site) -> Operation:
 
 
 def _reshaped(shape: tuple[int, ...], target: Iterable[int]) -> tuple[int, ...]:
-    """A shape in which 0 means the same length, and -1 what is left."""
+    """The target shape, in which 0 keeps a length and -1 stands for the remaining one."""
     lengths = [shape[at] if n == 0 and at < len(shape) else n for at, n in enumerate(target)]
     known = prod(n for n in lengths if n != -1)
     return tuple(prod(shape) // max(known, 1) if n == -1 else n for n in lengths)

@@ -1,6 +1,6 @@
-"""The wire format of protocol buffers: fields with numbers, read within bounds and as they come.
+"""The wire format of protocol buffers: numbered fields, read with bounds checks.
 
-Only what ONNX files are made of; unknown fields are skipped, as the format wants it.
+Only the parts that ONNX files use; unknown fields are skipped, as the format requires.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MAX_VARINT_BYTES = 10
 
 Field = int | memoryview
 Fields = dict[int, list[Field]]
-"""The values of each field, in order: whole numbers, or bytes."""
+"""The values of each field, in order: integers or bytes."""
 
 
 class DamagedError(ValueError):
-    """Bytes that are no message."""
+    """The bytes are not a valid message."""
 
 
 def fields(data: memoryview) -> Fields:
@@ -48,7 +48,7 @@ def fields(data: memoryview) -> Fields:
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """A whole number of 64 bits, and where it ends."""
+    """A 64-bit unsigned integer, and the offset after it."""
     value = 0
     for shift in range(0, 7 * MAX_VARINT_BYTES, 7):
         if at >= len(data):
@@ -62,21 +62,21 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def signed(value: Field) -> int:
-    """A whole number with a sign."""
+    """An unsigned 64-bit integer, reinterpreted as signed."""
     if not isinstance(value, int):
         raise DamagedError("bytes instead of a number")
     return value - (1 << 64) if value >> 63 else value
 
 
 def text(value: Field) -> str:
-    """Characters."""
+    """A string."""
     if isinstance(value, int):
         raise DamagedError("a number instead of a text")
     return str(value, "utf-8")
 
 
 def integers(values: list[Field]) -> Iterator[int]:
-    """Whole numbers, packed or not."""
+    """A list of integers, packed or not."""
     for value in values:
         if isinstance(value, int):
             yield signed(value)
@@ -88,7 +88,7 @@ def integers(values: list[Field]) -> Iterator[int]:
 
 
 def floats(values: list[Field], dtype: str) -> NDArray:
-    """Numbers of a fixed size, packed or not."""
+    """A list of numbers of fixed size, packed or not."""
     data = b"".join(bytes(value) for value in values if not isinstance(value, int))
     if len(data) % np.dtype(dtype).itemsize:
         raise DamagedError("a part of a number")
