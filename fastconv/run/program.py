@@ -10,7 +10,7 @@ Whoever builds a program works on *operands*: NumPy arrays at addresses that not
 The high bits of the address name the buffer, the low bits are the offset, and slicing, transposing
 and reshaping are NumPy's own.  Nobody may read them: what would is refused.
 
-Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`).  Steps
+Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`, `deduct`).  Steps
 that are added under `redo` run only where a check since the last such steps failed.  A check that
 fails without such steps after it makes `run` return False: the caller has to find the results in
 another way.
@@ -274,6 +274,10 @@ OPERANDS = {
     "in_range": 1,
     "accumulate": 2,
     "at_most": 1,
+    "drop": 3,
+    "deduct": 5,
+    "divide": 3,
+    "below": 3,
     "pad": 2,
     "store": 2,
     "cast": 2,

@@ -1,9 +1,10 @@
 /* Missing samples: zeros in their place, the shares of weight that they take with them, and sums over
- * what is left.  `DROP`, `DEDUCT` and `DIVIDE` define the functions for item type T, in vectors V of LANES,
- * with integers B of the same size and bytes K.
+ * what is left.  `DROP`, `DEDUCT`, `DIVIDE` and `BELOW` define the functions for item type T, in vectors V
+ * of LANES, with integers B of the same size and bytes K.
  */
 
 #include "convert.h"
+#include "sums_types.h"
 
 #include <math.h>
 
@@ -32,12 +33,13 @@ INLINE int all_ones(const void *vector)
 }
 
 #define DROP(T, V, B, K, LANES)                                                        \
-    static int64_t drop_##T(T *x, uint8_t *valid, int nan, int64_t n)                  \
+    static int64_t drop_##T(T *x, uint8_t *valid, int nan, int told, int64_t n)        \
     {                                                                                  \
         const B keeps = (B){0} + (nan ? 0 : -1);                                       \
         int64_t i = 0, missing = 0;                                                    \
         for (; i + MISSING_BLOCK <= n; i += MISSING_BLOCK) {                           \
             B kept = (B){0} - 1;                                                       \
+            if (!told) memset(valid + i, 1, MISSING_BLOCK);                            \
             UNROLL for (int64_t at = i; at < i + MISSING_BLOCK; at += LANES) {         \
                 const V sample = *(const V *)(x + at);                                 \
                 kept &= BITS(B, sample == sample) | keeps;                             \
@@ -48,12 +50,12 @@ INLINE int all_ones(const void *vector)
                 const B known = -AS(B, *(const K *)(valid + at));                      \
                 const B stays = (BITS(B, sample == sample) | keeps) & known;           \
                 *(V *)(x + at) = BITS(V, BITS(B, sample) & stays);                     \
-                *(K *)(valid + at) = AS(K, stays & 1);                                    \
+                *(K *)(valid + at) = AS(K, stays & 1);                                 \
             }                                                                          \
             missing += MISSING_BLOCK - count_ones(valid + i);                          \
         }                                                                              \
         for (; i < n; i++) {                                                           \
-            if (nan && x[i] != x[i]) valid[i] = 0;                                     \
+            valid[i] = (!told || valid[i]) && !(nan && x[i] != x[i]);                  \
             if (valid[i]) continue;                                                    \
             x[i] = 0;                                                                  \
             missing++;                                                                 \
@@ -63,16 +65,33 @@ INLINE int all_ones(const void *vector)
 DROP(float, wf, wi, wB, W)
 DROP(double, nd, nq, nB, N)
 
+/* Shares of weight: what `deduct` is told beside its operands. */
+typedef struct {
+    int64_t items;             /* of shares */
+    int64_t samples;           /* each with a byte of `valid` */
+    int64_t rows, width, pitch; /* of weights */
+    int64_t most;              /* missing samples */
+    double least;              /* share */
+} deduct_t;
+
 #define DEDUCT(T, V, B, LANES)                                                         \
     static int deduct_##T(                                                             \
-        T *shares, const uint8_t *valid, int64_t n, const T *w, const int64_t *starts, \
-        int64_t rows, int64_t width, int64_t pitch, T least                            \
+        T *shares, const uint8_t *valid, int64_t missing, const T *w,                  \
+        const int64_t *starts, const deduct_t *n                                       \
     )                                                                                  \
     {                                                                                  \
+        if (missing == 0) return 1;                                                    \
+        if (missing > n->most) return 0;                                               \
+        const int64_t samples = n->samples, rows = n->rows, width = n->width;          \
+        const int64_t pitch = n->pitch, items = n->items;                              \
+        const T least = (T)n->least;                                                   \
+        const V ones = (V){0} + 1;                                                     \
         B below = {0}; /* a sign bit where a share fell below the least */             \
-        for (int64_t i = 0; i < n; i++) {                                              \
+        for (int64_t i = 0; i < items; i += LANES)                                     \
+            *(V *)(shares + (i + LANES <= items ? i : items - LANES)) = ones;          \
+        for (int64_t i = 0; i < samples; i++) {                                        \
             uint64_t word = 0;                                                         \
-            if (i + 8 <= n) memcpy(&word, valid + i, 8);                               \
+            if (i + 8 <= samples) memcpy(&word, valid + i, 8);                         \
             if (word == UINT64_C(0x0101010101010101)) {                                \
                 i += 7;                                                                \
                 continue;                                                              \
@@ -95,20 +114,53 @@ DROP(double, nd, nq, nB, N)
 DEDUCT(float, wf, wi, W)
 DEDUCT(double, nd, nq, N)
 
+/* Of shares: sums are divided by those below `full`, and none is left below `least`. */
+typedef struct {
+    range_t axes; /* of sums and shares, or of bytes and shares */
+    double full, least;
+} shares_t;
+
 #define DIVIDE(T, V, B, LANES)                                                         \
-    static void divide_##T(T *out, const T *shares, T full, T least, int64_t n)        \
+    static void divide_##T(T *out, const T *shares, const shares_t *n, int axis)       \
     {                                                                                  \
+        const range_axis_t *a = &n->axes.axis[axis];                                   \
+        const T full = (T)n->full, least = (T)n->least;                                \
         const V nothing = (V){0} + (T)NAN;                                             \
+        const int64_t length = a->length, step = a->step, other = a->other;            \
         int64_t i = 0;                                                                 \
-        for (; i + LANES <= n; i += LANES) {                                           \
+        if (axis < n->axes.axes - 1) {                                                 \
+            for (; i < length; i++)                                                    \
+                divide_##T(out + i * step, shares + i * other, n, axis + 1);           \
+            return;                                                                    \
+        }                                                                              \
+        for (; step == 1 && other == 1 && i + LANES <= length; i += LANES) {           \
             const V share = *(const V *)(shares + i), sum = *(const V *)(out + i);     \
             const B near = BITS(B, share >= full), none = BITS(B, share < least);      \
             const B part = (BITS(B, sum / share) & ~none) | (BITS(B, nothing) & none); \
             *(V *)(out + i) = BITS(V, (BITS(B, sum) & near) | (part & ~near));         \
         }                                                                              \
-        for (; i < n; i++)                                                             \
-            if (!(shares[i] >= full))                                                  \
-                out[i] = shares[i] < least ? (T)NAN : out[i] / shares[i];              \
+        for (; i < length; i++) {                                                      \
+            const T share = shares[i * other];                                         \
+            T *sum = out + i * step;                                                   \
+            if (!(share >= full)) *sum = share < least ? (T)NAN : *sum / share;        \
+        }                                                                              \
     }
 DIVIDE(float, wf, wi, W)
 DIVIDE(double, nd, nq, N)
+
+#define BELOW(T)                                                                       \
+    static void below_##T(uint8_t *out, const T *x, const shares_t *n, int axis)       \
+    {                                                                                  \
+        const range_axis_t *a = &n->axes.axis[axis];                                   \
+        const T least = (T)n->least;                                                   \
+        int64_t i = 0;                                                                 \
+        if (axis < n->axes.axes - 1)                                                   \
+            for (; i < a->length; i++)                                                 \
+                below_##T(out + i * a->step, x + i * a->other, n, axis + 1);           \
+        else if (a->step == 1 && a->other == 1)                                        \
+            for (; i < a->length; i++) out[i] = x[i] < least;                          \
+        else                                                                           \
+            for (; i < a->length; i++) out[i * a->step] = x[i * a->other] < least;     \
+    }
+BELOW(float)
+BELOW(double)
