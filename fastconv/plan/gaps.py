@@ -30,10 +30,12 @@ from .tiling import Tile, Tiling, tiling
 
 __all__ = ["Gaps", "Steps", "job", "rows", "takes"]
 
-HALO_BYTES = 1 << 17
+HALO_BYTES = 1 << 18
 """Bytes of what a tile reads: with its shares and results it fits a core's cache."""
 DEDUCTION = 8
 """Times as long as a product, for a weight that is taken from a share."""
+FOUND = 128
+"""Such weights that take as long as it takes to find a missing sample."""
 LEAST_KEPT = 0.25
 """Shares below which those that were deducted from one may be too rough."""
 BYTE = np.dtype(np.uint8)
@@ -156,7 +158,7 @@ class Steps:
         front, size = -int(starts.min()), prod(halo.memory)
         memory = program.empty((front + size + line,), problem.compute)
         sums = recipe.seconds * size / problem.samples
-        each = w.size * DEDUCTION * rates.of(recipe.backend_name).product
+        each = (w.size + FOUND) * DEDUCTION * rates.of(recipe.backend_name).product
         most = int(sums / each)
         program.deduct(memory, valid, missing, w, starts + front, width, most, LEAST_KEPT)
         shares = memory[front : front + size].reshape(halo.memory).transpose(halo.axes)

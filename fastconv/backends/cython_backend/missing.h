@@ -21,6 +21,17 @@ INLINE int count_ones(const uint8_t *bytes)
     return (int)((total * UINT64_C(0x0101010101010101)) >> 56);
 }
 
+/* Eight bytes, zeros and ones: a bit for each zero, at eight times its place. */
+INLINE uint64_t gaps_of(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word ^ UINT64_C(0x0101010101010101);
+}
+
 /* Whether all bits of a vector are one. */
 INLINE int all_ones(const void *vector)
 {
@@ -32,25 +43,55 @@ INLINE int all_ones(const void *vector)
     return all == UINT64_MAX;
 }
 
-#define DROP(T, V, B, K, LANES)                                                        \
+/* Bytes, zeros and ones, as masks of items, and masks as bytes: two of 32 bits, or one of 64. */
+INLINE wi wide_masks(const uint8_t *bytes)
+{
+    nq pairs;
+    UNROLL for (int i = 0; i < N; i++) {
+        uint16_t pair;
+        memcpy(&pair, bytes + 2 * i, 2);
+        pairs[i] = pair;
+    }
+    return -BITS(wi, (pairs | pairs << 24) & INT64_C(0x0000000100000001));
+}
+INLINE void wide_bytes(uint8_t *bytes, wi masks)
+{
+    const nq ones = BITS(nq, masks) & INT64_C(0x0000000100000001), pairs = ones | ones >> 24;
+    UNROLL for (int i = 0; i < N; i++) {
+        const uint16_t pair = (uint16_t)pairs[i];
+        memcpy(bytes + 2 * i, &pair, 2);
+    }
+}
+INLINE nq narrow_masks(const uint8_t *bytes)
+{
+    nq masks;
+    UNROLL for (int i = 0; i < N; i++) masks[i] = -(int64_t)bytes[i];
+    return masks;
+}
+INLINE void narrow_bytes(uint8_t *bytes, nq masks)
+{
+    UNROLL for (int i = 0; i < N; i++) bytes[i] = masks[i] & 1;
+}
+
+#define DROP(T, V, B, LANES, MASKS, BYTES)                                             \
     static int64_t drop_##T(T *x, uint8_t *valid, int nan, int told, int64_t n)        \
     {                                                                                  \
         const B keeps = (B){0} + (nan ? 0 : -1);                                       \
         int64_t i = 0, missing = 0;                                                    \
         for (; i + MISSING_BLOCK <= n; i += MISSING_BLOCK) {                           \
             B kept = (B){0} - 1;                                                       \
-            if (!told) memset(valid + i, 1, MISSING_BLOCK);                            \
             UNROLL for (int64_t at = i; at < i + MISSING_BLOCK; at += LANES) {         \
                 const V sample = *(const V *)(x + at);                                 \
                 kept &= BITS(B, sample == sample) | keeps;                             \
             }                                                                          \
+            if (!told) memset(valid + i, 1, MISSING_BLOCK);                            \
             if (all_ones(&kept) && count_ones(valid + i) == MISSING_BLOCK) continue;   \
             UNROLL for (int64_t at = i; at < i + MISSING_BLOCK; at += LANES) {         \
                 const V sample = *(const V *)(x + at);                                 \
-                const B known = -AS(B, *(const K *)(valid + at));                      \
-                const B stays = (BITS(B, sample == sample) | keeps) & known;           \
+                B stays = BITS(B, sample == sample) | keeps;                           \
+                if (told) stays &= MASKS(valid + at);                                  \
                 *(V *)(x + at) = BITS(V, BITS(B, sample) & stays);                     \
-                *(K *)(valid + at) = AS(K, stays & 1);                                 \
+                BYTES(valid + at, stays);                                              \
             }                                                                          \
             missing += MISSING_BLOCK - count_ones(valid + i);                          \
         }                                                                              \
@@ -62,16 +103,16 @@ INLINE int all_ones(const void *vector)
         }                                                                              \
         return missing;                                                                \
     }
-DROP(float, wf, wi, wB, W)
-DROP(double, nd, nq, nB, N)
+DROP(float, wf, wi, W, wide_masks, wide_bytes)
+DROP(double, nd, nq, N, narrow_masks, narrow_bytes)
 
 /* Shares of weight: what `deduct` is told beside its operands. */
 typedef struct {
-    int64_t items;             /* of shares */
-    int64_t samples;           /* each with a byte of `valid` */
+    int64_t items;              /* of shares */
+    int64_t samples;            /* each with a byte of `valid` */
     int64_t rows, width, pitch; /* of weights */
-    int64_t most;              /* missing samples */
-    double least;              /* share */
+    int64_t most;               /* missing samples */
+    double least;               /* share */
 } deduct_t;
 
 #define DEDUCT(T, V, B, LANES)                                                         \
@@ -89,21 +130,21 @@ typedef struct {
         B below = {0}; /* a sign bit where a share fell below the least */             \
         for (int64_t i = 0; i < items; i += LANES)                                     \
             *(V *)(shares + (i + LANES <= items ? i : items - LANES)) = ones;          \
-        for (int64_t i = 0; i < samples; i++) {                                        \
-            uint64_t word = 0;                                                         \
-            if (i + 8 <= samples) memcpy(&word, valid + i, 8);                         \
-            if (word == UINT64_C(0x0101010101010101)) {                                \
-                i += 7;                                                                \
-                continue;                                                              \
-            }                                                                          \
-            if (valid[i]) continue;                                                    \
-            const T *of = w;                                                           \
-            for (int64_t row = 0; row < rows; row++, of += pitch) {                    \
-                T *to = shares + i + starts[row];                                      \
-                for (int64_t at = 0; at < width; at += LANES) {                        \
-                    const V left = *(V *)(to + at) - *(const V *)(of + at);            \
-                    below |= BITS(B, left - least);                                    \
-                    *(V *)(to + at) = left;                                            \
+        for (int64_t first = 0; first < samples; first += 8) {                         \
+            uint64_t gaps = 0;                                                         \
+            for (int64_t i = first; i < first + 8 && first + 8 > samples; i++)         \
+                gaps |= (uint64_t)(i < samples && !valid[i]) << 8 * (i - first);       \
+            if (first + 8 <= samples) gaps = gaps_of(valid + first);                   \
+            for (; gaps; gaps &= gaps - 1) {                                           \
+                T *shared = shares + first + (__builtin_ctzll(gaps) >> 3);             \
+                const T *of = w;                                                       \
+                for (int64_t row = 0; row < rows; row++, of += pitch) {                \
+                    T *to = shared + starts[row];                                      \
+                    for (int64_t at = 0; at < width; at += LANES) {                    \
+                        const V left = *(V *)(to + at) - *(const V *)(of + at);        \
+                        below |= BITS(B, left - least);                                \
+                        *(V *)(to + at) = left;                                        \
+                    }                                                                  \
                 }                                                                      \
             }                                                                          \
         }                                                                              \
