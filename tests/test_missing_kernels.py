@@ -1,5 +1,5 @@
-"""The kernels `drop`, `deduct`, `divide` and `below`, held to their sentences in `protocol.py`, on every
-backend and in the loops over typed memoryviews.
+"""The kernels `drop`, `deduct`, `divide` and `below`, held to their sentences in `protocol.py`, on
+every backend and in the loops over typed memoryviews.
 """
 
 from __future__ import annotations

@@ -363,13 +363,12 @@ class Backend:
         """
         raise NotImplementedError
 
-    def below(
-        self, out: NDArray, x: NDArray, missing: NDArray[np.int64], least: float
-    ) -> None:
+    def below(self, out: NDArray, x: NDArray, missing: NDArray[np.int64], least: float) -> None:
         """Bytes ``out``: whether items of ``x`` are less than ``least``."""
         raise NotImplementedError
 
-    # Copy: arrays of any real dtypes, strides and alignment.
+    # Copy: arrays of any strides and alignment, between any real dtype and float32, float64 or int64,
+    # and of bytes as they are.
 
     def pad(
         self, out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float

@@ -30,8 +30,6 @@ from .tiling import Tile, Tiling, tiling
 
 __all__ = ["Gaps", "Steps", "job", "rows", "takes"]
 
-HALO_BYTES = 1 << 18
-"""Bytes of what a tile reads: with its shares and results it fits a core's cache."""
 DEDUCTION = 8
 """Times as long as a product, for a weight that is taken from a share."""
 FOUND = 128
@@ -105,9 +103,8 @@ class Steps:
         """
         problem, algorithm, backend = self._problem, self._recipe.algorithm, self._recipe.backend
         everywhere = self._gaps.nan or self.reads
-        if algorithm.is_tile_invariant(problem, backend):
-            in_place = in_place and not everywhere
-            return tiling(problem, algorithm, backend, in_place, halo_bytes=HALO_BYTES)
+        if everywhere and algorithm.is_tile_invariant(problem, backend):
+            return tiling(problem, algorithm, backend, in_place=False)
         tiles = tiling(problem, algorithm, backend, in_place)
         if everywhere:
             return Tiling([replace(region, in_place=False) for region in tiles.regions])
@@ -166,7 +163,9 @@ class Steps:
             slice(0, shares.shape[lead + i] - (axis.taps - 1) * gap, axis.stride)
             for i, (axis, gap) in enumerate(zip(axes, halo.dilation, strict=True))
         ]
-        return shares[(..., *windows)]
+        place: Any = (..., *windows)
+        of_windows: NDArray = shares[place]
+        return of_windows
 
     def _sum(self, program: Any, tile: Tile, shares: NDArray, valid: NDArray) -> None:
         """Shares as sums of zeros and ones."""

@@ -145,16 +145,16 @@ class MissingPlan(Plan):
             result = self._divided(samples, valid, nan, target, gone)
         else:
             result = self._divided_apart(samples, valid, nan, target, gone)
-        for lost in (gone, restored):
-            if lost is not None:
-                np.copyto(result, self._fill, where=lost, casting="unsafe")
+        if gone is not None and restored is not None:
+            gone |= restored
+        lost = restored if gone is None else gone
+        if lost is not None:
+            np.copyto(result, self._fill, where=lost, casting="unsafe")
         if out is not None:
             if not whole:
                 np.copyto(out, result)
             result = out
-        if not said.masked:
-            return result
-        return _masked(result, gone if restored is None else gone | restored)
+        return result if gone is None or not said.masked else _masked(result, gone)
 
     @property
     def _is_program(self) -> bool:

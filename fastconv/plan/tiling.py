@@ -212,12 +212,7 @@ class Tiling(NamedTuple):
 
 
 def tiling(
-    problem: Problem,
-    algorithm: Algorithm,
-    backend: Backend,
-    in_place: bool,
-    single: bool = False,
-    halo_bytes: int = HALO_BYTES,
+    problem: Problem, algorithm: Algorithm, backend: Backend, in_place: bool, single: bool = False
 ) -> Tiling:
     """The tiles of a problem for an algorithm, for a single call one that is not too large;
     ``in_place`` says whether kernels can read ``x``.
@@ -226,7 +221,7 @@ def tiling(
         return Tiling([])
     reads = algorithm.in_place if in_place else "nothing"
     macs, most = min(2 * backend.min_tile_macs, MIN_TASK_MACS), backend.min_interior_bytes
-    small = _small(problem, algorithm, reads, macs, min(most, halo_bytes))
+    small = _small(problem, algorithm, reads, macs, min(most, HALO_BYTES))
     if small is not None:
         return Tiling([small])
     if single and algorithm.is_tile_invariant(problem, backend):
@@ -238,9 +233,7 @@ def tiling(
     macs, grain = algorithm.macs(problem), algorithm.min_tile(problem)
     boxes = _boxes(problem, backend.min_interior_bytes, reads)
     finest = backend.min_tile_macs
-    return Tiling(
-        [_split(problem, box, macs, grain, finest, inside, halo_bytes) for box, inside in boxes]
-    )
+    return Tiling([_split(problem, box, macs, grain, finest, inside) for box, inside in boxes])
 
 
 def _small(
@@ -420,13 +413,7 @@ def _uncut(problem: Problem, box: Box, inside: bool, across: int | None) -> Regi
 
 
 def _split(
-    problem: Problem,
-    box: Box,
-    products: int,
-    grain: tuple[int, ...],
-    finest: int,
-    inside: bool,
-    halo_bytes: int,
+    problem: Problem, box: Box, products: int, grain: tuple[int, ...], finest: int, inside: bool
 ) -> Region:
     """Cut a box so that copies fit a cache and every piece is worth handing over.
 
@@ -435,7 +422,7 @@ def _split(
     """
     lengths = [stop - start for start, stop in box]
     outputs = prod(lengths) * prod(problem.batch) * problem.groups * problem.out_channels
-    caches = ceil(_box_bytes(problem, box) / halo_bytes)
+    caches = ceil(_box_bytes(problem, box) / HALO_BYTES)
     work = outputs * max(products, MIN_OUTPUT_MACS)
     parts = min(
         max(ceil(work / MIN_TASK_MACS), min(work // finest, MAX_SMALL_TILES)),

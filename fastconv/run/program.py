@@ -10,10 +10,10 @@ Whoever builds a program works on *operands*: NumPy arrays at addresses that not
 The high bits of the address name the buffer, the low bits are the offset, and slicing, transposing
 and reshaping are NumPy's own.  Nobody may read them: what would is refused.
 
-Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`, `deduct`).  Steps
-that are added under `redo` run only where a check since the last such steps failed.  A check that
-fails without such steps after it makes `run` return False: the caller has to find the results in
-another way.
+Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`,
+`deduct`).  Steps that are added under `redo` run only where a check since the last such steps
+failed.  A check that fails without such steps after it makes `run` return False: the caller has to
+find the results in another way.
 """
 
 from __future__ import annotations

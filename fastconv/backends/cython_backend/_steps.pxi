@@ -121,36 +121,14 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
         run_at_most(<double *> at[0], &s.extents.range, 0)
     elif s.kernel == AT_MOST:
         run_at_most(<int64_t *> at[0], &s.extents.range, 0)
-    elif s.kernel == DROP and s.kind == b"f":
-        run_drop(<float *> at[0], <uint8_t *> at[1], <int64_t *> at[2], &s.extents.drop)
     elif s.kernel == DROP:
-        run_drop(<double *> at[0], <uint8_t *> at[1], <int64_t *> at[2], &s.extents.drop)
-    elif s.kernel == DEDUCT and s.kind == b"f":
-        return run_deduct(
-            <float *> at[0], <const uint8_t *> at[1], <const int64_t *> at[2],
-            <const float *> at[3], <const int64_t *> at[4], &s.extents.deduct,
-        )
+        run_drop(s.kind, at, &s.extents.drop)
     elif s.kernel == DEDUCT:
-        return run_deduct(
-            <double *> at[0], <const uint8_t *> at[1], <const int64_t *> at[2],
-            <const double *> at[3], <const int64_t *> at[4], &s.extents.deduct,
-        )
-    elif s.kernel == DIVIDE and s.kind == b"f":
-        run_divide(
-            <float *> at[0], <const float *> at[1], <const int64_t *> at[2], &s.extents.shares
-        )
+        return run_deduct(s.kind, at, &s.extents.deduct)
     elif s.kernel == DIVIDE:
-        run_divide(
-            <double *> at[0], <const double *> at[1], <const int64_t *> at[2], &s.extents.shares
-        )
-    elif s.kernel == BELOW and s.kind == b"f":
-        run_below(
-            <uint8_t *> at[0], <const float *> at[1], <const int64_t *> at[2], &s.extents.shares
-        )
+        run_divide(s.kind, at, &s.extents.shares)
     elif s.kernel == BELOW:
-        run_below(
-            <uint8_t *> at[0], <const double *> at[1], <const int64_t *> at[2], &s.extents.shares
-        )
+        run_below(s.kind, at, &s.extents.shares)
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
@@ -510,6 +488,7 @@ cdef class Kernels:
         step.kernel = kernel
         step.kind = letter(&arrays[1])
         step.extents.shares.axes = range_of(&arrays[0], &arrays[1])
+        step.extents.shares.items = arrays[0].len // arrays[0].itemsize
         step.extents.shares.full, step.extents.shares.least = full, least
         return self.add(operands, &step, None)
 

@@ -128,9 +128,12 @@ typedef struct {
         const T least = (T)n->least;                                                   \
         const V ones = (V){0} + 1;                                                     \
         B below = {0}; /* a sign bit where a share fell below the least */             \
-        for (int64_t i = 0; i < items; i += LANES)                                     \
-            *(V *)(shares + (i + LANES <= items ? i : items - LANES)) = ones;          \
+        const int64_t ahead = items - samples + 8; /* ones, so that they are still near */\
+        int64_t filled = 0;                                                            \
+        *(V *)(shares + items - LANES) = ones;                                         \
         for (int64_t first = 0; first < samples; first += 8) {                         \
+            for (; filled < first + ahead && filled + LANES <= items; filled += LANES) \
+                *(V *)(shares + filled) = ones;                                        \
             uint64_t gaps = 0;                                                         \
             for (int64_t i = first; i < first + 8 && first + 8 > samples; i++)         \
                 gaps |= (uint64_t)(i < samples && !valid[i]) << 8 * (i - first);       \
@@ -158,25 +161,30 @@ DEDUCT(double, nd, nq, N)
 /* Of shares: sums are divided by those below `full`, and none is left below `least`. */
 typedef struct {
     range_t axes; /* of sums and shares, or of bytes and shares */
+    int64_t items;
     double full, least;
 } shares_t;
 
 #define DIVIDE(T, V, B, LANES)                                                         \
-    static void divide_##T(T *out, const T *shares, const shares_t *n, int axis)       \
+    static void divide_##T(                                                            \
+        T *out, const T *shares, int64_t missing, const shares_t *n, int axis          \
+    )                                                                                  \
     {                                                                                  \
         const range_axis_t *a = &n->axes.axis[axis];                                   \
         const T full = (T)n->full, least = (T)n->least;                                \
         const V nothing = (V){0} + (T)NAN;                                             \
         const int64_t length = a->length, step = a->step, other = a->other;            \
+        const int few = missing < n->items / 2048; /* that a branch is predicted */   \
         int64_t i = 0;                                                                 \
         if (axis < n->axes.axes - 1) {                                                 \
             for (; i < length; i++)                                                    \
-                divide_##T(out + i * step, shares + i * other, n, axis + 1);           \
+                divide_##T(out + i * step, shares + i * other, missing, n, axis + 1);  \
             return;                                                                    \
         }                                                                              \
         for (; step == 1 && other == 1 && i + LANES <= length; i += LANES) {           \
             const V share = *(const V *)(shares + i), sum = *(const V *)(out + i);     \
             const B near = BITS(B, share >= full), none = BITS(B, share < least);      \
+            if (few && all_ones(&near)) continue;                                      \
             const B part = (BITS(B, sum / share) & ~none) | (BITS(B, nothing) & none); \
             *(V *)(out + i) = BITS(V, (BITS(B, sum) & near) | (part & ~near));         \
         }                                                                              \

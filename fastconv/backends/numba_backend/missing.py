@@ -25,7 +25,8 @@ def drop(
 ) -> None:
     if not told:
         valid.fill(1)
-    missing[0] = code("drop", x.dtype)(x.reshape(-1), valid.reshape(-1), nan)
+    count: Any = code("drop", x.dtype)(x.reshape(-1), valid.reshape(-1), nan)
+    missing[0] = count
 
 
 def deduct(
