@@ -367,8 +367,8 @@ class Backend:
         """Bytes ``out``: whether items of ``x`` are less than ``least``."""
         raise NotImplementedError
 
-    # Copy: arrays of any strides and alignment, between any real dtype and float32, float64 or int64,
-    # and of bytes as they are.
+    # Copy: arrays of any strides and alignment, between any real dtype and float32, float64 or
+    # int64, and of bytes as they are.
 
     def pad(
         self, out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,7 @@ from ..run import workspace
 from ..run.program import OUT, WEIGHTS, Builder, Grid, Operand, X, operand
 from .job import Job
 from .memo import Memo
-from .tiling import Tile, tiling
-
-if TYPE_CHECKING:
-    from .gaps import Steps
+from .tiling import Tile, Tiling, tiling
 
 __all__ = ["Layouts", "Packed", "Recipe", "contiguous_axis", "layouts"]
 
@@ -54,6 +51,23 @@ class Packed:
         """In the order of their buffers; the bias is ``(groups, channels out)`` real numbers."""
         self.nbytes = sum([array.nbytes for array in weights])
         """Bytes of all weights."""
+
+
+class MoreSteps(Protocol):
+    """What adds the steps that missing samples take; see `gaps.Steps`."""
+
+    reads: Views
+    writes: Views
+    """Buffers that move on with tiles, beside the samples and the result."""
+
+    def tiling(self, in_place: bool) -> Tiling:
+        """The tiles; ``in_place`` says whether kernels can read the samples."""
+
+    def drop(self, program: Any, tile: Tile, samples: NDArray) -> None:
+        """Add what comes before the sums."""
+
+    def divide(self, program: Any, tile: Tile, sums: NDArray) -> None:
+        """Add what comes after the sums."""
 
 
 class Recipe:
@@ -166,7 +180,7 @@ class Recipe:
         first: int = WEIGHTS,
         in_one: bool = False,
         single: bool = False,
-        gaps: Steps | None = None,
+        gaps: MoreSteps | None = None,
     ) -> bool:
         """Add entries for all tiles, or steps of one tile that does all of them.
 
