@@ -26,7 +26,7 @@ from .touched import edges, strips
 
 __all__ = ["MissingPlan", "correlate"]
 
-STRIP_ITEMS = 1 << 18
+STRIP_ITEMS = 1 << 16
 """Outputs that are divided at once: some arrays of as many items fit a cache."""
 
 
