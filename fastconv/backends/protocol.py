@@ -319,10 +319,21 @@ class Backend:
         raise NotImplementedError
 
     # Missing samples: float32 and float64; ``valid`` are bytes, zero or one.
+    #
+    # ``missing`` is one int64, how many samples are missing: `drop` writes it, and where it is zero
+    # the others have nothing to do.
 
-    def drop(self, x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
+    def drop(
+        self,
+        x: NDArray,
+        valid: NDArray[np.uint8],
+        missing: NDArray[np.int64],
+        nan: bool,
+        told: bool,
+    ) -> None:
         """Put zero in the place of samples whose byte of ``valid`` is zero, whatever lies there,
-        and, with ``nan``, of NaN, whose byte becomes zero; how many there are.
+        and, with ``nan``, of NaN, whose byte becomes zero; and count them.  Unless ``told``, all
+        bytes count as one before.
 
         Both arrays, of any rank and one shape, are in C order.
         """
@@ -332,27 +343,37 @@ class Backend:
         self,
         shares: NDArray,
         valid: NDArray[np.uint8],
+        missing: NDArray[np.int64],
         w: NDArray,
         starts: NDArray[np.int64],
         width: int,
+        most: int,
         least: float,
     ) -> bool:
-        """Subtract from ``width`` items of ``shares`` from ``i + starts[row]`` on the weights
-        ``w[row]``, for each row, where ``valid[i]`` is zero: from each item in the same order,
-        wherever it lies.  Whether all of these items stay at least ``least``.
+        """Fill ``shares`` with one, and where sample ``i`` in C order is missing, subtract for each
+        row the weights ``w[row]`` from the ``width`` items that begin at ``i + starts[row]``: from
+        each item in the same order, wherever it lies.  Whether these shares count: at most ``most``
+        samples are missing, and all of these items stay at least ``least``.
 
         All arrays are contiguous.  Rows of ``w`` are longer than ``width``, by zeros up to a
         multiple of 64 bytes, and so many items of ``shares`` may be read and written as they are.
         """
         raise NotImplementedError
 
-    def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
+    def divide(
+        self, out: NDArray, shares: NDArray, missing: NDArray[np.int64], full: float, least: float
+    ) -> None:
         """Divide ``out`` by ``shares``, in place, except where these are at least ``full``; the
-        result is NaN where they are less than ``least``.  Both have any rank and strides.
+        result is NaN where they are less than ``least``.
         """
         raise NotImplementedError
 
-    # Copy: arrays of any real dtypes, strides and alignment.
+    def below(self, out: NDArray, x: NDArray, missing: NDArray[np.int64], least: float) -> None:
+        """Bytes ``out``: whether items of ``x`` are less than ``least``."""
+        raise NotImplementedError
+
+    # Copy: arrays of any strides and alignment, between any real dtype and float32, float64 or
+    # int64, and of bytes as they are.
 
     def pad(
         self, out: NDArray, x: NDArray, runs: tuple[NDArray[np.int64], ...], cval: float

@@ -1,8 +1,9 @@
 """Filters of arrays with missing samples: sums of what is there, brought back to the full weight.
 
 A missing sample counts as zero and so takes no part in a sum.  The sum is divided by the share of
-the kernel's weight that lies on valid samples (`shares`).  This is done strip by strip, so that
-what lies between samples and results stays in a cache.
+the kernel's weight that lies on valid samples.  A program does this tile by tile (`gaps`).  What it
+does not take is done array by array (`shares`): exact integers, complex numbers, weights of both
+signs, transforms.
 """
 
 from __future__ import annotations
@@ -17,32 +18,23 @@ from .. import config, lower
 from ..problem import dtypes
 from ..problem.boundary import index_map
 from ..run import overlap, threads, wide
-from ..run.workspace import Workspace
+from . import gaps, shares
 from .choose import make_plan
-from .memo import Memo, memo_of_calls
 from .plan import Plan
-from .samples import Samples, has_nan, reads
-from .shares import Kernel, Known, Shares
+from .samples import Samples
 from .touched import edges, strips
 
 __all__ = ["MissingPlan", "correlate"]
 
-
-STRIP_BYTES = 1 << 20
-"""Bytes of outputs that are made at once: some arrays of as many items fit a cache."""
-MAX_KERNELS, MAX_KERNEL_BYTES = 64, 1 << 20
-"""Kernels whose shares are remembered, and bytes of their weights."""
-
-_shares: Memo[Shares] = memo_of_calls(MAX_KERNELS, MAX_KERNEL_BYTES)
-"""By plans, which are one where kernels have the same weights."""
+STRIP_ITEMS = 1 << 16
+"""Outputs that are divided at once: some arrays of as many items fit a cache."""
 
 
 class MissingPlan(Plan):
     """A plan of a filter of arrays with missing samples: call it on arrays.
 
     Made by `plan_correlate` and `plan_convolve`.  A plan never changes and may be called from many
-    threads at once.  It can be copied and pickled.  Where only `mask` tells what is missing, the
-    shares of weight that lie on valid samples are summed at the first call.
+    threads at once.  It can be copied and pickled.
 
     Attributes
     ----------
@@ -63,16 +55,7 @@ class MissingPlan(Plan):
     array([ 1.5,  7.5, 13.5,  9. ])
     """
 
-    __slots__ = (
-        "_arguments",
-        "_fill",
-        "_ignored",
-        "_known",
-        "_said",
-        "_shares",
-        "_spanned",
-        "_valid",
-    )
+    __slots__ = ("_arguments", "_fill", "_ignored", "_said", "_spanned", "_sums", "_valid")
 
     def __init__(
         self,
@@ -95,20 +78,16 @@ class MissingPlan(Plan):
         super().__init__(plan._recipe, plan._packed, plan._threads, plan._w, plan._bias)
         problem = plan._recipe.problem
         self._fill = lower.fill_value(name, said.fill, problem.dtype)
-        key, shares = plan, _shares.get(plan)
-        if shares is None:
-            kernel = Kernel(problem, plan._w)
-            sums = kernel.sums_dtype(problem)
+        self._shares = shares.of(plan)
+        self._sums = plan
+        if not self._is_program:
+            sums = self._shares.kernel.sums_dtype(problem)
             if sums != problem.dtype:
                 options = {**options, "dtype": sums, "out_dtype": None}
-                plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
-            shares = Shares(plan, kernel)
-            _shares.put(key, shares, plan._nbytes)
-        self._shares = shares
+                self._sums = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
         self._said = said
         invalid = lower.invalid_samples(name, shape, said, self._spanned)
         self._valid = None if invalid is None else np.logical_not(invalid).view(np.uint8)
-        self._known: dict[Any, Known | None] | None = None if once else {}
 
     def __repr__(self) -> str:
         said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
@@ -151,109 +130,116 @@ class MissingPlan(Plan):
         if said.own_mask is not None and said.own_mask.any():
             own = np.logical_not(np.broadcast_to(said.own_mask, problem.x_shape)).view(np.uint8)
             valid = own if valid is None else valid & own
-        nan = said.nan != "propagate" and samples.dtype.kind in "fc" and has_nan(samples)
-        given = Samples(self._shares.plan, samples, valid, nan, self._ignored)
-        restored = None
-        beyond_edges = self._ignored and self._arguments[2]["mode"] != "same"
-        if said.nan == "fill" and (given.any_missing or beyond_edges):
-            invalid = np.zeros(samples.shape, bool)
-            if valid is not None:
-                invalid |= valid == 0
-            if nan:
-                invalid |= np.isnan(samples)
-            restored = self._centres(invalid)
+        nan = said.nan != "propagate" and samples.dtype.kind in "fc"
+        restored = self._restored(samples, valid) if said.nan == "fill" else None
         if out is None:
             target, whole = None, True
         else:
             target, whole = overlap.target(out, (samples, valid, *self._w))
-        told = said.masked or problem.dtype.kind in "iu" or self._fill == self._fill
-        told = told or restored is not None
-        gone = np.zeros(problem.out_shape, bool) if told else None
-        told_before = said.nan == "propagate" and valid is self._valid
-        known = self._known if told_before else None
-        result = self._divided(given, samples, target, gone, known)
-        if gone is not None:
-            if restored is not None:
-                gone |= restored
-            np.copyto(result, self._fill, where=gone, casting="unsafe")
+        gone = None
+        if said.masked or problem.dtype.kind in "iu" or self._fill == self._fill:
+            gone = np.zeros(problem.out_shape, bool)
+        if not (nan or valid is not None or self._ignored):
+            result = self._run(samples, target)
+        elif self._is_program:
+            result = self._divided(samples, valid, nan, target, gone)
+        else:
+            result = self._divided_apart(samples, valid, nan, target, gone)
+        if gone is not None and restored is not None:
+            gone |= restored
+        lost = restored if gone is None else gone
+        if lost is not None:
+            np.copyto(result, self._fill, where=lost, casting="unsafe")
         if out is not None:
             if not whole:
                 np.copyto(out, result)
             result = out
         return result if gone is None or not said.masked else _masked(result, gone)
 
+    @property
+    def _is_program(self) -> bool:
+        """Whether a program does all of it."""
+        return not self._shares.kernel.signed and gaps.takes(self._recipe, self._ignored)
+
     def _divided(
         self,
-        given: Samples,
         samples: NDArray,
+        valid: NDArray | None,
+        nan: bool,
         out: NDArray | None,
         gone: NDArray | None,
-        known: dict[Any, Known | None] | None,
     ) -> NDArray:
-        """Sums over shares, and where there are none; ``known`` remembers the shares."""
-        problem, shares = self._recipe.problem, self._shares
-        plan = shares.plan
+        """Sums over shares, and which of them are none, by a program."""
+        recipe, kernel = self._recipe, self._shares.kernel
+        if valid is not None:
+            valid = np.broadcast_to(valid, samples.shape)
+        lost = None if gone is None else gone.view(np.uint8)
+        least = kernel.floor(self._said.min_weight)
+        how = gaps.Gaps(nan, bool(self._ignored), 1 - kernel.tolerance, least)
+        result = recipe.new_result() if out is None else out
+        job, axes = gaps.job(recipe, how, result, samples, valid, lost)
+        rows = [kernel.rows(along) if along in axes else None for along in range(kernel.rank + 1)]
+        of_shares = self._shares.packed(self)
+        given = result, samples, valid, *self._packed.arrays, *of_shares, *rows, lost
+        job.run(given, self._threads)
+        return result
+
+    def _divided_apart(
+        self,
+        samples: NDArray,
+        valid: NDArray | None,
+        nan: bool,
+        out: NDArray | None,
+        gone: NDArray | None,
+    ) -> NDArray:
+        """The same where sums and shares are arrays of their own."""
+        problem, plan = self._recipe.problem, self._sums
         boxes, inner = edges(problem, self._ignored)
-        if given.any_missing:
+        given = Samples.of(problem, samples, valid, nan, self._ignored)
+        if given.known is not None:
             boxes.append(inner)
-        items = STRIP_BYTES // problem.compute.itemsize
-        boxes = [part for box in boxes for part in strips(box, given.shared, items)]
+        boxes = [part for box in boxes for part in strips(box, given.shared, STRIP_ITEMS)]
         if not boxes:
             return self._run(samples, out)
-        is_wide = problem.safe is not None and dtypes.largest_value(samples) > problem.safe
-        at_once = is_wide or not given.any_missing or shares.is_rough or plan.algorithm == "box"
-        if at_once:
-            filled, given = given.without()
-            if is_wide:
-                sums = np.empty(problem.out_shape, object)
-                wide.correlate(problem, sums, filled, self._w, None)
-            else:
-                in_place = out is not None and out.dtype == plan.dtype
-                sums = plan._run(filled, out if in_place else None)
+        if problem.safe is not None and dtypes.largest_value(samples) > problem.safe:
+            sums = np.empty(problem.out_shape, object)
+            wide.correlate(problem, sums, given.x, self._w, None)
         else:
-            hit = [box for box in boxes if given.any_missing_in(reads(problem, box))]
-            if 2 * len(hit) < len(boxes):
-                sums, boxes = self._run(samples, out), hit
-            else:
-                sums = np.empty(problem.out_shape, problem.dtype) if out is None else out
+            in_place = out is not None and out.dtype == plan.dtype
+            sums = plan._run(given.x, out if in_place else None)
         count = config.resolve_threads(self._threads)
         inside = 1 if len(boxes) >= count else count
         least = self._said.min_weight
 
         def strip(number: int) -> None:
             box = boxes[number]
-            spans = reads(problem, box)
-            part = items = sums[box]
-            workspace = Workspace(shares.workspace_bytes(spans))
-            try:
-                if at_once:
-                    valid = given.valid(box, spans, workspace)
-                    missing = valid.size - int(np.count_nonzero(valid))
-                else:
-                    x, valid, missing = given.read(box, spans, workspace)
-                    if not part.flags.c_contiguous or part.dtype != plan.dtype:
-                        items = np.empty(part.shape, plan.dtype)
-                    shares.sums(x, plan.algorithm, inside)._run_into(x, items)
-                if missing:
-                    lost = None if gone is None else gone[box]
-                    shares.divide(
-                        items, box, valid, missing, given, lost, least, inside, workspace, known
-                    )
-                if items is not part:
-                    dtypes.store(part, items)
-            finally:
-                workspace.give_back()
+            valid = given.valid(box)
+            if not valid.all():
+                lost = None if gone is None else gone[box]
+                self._shares.divide(plan, sums[box], box, valid, given, lost, least, inside)
 
         threads.run(strip, len(boxes), count)
-        return dtypes.stored(sums, problem.dtype, out) if at_once else sums
+        return dtypes.stored(sums, problem.dtype, out)
+
+    def _restored(self, samples: NDArray, valid: NDArray | None) -> NDArray | None:
+        """Whether the sample under the centre of the kernel is missing, for all outputs; None if
+        none is.
+        """
+        invalid = np.isnan(samples) if samples.dtype.kind in "fc" else np.zeros(samples.shape, bool)
+        if valid is not None:
+            invalid |= valid == 0
+        beyond_edges = self._ignored and self._arguments[2]["mode"] != "same"
+        return self._centres(invalid) if beyond_edges or invalid.any() else None
 
     def _centres(self, invalid: NDArray) -> NDArray:
-        """Whether the sample under the centre of the kernel is missing, for all outputs."""
+        """What lies under the centre of the kernel, for all outputs."""
         problem = self._recipe.problem
         same = self._arguments[2]["mode"] == "same"
         for place, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
             start = 0 if same else axis.extent // 2 - axis.before
             stop = start + (axis.out - 1) * axis.stride + 1
+            if same and axis.stride == 1:
+                continue
             index = index_map(axis.boundary, start, stop, axis.size)[:: axis.stride]
             beyond = index < 0
             invalid = invalid.take(np.where(beyond, 0, index), place)

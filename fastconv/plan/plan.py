@@ -54,7 +54,7 @@ class Plan:
     ((4,), dtype('float64'), 'direct')
     """
 
-    __slots__ = ("__weakref__", "_bias", "_packed", "_recipe", "_threads", "_w")
+    __slots__ = ("__weakref__", "_bias", "_packed", "_recipe", "_shares", "_threads", "_w")
 
     def __init__(
         self,
@@ -68,6 +68,8 @@ class Plan:
         self._packed = packed
         self._threads = threads
         self._w, self._bias = w, bias
+        self._shares: Any = None
+        """What follows from the weights where samples are missing; see `shares.of`."""
 
     @property
     def out_shape(self) -> tuple[int, ...]:

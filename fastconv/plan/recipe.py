@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property, partial
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from ..run import workspace
 from ..run.program import OUT, WEIGHTS, Builder, Grid, Operand, X, operand
 from .job import Job
 from .memo import Memo
-from .tiling import Tile, tiling
+from .tiling import Tile, Tiling, tiling
 
 __all__ = ["Layouts", "Packed", "Recipe", "contiguous_axis", "layouts"]
 
@@ -38,6 +38,8 @@ FAR_BYTES = 1 << 20
 
 Layouts = tuple[tuple[int, ...] | None, ...]
 """The strides of arrays, or None for C order; and perhaps the dtype of the result."""
+Views = list[tuple[int, NDArray]]
+"""Buffers with the axes of ``canonical_x`` or ``canonical_out``."""
 
 
 class Packed:
@@ -50,6 +52,23 @@ class Packed:
         """In the order of their buffers; the bias is ``(groups, channels out)`` real numbers."""
         self.nbytes = sum([array.nbytes for array in weights])
         """Bytes of all weights."""
+
+
+class MoreSteps(Protocol):
+    """What adds the steps that missing samples take; see `gaps.Steps`."""
+
+    reads: Views
+    writes: Views
+    """Buffers that move on with tiles, beside the samples and the result."""
+
+    def tiling(self, in_place: bool) -> Tiling:
+        """The tiles; ``in_place`` says whether kernels can read the samples."""
+
+    def drop(self, program: Any, tile: Tile, samples: NDArray) -> None:
+        """Add what comes before the sums."""
+
+    def divide(self, program: Any, tile: Tile, sums: NDArray) -> None:
+        """Add what comes after the sums."""
 
 
 class Recipe:
@@ -73,6 +92,11 @@ class Recipe:
     @cached_property
     def _jobs(self) -> Memo[Job]:
         """Jobs by memory layout."""
+        return Memo(MAX_PROGRAMS)
+
+    @cached_property
+    def jobs_with_gaps(self) -> Memo[Any]:
+        """By how samples are missing, and how arrays lie; see `gaps.job`."""
         return Memo(MAX_PROGRAMS)
 
     @cached_property
@@ -158,29 +182,39 @@ class Recipe:
         first: int = WEIGHTS,
         in_one: bool = False,
         single: bool = False,
+        gaps: MoreSteps | None = None,
     ) -> bool:
         """Add the entries for all tiles or, if ``in_one``, their steps to the current entry.
 
-        ``first`` is the buffer of the first array of weights.  Whether these tiles are those of a
-        single call, if they may be.
+        ``first`` is the buffer of the first array of weights; ``gaps`` adds the steps that missing
+        samples take.  Whether these tiles are those of a single call, if they may be.
         """
         problem, algorithm = self.problem, self.algorithm
         source, target = problem.view_x(x), problem.view_out(out)
         storage = algorithm.storage(problem, self.backend)
         results = algorithm.results(problem, self.backend)
-        if target.dtype != problem.dtype:
+        if target.dtype != problem.dtype or gaps is not None:
             storage = results = problem.compute
         x_axis = contiguous_axis(problem, source, algorithm.layout, storage)
         out_axis = contiguous_axis(problem, target, algorithm.layout, results)
         single = single and sorted(x.strides, reverse=True) == [*x.strides]  # as halos have them
-        tiles = tiling(problem, algorithm, self.backend, x_axis is not None, single)
+        reads, writes_to = [(X, source)], [(OUT, target)]
+        if gaps is None:
+            tiles = tiling(problem, algorithm, self.backend, x_axis is not None, single)
+        else:
+            tiles = gaps.tiling(x_axis is not None)
+            reads, writes_to = reads + gaps.reads, writes_to + gaps.writes
         for tile in tiles.tiles(apart=in_one):
             if not in_one:
-                program.begin_tiles(self._grid(program, tile, source, target, weights, bias, first))
+                program.begin_tiles(
+                    self._grid(program, tile, reads, writes_to, weights, bias, first)
+                )
             mark = program.mark()
             samples, axis = source[tile.reads], x_axis
             if tile.halo is not None:
                 samples, axis = tile.halo.padded(program, samples, storage), tile.halo.row_axis
+            if gaps is not None:
+                gaps.drop(program, tile, samples)
             part = target[tile.out]
             writes = out_axis is not None and out_axis == axis
             sums = part if writes else self._sums(program, samples, part, results)
@@ -195,6 +229,8 @@ class Recipe:
                 )
                 offset = bias[tile.groups, start:stop]
             algorithm.run(program, problem, sums, samples, some, offset, tile.walk)
+            if gaps is not None:
+                gaps.divide(program, tile, sums)
             if problem.ceiling < inf:
                 program.at_most(sums, problem.ceiling)
             if sums is not part:
@@ -206,8 +242,8 @@ class Recipe:
         self,
         program: Builder,
         tile: Tile,
-        x: NDArray,
-        out: NDArray,
+        reads: Views,
+        writes: Views,
         weights: tuple[NDArray, ...],
         bias: NDArray,
         first: int,
@@ -222,10 +258,12 @@ class Recipe:
             moved = [0] * program.workspace_buffer
             last = axis == len(tile.grid) - 1
             place = axis + (axis > lead) if not last else lead + 1
-            moved[OUT] = step * out.strides[place]
+            for buffer, out in writes:
+                moved[buffer] = step * out.strides[place]
             if not last:
                 stride = problem.axes[place - lead - 2].stride if place > lead else 1
-                moved[X] = step * stride * x.strides[place]
+                for buffer, x in reads:
+                    moved[buffer] = step * stride * x.strides[place]
             if last or axis == lead:
                 real, of = (step * problem.parts, 1) if last else (step, 0)
                 for number, (w, (_, _, panel, _)) in enumerate(

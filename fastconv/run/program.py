@@ -11,10 +11,10 @@ bits of the address name the buffer, and the low bits are the offset, so operand
 transposed and reshaped with NumPy.  They have no items to read; ufuncs, and reshapes that would
 copy, raise an error.
 
-Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`).  Steps
-that are added under `redo` run only where a check since the last such steps failed.  A check that
-fails without such steps after it makes `run` return False: the caller has to find the results in
-another way.
+Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`,
+`deduct`).  Steps that are added under `redo` run only where a check since the last such steps
+failed.  A check that fails without such steps after it makes `run` return False: the caller has to
+find the results in another way.
 """
 
 from __future__ import annotations
@@ -280,6 +280,10 @@ OPERANDS = {
     "in_range": 1,
     "accumulate": 2,
     "at_most": 1,
+    "drop": 3,
+    "deduct": 5,
+    "divide": 3,
+    "below": 3,
     "pad": 2,
     "store": 2,
     "cast": 2,

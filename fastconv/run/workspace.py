@@ -1,9 +1,9 @@
 """Memory for what lies between two steps of a tile, or that a kernel works in.
 
-Each thread keeps a block for its strips of missing data, one for its tiles and one for the kernels
-that run in them, because new pages cost as much as the work done in them.  A block is *taken* and
-*given back*: whoever holds it owns it, so that a call from a signal handler or a finalizer inside
-another call gets a block of its own, and a call that is interrupted loses nothing but the block.
+Each thread keeps a block for its tiles and one for the kernels that run in them, because new pages
+cost as much as the work done in them.  A block is *taken* and *given back*: whoever holds it owns
+it, so that a call from a signal handler or a finalizer inside another call gets a block of its own,
+and a call that is interrupted loses nothing but the block.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LINE", "Workspace", "aligned", "give_back", "lines_of", "take"]
+__all__ = ["LINE", "aligned", "give_back", "lines_of", "take"]
 
 LINE = 64
 """Bytes of a cache line."""
 MAX_KEPT_BYTES = 1 << 23
 """Bytes of a block that a thread keeps."""
-MAX_KEPT_BLOCKS = 3
+MAX_KEPT_BLOCKS = 2
 """Blocks that a thread keeps: one inside of another may be in use."""
 _NOTHING = np.empty(0, np.uint8)
 
@@ -54,32 +54,6 @@ def give_back(block: NDArray[np.uint8]) -> None:
 def lines_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """Bytes of the cache lines that an array fills, which begins on one."""
     return -(-prod(shape) * dtype.itemsize // LINE) * LINE
-
-
-class Workspace:
-    """A block of which arrays are handed out like a stack."""
-
-    def __init__(self, nbytes: int) -> None:
-        self._block = take(nbytes)
-        self._used = 0
-
-    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
-        """An array in C order."""
-        start = self._used
-        self._used += lines_of(shape, dtype)
-        return np.ndarray(shape, dtype, self._block, start)
-
-    def mark(self) -> int:
-        """How much is handed out."""
-        return self._used
-
-    def release(self, mark: int) -> None:
-        """Take back what was handed out since a mark."""
-        self._used = mark
-
-    def give_back(self) -> None:
-        """Give back the block."""
-        give_back(self._block)
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:

@@ -106,37 +106,6 @@ class CythonBackend(Backend):
 
             magnitude(out, parts)
 
-    def drop(self, x: NDArray, valid: NDArray, nan: bool) -> int:
-        missing: int
-        if instruction_set() == GENERIC:
-            missing = _kernels().drop(x, valid, nan)
-        else:
-            missing = _kernels().drop(x.reshape(-1), valid.reshape(-1), nan)
-        return missing
-
-    def deduct(
-        self,
-        shares: NDArray,
-        valid: NDArray,
-        w: NDArray,
-        starts: NDArray,
-        width: int,
-        least: float,
-    ) -> bool:
-        return bool(_kernels().deduct(shares, valid, w, starts, width, least))
-
-    def divide(self, out: NDArray, shares: NDArray, full: float, least: float) -> None:
-        if instruction_set() == GENERIC:
-            _kernels().divide(out, shares, full, least)
-        elif all(a.flags.aligned and a.strides[-1:] in ((), (a.itemsize,)) for a in (out, shares)):
-            for index in np.ndindex(out.shape[:-3]):
-                rows = [a[index][(None,) * (3 - a[index].ndim)] for a in (out, shares)]
-                _kernels().divide(*rows, full, least)
-        else:
-            from ..numpy_backend.missing import divide
-
-            divide(out, shares, full, least)
-
     correlate = _Compiled()
     correlate_sparse = _Compiled()
     box = _Compiled()
@@ -153,6 +122,10 @@ class CythonBackend(Backend):
     in_range = _Compiled()
     accumulate = _Compiled()
     at_most = _Compiled()
+    drop = _Compiled()
+    deduct = _Compiled()
+    divide = _Compiled()
+    below = _Compiled()
     pad = _Compiled()
     store = _Compiled()
     cast = _Compiled()

@@ -1,64 +1,82 @@
 """Missing samples: zeros in their place, shares of weight, and sums over shares."""
 
 cdef extern from "missing.h" nogil:
-    int64_t drop_float(float *x, uint8_t *valid, bint nan, int64_t n)
-    int64_t drop_double(double *x, uint8_t *valid, bint nan, int64_t n)
+    ctypedef struct deduct_t:
+        int64_t items, samples, rows, width, pitch, most
+        double least
+    ctypedef struct shares_t:
+        range_t axes
+        int64_t items
+        double full, least
+    int64_t drop_float(float *x, uint8_t *valid, bint nan, bint told, int64_t n)
+    int64_t drop_double(double *x, uint8_t *valid, bint nan, bint told, int64_t n)
     bint deduct_float(
-        float *shares, const uint8_t *valid, int64_t n, const float *w, const int64_t *starts,
-        int64_t rows, int64_t width, int64_t pitch, float least
+        float *shares, const uint8_t *valid, int64_t missing, const float *w,
+        const int64_t *starts, const deduct_t *n
     )
     bint deduct_double(
-        double *shares, const uint8_t *valid, int64_t n, const double *w, const int64_t *starts,
-        int64_t rows, int64_t width, int64_t pitch, double least
+        double *shares, const uint8_t *valid, int64_t missing, const double *w,
+        const int64_t *starts, const deduct_t *n
     )
-    void divide_float(float *out, const float *shares, float full, float least, int64_t n)
-    void divide_double(double *out, const double *shares, double full, double least, int64_t n)
+    void divide_float(
+        float *out, const float *shares, int64_t missing, const shares_t *n, int axis
+    )
+    void divide_double(
+        double *out, const double *shares, int64_t missing, const shares_t *n, int axis
+    )
+    void below_float(uint8_t *out, const float *x, const shares_t *n, int axis)
+    void below_double(uint8_t *out, const double *x, const shares_t *n, int axis)
+
+ctypedef struct drop_t:
+    int64_t samples
+    bint nan, told
 
 
-def drop(floating[::1] x, uint8_t[::1] valid, bint nan):
-    """Put zeros in the place of missing samples and return how many there are."""
-    cdef int64_t n = x.shape[0], missing = 0
-    if n:
-        with nogil:
-            if floating is float:
-                missing = drop_float(&x[0], &valid[0], nan, n)
-            else:
-                missing = drop_double(&x[0], &valid[0], nan, n)
-    return missing
+cdef deduct_t deduct_of(
+    const Py_buffer *shares, const Py_buffer *valid, const Py_buffer *w
+) noexcept:
+    """Return the extents of shares, of the bytes of samples, and of weights in rows."""
+    cdef deduct_t n
+    n.items, n.samples = shares.shape[0], valid.len
+    n.rows, n.pitch = w.shape[0], w.shape[1]
+    return n
 
 
-def deduct(
-    floating[::1] shares,
-    const uint8_t[::1] valid,
-    const floating[:, ::1] w,
-    const int64_t[::1] starts,
-    int64_t width,
-    floating least,
-):
-    """Subtract the weights of missing samples and return whether shares stay at least the least."""
-    cdef int64_t n = valid.shape[0], rows = w.shape[0], pitch = w.shape[1]
-    cdef bint kept = True
-    if n and rows:
-        with nogil:
-            if floating is float:
-                kept = deduct_float(
-                    &shares[0], &valid[0], n, &w[0, 0], &starts[0], rows, width, pitch, least
-                )
-            else:
-                kept = deduct_double(
-                    &shares[0], &valid[0], n, &w[0, 0], &starts[0], rows, width, pitch, least
-                )
-    return kept
+cdef void run_drop(char kind, char *const *at, const drop_t *n) noexcept nogil:
+    """Put zeros in the place of missing samples and count them."""
+    cdef int64_t *missing = <int64_t *> at[2]
+    if kind == b"f":
+        missing[0] = drop_float(<float *> at[0], <uint8_t *> at[1], n.nan, n.told, n.samples)
+    else:
+        missing[0] = drop_double(<double *> at[0], <uint8_t *> at[1], n.nan, n.told, n.samples)
 
 
-def divide(floating[:, :, :] out, const floating[:, :, :] shares, floating full, floating least):
-    """Divide sums in place, in rows of contiguous items."""
-    cdef int64_t n = out.shape[2], i, j
-    if n:
-        with nogil:
-            for i in range(out.shape[0]):
-                for j in range(out.shape[1]):
-                    if floating is float:
-                        divide_float(&out[i, j, 0], &shares[i, j, 0], full, least, n)
-                    else:
-                        divide_double(&out[i, j, 0], &shares[i, j, 0], full, least, n)
+cdef bint run_deduct(char kind, char *const *at, const deduct_t *n) noexcept nogil:
+    """Take the weights of missing samples from one, and return whether the shares count."""
+    cdef const uint8_t *valid = <const uint8_t *> at[1]
+    cdef int64_t missing = (<const int64_t *> at[2])[0]
+    cdef const int64_t *starts = <const int64_t *> at[4]
+    if kind == b"f":
+        return deduct_float(<float *> at[0], valid, missing, <const float *> at[3], starts, n)
+    return deduct_double(<double *> at[0], valid, missing, <const double *> at[3], starts, n)
+
+
+cdef void run_divide(char kind, char *const *at, const shares_t *n) noexcept nogil:
+    """Divide sums by shares, in place."""
+    cdef int64_t missing = (<const int64_t *> at[2])[0]
+    if missing == 0:
+        return
+    if kind == b"f":
+        divide_float(<float *> at[0], <const float *> at[1], missing, n, 0)
+    else:
+        divide_double(<double *> at[0], <const double *> at[1], missing, n, 0)
+
+
+cdef void run_below(char kind, char *const *at, const shares_t *n) noexcept nogil:
+    """Say which shares are too small."""
+    if (<const int64_t *> at[2])[0] == 0:
+        return
+    if kind == b"f":
+        below_float(<uint8_t *> at[0], <const float *> at[1], n, 0)
+    else:
+        below_double(<uint8_t *> at[0], <const double *> at[1], n, 0)

@@ -22,6 +22,10 @@ cdef enum:
     IN_RANGE
     ACCUMULATE
     AT_MOST
+    DROP
+    DEDUCT
+    DIVIDE
+    BELOW
 
 ctypedef union extents_t:  # of a kernel; a program may have thousands of steps
     walk_t walk
@@ -35,6 +39,9 @@ ctypedef union extents_t:  # of a kernel; a program may have thousands of steps
     fourier_t fourier
     sums_t sums
     range_t range
+    drop_t drop
+    deduct_t deduct
+    shares_t shares
 
 ctypedef struct step_t:
     int kernel
@@ -114,6 +121,14 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
         run_at_most(<double *> at[0], &s.extents.range, 0)
     elif s.kernel == AT_MOST:
         run_at_most(<int64_t *> at[0], &s.extents.range, 0)
+    elif s.kernel == DROP:
+        run_drop(s.kind, at, &s.extents.drop)
+    elif s.kernel == DEDUCT:
+        return run_deduct(s.kind, at, &s.extents.deduct)
+    elif s.kernel == DIVIDE:
+        run_divide(s.kind, at, &s.extents.shares)
+    elif s.kernel == BELOW:
+        run_below(s.kind, at, &s.extents.shares)
     elif s.kernel == NEST:
         if s.kind == b"f":
             run_loops(
@@ -440,6 +455,44 @@ cdef class Kernels:
         step.extents.range = range_of(&operands.arrays[0], &operands.arrays[0])
         step.extents.range.limit = ceiling
         self.add(operands, &step, None)
+
+    def drop(self, x, valid, missing, bint nan, bint told):
+        cdef Operands operands = Operands(x, valid, missing)
+        cdef step_t step
+        step.kernel = DROP
+        step.kind = letter(operands.arrays)
+        step.extents.drop = drop_t(operands.arrays[1].len, nan, told)
+        self.add(operands, &step, None)
+
+    def deduct(
+        self, shares, valid, missing, w, starts, int64_t width, int64_t most, double least
+    ):
+        cdef Operands operands = Operands(shares, valid, missing, w, starts)
+        cdef const Py_buffer *arrays = operands.arrays
+        cdef step_t step
+        step.kernel = DEDUCT
+        step.kind = letter(arrays)
+        step.extents.deduct = deduct_of(&arrays[0], &arrays[1], &arrays[3])
+        step.extents.deduct.width, step.extents.deduct.most = width, most
+        step.extents.deduct.least = least
+        return self.add(operands, &step, None) != 0
+
+    def divide(self, out, shares, missing, double full, double least):
+        self.compare(DIVIDE, Operands(out, shares, missing), full, least)
+
+    def below(self, out, x, missing, double least):
+        self.compare(BELOW, Operands(out, x, missing), 0, least)
+
+    cdef int compare(self, int kernel, Operands operands, double full, double least) except -1:
+        """Take a comparison of shares with what is full and what is least."""
+        cdef const Py_buffer *arrays = operands.arrays
+        cdef step_t step
+        step.kernel = kernel
+        step.kind = letter(&arrays[1])
+        step.extents.shares.axes = range_of(&arrays[0], &arrays[1])
+        step.extents.shares.items = arrays[0].len // arrays[0].itemsize
+        step.extents.shares.full, step.extents.shares.least = full, least
+        return self.add(operands, &step, None)
 
 
 now = Kernels()

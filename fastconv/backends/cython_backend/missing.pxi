@@ -1,8 +1,12 @@
 """Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
 
 
-def drop(x, valid, nan):
-    return sum([drop_slab(samples, known, nan) for samples, known in batches(2, x, valid)])
+def drop(x, valid, int64_t[::1] missing, nan, told):
+    missing[0] = 0
+    if not told:
+        valid.fill(1)
+    for samples, known in batches(2, x, valid):
+        missing[0] += drop_slab(samples, known, nan)
 
 
 def drop_slab(floating[:, :, :] x, uint8_t[:, :, :] valid, bint nan):
@@ -21,7 +25,16 @@ def drop_slab(floating[:, :, :] x, uint8_t[:, :, :] valid, bint nan):
     return missing
 
 
-def deduct(
+def deduct(shares, valid, const int64_t[::1] missing, w, starts, width, most, least):
+    if missing[0] == 0:
+        return True
+    if missing[0] > most:
+        return False
+    shares.fill(1)
+    return deduct_weights(shares, valid.reshape(-1), w, starts, width, least)
+
+
+def deduct_weights(
     floating[::1] shares,
     const uint8_t[::1] valid,
     const floating[:, ::1] w,
@@ -39,12 +52,13 @@ def deduct(
                     for m in range(width):
                         shares[i + starts[row] + m] -= w[row, m]
                         kept &= shares[i + starts[row] + m] >= least
-    return kept
+    return bool(kept)
 
 
-def divide(out, shares, full, least):
-    for to, of in batches(2, out, shares):
-        divide_slab(to, of, full, least)
+def divide(out, shares, const int64_t[::1] missing, full, least):
+    if missing[0]:
+        for to, of in batches(2, out, shares):
+            divide_slab(to, of, full, least)
 
 
 def divide_slab(
@@ -60,3 +74,19 @@ def divide_slab(
                         out[i, j, m] = <floating> NAN
                     elif not shares[i, j, m] >= full:
                         out[i, j, m] = out[i, j, m] / shares[i, j, m]
+
+
+def below(out, x, const int64_t[::1] missing, least):
+    if missing[0]:
+        for to, samples in batches(2, out, x):
+            below_slab(to, samples, least)
+
+
+def below_slab(uint8_t[:, :, :] out, const floating[:, :, :] x, floating least):
+    """Say which shares are too small."""
+    cdef Py_ssize_t i, j, m
+    with nogil:
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                for m in range(out.shape[2]):
+                    out[i, j, m] = x[i, j, m] < least

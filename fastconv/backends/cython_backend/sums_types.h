@@ -1,5 +1,7 @@
 /* Sums and checks of whole arrays for both float types. */
 
+#pragma once
+
 #include <math.h>
 
 #include "vectors.h"

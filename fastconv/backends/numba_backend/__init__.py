@@ -165,6 +165,7 @@ class NumbaBackend(Backend):
     drop = _kernel("missing")
     deduct = _kernel("missing")
     divide = _kernel("missing")
+    below = _kernel("missing")
     pad = _kernel("copy")
     store = _kernel("copy")
     cast = _kernel("copy")

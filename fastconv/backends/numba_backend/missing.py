@@ -13,36 +13,52 @@ from numpy.typing import NDArray
 from .. import load
 from .compile import array, compiled
 
-__all__ = ["code", "deduct", "divide", "drop"]
+__all__ = ["below", "code", "deduct", "divide", "drop"]
 
 # mypy: disable-error-code="no-untyped-def"
 
 BYTE = from_dtype(np.dtype(np.uint8))
 
 
-def drop(x: NDArray, valid: NDArray[np.uint8], nan: bool) -> int:
-    missing: Any = code("drop", x.dtype)(x.reshape(-1), valid.reshape(-1), nan)
-    return int(missing)
+def drop(
+    x: NDArray, valid: NDArray[np.uint8], missing: NDArray[np.int64], nan: bool, told: bool
+) -> None:
+    if not told:
+        valid.fill(1)
+    count: Any = code("drop", x.dtype)(x.reshape(-1), valid.reshape(-1), nan)
+    missing[0] = count
 
 
 def deduct(
     shares: NDArray,
     valid: NDArray[np.uint8],
+    missing: NDArray[np.int64],
     w: NDArray,
     starts: NDArray[np.int64],
     width: int,
+    most: int,
     least: float,
 ) -> bool:
-    return bool(code("deduct", shares.dtype)(shares, valid, w, starts, width, least))
+    if missing[0] == 0:
+        return True
+    if missing[0] > most:
+        return False
+    shares.fill(1)
+    deducted = code("deduct", shares.dtype)
+    return bool(deducted(shares, valid.reshape(-1), w, starts, width, least))
 
 
-def divide(out: NDArray, shares: NDArray, full: float, least: float) -> None:
-    if not (out.flags.aligned and shares.flags.aligned):
-        load("numpy").divide(out, shares, full, least)
-        return
-    for index in np.ndindex(out.shape[:-2]):
-        rows = [a[index][(None,) * (2 - a[index].ndim)] for a in (out, shares)]
-        code("divide", out.dtype)(*rows, full, least)
+def divide(
+    out: NDArray, shares: NDArray, missing: NDArray[np.int64], full: float, least: float
+) -> None:
+    if missing[0]:
+        for index in np.ndindex(out.shape[:-2]):
+            rows = [a[index][(None,) * (2 - a[index].ndim)] for a in (out, shares)]
+            code("divide", out.dtype)(*rows, full, least)
+
+
+def below(out: NDArray, x: NDArray, missing: NDArray[np.int64], least: float) -> None:
+    load("numpy").below(out, x, missing, least)
 
 
 def drop_items(x, valid, nan):

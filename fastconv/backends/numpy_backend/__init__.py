@@ -14,7 +14,7 @@ from .depthwise import depthwise
 from .fourier import filter_columns, transform
 from .gemm import PANEL, gemm, pointwise, weight_gradient
 from .magnitude import magnitude
-from .missing import deduct, divide, drop
+from .missing import below, deduct, divide, drop
 from .sparse import correlate_sparse
 from .sums import accumulate, at_most, epilogue, in_range
 from .winograd import winograd_outputs, winograd_samples, winograd_weights
@@ -85,6 +85,7 @@ class NumpyBackend(Backend):
     drop = staticmethod(drop)
     deduct = staticmethod(deduct)
     divide = staticmethod(divide)
+    below = staticmethod(below)
     pad = staticmethod(pad)
     store = staticmethod(store)
     cast = staticmethod(cast)

@@ -1,4 +1,4 @@
-"""Missing data strip by strip: where strips end, threads and what is remembered change no bit."""
+"""Missing data tile by tile: where tiles end, threads and what is remembered change no bit."""
 
 from __future__ import annotations
 
@@ -11,66 +11,98 @@ from valid_sums import expected, filled, with_nan
 
 import fastconv as fc
 from fastconv import backends
-from fastconv.plan import missing as gaps
+from fastconv.plan import choose, gaps, tiling
+from fastconv.run.program import Program
 
 pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture
 def deducted(backend, monkeypatch):
-    """For each strip whose shares were deducted from one, whether they were kept."""
+    """For each tile with missing samples, whether shares that were deducted from one count."""
     kept = []
     kernels = backends.load(backend)
     plain = kernels.deduct
 
-    def deduct(*arguments):
-        kept.append(plain(*arguments))
-        return kept[-1]
+    def deduct(shares, valid, missing, *rest):
+        counts = plain(shares, valid, missing, *rest)
+        if missing[0]:
+            kept.append(counts)
+        return counts
 
     monkeypatch.setattr(kernels, "deduct", deduct)
-    return kept
+    monkeypatch.setattr(kernels, "program", lambda weights: Program(kernels, weights))
+    choose.forget()
+    yield kept
+    choose.forget()
+
+
+def in_small_tiles(monkeypatch, call):
+    """What a call gives where tiles are small."""
+    choose.forget()
+    with monkeypatch.context() as patched:
+        patched.setattr(tiling, "HALO_BYTES", 5000)
+        given = call()
+    choose.forget()
+    return given
 
 
 @pytest.mark.parametrize("algorithm", list(KERNELS))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_strips_and_threads_change_no_bit(backend, algorithm, dtype, monkeypatch):
+def test_tiles_and_threads_change_no_bit(backend, algorithm, dtype, monkeypatch):
     w = KERNELS[algorithm]
     x = oracle.samples((97, 130), dtype)
     missing = np.random.default_rng(4).random(x.shape) < 0.004
-    how = {"algorithm": algorithm, "backend": backend, "nan": "ignore", "dtype": dtype}
-    for boundary in ("mirror", "ignore"):
-        given = [
-            fc.correlate(with_nan(x, missing), w, boundary=boundary, threads=threads, **how)
-            for threads in (1, 3)
-        ]
-        with monkeypatch.context() as patched:
-            patched.setattr(gaps, "STRIP_BYTES", 5000)
-            given += [
-                fc.correlate(with_nan(x, missing), w, boundary=boundary, threads=threads, **how)
-                for threads in (1, 3)
-            ]
-        for other in given[1:]:
-            np.testing.assert_array_equal(other, given[0])
+    monkeypatch.setattr(gaps, "DEDUCTION", 1e-9)  # in each tile, however few or many are missing
+    choose.forget()
+    for boundary in ("mirror", "wrap"):
+
+        def of_threads(boundary=boundary):
+            how = {"boundary": boundary, "algorithm": algorithm, "backend": backend}
+            how |= {"nan": "ignore", "dtype": dtype}
+            return [fc.correlate(with_nan(x, missing), w, threads=n, **how) for n in (1, 3)]
+
+        given = of_threads()
+        np.testing.assert_array_equal(*given)
+        small = in_small_tiles(monkeypatch, of_threads)
+        np.testing.assert_array_equal(*small)
+        if algorithm not in ("box", "fft") and backend != "numpy":
+            np.testing.assert_array_equal(given[0], small[0])
 
 
 @pytest.mark.parametrize("boundary", ["wrap", "mirror", "ignore", "constant"])
-@pytest.mark.parametrize("place", [(0, 0), (50, 40), (-1, -1)])
-def test_strips_without_missing_samples_are_filtered_as_they_are(
-    backend, place, boundary, monkeypatch
-):
-    """Only those that see the hole, perhaps beyond the other edge, are made again."""
-    x = oracle.samples((97, 130), "float64")
+@pytest.mark.parametrize("place", [(0, 0), (20, 24), (-1, -1)])
+def test_a_hole_is_seen_from_all_tiles(backend, place, boundary, monkeypatch):
+    """Perhaps from beyond the other edge."""
+    x = oracle.samples((37, 50), "float64")
     missing = np.zeros(x.shape, bool)
     missing[place] = True
-    how = {"boundary": boundary, "backend": backend, "nan": "ignore"}
+    how = {"boundary": boundary, "backend": backend}
     for w in (DENSE, FACTORS):
-        wanted = fc.correlate(with_nan(x, missing), w, **how)
-        with monkeypatch.context() as patched:
-            patched.setattr(gaps, "STRIP_BYTES", 5000)
-            given = fc.correlate(with_nan(x, missing), w, **how)
-            masked = fc.correlate(x, w, mask=missing, boundary=boundary, backend=backend)
-        np.testing.assert_array_equal(given, wanted)
-        np.testing.assert_array_equal(masked, wanted)
+        wanted = filled(expected(x, missing, w, boundary=boundary), np.nan)
+        calls = [
+            lambda w=w: fc.correlate(with_nan(x, missing), w, nan="ignore", **how),
+            lambda w=w: fc.correlate(x, w, mask=missing, **how),
+        ]
+        for call in calls:
+            assert_close(call(), wanted)
+            assert_close(in_small_tiles(monkeypatch, call), wanted)
+
+
+@pytest.mark.parametrize("share", [0.002, 0.5])
+def test_programs_in_c_are_programs(backend, share, monkeypatch):
+    """Kernels that are called one by one give the same bits."""
+    x = oracle.samples((97, 130), "float32")
+    missing = np.random.default_rng(4).random(x.shape) < share
+    kernels = backends.load(backend)
+
+    def call():
+        how = {"mask": missing, "boundary": "ignore", "fill_value": 7, "backend": backend}
+        return [fc.correlate(x, w, **how) for w in KERNELS.values()]
+
+    given = in_small_tiles(monkeypatch, call)
+    monkeypatch.setattr(kernels, "program", lambda weights: Program(kernels, weights))
+    np.testing.assert_array_equal(in_small_tiles(monkeypatch, call), given)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -92,13 +124,14 @@ def test_few_missing_samples_are_deducted(deducted, backend, shape, how, dtype):
     axes = how.get("axes", range(len(shape)))
     w = np.random.default_rng(8).random((3, 4, 3)[: len(axes)]) + 0.2
     missing = np.zeros(shape, bool)
-    for place in ((0,) * 3, (5, 6, 2), (-1,) * 3, (-2, 4, 1)):
+    for place in ((0,) * 3, (5, 6, 2), (-1,) * 3, (-4, 4, 1)):
         missing[tuple(np.mod(place[: len(shape)], shape))] = True
     wanted = filled(expected(x, missing, w.astype(dtype), **how), np.nan)
     given = fc.correlate(
         with_nan(x, missing), w.astype(dtype), nan="ignore", backend=backend, **how
     )
     assert deducted
+    assert all(deducted)
     assert_close(given, wanted)
 
 
