@@ -205,7 +205,8 @@ def make_transposed(
     if known is not None:
         return known
     pattern_key = None
-    if key is not None and given[1:] in ((), (None,)):  # a bias may fill what no tap reaches
+    biased = any(bias is not None for bias in given[1:])  # it may fill what no tap reaches
+    if key is not None and not biased:
         pattern_key = _pattern_key(key, given)
     pattern: lower.Transposition | None = candidates.recipes.get(pattern_key)
     if pattern is not None:
@@ -214,7 +215,7 @@ def make_transposed(
         asked = lowered(*checked, *given, **options)
         if pattern_key is not None:
             candidates.recipes.put(pattern_key, asked.without_weights())
-    key, nbytes = _worth_keeping(key, given)
+    key, nbytes = _worth_keeping(key, given, pattern_key if once else None)
     _check_choices(checked[0], algorithm, threads)
     recipe = recipe_of_phases(asked, algorithm, chosen)
     plan = TransposedPlan.of(recipe, asked, threads, lasting=key is not None or not once)
