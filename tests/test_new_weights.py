@@ -1,4 +1,4 @@
-"""Layers whose weights are new in each call, as in training: planned by shapes, computed by values."""
+"""Layers whose weights are new in each call, as in training: planned by shapes, not by values."""
 
 from __future__ import annotations
 
