@@ -55,7 +55,8 @@ class Depthwise(Algorithm):
         return (Weights((problem.groups, 1, *problem.taps), problem.compute, last=True),)
 
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray]:
-        return (np.ascontiguousarray(np.moveaxis(dense(w)[:, :, 0], 0, -1)),)
+        kernel = dense(w)[:, :, 0]
+        return (np.ascontiguousarray(kernel.transpose(*range(1, kernel.ndim), 0)),)
 
     def run(
         self,

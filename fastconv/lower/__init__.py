@@ -48,7 +48,7 @@ from .filters import (
 )
 from .gradients import bias_gradient, input_gradient, weight_gradient
 from .images import correlation, kernel, spanned
-from .layers import RECTIFIERS, convolution, padding_of, places
+from .layers import RECTIFIERS, convolution, padding_of, places, with_weights
 from .missing import (
     Missing,
     aligned,
@@ -201,4 +201,5 @@ __all__ = [
     "transposition",
     "weight_gradient",
     "whole_number",
+    "with_weights",
 ]

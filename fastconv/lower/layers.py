@@ -31,6 +31,7 @@ __all__ = [
     "convolution",
     "padding_of",
     "places",
+    "with_weights",
 ]
 
 LAYOUTS = {1: ("NCL", "NLC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
@@ -136,6 +137,21 @@ def convolution(
         )
 
     return Kernel(kernels, None if offset is None else offset.reshape(per_group), problem)
+
+
+def with_weights(
+    problem: Problem, w: NDArray, bias: NDArray | None
+) -> tuple[tuple[NDArray, ...], NDArray | None, Problem]:
+    """Other floating-point weights of the shapes and dtypes that a problem was made for, as in a
+    `Kernel`; and the problem, which is another one if they have another form.
+    """
+    per_group = problem.groups, problem.out_channels
+    kernels = (w.reshape(*per_group, *w.shape[1:]),)
+    if w.shape[1] == per_group[1] == 1:
+        found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
+        if found != problem.form:
+            problem = problem._replace(form=found)
+    return kernels, None if bias is None else bias.reshape(per_group), problem
 
 
 def places(

@@ -99,19 +99,20 @@ class Transposition(NamedTuple):
 
     def with_weights(self, w: NDArray, bias: NDArray | None = None) -> Transposition:
         """The same with real weights, and a bias, of the shapes and dtypes that it was made for."""
-        strips = [(each.transposition.with_weights(w, bias), each.runs) for each in self.strips]
+        strips = [
+            Strip(each.transposition.with_weights(w, bias), each.runs) for each in self.strips
+        ]
         phases = []
-        for phase in self.phases:
-            problem = phase.question.problem
-            grouped = w.reshape(problem.groups, -1, *w.shape[1:]).swapaxes(1, 2)
-            places: Any = (..., *phase.taps)
-            kernels = (grouped[places],)
-            found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
-            if found != problem.form:
-                problem = problem._replace(form=found)
+        for out, taps, (problem, _, _) in self.phases:
+            places: Any = (..., *taps)
+            kernels = (w.reshape(problem.groups, -1, *w.shape[1:]).swapaxes(1, 2)[places],)
+            if problem.in_channels == problem.out_channels == 1:
+                found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
+                if found != problem.form:
+                    problem = problem._replace(form=found)
             offset = None if bias is None else bias.reshape(problem.groups, -1)
-            phases.append(phase._replace(question=Question(problem, kernels, offset)))
-        return Transposition(self.result, tuple(phases), tuple([Strip(*each) for each in strips]))
+            phases.append(Phase(out, taps, Question(problem, kernels, offset)))
+        return Transposition(self.result, tuple(phases), tuple(strips))
 
 
 class Adjoint(NamedTuple):

@@ -6,12 +6,15 @@ may depend on their number.
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..plan.repeated import Repeated
 
 __all__ = ["columns", "rows"]
 
+MIN_COLUMNS = 4
+"""Rows of ``a`` that fill vectors well enough as columns."""
 HOW = {
     "stride": 1,
     "padding": 0,
@@ -27,7 +30,14 @@ _columns = Repeated("Linear", 1, layout="NCL", **HOW)
 
 
 def rows(a: NDArray, b: NDArray, bias: NDArray | None = None) -> NDArray:
-    """``a @ b.T + bias``: each row of ``a`` is a position, each row of ``b`` a filter."""
+    """``a @ b.T + bias``: each row of ``a`` is a position, each row of ``b`` a filter.
+
+    Where there are more filters than positions, it takes less to transpose these and the result
+    than to pack the filters.
+    """
+    if MIN_COLUMNS <= len(a) < len(b):
+        products = _columns(np.ascontiguousarray(a.T), b[:, :, None], bias)
+        return np.ascontiguousarray(products.T)
     return _rows(a, b[:, :, None], bias)
 
 

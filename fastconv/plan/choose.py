@@ -112,7 +112,13 @@ def make_plan(
     known: Plan | None = None if key is None else _plans.get(key)
     if known is not None:
         return known
-    key, nbytes = _worth_keeping(key, given)
+    pattern = None
+    if once and key is not None and lowered is lower.convolution:
+        pattern = _pattern_key(key, given)
+    key, nbytes = _worth_keeping(key, given, pattern)
+    if key is None and pattern is not None:
+        _check_choices(checked[0], algorithm, threads)
+        return _plan_of_pattern(pattern, checked, given, options, algorithm, chosen, threads)
     lasts = key is not None or not once
     *words, x_shape, x_dtype = checked
     of_kernel = None if key is None else (key[0], *words, len(x_shape), x_dtype)
@@ -130,6 +136,31 @@ def make_plan(
     if key is not None:
         _plans.put(key, plan, nbytes + plan._nbytes)
     return plan
+
+
+def _plan_of_pattern(
+    pattern: Hashable,
+    checked: Checked,
+    given: tuple[Any, ...],
+    options: dict[str, Any],
+    algorithm: str,
+    backend: str,
+    threads: int | None,
+) -> Plan:
+    """The plan of a layer for one call, whose recipe follows from a pattern and maybe the form of
+    its weights.
+    """
+    key = pattern, algorithm, backend
+    recipe: Recipe | None = candidates.recipes.get(key)
+    if recipe is None:
+        w, bias, problem = lower.convolution(*checked, *given, **options)
+        recipe = _recipe_for_once(recipe_of(problem(checked[-2]), algorithm, backend), w)
+        candidates.recipes.put(key, recipe)
+    else:
+        w, bias, asked = lower.with_weights(recipe.problem, *given)
+        if asked is not recipe.problem:
+            recipe = recipe_of(asked, algorithm, backend)
+    return Plan(recipe, recipe.pack(w, bias, threads), threads, w, bias)
 
 
 def plan_for(
@@ -176,7 +207,10 @@ def make_transposed(
     known: TransposedPlan | None = None if key is None else _plans.get(key)
     if known is not None:
         return known
-    pattern_key = None if key is None else _pattern_key(key, given)
+    pattern_key = None
+    biased = any(bias is not None for bias in given[1:])  # it may fill what no tap reaches
+    if key is not None and not biased:
+        pattern_key = _pattern_key(key, given)
     pattern: lower.Transposition | None = candidates.recipes.get(pattern_key)
     if pattern is not None:
         asked = pattern.with_weights(*given)
@@ -184,7 +218,7 @@ def make_transposed(
         asked = lowered(*checked, *given, **options)
         if pattern_key is not None:
             candidates.recipes.put(pattern_key, asked.without_weights())
-    key, nbytes = _worth_keeping(key, given)
+    key, nbytes = _worth_keeping(key, given, pattern_key if once else None)
     _check_choices(checked[0], algorithm, threads)
     recipe = recipe_of_phases(asked, algorithm, chosen)
     plan = TransposedPlan.of(recipe, asked, threads, lasting=key is not None or not once)
@@ -235,28 +269,34 @@ def _key(
 
 
 def _pattern_key(key: tuple[Any, ...], given: tuple[Any, ...]) -> Hashable:
-    """What the phases of a transposed convolution depend on, where that is not its weights: in
-    training, these are new in each call.  None where values matter.
+    """What a layer depends on, where that is not its weights: in training, these are new in each
+    call.  None where values matter, or where lowering reads a copy.
     """
     (call, options, *_), checked, _ = key
-    weights, *bias = given
-    if type(weights) is not np.ndarray or weights.dtype.kind != "f":
-        return None
-    if not weights.dtype.isnative or not weights.flags.aligned:  # phases read a copy
-        return None
-    if bias and bias[0] is not None:  # it may fill what no tap reaches
-        return None
-    return call, options, checked, weights.shape, weights.dtype
+    arrays: list[Hashable] = []
+    for array in given:
+        if array is None:
+            arrays.append(None)
+            continue
+        if type(array) is not np.ndarray or array.dtype.kind != "f":
+            return None
+        if not array.dtype.isnative or not array.flags.aligned:
+            return None
+        arrays.append((array.shape, array.dtype))
+    return call, options, checked, *arrays
 
 
 def _worth_keeping(
-    key: tuple[Any, ...] | None, given: tuple[Any, ...]
+    key: tuple[Any, ...] | None, given: tuple[Any, ...], pattern: Hashable = None
 ) -> tuple[tuple[Any, ...] | None, int]:
     """The key of a plan that is to be remembered, which does not change with the arrays of the
     call, or None; and the bytes of the kernel.
+
+    What is large, or has a pattern that makes it cheap to plan again, has to come a second time.
     """
     nbytes = sum(map(_bytes, given))
-    if key is None or (nbytes > LARGE_BYTES and not _seen_before(hash(key[0]))):
+    once = nbytes > LARGE_BYTES or pattern is not None
+    if key is None or (once and not _seen_before(hash(key[0]))):
         return None, nbytes
     return (key if nbytes <= HASHED_BYTES else lasting(key)), nbytes
 
