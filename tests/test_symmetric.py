@@ -13,7 +13,7 @@ import fastconv as fc
 from fastconv.ndimage import gaussian_filter, gaussian_filter1d
 
 TAPS = (2, 3, 5, 6, 7, 9, 11, 16, 17, 21, 35)
-MOST_SYMMETRIC = 9
+MOST_SYMMETRIC = 17
 """Taps of symmetric kernels that have this promise on all backends."""
 SHAPES = ((1,), (53,), (3, 70), (70, 3), (19, 37), (2, 9, 11))
 BORDERS = ("constant", "nearest", "symmetric", "mirror", "wrap")

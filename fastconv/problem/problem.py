@@ -80,7 +80,8 @@ class Form(NamedTuple):
     """Taps that are not zero, in one group at least; None with more channels."""
     pattern: bytes | None = None
     """A bit for each tap, in C order as by `numpy.packbits`, set where it is not zero in some
-    group; None with more channels, or if more than half of the taps are not zero."""
+    group; None with more channels, if more than half of the taps are not zero, or if floats are
+    antisymmetric along one axis."""
     whole: int | None = None
     """The sum of the magnitudes of the weights in the largest unit, 1 or a power of two below, that
     they are whole multiples of: of at most 15 bits each, so that float32 holds sums of bytes

@@ -349,7 +349,7 @@ static void NAME(slab)(OPERANDS)
 {
 #if HALVED
     const T parity = n->n_planes == 1 ? NAME(parity)(w + planes[1], n) : 0;
-    if (parity < 0 || (parity > 0 && n->kh * n->kw <= MOST_SYMMETRIC)) {
+    if (parity < 0 || (parity > 0 && n->kh * n->kw <= MOST_SHORT)) {
         NAME(slab_halves)(out, x, w, bias, planes, n, parity);
         return;
     }

@@ -9,10 +9,9 @@
 #define FLAT_VECTORS 6
 #define SHORT_ROWS 4
 #define LONG_ROWS 6
+/* Taps up to which symmetric weights are summed like this: more take longer.  Antisymmetric ones always
+ * are. */
 #define MOST_SHORT 17
-/* Taps up to which symmetric weights are summed like this: rows of more are slower where vectors are
- * short. Antisymmetric ones always are. */
-#define MOST_SYMMETRIC (PHASES >= 8 ? MOST_SHORT : MOST_FEW)
 
 /* 1 for symmetric and -1 for antisymmetric weights that all lie along one axis, and otherwise 0. */
 static T NAME(parity)(const T *w, const nest_t *n)
@@ -183,18 +182,20 @@ static ALWAYS_INLINE int64_t NAME(short_columns)(HALVES, const int taps)
 SHORT(3) SHORT(5) SHORT(7) SHORT(9) SHORT(11) SHORT(13) SHORT(15) SHORT(17)
 #undef SHORT
 
-/* A vector of outputs of a row of a few taps, which lie on two or three vectors; see row_filter.h. */
+/* A vector of outputs of a row of a few taps, which lie on a few vectors; see row_filter.h. */
 static ALWAYS_INLINE VEC NAME(few_halves)(const T *x, const VEC *weight, const VEC center,
                                           const VEC parity, const T bias, const int relu,
                                           const int taps, const int alone)
 {
     const VEC zero = {0};
-    const VEC a = *(const VEC *)x, b = alone ? a : *(const VEC *)(x + LANES);
-    const VEC c = alone || taps - 1 <= LANES ? b : *(const VEC *)(x + 2 * LANES);
-    VEC before = zero, after = zero;
+    const int vectors = (taps - 2) / LANES + 2;
+    VEC some[MOST_SHORT], before = zero, after = zero;
+    UNROLL
+    for (int v = 0; !alone && v < vectors; v++) some[v] = *(const VEC *)(x + v * LANES);
 #define SAMPLES(tap)                                                                    \
-    (alone || (LANES > 4 && (tap) % 4 == 2) ? *(const VEC *)(x + (tap))                 \
-     : (tap) <= LANES ? NAME(shifted)(a, b, tap) : NAME(shifted)(b, c, (tap) - LANES))
+    (alone || (LANES > 4 && (tap) % 4 == 2) || (tap) % LANES == 0                       \
+         ? *(const VEC *)(x + (tap))                                                    \
+         : NAME(shifted)(some[(tap) / LANES], some[(tap) / LANES + 1], (tap) % LANES))
     UNROLL
     for (int tap = 0; tap < taps / 2; tap++) {
         before += SAMPLES(tap) * weight[tap];
@@ -208,7 +209,7 @@ static ALWAYS_INLINE VEC NAME(few_halves)(const T *x, const VEC *weight, const V
 static ALWAYS_INLINE void NAME(slab_few_halves)(OPERANDS, const T parity, const int taps)
 {
     const VEC zero = {0};
-    VEC weight[MOST_FEW / 2];
+    VEC weight[MOST_SHORT / 2];
     w += planes[1];
     UNROLL
     for (int tap = 0; tap < taps / 2; tap++) {
@@ -217,7 +218,7 @@ static ALWAYS_INLINE void NAME(slab_few_halves)(OPERANDS, const T parity, const 
     }
     const VEC center = w[taps / 2] - zero, sign = parity - zero;
     const int relu = n->relu;
-    const int64_t cols = n->cols, shuffled = cols + taps - (taps - 1 <= LANES ? 2 : 3) * LANES;
+    const int64_t cols = n->cols, shuffled = cols + taps - ((taps - 2) / LANES + 2) * LANES;
     for (int64_t row = 0; row < n->rows; row++) {
         const T *from = x + planes[0] + row * n->row_x;
         T *to = out + row * n->row_out;
@@ -248,10 +249,12 @@ static void NAME(slab_halves)(OPERANDS, const T parity)
         }
         FEW(3)
         FEW(5)
-#if LANES >= 4
         FEW(7)
         FEW(9)
-#endif
+        FEW(11)
+        FEW(13)
+        FEW(15)
+        FEW(17)
 #undef FEW
     }
     if (n->kh > 1 && n->col_x == 1 && n->row_x == n->tap_row_x && n->rows >= LONG_ROWS) {

@@ -18,7 +18,7 @@ __all__ = ["MOST_SYMMETRIC", "has_halves", "make_halves"]
 
 # mypy: disable-error-code="no-untyped-def"
 
-MOST_SYMMETRIC = 9
+MOST_SYMMETRIC = 17
 """Taps up to which symmetric weights are summed in halves; antisymmetric ones always are."""
 
 
