@@ -1,5 +1,5 @@
-"""Symmetric and antisymmetric 1-D kernels: flat samples have no slope, and mirrored samples give mirrored
-results, to the last bit.
+"""Symmetric and antisymmetric 1-D kernels: flat samples have no slope, and mirrored samples give
+mirrored results, to the last bit.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def test_mirrored_samples_give_mirrored_bits(backend: str, dtype: str, sign: int
         w = weights(taps, sign, dtype)
         for number, shape in enumerate(SHAPES):
             x = oracle.samples(shape, dtype, seed=taps)
-            how = dict(boundary=BORDERS[(number + taps) % 5], backend=backend, algorithm="direct")
+            border = BORDERS[(number + taps) % 5]
+            how = {"boundary": border, "backend": backend, "algorithm": "direct"}
             for axis in range(x.ndim):
                 origin = 0 if taps % 2 else -1  # the other middle of an even kernel
                 y = fc.correlate(x, w, axes=axis, **how)
@@ -101,7 +102,7 @@ def test_bits_do_not_depend_on_tiles(backend: str, sign: int) -> None:
     for taps in cases(sign):
         w = weights(taps, sign, "float32")
         for axis in (0, 1):
-            how = dict(axes=axis, mode="valid", backend=backend, algorithm="direct")
+            how = {"axes": axis, "mode": "valid", "backend": backend, "algorithm": "direct"}
             y = fc.correlate(x, w, **how)
             for rows, cols in ((90, 39), (taps + 2, 130), (taps, 64), (50, taps + 8)):
                 part = fc.correlate(x[:rows, :cols], w, **how)

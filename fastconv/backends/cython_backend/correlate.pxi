@@ -85,9 +85,8 @@ def correlate_line(out, x, w, start, stride, dilation, relu):
     before, after = np.empty_like(out), np.empty_like(out)
     back = along(None, None, -1)
     correlate_from(before, x, w[along(0, half)], none, stride, dilation, False)
-    correlate_from(
-        after[back], x[along(0, reach)][back], w[back][along(0, half)], none, stride, dilation, False
-    )
+    samples, weights = x[along(0, reach)][back], w[back][along(0, half)]
+    correlate_from(after[back], samples, weights, none, stride, dilation, False)
     with np.errstate(all="ignore"):
         before += after
         before += start

@@ -1,6 +1,7 @@
 """One line of taps along a single axis, whose weights are symmetric or antisymmetric.
 
-The taps before the middle and those after it are summed apart from each other, from the ends inwards.
+The taps before the middle and those after it are summed apart from each other, from the ends
+inwards.
 """
 
 from __future__ import annotations
