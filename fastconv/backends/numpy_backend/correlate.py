@@ -5,7 +5,7 @@ Contracting all taps at once would make NumPy copy every window (k·k times the 
 is taken tap by tap: one strided view of the input times one weight, or, where channels are
 summed, one matrix product.  Where all taps lie along one axis, the products of taps that are
 equally far from the middle are added to each other first: if their weights are symmetric or
-antisymmetric, mirrored samples give the same bits, and derivatives of flat samples are exactly zero.
+antisymmetric, mirrored samples give the same bits, and derivatives of flat samples are exactly 0.
 """
 
 from __future__ import annotations
