@@ -32,7 +32,9 @@ class Sparse(Algorithm):
         if problem.form.nonzero is None:
             return "it takes one channel in and one out of a group"
         if problem.form.pattern is None:
-            return "more than half of the taps are not zero"
+            return (
+                "more than half of the taps are not zero, or they are antisymmetric along one axis"
+            )
         if problem.complex:
             return "it does not sum complex numbers"
         return None

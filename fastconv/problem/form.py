@@ -48,7 +48,8 @@ def form(
         uniform = uniform and part_uniform
         nonzero *= part_nonzero
     taps = w[0].size // len(w[0]) if len(w) == 1 else prod([part.size for part in w])
-    pattern = _pattern(w) if 2 * nonzero <= taps else None
+    listed = 2 * nonzero <= taps and not _is_slope(w, compute)
+    pattern = _pattern(w) if listed else None
     rank = 1 if factors else _rank(w[0], x_dtype, compute, most)
     return Form(factors, rank, uniform, nonzero, pattern)
 
@@ -117,6 +118,17 @@ def _pattern(w: tuple[NDArray, ...]) -> bytes:
     """`Form.pattern` of a kernel, or of the product of its factors."""
     used: NDArray = reduce(np.multiply, [(part != 0).any(axis=(0, 1, 2)) for part in w])
     return np.packbits(used).tobytes()
+
+
+def _is_slope(w: tuple[NDArray, ...], compute: np.dtype) -> bool:
+    """Whether weights are antisymmetric floats along a single axis: the sum over all taps, zeros
+    included, is exactly zero for flat samples.
+    """
+    kinds = compute.kind + w[0].dtype.kind
+    if len(w) > 1 or max(w[0].shape[3:]) * len(w[0]) < w[0].size or kinds not in ("ff", "fi"):
+        return False
+    line = w[0].reshape(len(w[0]), -1).astype(compute)
+    return bool((line == -line[:, ::-1]).all())
 
 
 def _rank(w: NDArray, x_dtype: np.dtype, compute: np.dtype, most: int) -> int | None:

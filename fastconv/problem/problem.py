@@ -80,7 +80,8 @@ class Form(NamedTuple):
     """The number of taps that are not zero in at least one group; None with more channels."""
     pattern: bytes | None = None
     """A bit for each tap, in C order as by `numpy.packbits`, set where it is not zero in some
-    group; None with more channels, or if more than half of the taps are not zero."""
+    group; None with more channels, if more than half of the taps are not zero, or if floats are
+    antisymmetric along one axis."""
     whole: int | None = None
     """For samples that are bytes: the sum of the magnitudes of the weights, in units of which all
     weights are integer multiples (1 or a power of two below).  None for other samples, if a weight

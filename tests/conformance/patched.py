@@ -32,19 +32,8 @@ SCIKIT_IMAGE = [
         "restoration.tests.test_restoration",
     )
 ]
-IN_PAIRS = (
-    "SciPy adds the samples on both sides of the centre of a symmetric kernel before multiplying, "
-    "so that derivatives of flat images are exactly 0 and mirrored images give mirrored bits"
-)
 IN_DOUBLE = "SciPy sums float32 samples in double precision"
 FAILING = {
-    "test_hessian_matrix_order[True]": IN_PAIRS,
-    "test_subpix_border": IN_PAIRS,
-    "test_2d_null_matrix": IN_PAIRS,
-    "test_3d_null_matrix": IN_PAIRS,
-    "test_2d_linearity": IN_PAIRS,
-    "test_3d_linearity": IN_PAIRS,
-    "test_3d_cropped_camera_image": IN_PAIRS,
     "test_mssim_vs_legacy[float16]": IN_DOUBLE,
     "test_mssim_vs_legacy[float32]": IN_DOUBLE,
 }

@@ -338,12 +338,22 @@ static void NAME(slab_3x3_apart)(OPERANDS)
 #undef MANY
 
 #include "row_filter.h"
+#if HALVED
+#include "symmetric.h"
+#endif
 
 /* All rows and columns of a slab of at least LANES columns.  The last tiles of a row and of a column
  * reach back over outputs that are already right, and write the same again.  Where rows of samples
  * serve several tiles, the slab is worked on in blocks of columns that stay near. */
 static void NAME(slab)(OPERANDS)
 {
+#if HALVED
+    const T parity = n->n_planes == 1 ? NAME(parity)(w + planes[1], n) : 0;
+    if (parity < 0 || (parity > 0 && n->kh * n->kw <= MOST_SHORT)) {
+        NAME(slab_halves)(out, x, w, bias, planes, n, parity);
+        return;
+    }
+#endif
     const int few = n->cols < MOST_VECTORS * LANES;
     int64_t (*wide)(OPERANDS, int64_t) = few ? NAME(flat_few) : NAME(flat_wide);
     int64_t (*one)(OPERANDS, int64_t) = NAME(flat);

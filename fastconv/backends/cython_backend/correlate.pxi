@@ -59,7 +59,39 @@ def correlate(out, x, w, bias, stride, dilation, relu):
     if x.itemsize == 1:
         correlate_bytes(out, x, w, bias)
         return
-    correlate_from(out, x, w, started(bias, out, len(stride)), stride, dilation, relu)
+    start = started(bias, out, len(stride))
+    if w.dtype.kind == "f" and w.shape[2] == 1 and 1 < max(w.shape[3:]) == w.size // (
+        w.shape[0] * w.shape[1]
+    ):
+        correlate_line(out, x, w, start, stride, dilation, relu)
+        return
+    correlate_from(out, x, w, start, stride, dilation, relu)
+
+
+def correlate_line(out, x, w, start, stride, dilation, relu):
+    """Correlate along the only axis with taps: both halves of these are summed apart, from the ends
+    inwards, so that mirrored samples give the same bits if their weights are alike.
+    """
+    rank = len(stride)
+    axis = max(range(rank), key=w.shape[3:].__getitem__) - rank
+    taps, outputs = w.shape[axis], out.shape[axis]
+    half = taps // 2
+    reach = (outputs - 1) * stride[axis] + (taps - 1) * dilation[axis] + 1
+
+    def along(first, last=None, step=None):
+        return (..., slice(first, last, step), *(slice(None),) * (-1 - axis))
+
+    none = np.broadcast_to(np.zeros((), out.dtype), out.shape)
+    before, after = np.empty_like(out), np.empty_like(out)
+    back = along(None, None, -1)
+    correlate_from(before, x, w[along(0, half)], none, stride, dilation, False)
+    samples, weights = x[along(0, reach)][back], w[back][along(0, half)]
+    correlate_from(after[back], samples, weights, none, stride, dilation, False)
+    with np.errstate(all="ignore"):
+        before += after
+        before += start
+    middle = along(half * dilation[axis])
+    correlate_from(out, x[middle], w[along(half, taps - half)], before, stride, dilation, relu)
 
 
 def correlate_from(out, x, w, start, stride, dilation, relu):

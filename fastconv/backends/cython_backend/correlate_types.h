@@ -32,6 +32,9 @@ typedef struct {
     int relu;
 } nest_t;
 
+/* Whether the order of sums matters. */
+#define HALVED 1
+
 #define T float
 #define WIDE (VECTOR_BYTES / 4)
 #define NARROW 4
@@ -50,6 +53,9 @@ typedef struct {
 #else
 #define INTEGERS 1
 #endif
+
+#undef HALVED
+#define HALVED 0
 
 #define T int64_t
 #define WIDE INTEGERS

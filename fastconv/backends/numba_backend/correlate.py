@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numba
@@ -19,6 +19,7 @@ from .compile import array, compiled, start
 from .host import TILE_ROWS, TILE_VECTORS, VECTOR_BYTES
 from .loops import count, offsets
 from .row_filter import make_row_filter
+from .symmetric import has_halves, make_halves
 from .tile import make_slab_3x3, make_tile
 
 __all__ = ["code", "correlate", "run"]
@@ -52,14 +53,17 @@ def make_slab(
     vectors: int,
     taps: tuple[int, int] | None = None,
     step: int = 1,
+    halves: bool = False,
 ) -> Any:
-    """A function for Numba that fills a slab with tiles of ``height`` rows.
+    """A function for Numba that fills a slab with tiles of ``height`` rows, of a line of taps in
+    ``halves`` or of any.
 
     The slab has at least these rows and is at least a vector wide.  The last tiles of a row and of
     a column reach back over outputs that are done, and write the same again.
     """
-    wide = make_tile(vector_bytes, height, vectors, taps, step)
-    one = make_tile(vector_bytes, height, 1, taps, step)
+    make = make_halves if halves else partial(make_tile, taps=taps)
+    wide = make(vector_bytes, height, vectors, step=step)
+    one = make(vector_bytes, height, 1, step=step)
 
     @numba.njit(nogil=True)
     def slab(out, o, x, i, w, j, bias, planes, nest, relu):
@@ -95,6 +99,10 @@ narrow_flat = make_slab(NARROW_BYTES, 1, 1)
 narrow_even = make_slab(NARROW_BYTES, 1, 1, step=2)
 single_tall = make_slab(0, TILE_ROWS, TILE_VECTORS)
 single_flat = make_slab(0, 1, 8)
+wide_halves = make_slab(VECTOR_BYTES, 1, 6, halves=True)
+tall_halves = make_slab(VECTOR_BYTES, 4, 1, halves=True)
+even_halves = make_slab(VECTOR_BYTES, 1, 6, step=2, halves=True)
+single_halves = make_slab(0, 1, 6, halves=True)
 
 
 def filter_slabs(out, x, w, bias, loops, planes, nest, relu):
@@ -109,9 +117,20 @@ def filter_slabs(out, x, w, bias, loops, planes, nest, relu):
     if kw > VECTOR_BYTES // out.itemsize + 1:
         row_filter = False
     dense = tall and kh == kw and tap_col_x == 1 and tap_col_w == 1
+    line = len(planes) == 1 and min(kh, kw) == 1 < max(kh, kw)
+    step_w = nest[5] if kh > 1 else tap_col_w
     for slab in range(count(loops)):
         o, i, j, b = offsets(loops, slab)
-        if row_bytes >= VECTOR_BYTES:
+        if line and has_halves(w, j + planes[0, 1], kh * kw, step_w):
+            if row_bytes >= VECTOR_BYTES and tall:
+                tall_halves(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif row_bytes >= VECTOR_BYTES:
+                wide_halves(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            elif even_bytes >= VECTOR_BYTES:
+                even_halves(out, o, x, i, w, j, bias[b], planes, nest, relu)
+            else:
+                single_halves(out, o, x, i, w, j, bias[b], planes, nest, relu)
+        elif row_bytes >= VECTOR_BYTES:
             if row_filter and kw == 3:
                 slab_1x3(out, o, x, i, w, j, bias[b], planes, nest, relu)
             elif row_filter and kw == 5:

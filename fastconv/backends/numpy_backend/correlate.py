@@ -3,7 +3,9 @@
 ``sliding_window_view`` shows, at each output, the samples under the kernel, without copying any.
 Contracting all taps at once would make NumPy copy every window (k·k times the image), so the sum
 is taken tap by tap: one strided view of the input times one weight, or, where channels are
-summed, one matrix product.
+summed, one matrix product.  Where all taps lie along one axis, the products of taps that are
+equally far from the middle are added to each other first: if their weights are symmetric or
+antisymmetric, mirrored samples give the same bits, and derivatives of flat samples are exactly 0.
 """
 
 from __future__ import annotations
@@ -41,7 +43,11 @@ def correlate(
     out[...] = bias.reshape(*bias.shape, *(1,) * rank)
     if w.shape[2] == 1:
         seen = [windows[(..., *tap)] for tap in np.ndindex(taps)]
-        add_products(out, seen, w.reshape(*bias.shape, -1), rank)
+        weights = w.reshape(*bias.shape, -1)
+        if max(taps) == len(seen):
+            _add_line(out, seen, weights, rank)
+        else:
+            add_products(out, seen, weights, rank)
     else:
         _add_matrix_products(out, windows, w, rank)
     if relu:
@@ -55,6 +61,20 @@ def add_products(out: NDArray, seen: Iterable[NDArray], w: NDArray, rank: int) -
     for samples, weights in zip(seen, np.moveaxis(w, -1, 0), strict=True):
         np.multiply(samples, weights.reshape(*weights.shape, *ones), out=scaled)
         np.add(out, scaled, out=out)
+
+
+def _add_line(out: NDArray, seen: list[NDArray], w: NDArray, rank: int) -> None:
+    """`add_products`, from both ends inwards."""
+    weights = w[(..., *(None,) * rank)]
+    half = len(seen) // 2
+    scaled, opposite = np.empty_like(out), np.empty_like(out)
+    for tap in range(half):
+        np.multiply(seen[tap], weights[:, :, tap], out=scaled)
+        np.multiply(seen[-1 - tap], weights[:, :, -1 - tap], out=opposite)
+        np.add(scaled, opposite, out=scaled)
+        np.add(out, scaled, out=out)
+    middle = slice(half, len(seen) - half)
+    add_products(out, seen[middle], w[..., middle], rank)
 
 
 def _add_matrix_products(out: NDArray, windows: NDArray, w: NDArray, rank: int) -> None:
