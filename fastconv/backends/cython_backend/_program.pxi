@@ -232,6 +232,6 @@ cdef class Program(Kernels):
 NAMES = (
     "copy", "correlate", "correlate_bytes", "box", "gemm", "mix", "winograd_weights",
     "winograd_samples", "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
-    "at_most",
+    "at_most", "blur",
 )
 """Of kernels, in the order of their numbers."""
