@@ -105,7 +105,10 @@ class Call:
         return plan._run(samples, out)
 
     def mean(
-        self, w: NDArray | tuple[NDArray, ...], axes: tuple[int, ...] | None = None
+        self,
+        w: NDArray | tuple[NDArray, ...],
+        axes: tuple[int, ...] | None = None,
+        strict: bool = True,
     ) -> NDArray:
         """The image under a kernel of fractions whose sum is one, in the image's dtype."""
         axes = axes or self.axes
@@ -113,7 +116,6 @@ class Call:
         taps = prod([part.size for part in w]) if isinstance(w, tuple) else w.size
         border = self.cval if "constant" in self.borders else 0
         if self.said is not None or not wide.is_wide(self.samples, border, taps):
-            strict = self.said is not None or self.samples.dtype != np.uint8
             return self.correlate(w, dtype, axes, self.out, strict=strict)
         passes: Any = [(w, axes)]
         if isinstance(w, tuple):

@@ -35,29 +35,65 @@ VECTOR(uint32_t, products_t, BLUR_LANES)
 #define HIGH(a, b) AS(shorts, AS(products_t, a) * AS(products_t, b) >> 16)
 #endif
 
-/* The weighted mean of rows, in whole blocks; the first weight is that of the middle. */
+/* Two vectors of means without their fractions. */
+static ALWAYS_INLINE void cut_off(uint8_t *to, const shorts first, const shorts second)
+{
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+    const __m256i both = _mm256_packus_epi16((__m256i)(first >> 8), (__m256i)(second >> 8));
+    _mm256_storeu_si256((__m256i *)to, _mm256_permute4x64_epi64(both, 0xd8));
+#else
+    *(bytes *)to = AS(bytes, first >> 8);
+    *(bytes *)(to + BLUR_LANES) = AS(bytes, second >> 8);
+#endif
+}
+
+/* Some vectors of the weighted mean of rows; the first weight is that of the middle. */
+static ALWAYS_INLINE void block_of_means(shorts sum[BLUR_VECTORS], const uint16_t *const *rows,
+                                         const int64_t half, const uint16_t *w, const int64_t i)
+{
+    const shorts zero = {0}, middle = zero + w[0];
+    UNROLL
+    for (int v = 0; v < BLUR_VECTORS; v++)
+        sum[v] = HIGH(*(const shorts *)(rows[half] + i + v * BLUR_LANES), middle);
+    for (int64_t j = 1; j <= half; j++) {
+        const shorts weight = zero + w[j];
+        const uint16_t *const before = rows[half - j] + i, *const after = rows[half + j] + i;
+        UNROLL
+        for (int v = 0; v < BLUR_VECTORS; v++) {
+            const shorts mean = MEAN(*(const shorts *)(before + v * BLUR_LANES),
+                                     *(const shorts *)(after + v * BLUR_LANES));
+            sum[v] += HIGH(mean, weight);
+        }
+    }
+}
+
+/* The mean of rows, in whole blocks. */
 static void mean_of_rows(uint16_t *to, const uint16_t *const *rows, const int64_t half,
                          const uint16_t *w, const int64_t n)
 {
-    const shorts zero = {0};
     for (int64_t i = 0; i < n; i += BLUR_BLOCK) {
         shorts sum[BLUR_VECTORS];
-        const shorts middle = zero + w[0];
-        UNROLL
-        for (int v = 0; v < BLUR_VECTORS; v++)
-            sum[v] = HIGH(*(const shorts *)(rows[half] + i + v * BLUR_LANES), middle);
-        for (int64_t j = 1; j <= half; j++) {
-            const shorts weight = zero + w[j];
-            const uint16_t *const before = rows[half - j] + i, *const after = rows[half + j] + i;
-            UNROLL
-            for (int v = 0; v < BLUR_VECTORS; v++) {
-                const shorts mean = MEAN(*(const shorts *)(before + v * BLUR_LANES),
-                                         *(const shorts *)(after + v * BLUR_LANES));
-                sum[v] += HIGH(mean, weight);
-            }
-        }
+        block_of_means(sum, rows, half, w, i);
         UNROLL
         for (int v = 0; v < BLUR_VECTORS; v++) *(shorts *)(to + i + v * BLUR_LANES) = sum[v];
+    }
+}
+
+/* The same as whole numbers: the last block reaches back over results that are already right. */
+static void bytes_of_rows(uint8_t *to, const int64_t step, const uint16_t *const *rows,
+                          const int64_t half, const uint16_t *w, const uint16_t added,
+                          const int64_t n)
+{
+    for (int64_t next = 0; next < n; next += BLUR_BLOCK) {
+        const int whole = step == 1 && n >= BLUR_BLOCK;
+        const int64_t i = whole && next + BLUR_BLOCK > n ? n - BLUR_BLOCK : next;
+        shorts sum[BLUR_VECTORS];
+        uint8_t some[BLUR_BLOCK], *const put = whole ? to + i : some;
+        block_of_means(sum, rows, half, w, i);
+        UNROLL
+        for (int v = 0; v < BLUR_VECTORS; v += 2)
+            cut_off(put + v * BLUR_LANES, sum[v] + added, sum[v + 1] + added);
+        for (int64_t j = 0; !whole && j < BLUR_BLOCK && i + j < n; j++) to[(i + j) * step] = some[j];
     }
 }
 
@@ -72,26 +108,16 @@ static void widened(uint16_t *to, const uint8_t *from, const int64_t step, const
     for (; i < n; i++) to[i] = (uint16_t)(from[i * step] << 8);
 }
 
-/* Means without their fraction. */
-static void narrowed(uint8_t *to, const int64_t step, const uint16_t *from, const uint16_t around,
-                     const int64_t n)
-{
-    int64_t i = 0;
-    if (step == 1) {
-        for (; i + BLUR_LANES <= n; i += BLUR_LANES)
-            *(bytes *)(to + i) = AS(bytes, (*(const shorts *)(from + i) + around) >> 8);
-    }
-    for (; i < n; i++) to[i * step] = (uint8_t)((from[i] + around) >> 8);
-}
-
-/* All outputs of a slab, in strips of columns; room has the rows that a row of outputs reads, and two. */
+/* All outputs of a slab, in strips of columns; room has the rows that a row of outputs reads, and
+ * one more. */
 static void blur_slab(uint8_t *out, const uint8_t *x, const uint16_t *w, const blur_t *b,
                       uint16_t *room)
 {
     const int64_t kh = 2 * b->row_half + 1, kw = 2 * b->col_half + 1, pitch = b->pitch;
     const uint16_t *const w_rows = b->cols_first ? w + b->col_half + 1 : w;
     const uint16_t *const w_cols = b->cols_first ? w : w + b->row_half + 1;
-    uint16_t *const wide = room + kh * pitch, *const done = wide + pitch;
+    uint16_t *const wide = room + kh * pitch;
+    const uint16_t added = (uint16_t)b->around;
     const uint16_t *rows[MOST_BLUR_TAPS], *shifted[MOST_BLUR_TAPS];
     for (int64_t j = 0; j < kw; j++) shifted[j] = wide + j * b->tap;
     for (int64_t left = 0; left < b->cols; left += b->strip) {
@@ -101,17 +127,22 @@ static void blur_slab(uint8_t *out, const uint8_t *x, const uint16_t *w, const b
             const int64_t fresh = row + kh - 1;
             const uint8_t *from = x + fresh * b->row_x + left * b->col_x;
             uint16_t *const to = room + fresh % kh * pitch;
-            for (int64_t i = 0; i < width; i += CACHE_LINE) PREFETCH(from + b->row_x + i * b->col_x);
+            for (int64_t i = 0; i < width; i += CACHE_LINE)
+                PREFETCH(from + b->row_x + i * b->col_x);
             widened(b->cols_first ? wide : to, from, b->col_x, width);
             if (b->cols_first) mean_of_rows(to, shifted, b->col_half, w_cols, cols);
             if (row < 0)
                 continue;
             for (int64_t j = 0; j < kh; j++) rows[j] = room + (row + j) % kh * pitch;
-            mean_of_rows(b->cols_first ? done : wide, rows, b->row_half, w_rows,
-                         b->cols_first ? cols : width);
-            if (!b->cols_first) mean_of_rows(done, shifted, b->col_half, w_cols, cols);
-            narrowed(out + row * b->row_out + left * b->col_out, b->col_out, done,
-                     (uint16_t)b->around, cols);
+            uint8_t *const done = out + row * b->row_out + left * b->col_out;
+            for (int64_t i = 0; i < cols; i += CACHE_LINE)
+                PREFETCH_TO(done + b->row_out + i * b->col_out);
+            if (b->cols_first) {
+                bytes_of_rows(done, b->col_out, rows, b->row_half, w_rows, added, cols);
+            } else {
+                mean_of_rows(wide, rows, b->row_half, w_rows, width);
+                bytes_of_rows(done, b->col_out, shifted, b->col_half, w_cols, added, cols);
+            }
         }
     }
 }
