@@ -33,8 +33,8 @@ def _mean(numbers: NDArray, weights: list[int], axis: int) -> NDArray:
     total >>= 16
     mean = np.empty_like(total)
     for distance, weight in enumerate(weights[1:], 1):
-        pair = (part(numbers, axis, half + far, outputs) for far in (-distance, distance))
-        np.add(*pair, out=mean)
+        before = part(numbers, axis, half - distance, outputs)
+        np.add(before, part(numbers, axis, half + distance, outputs), out=mean)
         mean += 1
         mean >>= 1
         mean *= weight
