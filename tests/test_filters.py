@@ -138,15 +138,17 @@ def expected(x, parts, **how):
     )
 
 
-def assert_filtered(got, wanted, dtype):
-    """Floats within rounding; integers the nearest ones, but for sums near a half."""
+def assert_filtered(got, wanted, dtype, bound=0.0):
+    """Floats within rounding; integers the nearest ones, but for sums near a half, or no farther
+    than ``bound`` from it.
+    """
     if got.dtype.kind == "f" or got.dtype.kind == "c":
         assert_close(got, wanted, compute=precision(dtype))
         return
     limits = np.iinfo(got.dtype)
     exact = np.clip(wanted.values, float(limits.min), float(limits.max))
     slack = np.finfo(precision(dtype)).eps * (wanted.terms + 4) * wanted.magnitude
-    assert np.all(np.abs(got.astype(float) - exact) <= 0.5 + slack)
+    assert np.all(np.abs(got.astype(float) - exact) <= 0.5 + bound + slack)
 
 
 # -- values -------------------------------------------------------------------------------------
@@ -160,7 +162,8 @@ def test_linear_filters(name, dtype, backend):
         got = filtered(name, x, boundary=boundary, cval=1, backend=backend)
         assert got.dtype == result_dtype(name, dtype)
         wanted = expected(x, LINEAR[name][2], boundary=boundary, cval=1)
-        assert_filtered(got, wanted, dtype)
+        in_fixed_point = name == "gaussian" and got.dtype == np.uint8
+        assert_filtered(got, wanted, dtype, 0.1 if in_fixed_point else 0.0)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

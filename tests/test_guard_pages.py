@@ -76,6 +76,7 @@ def tails() -> Iterator[Question]:
         yield Question("image", "correlate", (4, n, 3), ((2, 5),), how, 0, bytes_, ("direct",))
         yield Question("filter", "box", (4, n), (), {"size": 3}, 0, ("u1", "f4"))
         yield Question("filter", "gaussian", (4, n), (), {"sigma": 1.0}, 0, ("u1", "f4"))
+        yield Question("filter", "gaussian", (n + 4, 70), (), {"sigma": 0.6}, 0, ("u1",))
 
 
 def flush(backend: str, plant: str = "") -> None:

@@ -3,6 +3,8 @@
 It works on the tile that it is given, borders included, so that nothing between two passes is
 larger than the tile.  A kernel that is the sum of several products of factors takes as many
 channels from the first pass to the second, which sums them up.
+
+A blur of bytes runs in fixed point, along both axes at once.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.protocol import Backend
-from ..problem import lowrank
+from ..problem import fixed, lowrank
 from ..problem.problem import Problem, Walk
 from ..run.workspace import LINE
 from . import costs, rates
@@ -22,6 +24,9 @@ from .base import Algorithm, Weights, as_real, real_shape
 
 __all__ = ["algorithm"]
 
+BYTE = np.dtype("u1")
+FIXED = 0.6
+"""Times that a product takes in fixed point."""
 SUMMED = 1.5
 """Relative time of a multiply-add if the rank is above 1."""
 DEEP = 2
@@ -50,22 +55,32 @@ class Separable(Algorithm):
         return tuple(4 * (axis.extent - 1) // axis.stride + 1 for axis in problem.axes)
 
     def is_tile_invariant(self, problem: Problem, backend: Backend) -> bool:
-        """See `Direct`; several products are checked, and perhaps summed directly."""
+        """See `Direct`; several products are checked, and perhaps summed directly.  Integers are
+        the same in any tile.
+        """
+        if problem.in_fixed_point:
+            return True
         single_steps = all(axis.stride == 1 for axis in problem.axes)
         return problem.form.rank == 1 and backend.sums_in_order and single_steps
+
+    def storage(self, problem: Problem, backend: Backend) -> np.dtype:
+        """Bytes where they are blurred in fixed point."""
+        return BYTE if problem.in_fixed_point else problem.compute
 
     def cost(self, problem: Problem, backend: str) -> float:
         rank = problem.form.rank or 1
         slow_products = self.macs(problem) * rates.of(backend).one_row
         if rank > 1:
             slow_products *= SUMMED
+        if problem.in_fixed_point:
+            return costs.seconds(problem, backend, slow_products * FIXED, 1 / 4)
         passes = len(problem.axes) + rank - 1
         seconds = costs.seconds(problem, backend, slow_products, passes)
         return seconds * DEEP if len(problem.axes) > 2 else seconds
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
         """A factor for each axis; of several products as many channels of them, and the dense
-        kernel.
+        kernel; for a blur in fixed point the weights of that as well.
         """
         rank, ones = problem.form.rank or 1, (1,) * len(problem.axes)
         channels = (problem.parts, problem.parts) if rank == 1 else (1, rank)
@@ -77,12 +92,19 @@ class Separable(Algorithm):
         ]
         if rank > 1:
             found.append(Weights(real_shape(problem), problem.compute))
+        if problem.in_fixed_point:
+            products = sum(k // 2 + 1 for k in problem.taps)
+            found.append(Weights((1, 1, products), np.dtype("u2")))
         return tuple(found)
 
     def prepare(self, problem: Problem, w: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
         """The factors, as given or as found."""
         if problem.form.factors:
-            return tuple(np.ascontiguousarray(as_real(factor)) for factor in w)
+            factors = tuple(np.ascontiguousarray(as_real(factor)) for factor in w)
+            if not problem.in_fixed_point:
+                return factors
+            parts = [fixed.weights(factor) or () for factor in w]
+            return (*factors, np.array([[[*parts[0], *parts[1]]]], np.uint16))
         rank = problem.form.rank or 1
         found = [lowrank.factors(kernel, rank) or [] for kernel in w[0]]
         tapped = [axis for axis, k in enumerate(problem.taps) if k > 1]
@@ -109,6 +131,9 @@ class Separable(Algorithm):
         walk: Walk,
     ) -> None:
         """Filter one tile; directly where infinities of opposite products cancelled to NaN."""
+        if out.dtype == BYTE:
+            program.blur(out, x, weights[-1])
+            return
         if problem.form.rank == 1:
             _passes(program, out, x, weights, bias, walk, problem.relu)
             return

@@ -171,6 +171,15 @@ class Backend:
         """
         raise NotImplementedError
 
+    def blur(self, out: NDArray, x: NDArray, w: NDArray) -> None:
+        """Bytes in fixed point, as ``problem/fixed.py`` has it: the mean along the last axis but
+        one, then along the last, then the whole number next to it.
+
+        ``x`` and ``out`` are uint8, with one group and channel and two filtered axes.  ``w``,
+        uint16 in C order, holds the `fixed.weights` of both axes, one after the other.
+        """
+        raise NotImplementedError
+
     # Matrix product: float32 and float64, layers that sum channels.
 
     def panel(self, dtype: np.dtype) -> int:

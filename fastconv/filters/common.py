@@ -77,9 +77,10 @@ class Call:
         samples: NDArray | None = None,
         cval: complex | None = None,
         algorithm: AlgorithmName | None = None,
+        strict: bool = True,
     ) -> NDArray:
         """The image, or another array of its shape, under a kernel or its factors along ``axes``
-        (default: all).
+        (default: all); ``strict`` as of a `Problem`.
         """
         samples = self.samples if samples is None else samples
         axes = self.axes if axes is None else axes
@@ -94,6 +95,7 @@ class Call:
             "dilation": 1,
             "out_dtype": None if out is None else lower.output_dtype(out, f"{self.name}: out"),
             "dtype": dtype.str if out is None else None,
+            "strict": strict,
         }
         how = algorithm or self.algorithm, self.backend, self.threads
         if self.said is not None:
@@ -103,7 +105,10 @@ class Call:
         return plan._run(samples, out)
 
     def mean(
-        self, w: NDArray | tuple[NDArray, ...], axes: tuple[int, ...] | None = None
+        self,
+        w: NDArray | tuple[NDArray, ...],
+        axes: tuple[int, ...] | None = None,
+        strict: bool = True,
     ) -> NDArray:
         """The image under a kernel of fractions that sum to one, in the image's dtype."""
         axes = axes or self.axes
@@ -111,7 +116,7 @@ class Call:
         taps = prod([part.size for part in w]) if isinstance(w, tuple) else w.size
         border = self.cval if "constant" in self.borders else 0
         if self.said is not None or not wide.is_wide(self.samples, border, taps):
-            return self.correlate(w, dtype, axes, self.out)
+            return self.correlate(w, dtype, axes, self.out, strict=strict)
         passes: Any = [(w, axes)]
         if isinstance(w, tuple):
             passes = [(factor, (axis,)) for factor, axis in zip(w, axes, strict=True)]

@@ -108,12 +108,19 @@ def gaussian(
     The weights are a sampled Gaussian whose sum is one, times Hermite polynomials for derivatives,
     as in `scipy.ndimage.gaussian_filter`.  They are float64 for images of float64 and of 32-bit and
     64-bit integers, otherwise float32.  Integer results are within one of the exact mean, rounded.
+
+    8-bit images are blurred along two axes in fixed point, with at most 33 taps each, if no sample
+    may be missing.  These results are within 0.1 of the exact mean before they are rounded: 1 in
+    300 pixels of a photograph differs by one from the nearest integer.  ``algorithm="direct"``
+    sums in float32.
+
     64-bit integers that float64 cannot represent take several times as long; if samples are
     missing, they are rounded to float64 first.
 
     With missing samples, a pixel is the weighted mean of the valid ones.  Where no sample of a
-    window is missing, the result has the same bits as without `nan` and `mask`, unless an FFT is
-    used.  Derivatives are refused if samples may be missing, because their weights sum to zero.
+    window is missing, the result has the same bits as without `nan` and `mask`, unless an FFT or
+    fixed point is used.  Derivatives are refused if samples may be missing, because their weights
+    sum to zero.
 
     A pixel costs ``2 * radius + 1`` multiply-adds for each axis.
 
@@ -139,7 +146,9 @@ def gaussian(
         "gaussian", image, boundary, cval, channel_axis, out, algorithm, backend, threads, said=said
     )
     weights, axes, derives = gaussian_factors(call, "sigma", sigma, order, truncate, radius)
-    return call.correlate(weights, call.derived, axes, out) if derives else call.mean(weights, axes)
+    if derives:
+        return call.correlate(weights, call.derived, axes, out)
+    return call.mean(weights, axes, strict=said is not None or call.samples.dtype != np.uint8)
 
 
 def gaussian_factors(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..problem import lowrank
+from ..problem import fixed, lowrank
 from ..problem.form import form, whole_sum
 from ..problem.problem import Problem
 from .arguments import (
@@ -47,6 +47,7 @@ def correlation(
     dtype: DTypeLike | None,
     casts: bool = False,
     scale: float = 1.0,
+    strict: bool = True,
 ) -> Kernel:
     """The checked kernel of ``correlate`` or, with ``flip``, of ``convolve``."""
     check_dtype(x_dtype, f"{name}: x")
@@ -91,6 +92,9 @@ def correlation(
     known = form(kernels, x_dtype, values["compute"], factors=factors, most=lowrank.MOST)
     values["form"] = known._replace(whole=whole_sum(kernels, x_dtype, values["compute"]))
 
+    if not strict:
+        strict = not factors or any(fixed.weights(part) is None for part in kernels)
+
     def problem(x_shape: tuple[int, ...]) -> Problem:
         axes, out_shape = [], [*x_shape]
         for i, axis in enumerate(filtered):
@@ -124,7 +128,7 @@ def correlation(
             axes=tuple(axes),
             x_dtype=x_dtype,
             relu=False,
-            strict=True,
+            strict=strict,
             casts=casts,
             scale=scale,
             **values,

@@ -57,6 +57,8 @@ def _cheapest(problem: Problem, backend: str) -> tuple[str, float]:
 
     If direct sums are so short that a choice would cost more than it saves, they are it.
     """
+    if problem.in_fixed_point:  # results are the same in images of all sizes
+        return "separable", algorithms.load("separable").cost(problem, backend)
     direct = algorithms.load("direct").cost(problem, backend)
     if direct - rates.of(backend).call < MIN_CHOICE_SECONDS:
         return "direct", direct

@@ -21,7 +21,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Axis", "Form", "Problem", "Walk"]
+__all__ = ["MOST_COLORS", "Axis", "Form", "Problem", "Walk"]
+
+BYTE = np.dtype("u1")
+MOST_COLORS = 63
+"""Samples of a pixel that rows keep together where they are blurred."""
 
 
 class Axis(NamedTuple):
@@ -116,7 +120,8 @@ class Fields(NamedTuple):
     cval: builtins.complex
     relu: bool
     strict: bool
-    """Sums are rounded as a plain sum is, whatever the algorithm."""
+    """Sums are rounded as a plain sum is, whatever the algorithm.  If not, and the weights are
+    factors, `fixed.weights` represents these."""
     form: Form
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 if ``cval`` exceeds it, None
@@ -148,6 +153,22 @@ class Problem(Fields):
         """The shape ``(*batch, groups, channels, *outputs)``."""
         lengths = [axis.out for axis in self.axes]
         return (*self.batch, self.groups, self.out_channels, *lengths)
+
+    @cached_property
+    def in_fixed_point(self) -> bool:
+        """Whether it is a blur of bytes that `fixed` defines."""
+        if self.strict or not self.form.factors or len(self.axes) != 2 or self.casts:
+            return False
+        if not self.x_dtype == self.dtype == BYTE or self.compute != np.float32:
+            return False
+        dense = all(axis.stride == axis.dilation == 1 for axis in self.axes)
+        beyond = any(axis.boundary == "constant" for axis in self.axes)
+        inner = [
+            n
+            for axis, n in zip(self.order, self.batch, strict=False)
+            if axis > max(self.order[-2:])
+        ]
+        return dense and prod(inner) <= MOST_COLORS and (not beyond or self.cval in range(256))
 
     def view_x(self, x: NDArray) -> NDArray:
         """The user's ``x`` as batch, group, channel and filtered axes, without a copy."""

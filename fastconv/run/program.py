@@ -267,6 +267,7 @@ OPERANDS = {
     "correlate": 4,
     "correlate_sparse": 5,
     "box": 4,
+    "blur": 3,
     "gemm": 4,
     "pointwise": 4,
     "depthwise": 4,

@@ -109,6 +109,7 @@ class CythonBackend(Backend):
     correlate = _Compiled()
     correlate_sparse = _Compiled()
     box = _Compiled()
+    blur = _Compiled()
     gemm = _Compiled()
     pointwise = _Compiled()
     depthwise = _Compiled()

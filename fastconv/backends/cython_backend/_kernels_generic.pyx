@@ -8,7 +8,7 @@ that run without the GIL.
 """
 
 from libc.math cimport INFINITY, NAN, fabs, hypot, isfinite, rint
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
 
 import numpy as np
 
@@ -60,6 +60,7 @@ include "correlate_bytes.pxi"
 include "sparse.pxi"
 include "copy.pxi"
 include "box.pxi"
+include "blur.pxi"
 include "gemm.pxi"
 include "depthwise.pxi"
 include "winograd.pxi"

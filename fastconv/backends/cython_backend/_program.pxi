@@ -233,6 +233,6 @@ cdef class Program(Kernels):
 NAMES = (
     "copy", "correlate", "correlate_bytes", "box", "gemm", "mix", "winograd_weights",
     "winograd_samples", "winograd_outputs", "fourier", "epilogue", "in_range", "accumulate",
-    "at_most", "drop", "deduct", "divide", "below",
+    "at_most", "drop", "deduct", "divide", "below", "blur",
 )
 """The names of kernels, in the order of their numbers."""

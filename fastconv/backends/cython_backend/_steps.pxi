@@ -26,12 +26,14 @@ cdef enum:
     DEDUCT
     DIVIDE
     BELOW
+    BLUR
 
 ctypedef union extents_t:  # of a kernel; a program may have thousands of steps
     walk_t walk
     nest_t tile
     bytes_t bytes
     windows_t windows
+    blur_t blur
     contract_t product
     mix_t mix
     panels_t panels
@@ -149,6 +151,11 @@ cdef bint run_step(const step_t *s, char *const *at) noexcept nogil:
         correlate_bytes(
             at[0], <const uint8_t *> at[1], <const float *> at[2], <const float *> at[3],
             s.loops, s.n_loops, s.planes, &s.extents.bytes, at[4],
+        )
+    elif s.kernel == BLUR:
+        run_blur(
+            <uint8_t *> at[0], <const uint8_t *> at[1], <const uint16_t *> at[2],
+            <uint16_t *> at[3], s.loops, s.n_loops, &s.extents.blur,
         )
     elif s.kernel == WINDOWS:
         if s.kind == b"f":
@@ -284,6 +291,23 @@ cdef class Kernels:
         step.extents.windows.tile.relu = relu
         step.extents.windows.strip = found.strip
         self.add(operands, &step, nest)
+        self.release_room(mark)
+
+    def blur(self, out, x, w):
+        cdef Operands operands, tables
+        cdef const int64_t *n
+        cdef step_t step
+        found = blur_nest(out, x)
+        tables = Operands(found.loops, found.slab)
+        n = tables.numbers(1)
+        mark = self.mark_room()
+        operands = Operands(out, x, w, self.room(found.room * sizeof(uint16_t)))
+        step.kernel = BLUR
+        step.loops, step.n_loops = tables.numbers(0), tables.rows(0)
+        step.extents.blur = blur_t(
+            n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12]
+        )
+        self.add(operands, &step, tables)
         self.release_room(mark)
 
     def gemm(self, out, x, w, bias, tuple stride, tuple dilation, bint relu):

@@ -19,6 +19,7 @@
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 #define PREFETCH(at) __builtin_prefetch(at)
+#define PREFETCH_TO(at) __builtin_prefetch(at, 1) /* what is to be written */
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64

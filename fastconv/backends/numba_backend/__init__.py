@@ -148,6 +148,7 @@ class NumbaBackend(Backend):
     correlate = _kernel("correlate")
     correlate_sparse = _kernel("sparse")
     box = _kernel("box")
+    blur = _kernel("blur")
     gemm = _kernel("gemm")
     pointwise = _kernel("gemm")
     weight_gradient = _kernel("gemm")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..protocol import Backend, Rates
+from .blur import blur
 from .box import box
 from .copy import cast, pad, store
 from .correlate import correlate
@@ -68,6 +69,7 @@ class NumpyBackend(Backend):
     correlate = staticmethod(correlate)
     correlate_sparse = staticmethod(correlate_sparse)
     box = staticmethod(box)
+    blur = staticmethod(blur)
     gemm = staticmethod(gemm)
     pointwise = staticmethod(pointwise)
     depthwise = staticmethod(depthwise)

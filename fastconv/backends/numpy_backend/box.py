@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...problem import dtypes
 from .copy import store
 
-__all__ = ["box"]
+__all__ = ["box", "part"]
 
 BAND_OUTPUTS = 1 << 16
 """Outputs of a band of rows: as many intermediate sums stay in a cache."""
@@ -26,7 +26,7 @@ def box(
     band = max(BAND_OUTPUTS * rows // out.size, beyond, 1)
     for top in range(0, rows, band):
         height = min(band, rows - top)
-        samples, sums = _part(x, -rank, top, height + beyond), _part(out, -rank, top, height)
+        samples, sums = part(x, -rank, top, height + beyond), part(out, -rank, top, height)
         if out.dtype == w.dtype:
             _box(sums, samples, w, bias, size, relu)
         else:
@@ -58,13 +58,13 @@ def _sums_of(length: int, x: NDArray, axis: int) -> NDArray:
         return x
     half = _sums_of(length // 2, x, axis)
     outputs = x.shape[axis] - length + 1
-    sums: NDArray = _part(half, axis, 0, outputs) + _part(half, axis, length // 2, outputs)
+    sums: NDArray = part(half, axis, 0, outputs) + part(half, axis, length // 2, outputs)
     if length % 2:
-        sums += _part(x, axis, length - 1, outputs)
+        sums += part(x, axis, length - 1, outputs)
     return sums
 
 
-def _part(x: NDArray, axis: int, start: int, length: int) -> NDArray:
+def part(x: NDArray, axis: int, start: int, length: int) -> NDArray:
     """Some neighbours along an axis, which is counted from the last one."""
     where: list[Any] = [..., slice(start, start + length), *(slice(None),) * (-1 - axis)]
     part: NDArray = x[tuple(where)]
