@@ -110,9 +110,9 @@ def gaussian(
     64-bit integers, otherwise float32.  Integer results are within one of the exact mean, rounded.
 
     8-bit images are blurred along two axes in fixed point, with at most 33 taps each, if no sample
-    may be missing.  These results are within 0.1 of the exact mean before they are rounded: 1 in
-    300 pixels of a photograph differs by one from the nearest integer.  ``algorithm="direct"``
-    sums in float32.
+    may be missing.  These results are within 0.1 of the exact mean before they are rounded: with a
+    sigma of 1, one in 300 pixels of a photograph differs by one from the nearest integer.
+    ``algorithm="direct"`` sums in float32.
 
     64-bit integers that float64 cannot represent take several times as long; if samples are
     missing, they are rounded to float64 first.
