@@ -31,6 +31,17 @@ def test_means_of_integers_are_exact_quotients_without_their_fraction(dtype, siz
     np.testing.assert_array_equal(got, np.array(wanted, dtype))
 
 
+@pytest.mark.parametrize("output", ["u1", "i2", "u4", "i8"])
+def test_means_of_long_integers_are_exact_quotients_before_they_wrap(output, backend):
+    """Samples of opposite signs cancel, so that sums in floating point would be rough."""
+    x = np.random.default_rng(0).integers(-(10**7), 10**7, 3000)
+    x[2::3] = 3 * (x[2::3] // 3) - (x[::3] + x[1::3])  # each third window has a whole mean
+    got = ndimage.uniform_filter1d(x, 3, output=output, mode="wrap", backend=backend)
+    sums = x + np.roll(x, 1) + np.roll(x, -1)
+    wanted = [abs(s) // 3 * (1 if s >= 0 else -1) for s in sums.tolist()]
+    np.testing.assert_array_equal(got, wrapped(wanted, output))
+
+
 @pytest.mark.parametrize("sigma", [0.5, 0.7, 1, 3, 8])
 def test_a_constant_image_stays_constant(sigma, backend):
     for dtype, value in (("u1", 255), ("u1", 6), ("u2", 65535), ("i2", -77), ("i4", 10**9 + 7)):

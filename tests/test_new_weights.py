@@ -151,3 +151,12 @@ def test_linear_layers_have_the_same_bits_in_batches_of_any_size(rows, backend):
     np.testing.assert_allclose(part, whole[:rows], rtol=1e-5, atol=1e-6)
     if backend != "numpy":  # whose products depend on their size
         np.testing.assert_array_equal(part, whole[:rows])
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "fft", "gemm", "winograd"])
+def test_weights_that_are_read_only(algorithm, backend):
+    """As in a file that is mapped into memory: in the first call, no copy of them is made."""
+    x, w = samples((1, 3, 9, 9), "f4"), samples((5, 3, 3, 3), "f4", 1)
+    w.flags.writeable = False
+    result = fc.conv2d(x, w, algorithm=algorithm, backend=backend)
+    assert_close(result, conv(x, w).everywhere())

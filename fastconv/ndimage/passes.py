@@ -72,22 +72,24 @@ def plans(
         return (_plan(name, shape, given, together, result, cval, options),)
     made: list[Run] = []
     for step in passes:
-        divisor = _divisor([step.weights]) if given == result == INT64 else None
+        divisor = _divisor([step.weights]) if given == INT64 and result.kind in "iu" else None
         if divisor is None:
             made.append(_plan(name, shape, given, [step], result, cval, options))
         else:
             ones = step._replace(weights=np.ones_like(step.weights))
-            sums = _plan(name, shape, given, [ones], result, cval, options)
-            made.append(partial(_quotients, sums, divisor))
+            sums = _plan(name, shape, given, [ones], INT64, cval, options)
+            made.append(partial(_quotients, sums, divisor, result))
         given = result
     return tuple(made)
 
 
-def _quotients(sums: Run, divisor: int, x: NDArray, out: NDArray | None) -> NDArray:
+def _quotients(
+    sums: Run, divisor: int, result: np.dtype, x: NDArray, out: NDArray | None
+) -> NDArray:
     """Sums of 64-bit integers, which may need all of these, divided in double precision."""
     exact = sums(x, None)
     if out is None:
-        out = exact
+        out = exact if result == INT64 else np.empty(exact.shape, result)
     dtypes.cast(out, exact / divisor)
     return out
 

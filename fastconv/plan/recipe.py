@@ -365,7 +365,7 @@ class Recipe:
             seconds = 2 * sum(array.nbytes for array in arrays) * rates.of(self.backend_name).byte
             job = Job.of(program, seconds, self.backend.hand_over_seconds)
             self._packing.put(key, job)
-        job.run((arrays[0], w, None, *arrays), threads)
+        job.run((None, w, None, *arrays), threads)
         return arrays
 
 
