@@ -156,7 +156,7 @@ def test_linear_layers_have_the_same_bits_in_batches_of_any_size(rows, backend):
 @pytest.mark.parametrize("algorithm", ["direct", "fft", "gemm", "winograd"])
 def test_weights_that_are_read_only(algorithm, backend):
     """As in a file that is mapped into memory: in the first call, no copy of them is made."""
-    x, w = samples((1, 3, 9, 9), "f4"), samples((5, 3, 3, 3), "f4", 1)
+    x, w = samples((1, 16, 9, 9), "f4"), samples((17, 16, 3, 3), "f4", 1)
     expected = fc.conv2d(x, w, algorithm=algorithm, backend=backend)
     forget()
     w.flags.writeable = False
