@@ -1,6 +1,6 @@
 """Separable: a pass with a 1-D kernel along each axis, k + k products instead of k · k.
 
-All passes run in a tile, borders included, so no intermediate result is larger than the tile.
+All passes run in a tile, borders included, so no intermediate result is larger than it.
 For a kernel that is a sum of several products of factors, the first pass has a channel for each
 product, and the second pass sums them.
 
@@ -79,7 +79,7 @@ class Separable(Algorithm):
         return seconds * DEEP if len(problem.axes) > 2 else seconds
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """A factor for each axis.  A sum of products has a channel for each, and the dense kernel; a
+        """A factor for each axis.  A sum of products has a channel for each and the dense kernel; a
         blur in fixed point has its 16-bit weights as well.
         """
         rank, ones = problem.form.rank or 1, (1,) * len(problem.axes)

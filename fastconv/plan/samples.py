@@ -24,8 +24,8 @@ class Samples(NamedTuple):
     x: NDArray
     """The samples, with zeros in place of missing ones."""
     known: NDArray[np.uint8] | None
-    """Bytes that are zero where a sample is missing, or None if none is.  Batch axes on which they do
-    not depend have length 1."""
+    """Bytes that are zero where a sample is missing, or None.  Batch axes on which they do not
+    depend have length 1."""
     ignored: frozenset[int]
     """Axes beyond whose edges all samples are missing."""
 

@@ -3,7 +3,7 @@
 Inserted zeros are never multiplied: outputs that read the same taps form a *phase*, and a phase is
 a correlation with a stride.  There are three ways to compute all phases.  `Apart` has a plan for
 each phase.  `Banks` has plans for many phases at once, and `Planes` filters the samples of each
-residue modulo the stride as a channel.  The last two multiply numbers samples by zeros, and are used
+residue modulo the stride as a channel.  The last two multiply some samples by zeros, and are used
 only if all samples are finite.
 """
 
