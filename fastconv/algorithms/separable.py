@@ -1,8 +1,8 @@
 """Separable: a pass with a 1-D kernel along each axis, k + k products instead of k · k.
 
-It works on the tile that it is given, borders included, so that nothing between two passes is
-larger than the tile.  A kernel that is the sum of several products of factors takes as many
-channels from the first pass to the second, which sums them up.
+All passes run in a tile, borders included, so no intermediate result is larger than it.
+For a kernel that is a sum of several products of factors, the first pass has a channel for each
+product, and the second pass sums them.
 
 A blur of bytes runs in fixed point, along both axes at once.
 """
@@ -26,11 +26,11 @@ __all__ = ["algorithm"]
 
 BYTE = np.dtype("u1")
 FIXED = 0.6
-"""Times that a product takes in fixed point."""
+"""Relative time of a product in fixed point."""
 SUMMED = 1.5
 """Relative time of a multiply-add if the rank is above 1."""
 DEEP = 2
-"""Relative time of a volume, in which a pass reads rows that lie planes apart."""
+"""Relative time of volumes, where a pass reads rows that are whole planes apart."""
 
 
 class Separable(Algorithm):
@@ -64,7 +64,7 @@ class Separable(Algorithm):
         return problem.form.rank == 1 and backend.sums_in_order and single_steps
 
     def storage(self, problem: Problem, backend: Backend) -> np.dtype:
-        """Bytes where they are blurred in fixed point."""
+        """Bytes for blurs in fixed point."""
         return BYTE if problem.in_fixed_point else problem.compute
 
     def cost(self, problem: Problem, backend: str) -> float:
@@ -79,8 +79,8 @@ class Separable(Algorithm):
         return seconds * DEEP if len(problem.axes) > 2 else seconds
 
     def weights(self, problem: Problem, backend: Backend) -> tuple[Weights, ...]:
-        """A factor for each axis; of several products as many channels of them, and the dense
-        kernel; for a blur in fixed point the weights of that as well.
+        """A factor for each axis.  A sum of products has a channel for each and the dense kernel; a
+        blur in fixed point has its 16-bit weights as well.
         """
         rank, ones = problem.form.rank or 1, (1,) * len(problem.axes)
         channels = (problem.parts, problem.parts) if rank == 1 else (1, rank)
@@ -130,7 +130,7 @@ class Separable(Algorithm):
         bias: NDArray,
         walk: Walk,
     ) -> None:
-        """Filter one tile; directly where infinities of opposite products cancelled to NaN."""
+        """Filter one tile; directly if infinities of opposite products cancelled to NaN."""
         if out.dtype == BYTE:
             program.blur(out, x, weights[-1])
             return

@@ -142,8 +142,9 @@ def convolution(
 def with_weights(
     problem: Problem, w: NDArray, bias: NDArray | None
 ) -> tuple[tuple[NDArray, ...], NDArray | None, Problem]:
-    """Other floating-point weights of the shapes and dtypes that a problem was made for, as in a
-    `Kernel`; and the problem, which is another one if they have another form.
+    """Weights and bias as in a `Kernel`, for new floats of the same shapes and dtypes.
+
+    The problem is returned as well, with another form if the new weights have one.
     """
     per_group = problem.groups, problem.out_channels
     kernels = (w.reshape(*per_group, *w.shape[1:]),)

@@ -1,4 +1,4 @@
-"""The arguments about missing data: which samples are missing, and what becomes of windows."""
+"""Arguments about missing data: which samples are missing, and the results of their windows."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ RULES = ("propagate", "ignore", "fill")
 
 
 class Missing(NamedTuple):
-    """How missing samples are told, and what a call says of them; checked."""
+    """The checked arguments of a call about missing samples."""
 
     nan: str
     mask: NDArray | None
-    """True where a sample is missing, as it was given."""
+    """The argument ``mask``: True where a sample is missing."""
     own_mask: NDArray | None
-    """That of a masked array."""
+    """The mask of the samples, if these are a masked array."""
     masked: bool
-    """The result is a masked array."""
+    """Whether the samples are a masked array, and so the result."""
     min_weight: float
     fill: complex | None
 
     def of(self, x: ArrayLike) -> Missing:
-        """The same with the mask of a masked array, or with none."""
+        """The same arguments for samples ``x``, with the mask of these if they have one."""
         masked = is_masked(x)
         own: Any = x.mask if masked else None  # type: ignore[union-attr]
         return self._replace(own_mask=None if own is np.ma.nomask else own, masked=masked)
 
     def plain(self, x: ArrayLike) -> ArrayLike:
-        """The samples of a masked array, or anything else as it is."""
+        """The data of a masked array, or anything else unchanged."""
         return np.ma.getdata(x) if self.masked else x
 
 
@@ -66,7 +66,7 @@ def missing(
     fill_value: object,
     boundary: object,
 ) -> Missing | None:
-    """What a call says of missing data; None if it has no way to miss any."""
+    """Check the arguments about missing data; None if no sample of this call can be missing."""
     masked = type(x) is not np.ndarray and is_masked(x)
     ignores = isinstance(boundary, (str, tuple, list)) and "ignore" in boundary
     plain = not masked and mask is None and not ignores and type(nan) is str
@@ -88,14 +88,13 @@ def missing(
 
 
 def invalid_samples(
-    name: str, shape: tuple[int, ...], said: Missing, axes: tuple[int, ...]
+    name: str, shape: tuple[int, ...], rules: Missing, axes: tuple[int, ...]
 ) -> NDArray | None:
-    """True where ``mask`` says that a sample is missing, of length 1 along batch axes on which that
-    does not depend; None if no sample is.
+    """The mask, True where a sample is missing; None if none is.
 
-    ``axes`` are those that the kernel spans.
+    ``axes`` are those that the kernel spans.  Along other axes, the mask may have length 1.
     """
-    invalid = aligned(name, shape, said, axes).mask
+    invalid = aligned(name, shape, rules, axes).mask
     if invalid is None or not invalid.any():
         return None
     lengths = list(invalid.shape)
@@ -104,14 +103,14 @@ def invalid_samples(
     return np.broadcast_to(invalid, lengths)
 
 
-def aligned(name: str, shape: tuple[int, ...], said: Missing, axes: tuple[int, ...]) -> Missing:
-    """The same with a mask that has as many axes as the samples, which may be of length 1.
+def aligned(name: str, shape: tuple[int, ...], rules: Missing, axes: tuple[int, ...]) -> Missing:
+    """The same arguments with a mask of the rank of the samples, whose axes may have length 1.
 
-    A mask with fewer axes has those that are filtered.
+    A mask of lower rank has the filtered axes only.
     """
-    mask = said.mask
+    mask = rules.mask
     if mask is None:
-        return said
+        return rules
     given = mask.shape
     if mask.ndim != len(shape) and mask.ndim == len(axes):
         mask = np.expand_dims(mask, [axis for axis in range(len(shape)) if axis not in axes])
@@ -123,13 +122,13 @@ def aligned(name: str, shape: tuple[int, ...], said: Missing, axes: tuple[int, .
             "" if len(filtered) == len(shape) else f", or {filtered}"
         )
         refuse(ValueError, f"{name}: mask", f"shape {given}", allowed)
-    return said._replace(mask=mask)
+    return rules._replace(mask=mask)
 
 
 def ignored_borders(
     name: str, options: dict[str, Any], axes: tuple[int, ...]
 ) -> tuple[frozenset[int], dict[str, Any]]:
-    """The axes beyond which everything is missing, and options in which a zero lies there."""
+    """The axes beyond whose edges samples are missing, and options with a border of zeros there."""
     argument = f"{name}: boundary"
     found = borders(options["boundary"], len(axes), argument, more=("ignore",))
     ignored = frozenset([a for a, border in zip(axes, found, strict=True) if border == "ignore"])
@@ -143,7 +142,7 @@ def ignored_borders(
 
 
 def check_has_weight(name: str, total: complex, magnitude: float, slack: float) -> None:
-    """Refuse a kernel whose weights sum to zero, but for rounding."""
+    """Refuse a kernel whose weights sum to zero, up to rounding."""
     if abs(total) > slack * magnitude:
         return
     raise ValueError(
@@ -155,7 +154,7 @@ def check_has_weight(name: str, total: complex, magnitude: float, slack: float) 
 
 
 def check_sums_fit(name: str, magnitude: int) -> None:
-    """Refuse a kernel of integers whose sums of weights may not fit 64 bits."""
+    """Refuse a kernel of integers whose sums of weights may exceed 64 bits."""
     if magnitude >= 1 << 63:
         came = f"integers whose magnitudes sum to {magnitude}"
         refuse(ValueError, f"{name}: w", came, "a sum below 2**63 where samples may be missing")

@@ -98,7 +98,7 @@ class Transposition(NamedTuple):
         return Transposition(self.result, tuple(phases), tuple([Strip(*each) for each in strips]))
 
     def with_weights(self, w: NDArray, bias: NDArray | None = None) -> Transposition:
-        """The same with real weights, and a bias, of the shapes and dtypes that it was made for."""
+        """The same with new weights and bias, of the same shapes and floating-point dtypes."""
         strips = [
             Strip(each.transposition.with_weights(w, bias), each.runs) for each in self.strips
         ]

@@ -25,7 +25,7 @@ __all__ = ["Call", "filtered"]
 MAX_FILTERS = 4096
 """Filters that are cached."""
 MAX_REMEMBERED_BYTES = 1 << 12
-"""Of the largest kernel whose filters are remembered here; plans remember larger ones."""
+"""The size of the largest kernel whose filters are cached here; of larger ones, only plans are."""
 
 _filters = memo_of_calls(MAX_FILTERS)
 
@@ -51,12 +51,12 @@ class Call:
         return dtype
 
     def constant(self, cval: Any, weights: NDArray | None = None) -> complex:
-        """The number beyond the edges."""
+        """The value of samples beyond the edges."""
         complex_weights = weights is not None and weights.dtype.kind == "c"
         return arguments.constant(self.name, cval, self.dtype.kind == "c", complex_weights)
 
     def border(self, mode: object) -> str:
-        """Our name of a border."""
+        """The name of a border in this package."""
         return arguments.border(self.name, mode)
 
     def run(
@@ -103,8 +103,8 @@ class Call:
 
 
 class MissingCall(Call):
-    """One call about missing data: a single sum over the valid samples of a window, divided by the
-    share of the kernel's weight that lies on them.
+    """One call for arrays with missing samples: all passes are one sum over the valid samples of a
+    window, divided by the share of the kernel's weight that lies on them.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class MissingCall(Call):
         samples: NDArray,
         output: Output,
         options: Options,
-        said: lower.Missing,
+        rules: lower.Missing,
     ) -> None:
         super().__init__(name, samples, output, options)
-        self._said = said
+        self._rules = rules
 
     def border(self, mode: object) -> str:
         return "ignore" if mode == "ignore" else super().border(mode)
@@ -130,7 +130,7 @@ class MissingCall(Call):
         self, dtype: np.dtype, passes: Sequence[Pass], result: np.dtype, cval: complex
     ) -> Run:
         together = sorted(passes, key=attrgetter("axes"))
-        said = self._said._replace(fill=lower.fill_value(self.name, self._said.fill, result))
+        rules = self._rules._replace(fill=lower.fill_value(self.name, self._rules.fill, result))
         w, options = correlation(together, cval)
         options["dtype"] = sums = result if result.kind in "fc" else np.dtype(np.float64)
         nudge = whole_sums(sum([step.weights.size for step in passes]))
@@ -138,12 +138,12 @@ class MissingCall(Call):
         def run(x: NDArray, out: NDArray | None) -> NDArray:
             receiver = out if sums == result else None
             options["out_dtype"] = None if receiver is None else receiver.dtype
-            made = gaps.correlate(self.name, x, w, options, said, *self.options, receiver)
+            made = gaps.correlate(self.name, x, w, options, rules, *self.options, receiver)
             if sums == result:
                 return made
             cast = np.empty(made.shape, result) if out is None else out
             dtypes.cast(cast, np.ma.getdata(made) * nudge)
-            return np.ma.array(cast, mask=np.ma.getmask(made)) if said.masked else cast
+            return np.ma.array(cast, mask=np.ma.getmask(made)) if rules.masked else cast
 
         return run
 
@@ -159,11 +159,11 @@ def filtered(
     how: How,
     missing: tuple[Any, ...] = (),
 ) -> NDArray:
-    """Run what ``make(call, mode, *given)`` returns, or ``make(call, weights, mode, *given)`` where
-    there are weights; or what it returned for an equal call before.
+    """Run the function that ``make(call, mode, *given)`` returns, or ``make(call, weights, mode,
+    *given)`` with weights.  Equal calls reuse it.
 
-    ``missing`` is what the call says of missing data.  A call that misses none has a key in which
-    it equals the defaults.
+    ``missing`` has the arguments about missing data.  Only calls for which these are the defaults
+    are cached.
     """
     samples = input if type(input) is np.ndarray else np.asarray(input)
     out = None if output is None else arguments.receiver(name, output, samples.shape)
@@ -189,13 +189,13 @@ def filtered(
             key = None
     if known is None:
         words = (*missing, mode)
-        said = lower.missing(name, input, *words) if missing else None
+        rules = lower.missing(name, input, *words) if missing else None
         about = name, samples, output if out is None else out, Options(*how)
-        call = Call(*about) if said is None else MissingCall(*about, said)
+        call = Call(*about) if rules is None else MissingCall(*about, rules)
         known = make(call, *(() if weights is None else (weights,)), mode, *given)
         if out is None and call.stored is not None and not call.stored.isnative:
             known = runs.stored(known, call.stored)
-        if key is not None and said is None and call.lasting and not _is_large(weights):
+        if key is not None and rules is None and call.lasting and not _is_large(weights):
             _filters.put(lasting(key), known)
     return known(lower.native(samples), out)
 

@@ -1,7 +1,7 @@
 """Matrix products as convolutions with one tap.
 
-NumPy's products run on the threads of a BLAS library, which spin between products, and whose bits
-may depend on their number.
+NumPy's products run on the threads of a BLAS library.  They spin between products, and their number
+may change the bits of results.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from ..plan.repeated import Repeated
 __all__ = ["columns", "rows"]
 
 MIN_COLUMNS = 4
-"""Rows of ``a`` that fill vectors well enough as columns."""
-HOW = {
+"""The fewest rows of ``a`` that fill vectors when they become columns."""
+OPTIONS = {
     "stride": 1,
     "padding": 0,
     "dilation": 1,
@@ -25,15 +25,15 @@ HOW = {
     "precision": "strict",
     "out_dtype": None,
 }
-_rows = Repeated("Linear", 1, layout="NLC", **HOW)
-_columns = Repeated("Linear", 1, layout="NCL", **HOW)
+_rows = Repeated("Linear", 1, layout="NLC", **OPTIONS)
+_columns = Repeated("Linear", 1, layout="NCL", **OPTIONS)
 
 
 def rows(a: NDArray, b: NDArray, bias: NDArray | None = None) -> NDArray:
     """``a @ b.T + bias``: each row of ``a`` is a position, each row of ``b`` a filter.
 
-    Where there are more filters than positions, it takes less to transpose these and the result
-    than to pack the filters.
+    If there are more filters than positions, transposing the positions and the result is cheaper
+    than packing the filters.
     """
     if MIN_COLUMNS <= len(a) < len(b):
         products = _columns(np.ascontiguousarray(a.T), b[:, :, None], bias)

@@ -147,19 +147,19 @@ def _plan_of_pattern(
     backend: str,
     threads: int | None,
 ) -> Plan:
-    """The plan of a layer for one call, whose recipe follows from a pattern and maybe the form of
-    its weights.
+    """The plan of a layer for one call.  The recipe depends on the shapes and dtypes in the pattern
+    and, for kernels with one channel in and out, on the form of the weights.
     """
     key = pattern, algorithm, backend
     recipe: Recipe | None = candidates.recipes.get(key)
     if recipe is None:
-        w, bias, problem = lower.convolution(*checked, *given, **options)
-        recipe = _recipe_for_once(recipe_of(problem(checked[-2]), algorithm, backend), w)
+        w, bias, lowered = lower.convolution(*checked, *given, **options)
+        recipe = _recipe_for_once(recipe_of(lowered(checked[-2]), algorithm, backend), w)
         candidates.recipes.put(key, recipe)
     else:
-        w, bias, asked = lower.with_weights(recipe.problem, *given)
-        if asked is not recipe.problem:
-            recipe = recipe_of(asked, algorithm, backend)
+        w, bias, problem = lower.with_weights(recipe.problem, *given)
+        if problem is not recipe.problem:
+            recipe = recipe_of(problem, algorithm, backend)
     return Plan(recipe, recipe.pack(w, bias, threads), threads, w, bias)
 
 
@@ -208,20 +208,20 @@ def make_transposed(
     if known is not None:
         return known
     pattern_key = None
-    biased = any(bias is not None for bias in given[1:])  # it may fill what no tap reaches
+    biased = any(bias is not None for bias in given[1:])  # fills outputs that no tap reaches
     if key is not None and not biased:
         pattern_key = _pattern_key(key, given)
     pattern: lower.Transposition | None = candidates.recipes.get(pattern_key)
     if pattern is not None:
-        asked = pattern.with_weights(*given)
+        transposition = pattern.with_weights(*given)
     else:
-        asked = lowered(*checked, *given, **options)
+        transposition = lowered(*checked, *given, **options)
         if pattern_key is not None:
-            candidates.recipes.put(pattern_key, asked.without_weights())
+            candidates.recipes.put(pattern_key, transposition.without_weights())
     key, nbytes = _worth_keeping(key, given, pattern_key if once else None)
     _check_choices(checked[0], algorithm, threads)
-    recipe = recipe_of_phases(asked, algorithm, chosen)
-    plan = TransposedPlan.of(recipe, asked, threads, lasting=key is not None or not once)
+    recipe = recipe_of_phases(transposition, algorithm, chosen)
+    plan = TransposedPlan.of(recipe, transposition, threads, lasting=key is not None or not once)
     if key is not None:
         _plans.put(key, plan, nbytes + plan._nbytes)
     return plan
@@ -269,8 +269,9 @@ def _key(
 
 
 def _pattern_key(key: tuple[Any, ...], given: tuple[Any, ...]) -> Hashable:
-    """What a layer depends on, where that is not its weights: in training, these are new in each
-    call.  None where values matter, or where lowering reads a copy.
+    """The key of a layer without the values of its weights, which training changes in each call.
+
+    None if planning depends on these values, or if lowering would copy the arrays.
     """
     (call, options, *_), checked, _ = key
     arrays: list[Hashable] = []
@@ -289,10 +290,10 @@ def _pattern_key(key: tuple[Any, ...], given: tuple[Any, ...]) -> Hashable:
 def _worth_keeping(
     key: tuple[Any, ...] | None, given: tuple[Any, ...], pattern: Hashable = None
 ) -> tuple[tuple[Any, ...] | None, int]:
-    """The key of a plan that is to be remembered, which does not change with the arrays of the
-    call, or None; and the bytes of the kernel.
+    """The key under which to cache a plan, or None if it is not cached; and the kernel's bytes.
 
-    What is large, or has a pattern that makes it cheap to plan again, has to come a second time.
+    The key holds no array of the caller.  Plans of large kernels, and of layers whose pattern makes
+    them cheap to plan again, are cached at the second call only.
     """
     nbytes = sum(map(_bytes, given))
     once = nbytes > LARGE_BYTES or pattern is not None
@@ -326,7 +327,7 @@ def _recipe_for_once(recipe: Recipe, w: tuple[NDArray, ...]) -> Recipe:
 
 
 def _seen_before(call: int) -> bool:
-    """Whether a call with this hash came lately."""
+    """Whether a recent call had this hash."""
     seen = _seen.get(call) is not None
     _seen.put(call, True)
     return seen

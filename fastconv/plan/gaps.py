@@ -1,12 +1,12 @@
-"""Programs for arrays with missing samples: what their tiles do beside the sums.
+"""Steps that programs for arrays with missing samples add to each tile.
 
-A tile copies what it reads, puts zeros in the place of missing samples (`drop`) and sums.  Where it
-counted any, it finds for each window the share of the kernel's weight that lies on valid samples,
-and divides the sums by it.  All of this stays in a cache.
+A tile copies the samples that it reads, replaces missing ones by zeros (`drop`) and sums.  If any
+are missing, it computes each window's share of the kernel's weight that lies on valid samples, and
+divides the sums by the shares.  All of this stays in a cache.
 
-Where few samples are missing, shares start as one, and the weights of each missing sample are taken
-away (`deduct`).  Where many are, or a share becomes so small that this cancels, shares are sums of
-zeros and ones, which the algorithm of the problem finds with weights whose sum is one.
+If few samples are missing, shares start as one, and the weights on missing samples are subtracted
+(`deduct`).  If many are, or if a share becomes so small that the subtraction cancels, shares are
+sums of zeros and ones, by the algorithm of the problem with weights whose sum is one.
 """
 
 from __future__ import annotations
@@ -31,32 +31,34 @@ from .tiling import Tile, Tiling, tiling
 __all__ = ["Gaps", "Steps", "job", "rows", "takes"]
 
 DEDUCTION = 8
-"""Times as long as a product, for a weight that is taken from a share."""
+"""The time to subtract a weight from a share, in units of a product."""
 FOUND = 128
-"""Such weights that take as long as it takes to find a missing sample."""
+"""The time to find a missing sample, in units of such a subtraction."""
 LEAST_KEPT = 0.25
-"""Shares below which those that were deducted from one may be too rough."""
+"""Deducted shares below this one may be too inaccurate."""
 BYTE = np.dtype(np.uint8)
 INT64 = np.dtype(np.int64)
 ONE = np.ones((), BYTE)
 
 
 class Gaps(NamedTuple):
-    """How samples are missing, and what becomes of windows without them."""
+    """Which samples are missing, and how sums are divided."""
 
     nan: bool
-    """NaN are missing."""
+    """Whether NaN count as missing."""
     ignored: bool
-    """What lies beyond the edges is missing, unless an axis has another border."""
+    """Whether samples beyond the edges are missing, except along axes with another border."""
     full: float
-    """The share from which on a window counts as full."""
+    """Sums are not divided by shares of at least this."""
     least: float
-    """The share below which nothing is left."""
+    """Results are NaN if shares are below this."""
 
 
 def takes(recipe: Recipe, ignored: frozenset[int]) -> bool:
-    """Whether a program can do it: real numbers, whose sums are rounded relative to their own terms
-    alone, and one meaning of what lies beyond the edges.
+    """Whether a program can handle missing samples.
+
+    Numbers must be real and inexact, the rounding error of a sum relative to its own terms, and
+    samples beyond the edges all missing or all valid.
     """
     problem, algorithm = recipe.problem, recipe.algorithm
     rough = algorithm.name == "fft" or (algorithm.name == "separable" and problem.form.rank != 1)
@@ -72,9 +74,10 @@ def takes(recipe: Recipe, ignored: frozenset[int]) -> bool:
 
 
 class Steps:
-    """What adds the steps of tiles to a program whose buffers are the result, the samples, a byte
-    for each of them, weights and bias, the weights of shares, their `rows` along each axis and then
-    along none, and a byte for each output.
+    """Adds the steps for missing samples to the tiles of a program.
+
+    Buffers are the result, the samples, a byte for each sample, weights and bias, the weights of
+    shares, their `rows` along each axis and then along none, and a byte for each output.
     """
 
     def __init__(
@@ -92,14 +95,14 @@ class Steps:
             buffer = self._rows + len(problem.axes) + 1
             self.writes = [(buffer, problem.view_out(operand_like(buffer, lost)))]
         self.used: set[int] = set()
-        """The axes whose rows are read."""
+        """The axes whose `rows` of weights are read."""
         self._known: tuple[NDArray, NDArray] | None = None
-        """The bytes of a tile's samples, and how many are zero."""
+        """The bytes of a tile's samples, and the number of zeros among them."""
 
     def tiling(self, in_place: bool) -> Tiling:
-        """The tiles: every one reads a halo, unless only the borders are missing.
+        """The tiles.  Each reads a halo, unless samples are missing beyond the edges only.
 
-        Where bits depend on how outputs are cut, they are cut as they are without missing samples.
+        If bits depend on the tiling, it is the one for arrays without missing samples.
         """
         problem, algorithm, backend = self._problem, self._recipe.algorithm, self._recipe.backend
         everywhere = self._gaps.nan or self.reads
@@ -111,23 +114,23 @@ class Steps:
         return tiles
 
     def drop(self, program: Any, tile: Tile, samples: NDArray) -> None:
-        """Put zeros in the place of what is missing of the samples that a tile reads."""
+        """Replace missing samples by zeros in the halo of a tile."""
         problem, halo = self._problem, tile.halo
         if halo is None:
             return
         valid, missing = program.empty(halo.memory, BYTE), program.empty((1,), INT64)
         beyond = 1 - self._gaps.ignored
         outside = any((table[:, 2] == OUTSIDE).any() for table in halo.runs)
-        told = bool(self.reads) or (self._gaps.ignored and outside)
-        if told:
+        has_bytes = bool(self.reads) or (self._gaps.ignored and outside)
+        if has_bytes:
             given = self.reads[0][1] if self.reads else np.broadcast_to(ONE, problem.canonical_x)
             program.pad(valid.transpose(halo.axes), given[tile.reads], halo.runs, beyond)
         items = samples.transpose(np.argsort(halo.axes))
-        program.drop(items, valid, missing, self._gaps.nan, told)
+        program.drop(items, valid, missing, self._gaps.nan, has_bytes)
         self._known = valid, missing
 
     def divide(self, program: Any, tile: Tile, sums: NDArray) -> None:
-        """Divide the sums of a tile by shares."""
+        """Divide the sums of a tile by the shares of its windows."""
         if tile.halo is None or self._known is None:
             return
         valid, missing = self._known
@@ -140,7 +143,7 @@ class Steps:
             program.below(lost[tile.out], shares, missing, self._gaps.least)
 
     def _deduct(self, program: Any, halo: Halo, valid: NDArray, missing: NDArray) -> NDArray:
-        """The shares of all windows, in memory that begins and ends with more than these."""
+        """Deduct weights from the shares of all windows; a view of a longer buffer."""
         problem, recipe = self._problem, self._recipe
         lead, axes = len(problem.canonical_x) - len(problem.axes), problem.axes
         steps = [prod(halo.memory[halo.axes[lead + i] + 1 :]) for i in range(len(axes))]
@@ -156,19 +159,19 @@ class Steps:
         memory = program.empty((front + size + line,), problem.compute)
         sums = recipe.seconds * size / problem.samples
         each = (w.size + FOUND) * DEDUCTION * rates.of(recipe.backend_name).product
-        most = int(sums / each)
-        program.deduct(memory, valid, missing, w, starts + front, width, most, LEAST_KEPT)
+        limit = int(sums / each)
+        program.deduct(memory, valid, missing, w, starts + front, width, limit, LEAST_KEPT)
         shares = memory[front : front + size].reshape(halo.memory).transpose(halo.axes)
         windows = [
             slice(0, shares.shape[lead + i] - (axis.taps - 1) * gap, axis.stride)
             for i, (axis, gap) in enumerate(zip(axes, halo.dilation, strict=True))
         ]
         place: Any = (..., *windows)
-        of_windows: NDArray = shares[place]
-        return of_windows
+        windowed: NDArray = shares[place]
+        return windowed
 
     def _sum(self, program: Any, tile: Tile, shares: NDArray, valid: NDArray) -> None:
-        """Shares as sums of zeros and ones."""
+        """Compute shares as sums of zeros and ones."""
         recipe, problem, halo = self._recipe, self._problem, tile.halo
         assert halo is not None
         samples = program.empty(halo.memory, problem.compute)
@@ -192,7 +195,7 @@ def job(
     valid: NDArray | None,
     lost: NDArray | None,
 ) -> tuple[Job, set[int]]:
-    """The job for arrays that lie as these, and the axes whose rows of weights it reads."""
+    """The job for arrays with these memory layouts, and the axes whose `rows` it reads."""
     given = [array for array in (out, x, valid, lost) if array is not None]
     key = gaps, out.dtype, valid is None, lost is None, layouts(*given)
     known = recipe.jobs_with_gaps.get(key)
@@ -211,16 +214,14 @@ def job(
 
 
 def rows_of(values: NDArray, along: int) -> NDArray:
-    """Values of taps in rows along an axis, or alone, if that comes after the last one."""
+    """Values of taps in rows along an axis, or one a row if ``along`` equals the rank."""
     if along == values.ndim:
         return values.reshape(-1, 1)
     return np.moveaxis(values, along, -1).reshape(-1, values.shape[along])
 
 
 def rows(w: NDArray, along: int) -> NDArray:
-    """Weights in rows, for outputs that lie side by side: reversed, and filled up with zeros to a
-    multiple of a cache line.
-    """
+    """Weights in rows along an axis, reversed and padded with zeros to whole cache lines."""
     weights = rows_of(w, along)[:, ::-1]
     line = LINE // w.itemsize
     filled = np.zeros((len(weights), -(-weights.shape[1] // line) * line), w.dtype)

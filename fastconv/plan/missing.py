@@ -1,9 +1,9 @@
-"""Filters of arrays with missing samples: sums of what is there, brought back to the full weight.
+"""Filters of arrays with missing samples: sums of valid samples, divided by their share of weight.
 
-A missing sample counts as zero and so takes no part in a sum.  The sum is divided by the share of
-the kernel's weight that lies on valid samples.  A program does this tile by tile (`gaps`).  What it
-does not take is done array by array (`shares`): exact integers, complex numbers, weights of both
-signs, transforms.
+A missing sample counts as zero and so does not contribute to a sum.  The sum is divided by the
+share of the kernel's weight that lies on valid samples.  Programs do this tile by tile (`gaps`).
+Exact integers, complex numbers, weights of both signs and transforms are handled array by array
+(`shares`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .touched import edges, strips
 __all__ = ["MissingPlan", "correlate"]
 
 STRIP_ITEMS = 1 << 16
-"""Outputs that are divided at once: some arrays of as many items fit a cache."""
+"""Outputs that are divided at once: a few arrays of this size fit a cache."""
 
 
 class MissingPlan(Plan):
@@ -55,29 +55,29 @@ class MissingPlan(Plan):
     array([ 1.5,  7.5, 13.5,  9. ])
     """
 
-    __slots__ = ("_arguments", "_fill", "_ignored", "_said", "_spanned", "_sums", "_valid")
+    __slots__ = ("_arguments", "_fill", "_ignored", "_rules", "_spanned", "_sums", "_valid")
 
     def __init__(
         self,
         call: tuple[str, tuple[int, ...], np.dtype],
         w: ArrayLike | tuple[NDArray, ...],
         options: dict[str, Any],
-        said: lower.Missing,
+        rules: lower.Missing,
         choices: tuple[str, str | None, int | None],
         *,
         once: bool = False,
     ) -> None:
         name, shape, _ = call
         if not once:  # arrays may change
-            w, said = copy.deepcopy((w, said))
-        self._arguments = call, w, options, said, choices
+            w, rules = copy.deepcopy((w, rules))
+        self._arguments = call, w, options, rules, choices
         w = lower.kernel(name, w)
         self._spanned = lower.spanned(name, options["axes"], w, len(shape))
         self._ignored, options = lower.ignored_borders(name, options, self._spanned)
         plan = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
         super().__init__(plan._recipe, plan._packed, plan._threads, plan._w, plan._bias)
         problem = plan._recipe.problem
-        self._fill = lower.fill_value(name, said.fill, problem.dtype)
+        self._fill = lower.fill_value(name, rules.fill, problem.dtype)
         self._shares = shares.of(plan)
         self._sums = plan
         if not self._is_program:
@@ -85,13 +85,13 @@ class MissingPlan(Plan):
             if sums != problem.dtype:
                 options = {**options, "dtype": sums, "out_dtype": None}
                 self._sums = make_plan(lower.correlation, call, (w,), options, *choices, once=once)
-        self._said = said
-        invalid = lower.invalid_samples(name, shape, said, self._spanned)
+        self._rules = rules
+        invalid = lower.invalid_samples(name, shape, rules, self._spanned)
         self._valid = None if invalid is None else np.logical_not(invalid).view(np.uint8)
 
     def __repr__(self) -> str:
-        said = f"nan={self._said.nan!r}" + ("" if self._said.mask is None else ", with a mask")
-        return f"{super().__repr__()}\n  missing    {said}"
+        text = f"nan={self._rules.nan!r}" + ("" if self._rules.mask is None else ", with a mask")
+        return f"{super().__repr__()}\n  missing    {text}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MissingPlan, self._arguments
@@ -117,48 +117,48 @@ class MissingPlan(Plan):
         TypeError, ValueError
             An `x` or `out` that the plan was not made for.  `out` is untouched.
         """
-        said = self._said.of(x)
-        samples = lower.planned_array(self._recipe.problem, said.plain(x))
-        return self._filter(samples, out, said)
+        rules = self._rules.of(x)
+        samples = lower.planned_array(self._recipe.problem, rules.plain(x))
+        return self._filter(samples, out, rules)
 
-    def _filter(self, samples: NDArray, out: NDArray | None, said: lower.Missing) -> NDArray:
-        """Run it on samples of the planned shape and dtype, whose own mask is in ``said``."""
+    def _filter(self, samples: NDArray, out: NDArray | None, rules: lower.Missing) -> NDArray:
+        """Filter samples of the planned shape and dtype; ``rules`` has their own mask."""
         problem = self._recipe.problem
         if out is not None:
             lower.check_output(problem, out)
         valid = self._valid
-        if said.own_mask is not None and said.own_mask.any():
-            own = np.logical_not(np.broadcast_to(said.own_mask, problem.x_shape)).view(np.uint8)
+        if rules.own_mask is not None and rules.own_mask.any():
+            own = np.logical_not(np.broadcast_to(rules.own_mask, problem.x_shape)).view(np.uint8)
             valid = own if valid is None else valid & own
-        nan = said.nan != "propagate" and samples.dtype.kind in "fc"
-        restored = self._restored(samples, valid) if said.nan == "fill" else None
+        nan = rules.nan != "propagate" and samples.dtype.kind in "fc"
+        restored = self._restored(samples, valid) if rules.nan == "fill" else None
         if out is None:
-            target, whole = None, True
+            target, direct = None, True
         else:
-            target, whole = overlap.target(out, (samples, valid, *self._w))
-        gone = None
-        if said.masked or problem.dtype.kind in "iu" or self._fill == self._fill:
-            gone = np.zeros(problem.out_shape, bool)
+            target, direct = overlap.target(out, (samples, valid, *self._w))
+        lost = None
+        if rules.masked or problem.dtype.kind in "iu" or self._fill == self._fill:
+            lost = np.zeros(problem.out_shape, bool)
         if not (nan or valid is not None or self._ignored):
             result = self._run(samples, target)
         elif self._is_program:
-            result = self._divided(samples, valid, nan, target, gone)
+            result = self._divided(samples, valid, nan, target, lost)
         else:
-            result = self._divided_apart(samples, valid, nan, target, gone)
-        if gone is not None and restored is not None:
-            gone |= restored
-        lost = restored if gone is None else gone
-        if lost is not None:
-            np.copyto(result, self._fill, where=lost, casting="unsafe")
+            result = self._divided_apart(samples, valid, nan, target, lost)
+        if lost is not None and restored is not None:
+            lost |= restored
+        filled = restored if lost is None else lost
+        if filled is not None:
+            np.copyto(result, self._fill, where=filled, casting="unsafe")
         if out is not None:
-            if not whole:
+            if not direct:
                 np.copyto(out, result)
             result = out
-        return result if gone is None or not said.masked else _masked(result, gone)
+        return result if lost is None or not rules.masked else _masked(result, lost)
 
     @property
     def _is_program(self) -> bool:
-        """Whether a program does all of it."""
+        """Whether a program handles the missing samples."""
         return not self._shares.kernel.signed and gaps.takes(self._recipe, self._ignored)
 
     def _divided(
@@ -167,20 +167,20 @@ class MissingPlan(Plan):
         valid: NDArray | None,
         nan: bool,
         out: NDArray | None,
-        gone: NDArray | None,
+        lost: NDArray | None,
     ) -> NDArray:
-        """Sums over shares, and which of them are none, by a program."""
+        """Divide sums by shares in a program, and mark lost outputs."""
         recipe, kernel = self._recipe, self._shares.kernel
         if valid is not None:
             valid = np.broadcast_to(valid, samples.shape)
-        lost = None if gone is None else gone.view(np.uint8)
-        least = kernel.floor(self._said.min_weight)
-        how = gaps.Gaps(nan, bool(self._ignored), 1 - kernel.tolerance, least)
+        lost_bytes = None if lost is None else lost.view(np.uint8)
+        least = kernel.floor(self._rules.min_weight)
+        conditions = gaps.Gaps(nan, bool(self._ignored), 1 - kernel.tolerance, least)
         result = recipe.new_result() if out is None else out
-        job, axes = gaps.job(recipe, how, result, samples, valid, lost)
+        job, axes = gaps.job(recipe, conditions, result, samples, valid, lost_bytes)
         rows = [kernel.rows(along) if along in axes else None for along in range(kernel.rank + 1)]
-        of_shares = self._shares.packed(self)
-        given = result, samples, valid, *self._packed.arrays, *of_shares, *rows, lost
+        share_weights = self._shares.packed(self)
+        given = result, samples, valid, *self._packed.arrays, *share_weights, *rows, lost_bytes
         job.run(given, self._threads)
         return result
 
@@ -190,9 +190,9 @@ class MissingPlan(Plan):
         valid: NDArray | None,
         nan: bool,
         out: NDArray | None,
-        gone: NDArray | None,
+        lost: NDArray | None,
     ) -> NDArray:
-        """The same where sums and shares are arrays of their own."""
+        """Divide sums by shares array by array, and mark lost outputs."""
         problem, plan = self._recipe.problem, self._sums
         boxes, inner = edges(problem, self._ignored)
         given = Samples.of(problem, samples, valid, nan, self._ignored)
@@ -209,14 +209,14 @@ class MissingPlan(Plan):
             sums = plan._run(given.x, out if in_place else None)
         count = config.resolve_threads(self._threads)
         inside = 1 if len(boxes) >= count else count
-        least = self._said.min_weight
+        least = self._rules.min_weight
 
         def strip(number: int) -> None:
             box = boxes[number]
             valid = given.valid(box)
             if not valid.all():
-                lost = None if gone is None else gone[box]
-                self._shares.divide(plan, sums[box], box, valid, given, lost, least, inside)
+                lost_part = None if lost is None else lost[box]
+                self._shares.divide(plan, sums[box], box, valid, given, lost_part, least, inside)
 
         threads.run(strip, len(boxes), count)
         return dtypes.stored(sums, problem.dtype, out)
@@ -232,7 +232,7 @@ class MissingPlan(Plan):
         return self._centres(invalid) if beyond_edges or invalid.any() else None
 
     def _centres(self, invalid: NDArray) -> NDArray:
-        """What lies under the centre of the kernel, for all outputs."""
+        """Whether the sample under the centre of the kernel is missing, for all outputs."""
         problem = self._recipe.problem
         same = self._arguments[2]["mode"] == "same"
         for place, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
@@ -252,21 +252,21 @@ def correlate(
     samples: NDArray,
     w: ArrayLike | tuple[NDArray, ...],
     options: dict[str, Any],
-    said: lower.Missing,
+    rules: lower.Missing,
     algorithm: str,
     backend: str | None,
     threads: int | None,
     out: NDArray | None,
 ) -> NDArray:
-    """``lower.correlation(name, …, **options)`` of samples of which some are missing.
+    """``lower.correlation(name, …, **options)`` of samples, some of which are missing.
 
     ``options["boundary"]`` may be "ignore", for all axes or some.  The result is a masked array
-    where the samples came as one.
+    if the samples are.
     """
     call, choices = (name, samples.shape, samples.dtype), (algorithm, backend, threads)
-    return MissingPlan(call, w, options, said, choices, once=True)._filter(samples, out, said)
+    return MissingPlan(call, w, options, rules, choices, once=True)._filter(samples, out, rules)
 
 
-def _masked(result: NDArray, gone: NDArray) -> NDArray:
-    masked: NDArray = np.ma.MaskedArray(result, gone)
+def _masked(result: NDArray, lost: NDArray) -> NDArray:
+    masked: NDArray = np.ma.MaskedArray(result, lost)
     return masked

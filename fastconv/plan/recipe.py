@@ -55,20 +55,20 @@ class Packed:
 
 
 class MoreSteps(Protocol):
-    """What adds the steps that missing samples take; see `gaps.Steps`."""
+    """Adds the steps for missing samples to tiles; see `gaps.Steps`."""
 
     reads: Views
     writes: Views
-    """Buffers that move on with tiles, beside the samples and the result."""
+    """Buffers other than the samples and the result that advance from tile to tile."""
 
     def tiling(self, in_place: bool) -> Tiling:
-        """The tiles; ``in_place`` says whether kernels can read the samples."""
+        """The tiles; ``in_place`` is true if kernels can read the samples without a halo."""
 
     def drop(self, program: Any, tile: Tile, samples: NDArray) -> None:
-        """Add what comes before the sums."""
+        """Add the steps before the sums."""
 
     def divide(self, program: Any, tile: Tile, sums: NDArray) -> None:
-        """Add what comes after the sums."""
+        """Add the steps after the sums."""
 
 
 class Recipe:
@@ -96,7 +96,7 @@ class Recipe:
 
     @cached_property
     def jobs_with_gaps(self) -> Memo[Any]:
-        """By how samples are missing, and how arrays lie; see `gaps.job`."""
+        """Jobs for missing samples, by `Gaps` and memory layout; see `gaps.job`."""
         return Memo(MAX_PROGRAMS)
 
     @cached_property
@@ -186,8 +186,8 @@ class Recipe:
     ) -> bool:
         """Add the entries for all tiles or, if ``in_one``, their steps to the current entry.
 
-        ``first`` is the buffer of the first array of weights; ``gaps`` adds the steps that missing
-        samples take.  Whether these tiles are those of a single call, if they may be.
+        ``first`` is the buffer of the first array of weights; ``gaps`` adds the steps for missing
+        samples.  Returns whether tiles are those of a single call, which ``single`` permits.
         """
         problem, algorithm = self.problem, self.algorithm
         source, target = problem.view_x(x), problem.view_out(out)
@@ -218,17 +218,17 @@ class Recipe:
             part = target[tile.out]
             writes = out_axis is not None and out_axis == axis
             sums = part if writes else self._sums(program, samples, part, results)
-            some, offset = weights, bias
+            kernel, offset = weights, bias
             if (tile.groups, tile.channels) != (slice(0, len(bias)), (0, bias.shape[1])):
                 start, stop = tile.channels
-                some = tuple(
+                kernel = tuple(
                     [
                         w[tile.groups, start // n : -(-stop // n)]
                         for w, (_, _, n, _) in zip(weights, self.weights, strict=True)
                     ]
                 )
                 offset = bias[tile.groups, start:stop]
-            algorithm.run(program, problem, sums, samples, some, offset, tile.walk)
+            algorithm.run(program, problem, sums, samples, kernel, offset, tile.walk)
             if gaps is not None:
                 gaps.divide(program, tile, sums)
             if problem.ceiling < inf:

@@ -1,4 +1,4 @@
-"""Samples with zeros in the place of those that are missing, as boxes of outputs read them."""
+"""Samples with zeros in place of missing ones, and the parts of them that boxes of outputs read."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ Box = tuple[slice, ...]
 
 
 class Samples(NamedTuple):
-    """Samples, and which of them are missing: where bytes are zero, and beyond some axes."""
+    """Samples, and which of them are missing."""
 
     problem: Problem
     x: NDArray
-    """With zeros where a sample is missing."""
+    """The samples, with zeros in place of missing ones."""
     known: NDArray[np.uint8] | None
-    """Has length 1 along batch axes on which it does not depend; None if no sample is missing."""
+    """Bytes that are zero where a sample is missing, or None.  Batch axes on which they do not
+    depend have length 1."""
     ignored: frozenset[int]
+    """Axes beyond whose edges all samples are missing."""
 
     @classmethod
     def of(
@@ -36,7 +38,7 @@ class Samples(NamedTuple):
         nan: bool,
         ignored: frozenset[int],
     ) -> Samples:
-        """Samples, of which NaN are missing as well, if that is asked for."""
+        """Replace missing samples, and NaN if ``nan`` is true, by zeros."""
         if nan:
             numbers = x == x
             if not numbers.all():
@@ -66,14 +68,14 @@ class Samples(NamedTuple):
         return valid
 
     def read(self, box: Box) -> NDArray:
-        """What a box of outputs reads, with the border."""
+        """The samples that a box of outputs reads, with the border."""
         shape = [span.stop - span.start for span in reads(self.problem, box)]
         x = np.empty(shape, self.problem.x_dtype)
         self._pad(x, self.x, box, self.problem.cval)
         return x
 
     def _pad(self, out: NDArray, values: NDArray, box: Box, cval: complex) -> None:
-        """Lay out what a box of outputs reads."""
+        """Copy the values that a box of outputs reads, with the border."""
         if out.dtype.kind == "c":
             self._pad(out.real, values.real, box, cval.real)
             self._pad(out.imag, values.imag, box, cval.imag)
@@ -93,7 +95,7 @@ class Samples(NamedTuple):
 
 
 def reads(problem: Problem, box: Box) -> Box:
-    """The coordinates that a box of outputs reads."""
+    """The range of coordinates that a box of outputs reads along each axis."""
     spans = list(box)
     for along, axis in zip(problem.order[len(problem.batch) :], problem.axes, strict=True):
         spans[along] = slice(*axis.reads(box[along].start, box[along].stop))

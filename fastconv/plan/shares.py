@@ -1,8 +1,8 @@
-"""The share of a kernel's weight that lies on valid samples, and sums divided by it.
+"""The share of a kernel's weight that lies on valid samples, and the division of sums by it.
 
-Programs find it (`gaps`) with weights that are made here.  Where they do not, it is one more
-correlation: of zeros and ones with weights whose sum is one, or with integers where these are what
-the kernel has.
+Programs compute shares (`gaps`) with weights that are prepared here.  Without a program, shares are
+one more correlation: of zeros and ones with weights whose sum is one, or with the integer weights
+of the kernel.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from .touched import any_in_window, touched
 __all__ = ["Kernel", "Shares", "of"]
 
 SMALL_SHARE = 1 / 64
-"""Of weight, below which sums that are rounded relative to samples nearby are made again."""
+"""Sums whose rounding error is relative to nearby samples are recomputed below this share."""
 REDO_TILE = 32
-"""Outputs along each axis that are made again together."""
+"""Outputs along each axis of a tile that is recomputed."""
 SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
-"""Shares below this are none."""
+"""Shares below this count as zero."""
 EXACT_PRODUCT = 1 << 52
-"""Below this, the rounded quotient of doubles is that of the whole numbers."""
+"""Below this, the rounded quotient of doubles equals that of the integers."""
 Weights = Literal["given", "weights", "magnitudes"]
-"""Which weights of a kernel sums are made with."""
+"""The attribute of `Kernel` with the weights of a correlation."""
 INT64 = np.dtype(np.int64)
 FLOAT64 = np.dtype(np.float64)
 
 
 class Kernel:
-    """The weights that shares are sums of."""
+    """The weights of a kernel, as shares need them."""
 
     def __init__(self, problem: Problem, w: tuple[NDArray, ...]) -> None:
         parts = [part.ravel() for part in w] if len(w) > 1 else [w[0].reshape(problem.taps)]
@@ -51,7 +51,7 @@ class Kernel:
         self._rows: dict[int, NDArray] = {}
         self.exact = problem.exact
         self.whole = problem.exact and problem.dtype.kind in "iu"
-        """Whether the quotients are rounded to whole numbers."""
+        """Whether quotients are rounded to integers."""
         is_complex = any(part.dtype.kind == "c" for part in parts)
         number = object if self.exact else np.complex128 if is_complex else np.float64
         self._parts = [part.astype(number) for part in parts]
@@ -64,16 +64,16 @@ class Kernel:
             lower.check_sums_fit(problem.name, magnitude)
         self.signed = is_complex or any((part < 0).any() for part in self._parts)
         self.tolerance = eps * (8 + 2 * sqrt(terms)) * float(magnitude / abs(self.total))
-        """Of the share of a window without missing samples."""
+        """The rounding error of the share of a window without missing samples."""
         self.dtype: np.dtype = problem.compute
-        """Of shares."""
+        """The dtype of shares."""
         if self.exact:
             self.dtype = FLOAT64 if magnitude < EXACT_PRODUCT else INT64
         elif is_complex:
             self.dtype = np.result_type(problem.compute, np.complex64)
 
     def sums_dtype(self, problem: Problem) -> np.dtype:
-        """Of sums that are to be divided."""
+        """The dtype of sums that are to be divided."""
         if self.whole:
             return INT64 if self.signed else problem.compute
         if problem.dtype.kind in "fc" and problem.dtype.itemsize >= 4:
@@ -82,13 +82,13 @@ class Kernel:
 
     @cached_property
     def weights(self) -> Any:
-        """The weights, integers or with a sum of one."""
+        """The weights, as integers or scaled to a sum of one."""
         if self.exact:
             return _kernel([part.astype(INT64) for part in self._parts])
         return _kernel([(part / part.sum()).astype(self.dtype) for part in self._parts])
 
     def rows(self, along: int) -> NDArray:
-        """The weights in rows along an axis, as `gaps.Steps` reads them."""
+        """The weights in rows along an axis, as `gaps.Steps` reads them; cached."""
         rows = self._rows.get(along)
         if rows is None:
             given = self.weights
@@ -97,23 +97,23 @@ class Kernel:
         return rows
 
     def floor(self, least: float) -> float:
-        """The share below which nothing is left."""
+        """The share below which a window has no result."""
         return max(least - self.tolerance, SMALLEST)
 
     @cached_property
     def magnitudes(self) -> Any:
-        """Those of the weights, divided by their sum."""
+        """The magnitudes of the weights, divided by their sum."""
         parts = [abs(part).astype(FLOAT64) for part in self._parts]
         return _kernel([part / part.sum() for part in parts])
 
 
 def _kernel(parts: list[NDArray]) -> Any:
-    """Factors, or the one array that there is."""
+    """A tuple of factors, or the single array."""
     return tuple(parts) if len(parts) > 1 else parts[0]
 
 
 class Shares:
-    """The shares of weight of a kernel."""
+    """Divides sums by the shares of a kernel's weight that lie on valid samples."""
 
     def __init__(self, problem: Problem, w: tuple[NDArray, ...]) -> None:
         self.kernel = Kernel(problem, w)
@@ -122,7 +122,7 @@ class Shares:
         self._packed: tuple[NDArray, ...] | None = None
 
     def packed(self, plan: Plan) -> tuple[NDArray, ...]:
-        """The packed weights of a plan for these, with a sum of one."""
+        """The packed weights of a plan, scaled to a sum of one."""
         if self._packed is None:
             first, *others = plan._packed.arrays[:-1]
             scaled = (first / float(self.kernel.total)).astype(first.dtype)
@@ -140,10 +140,10 @@ class Shares:
         least: float,
         threads: int | None,
     ) -> None:
-        """Divide the sums of a box of outputs that a plan made, in place, and tell where less is
-        left than the least share, or nothing.
+        """Divide a plan's sums for a box of outputs in place.
 
-        ``valid`` has all samples that they read.
+        ``valid`` covers all samples that they read.  ``lost`` is set where a share is zero or below
+        ``least``.
         """
         kernel = self.kernel
         box, read = touched(self._problem, valid, outs)
@@ -151,19 +151,19 @@ class Shares:
             return
         sums, valid = sums[box], np.ascontiguousarray(valid[read])
         lost = None if lost is None else lost[box]
-        of = self._planned(plan, valid, "weights", kernel.dtype, threads, "auto")
-        shares = of._run(valid, None)
+        summed = self._planned(plan, valid, "weights", kernel.dtype, threads, "auto")
+        shares = summed._run(valid, None)
         magnitudes = None
         if kernel.signed and least:
-            of_all = self._planned(plan, valid, "magnitudes", FLOAT64, threads, "auto")
-            magnitudes = of_all._run(valid, None)
-        rough = not kernel.exact and (_is_rough(plan) or _is_rough(of))
+            all_summed = self._planned(plan, valid, "magnitudes", FLOAT64, threads, "auto")
+            magnitudes = all_summed._run(valid, None)
+        rough = not kernel.exact and (_is_rough(plan) or _is_rough(summed))
         if rough and (shares.dtype.kind == "c" or shares.min() < SMALL_SHARE):
             lengths = [shares.shape[along] for along in self._filtered]
-            some = any_in_window(valid != 0, self._filtered, self._problem.axes, lengths)
-            np.copyto(shares, 0, where=~some)
-            np.copyto(sums, 0, where=~some)
-            small = some & (abs(shares) < SMALL_SHARE)
+            reached = any_in_window(valid != 0, self._filtered, self._problem.axes, lengths)
+            np.copyto(shares, 0, where=~reached)
+            np.copyto(sums, 0, where=~reached)
+            small = reached & (abs(shares) < SMALL_SHARE)
             for tile, part in self._tiles(small, sums.shape):
                 x = samples.read(_within(outs, _within(box, tile)))
                 again = self._planned(plan, x, "given", plan.dtype, threads, "direct")
@@ -177,13 +177,11 @@ class Shares:
                 again = self._planned(plan, x, "weights", kernel.dtype, threads, "direct")
                 np.copyto(shares[tile], again._run(x, None), where=part)
         with np.errstate(all="ignore"):
-            how = _divide_exactly if kernel.exact else _divide
-            how(kernel, least, sums, shares, magnitudes, lost)
+            divide = _divide_exactly if kernel.exact else _divide
+            divide(kernel, least, sums, shares, magnitudes, lost)
 
     def _tiles(self, small: NDArray, shape: tuple[int, ...]) -> Iterator[tuple[Box, NDArray]]:
-        """Tiles of a box in which some outputs have to be made again, and which of their outputs
-        that are.
-        """
+        """Tiles of a box that contain small shares, with the mask of these in each tile."""
         steps = [REDO_TILE if axis in self._filtered else n for axis, n in enumerate(shape)]
         for corner in product(*[range(0, n, s) for n, s in zip(shape, steps, strict=True)]):
             tile = tuple(
@@ -201,7 +199,7 @@ class Shares:
         threads: int | None,
         algorithm: str,
     ) -> Plan:
-        """A plan for the sums of all windows that lie on an array, with weights of the kernel."""
+        """A plan that sums all windows within an array with weights of the kernel."""
         axes = self._problem.axes
         options = {
             "flip": False,
@@ -216,13 +214,13 @@ class Shares:
             "dtype": dtype,
         }
         call = self._problem.name, values.shape, values.dtype
-        how = algorithm, plan.backend, threads
+        choices = algorithm, plan.backend, threads
         w = getattr(self.kernel, of)
-        return make_plan(lower.correlation, call, (w,), options, *how, once=True)
+        return make_plan(lower.correlation, call, (w,), options, *choices, once=True)
 
 
 def of(plan: Plan) -> Shares:
-    """The shares of weight of a plan's kernel, which the plan keeps."""
+    """The `Shares` of a plan's kernel, kept by the plan."""
     if plan._shares is None:
         plan._shares = Shares(plan._recipe.problem, plan._w)
     shares: Shares = plan._shares
@@ -230,14 +228,14 @@ def of(plan: Plan) -> Shares:
 
 
 def _within(outer: Box, inner: Box) -> Box:
-    """A box that lies in another one."""
+    """A box relative to another one, in absolute coordinates."""
     return tuple(
         [slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer, inner, strict=True)]
     )
 
 
 def _is_rough(plan: Plan) -> bool:
-    """Whether sums are rounded relative to more than their own terms."""
+    """Whether rounding errors of a sum depend on more than its own terms."""
     rank = plan._recipe.problem.form.rank
     return plan.algorithm == "fft" or (plan.algorithm == "separable" and (rank or 1) > 1)
 
@@ -250,7 +248,7 @@ def _divide(
     magnitudes: NDArray | None,
     lost: NDArray | None,
 ) -> None:
-    """Sums over shares; NaN, and marked as lost, where a share is none or less than the least."""
+    """Divide sums by shares; NaN, and marked in ``lost``, where a share is zero or too small."""
     near = abs(shares - 1) <= kernel.tolerance
     none = abs(shares) <= kernel.tolerance if kernel.signed else shares <= 0
     if min_share:
@@ -270,7 +268,7 @@ def _divide_exactly(
     magnitudes: NDArray | None,
     lost: NDArray | None,
 ) -> None:
-    """Integers over integers, rounded half to even if the result is to be an integer."""
+    """Divide integers by integers, rounding half to even if the result is an integer."""
     none = shares == 0
     if magnitudes is not None:
         none |= magnitudes < min_share * (1 - 1e-12)
@@ -288,9 +286,9 @@ def _divide_exactly(
         np.copyto(part, quotients, where=~none, casting="unsafe")
         return
     weights = np.where(none, 1, shares).astype(np.int64).astype(object)
-    whole = part.astype(np.int64).astype(object) if part.dtype != object else part
-    whole, weights = whole * total * np.sign(weights), abs(weights)
-    quotients, rest = whole // weights, 2 * (whole % weights)
+    numerators = part.astype(np.int64).astype(object) if part.dtype != object else part
+    numerators, weights = numerators * total * np.sign(weights), abs(weights)
+    quotients, rest = numerators // weights, 2 * (numerators % weights)
     quotients += (rest > weights) | ((rest == weights) & (quotients % 2 == 1))
     if part.dtype != object:
         quotients = np.clip(quotients, -(1 << 63), (1 << 63) - 1)

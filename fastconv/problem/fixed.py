@@ -1,9 +1,9 @@
-"""Weights in fixed point, for means of bytes: the definition that the kernels `blur` share.
+"""Blurs of bytes in fixed point: the definition that the kernels `blur` share.
 
-A number of 16 bits has eight of them behind the point.  The mean along an axis is a sum of products
-of 16-bit weights with the sample in the middle and with the means, rounded up, of two samples at
-the same distance from it; products are cut off after their high 16 bits.  So nothing overflows, and
-each product is less than 1/256 too small.
+Numbers have 16 bits, eight of them after the binary point.  Two samples at the same distance from
+the middle are replaced by their mean, rounded up.  The mean along an axis is the sum of the sample
+in the middle and these means, each multiplied by a 16-bit weight.  Products keep their high 16
+bits: nothing overflows, and each product is too small by less than 1/256.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 __all__ = ["around", "weights"]
 
 MOST_TAPS = 33
-"""Taps of the longest factor: errors grow with them."""
+"""The largest number of taps of a factor; errors grow with it."""
 ONE = 1 << 16
 NEAR_ONE = 1e-5
-"""How far the sum of weights may be from one."""
+"""The largest difference between the sum of weights and one."""
 
 
 def weights(factor: NDArray) -> tuple[int, ...] | None:
@@ -40,7 +40,7 @@ def _weights(factor: tuple[float, ...]) -> tuple[int, ...] | None:
 
 
 def around(products: int) -> int:
-    """What is added to a result of so many products before its fraction is cut off: a half, and
-    what they have lost on average.
+    """The number to add before the fraction is truncated: a half, and the average truncation error
+    of ``products`` products.
     """
     return (ONE >> 9) + products // 2

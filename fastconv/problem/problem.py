@@ -120,8 +120,8 @@ class Fields(NamedTuple):
     cval: builtins.complex
     relu: bool
     strict: bool
-    """Sums are rounded as a plain sum is, whatever the algorithm.  If not, and the weights are
-    factors, `fixed.weights` represents these."""
+    """Whether every algorithm rounds as a plain sum does.  If not, and the weights are factors of
+    bytes, they may be rounded to `fixed.weights`."""
     form: Form
     safe: int | None
     """The magnitude of samples up to which 64 bits hold every sum; -1 if ``cval`` exceeds it, None
@@ -156,7 +156,7 @@ class Problem(Fields):
 
     @cached_property
     def in_fixed_point(self) -> bool:
-        """Whether it is a blur of bytes that `fixed` defines."""
+        """Whether the problem is a blur of bytes in fixed point, as defined in `fixed`."""
         if self.strict or not self.form.factors or len(self.axes) != 2 or self.casts:
             return False
         if not self.x_dtype == self.dtype == BYTE or self.compute != np.float32:

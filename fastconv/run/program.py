@@ -11,8 +11,8 @@ bits of the address name the buffer, and the low bits are the offset, so operand
 transposed and reshaped with NumPy.  They have no items to read; ufuncs, and reshapes that would
 copy, raise an error.
 
-Some kernels say whether their results count (`winograd_outputs`, `epilogue`, `in_range`,
-`deduct`).  Steps that are added under `redo` run only where a check since the last such steps
+Some kernels return whether their results are valid (`winograd_outputs`, `epilogue`, `in_range`,
+`deduct`).  Steps that are added under `redo` run only if a check since the last such steps
 failed.  A check that fails without such steps after it makes `run` return False: the caller has to
 find the results in another way.
 """

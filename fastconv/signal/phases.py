@@ -27,24 +27,24 @@ from .calls import plan_of
 __all__ = ["Phases", "Run", "Signals", "filtered"]
 
 MAX_STRETCH, MIN_SPAN = 4, 32
-"""Samples between the first and the last phase of a bank, at most: so many for each tap of a phase,
-or so many.  A bank multiplies them by zeros, which costs less than more banks."""
+"""The most samples between the first and the last phase of a bank: the larger of a number per tap
+of a phase, and a fixed number.  Multiplying these by zeros costs less than more banks."""
 MANY_ROWS = 64
-"""Outputs of a phase from which on banks of half as many phases cost less."""
+"""Banks of half as many phases cost less from this many outputs of a phase on."""
 MAX_APART = 8
-"""Phases up to which each has its own plan."""
+"""The most phases that have a plan each."""
 MIN_COLUMNS = 16
 """Adjacent signals that fill the vectors of kernels."""
 MAX_PLANES_PHASES, MIN_PLANES_STRIDE = 8, 3
-"""Channels of a result, and of samples, with which planes take less than banks."""
+"""The most phases, and the least stride, with which `Planes` is faster than `Banks`."""
 MIN_PLANES_PRODUCTS, MAX_PLANES_BYTES = 1 << 15, 1 << 22
-"""Products that are worth arranging samples by residues, and the largest copy that is."""
+"""The fewest products, and the largest copy, that justify grouping samples by residues."""
 
 Run = Callable[[NDArray], NDArray]
 
 
 class Phases(NamedTuple):
-    """The phases of a filter, and the outputs that are wanted: ``rows`` of each phase."""
+    """The phases of a filter, and the number of outputs: ``rows`` of each phase."""
 
     taps: tuple[NDArray, ...]
     first: tuple[int, ...]
@@ -53,17 +53,17 @@ class Phases(NamedTuple):
     """Samples from an output to the next one of the same phase."""
     rows: int
     length: int
-    """Outputs of all phases, of which the last row may have fewer."""
+    """Outputs of all phases; the last row may be incomplete."""
 
     @classmethod
     def of(cls, h: NDArray, up: int, down: int, length: int) -> Phases:
-        """The phases of a filter at the higher rate."""
+        """The phases of a filter ``h`` at the higher rate."""
         common = gcd(up, down)
         count = up // common
-        taps = [h[phase * down % up :: up] for phase in range(count)]
-        some = tuple([own if own.size else np.zeros(1, h.dtype) for own in taps])
+        strided = [h[phase * down % up :: up] for phase in range(count)]
+        taps = tuple([own if own.size else np.zeros(1, h.dtype) for own in strided])
         first = tuple([phase * down // up for phase in range(count)])
-        return cls(some, first, down // common, -(-length // count), length)
+        return cls(taps, first, down // common, -(-length // count), length)
 
     @property
     def longest(self) -> int:
@@ -72,34 +72,34 @@ class Phases(NamedTuple):
 
     @property
     def dtype(self) -> np.dtype:
-        """Of taps and results."""
+        """The dtype of taps and results."""
         return self.taps[0].dtype
 
-    def bank(self, some: range) -> NDArray:
-        """Some phases as kernels of one length, whose first tap lies on the same sample."""
-        last = self.first[some[-1]]
-        bank = np.zeros((len(some), self.longest + last - self.first[some[0]]), self.dtype)
-        for kernel, phase in zip(bank, some, strict=True):
+    def bank(self, numbers: range) -> NDArray:
+        """Phases as kernels of one length, whose first taps lie on the same sample."""
+        last = self.first[numbers[-1]]
+        bank = np.zeros((len(numbers), self.longest + last - self.first[numbers[0]]), self.dtype)
+        for kernel, phase in zip(bank, numbers, strict=True):
             begin = last - self.first[phase]
             kernel[begin : begin + self.taps[phase].size] = self.taps[phase]
         return bank
 
 
 class Signals(NamedTuple):
-    """Arrays of signals that are filtered."""
+    """The layout of the signals to filter."""
 
     example: NDArray
-    """Of their shape and dtype."""
+    """An array with the shape and dtype of the signals."""
     axis: int
-    """Of time, counted from the front."""
+    """The axis of time, not negative."""
     border: str
     fill: complex
     added: int = 0
-    """Samples that were put before the first one."""
+    """The number of samples that were prepended."""
 
 
 def filtered(name: str, signals: Signals, phases: Phases, options: Options) -> Run:
-    """The run of all phases, in the way that takes least."""
+    """The fastest function that runs all phases."""
     x, axis = signals.example, signals.axis
     count, is_last = len(phases.taps), axis == x.ndim - 1
     products = phases.rows * phases.longest * (x.size // x.shape[axis])
@@ -171,7 +171,7 @@ class Apart:
     plans: tuple[Plan, ...]
     dtype: np.dtype
     shape: tuple[int, ...]
-    """Of the result, with phases as an axis after that of rows."""
+    """The shape of the result, with an axis of phases after that of rows."""
     axis: int
     length: int
 
@@ -227,11 +227,11 @@ def _banks(name: str, signals: Signals, phases: Phases, options: Options) -> Ban
     each = max(span * count // phases.stride, 1)
     plans = []
     for start in range(0, count, each):
-        some = range(start, min(start + each, count))
-        bank = phases.bank(some)
-        before = bank.shape[-1] - 1 - phases.first[some[-1]]
+        numbers = range(start, min(start + each, count))
+        bank = phases.bank(numbers)
+        before = bank.shape[-1] - 1 - phases.first[numbers[-1]]
         plan = _plan(name, signals, x[..., None], bank[None], order, before, phases, options)
-        plans.append((slice(some.start, some.stop), plan))
+        plans.append((slice(numbers.start, numbers.stop), plan))
     shape = (*x.shape[:-1], phases.rows, count)
     return Banks(tuple(plans), phases.dtype, shape, phases.length)
 
@@ -242,7 +242,7 @@ class Planes:
 
     plan: Plan
     samples: int
-    """Of a channel."""
+    """Samples of a channel."""
     stride: int
     shape: tuple[int, ...]
     """``(*batch, rows, phases)``."""
@@ -250,7 +250,7 @@ class Planes:
     border: str
     fill: complex
     before: int
-    """Samples that lie before the first one."""
+    """Border samples that are read before the first one."""
 
     def __call__(self, x: NDArray) -> NDArray:
         every = self._extended(x, self.samples * self.stride)
@@ -260,7 +260,7 @@ class Planes:
         return result.reshape(*self.shape[:-2], -1)[..., : self.length]
 
     def _extended(self, x: NDArray, total: int) -> NDArray:
-        """The samples from the first to the last one that is read, in the dtype of the result."""
+        """All samples that are read, border included, in the dtype of the result."""
         n, start = x.shape[-1], self.before
         every = np.empty((*x.shape[:-1], total), self.plan.dtype)
         stop = min(start + n, total)

@@ -1,7 +1,7 @@
 /* Blurs of bytes in fixed point for the compiled backend: a mean along one axis, then along another.
  *
- * A number of 16 bits has 8 of them behind the point.  Two that are equally far from the middle become
- * their mean, and products keep their high 16 bits, so nothing overflows.  `problem/fixed.py` defines
+ * Numbers have 16 bits, 8 of them after the binary point.  Two at the same distance from the middle
+ * are replaced by their mean, and products keep their high 16 bits, so nothing overflows.  `problem/fixed.py` defines
  * the results, and `geometry/blur.py` says what the numbers below are.  To be included after box_types.h. */
 
 #pragma once
@@ -11,8 +11,8 @@ typedef struct {
     int64_t cols, col_out, col_x, col_half, tap; /* tap: columns from one tap to the next */
     int64_t cols_first; /* whether the mean along columns comes first */
     int64_t strip;      /* columns that are blurred at a time */
-    int64_t pitch;      /* items of a row of the room */
-    int64_t around;     /* what is added to results before they are cut off */
+    int64_t pitch;      /* items of a workspace row */
+    int64_t around;     /* added to results before truncation */
 } blur_t;
 
 #define MOST_BLUR_TAPS 33 /* `problem/fixed.py` */
@@ -35,7 +35,7 @@ VECTOR(uint32_t, products_t, BLUR_LANES)
 #define HIGH(a, b) AS(shorts, AS(products_t, a) * AS(products_t, b) >> 16)
 #endif
 
-/* Two vectors of means without their fractions. */
+/* Store two vectors of means without their fractions. */
 static ALWAYS_INLINE void cut_off(uint8_t *to, const shorts first, const shorts second)
 {
 #if defined(__AVX2__) && !defined(__AVX512BW__)

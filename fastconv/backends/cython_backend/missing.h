@@ -1,5 +1,5 @@
-/* Missing samples: zeros in their place, the shares of weight that they take with them, and sums over
- * what is left.  `DROP`, `DEDUCT`, `DIVIDE` and `BELOW` define the functions for item type T, in vectors V
+/* Missing samples: replace them by zeros, deduct their weights from shares, and divide sums by shares.
+ * `DROP`, `DEDUCT`, `DIVIDE` and `BELOW` define the functions for item type T, in vectors V
  * of LANES, with integers B of the same size and bytes K.
  */
 
@@ -10,7 +10,7 @@
 
 #define MISSING_BLOCK 64 /* samples, a multiple of every vector */
 
-/* How many of so many bytes, zeros and ones, are one. */
+/* The number of ones among MISSING_BLOCK bytes, zeros and ones. */
 INLINE int count_ones(const uint8_t *bytes)
 {
     uint64_t total = 0, word;
@@ -158,7 +158,7 @@ typedef struct {
 DEDUCT(float, wf, wi, W)
 DEDUCT(double, nd, nq, N)
 
-/* Of shares: sums are divided by those below `full`, and none is left below `least`. */
+/* Sums are divided by shares below `full`; results are NaN for shares below `least`. */
 typedef struct {
     range_t axes; /* of sums and shares, or of bytes and shares */
     int64_t items;

@@ -1,4 +1,4 @@
-"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
+"""Missing samples: replace them by zeros, deduct their weights, and divide sums by shares."""
 
 
 def drop(x, valid, int64_t[::1] missing, nan, told):
@@ -83,7 +83,7 @@ def below(out, x, const int64_t[::1] missing, least):
 
 
 def below_slab(uint8_t[:, :, :] out, const floating[:, :, :] x, floating least):
-    """Say which shares are too small."""
+    """Mark shares below the least one."""
     cdef Py_ssize_t i, j, m
     with nogil:
         for i in range(out.shape[0]):

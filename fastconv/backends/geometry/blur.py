@@ -1,4 +1,4 @@
-"""What compiled kernels run over to blur bytes: the loops around a slab, and room for a strip."""
+"""Loops of the compiled kernels that blur bytes, and the size of their workspace."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ...problem.problem import MOST_COLORS
 __all__ = ["BlurNest", "blur_nest"]
 
 STRIP = 1024
-"""Columns of a strip, at least: the rows that a row of outputs reads stay in the nearest cache."""
+"""The least number of columns in a strip; the rows that an output row reads fit the L1 cache."""
 BEYOND = 4
-"""Columns of a strip for each that its windows reach beyond it."""
+"""Columns of a strip for each column that its windows read beyond it."""
 BLOCK = 128
-"""Items that a row is filled up to."""
+"""Rows of the workspace are padded to a multiple of this many items."""
 
 
 class BlurNest(NamedTuple):
-    """Extents and steps, in bytes."""
+    """Extents, and steps in bytes."""
 
     loops: NDArray[np.int64]
     """``(n, 5)``: extent and the steps in out and x of each outer loop, as in `LoopNest`."""
     slab: NDArray[np.int64]
     """For rows, then for columns: extent, steps in out and x, and taps on either side of the
-    middle; columns from one tap to the next, whether columns are the first axis, columns that are
-    blurred at a time, items of a row of the room, and what is added to results.
+    middle.  Then: columns from one tap to the next, whether columns are the first axis, columns of
+    a strip, items of a workspace row, and the number to add before truncation.
     """
     room: int
-    """Items, of two bytes: as many rows as a window has, and two more."""
+    """Workspace in items of two bytes: the rows of a window, and two more."""
 
 
 class _Loop(NamedTuple):
@@ -64,9 +64,7 @@ def _blur_nest(
         if loop.x == loop.out == run:
             run *= loop.extent
             inner.append(loop)
-    if (
-        columns.x == columns.out == run <= MOST_COLORS
-    ):  # the colours of a pixel, and the pixels of a row
+    if columns.x == columns.out == run <= MOST_COLORS:  # colours and pixels form one row
         columns = _Loop(run * columns.extent, 1, 1, columns.half)
         loops = [loop for loop in loops if loop not in inner]
     else:

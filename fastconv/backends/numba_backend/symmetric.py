@@ -1,7 +1,6 @@
 """One line of taps along a single axis, whose weights are symmetric or antisymmetric.
 
-The taps before the middle and those after it are summed apart from each other, from the ends
-inwards.
+Taps before the middle and taps after it are summed separately, from the ends inwards.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ __all__ = ["MOST_SYMMETRIC", "has_halves", "make_halves"]
 # mypy: disable-error-code="no-untyped-def"
 
 MOST_SYMMETRIC = 17
-"""Taps up to which symmetric weights are summed in halves; antisymmetric ones always are."""
+"""The most taps of symmetric weights that are summed in halves; antisymmetric ones always are."""
 
 
 @numba.njit(nogil=True)

@@ -3,9 +3,9 @@
 ``sliding_window_view`` shows, at each output, the samples under the kernel, without copying any.
 Contracting all taps at once would make NumPy copy every window (k·k times the image), so the sum
 is taken tap by tap: one strided view of the input times one weight, or, where channels are
-summed, one matrix product.  Where all taps lie along one axis, the products of taps that are
-equally far from the middle are added to each other first: if their weights are symmetric or
-antisymmetric, mirrored samples give the same bits, and derivatives of flat samples are exactly 0.
+summed, one matrix product.  If all taps lie along one axis, the products of two taps at the
+same distance from the middle are added first.  With symmetric or antisymmetric weights, mirrored
+samples then give the same bits, and derivatives of flat samples are exactly 0.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def add_products(out: NDArray, seen: Iterable[NDArray], w: NDArray, rank: int) -
 
 
 def _add_line(out: NDArray, seen: list[NDArray], w: NDArray, rank: int) -> None:
-    """`add_products`, from both ends inwards."""
+    """As `add_products`, but in pairs of opposite taps, from both ends inwards."""
     weights = w[(..., *(None,) * rank)]
     half = len(seen) // 2
     scaled, opposite = np.empty_like(out), np.empty_like(out)

@@ -1,4 +1,4 @@
-"""Missing samples: zeros in their place, the shares of weight that are left, and sums over them."""
+"""Missing samples: replace them by zeros, deduct their weights, and divide sums by shares."""
 
 from __future__ import annotations
 
