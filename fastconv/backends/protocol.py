@@ -327,10 +327,10 @@ class Backend:
         """
         raise NotImplementedError
 
-    # Missing samples: float32 and float64; ``valid`` are bytes, zero or one.
+    # Missing samples: float32 and float64; ``valid`` has a byte for each sample, zero or one.
     #
-    # ``missing`` is one int64, how many samples are missing: `drop` writes it, and where it is zero
-    # the others have nothing to do.
+    # ``missing`` is one int64, the number of missing samples.  `drop` writes it; if it is zero, the
+    # other kernels do nothing.
 
     def drop(
         self,
@@ -340,11 +340,11 @@ class Backend:
         nan: bool,
         told: bool,
     ) -> None:
-        """Put zero in the place of samples whose byte of ``valid`` is zero, whatever lies there,
-        and, with ``nan``, of NaN, whose byte becomes zero; and count them.  Unless ``told``, all
-        bytes count as one before.
+        """Replace missing samples by zero, and count them.
 
-        Both arrays, of any rank and one shape, are in C order.
+        Samples are missing if their byte of ``valid`` is zero or, with ``nan``, if they are NaN;
+        the bytes of NaN are set to zero.  Unless ``told``, ``valid`` is not initialized: its bytes
+        are written, and only NaN is missing.  Both arrays are in C order and have the same shape.
         """
         raise NotImplementedError
 
@@ -359,26 +359,29 @@ class Backend:
         most: int,
         least: float,
     ) -> bool:
-        """Fill ``shares`` with one, and where sample ``i`` in C order is missing, subtract for each
-        row the weights ``w[row]`` from the ``width`` items that begin at ``i + starts[row]``: from
-        each item in the same order, wherever it lies.  Whether these shares count: at most ``most``
-        samples are missing, and all of these items stay at least ``least``.
+        """Subtract the weights of missing samples from shares that begin as one.
 
-        All arrays are contiguous.  Rows of ``w`` are longer than ``width``, by zeros up to a
-        multiple of 64 bytes, and so many items of ``shares`` may be read and written as they are.
+        For each missing sample ``i``, in C order, and each row, ``w[row]`` is subtracted from the
+        ``width`` items that begin at ``i + starts[row]``.  Returns whether the shares are valid: at
+        most ``most`` samples are missing, and no share falls below ``least``.
+
+        All arrays are contiguous.  Rows of ``w`` are filled with zeros up to a multiple of 64
+        bytes, and ``shares`` has room for whole rows.
         """
         raise NotImplementedError
 
     def divide(
         self, out: NDArray, shares: NDArray, missing: NDArray[np.int64], full: float, least: float
     ) -> None:
-        """Divide ``out`` by ``shares``, in place, except where these are at least ``full``; the
-        result is NaN where they are less than ``least``.
+        """Divide ``out`` by ``shares`` in place.
+
+        Shares of at least ``full`` count as one.  The result is NaN if a share is less than
+        ``least``.
         """
         raise NotImplementedError
 
     def below(self, out: NDArray, x: NDArray, missing: NDArray[np.int64], least: float) -> None:
-        """Bytes ``out``: whether items of ``x`` are less than ``least``."""
+        """Write into the bytes of ``out`` whether items of ``x`` are less than ``least``."""
         raise NotImplementedError
 
     # Copy: arrays of any strides and alignment, between any real dtype and float32, float64 or
