@@ -31,6 +31,7 @@ __all__ = [
     "convolution",
     "padding_of",
     "places",
+    "with_form",
     "with_weights",
 ]
 
@@ -148,11 +149,19 @@ def with_weights(
     """
     per_group = problem.groups, problem.out_channels
     kernels = (w.reshape(*per_group, *w.shape[1:]),)
-    if w.shape[1] == per_group[1] == 1:
-        found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
-        if found != problem.form:
-            problem = problem._replace(form=found)
-    return kernels, None if bias is None else bias.reshape(per_group), problem
+    offset = None if bias is None else bias.reshape(per_group)
+    return kernels, offset, with_form(problem, kernels)
+
+
+def with_form(problem: Problem, kernels: tuple[NDArray, ...]) -> Problem:
+    """The problem with the form of new floating-point weights.
+
+    Only kernels with one input and one output channel have a form that depends on values.
+    """
+    if not problem.in_channels == problem.out_channels == 1:
+        return problem
+    found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
+    return problem if found == problem.form else problem._replace(form=found)
 
 
 def places(

@@ -23,7 +23,15 @@ from ..problem.problem import Axis, Problem
 from .arguments import brief, integer, one_of, per_axis, refuse
 from .arrays import array, check_dtype
 from .fields import MAX_SAMPLES, Question, axis_of, number_fields
-from .layers import ACTIVATIONS, PRECISIONS, RECTIFIERS, bias_of, padding_of, places
+from .layers import (
+    ACTIVATIONS,
+    PRECISIONS,
+    RECTIFIERS,
+    bias_of,
+    padding_of,
+    places,
+    with_form,
+)
 
 __all__ = [
     "Adjoint",
@@ -106,12 +114,9 @@ class Transposition(NamedTuple):
         for out, taps, (problem, _, _) in self.phases:
             places: Any = (..., *taps)
             kernels = (w.reshape(problem.groups, -1, *w.shape[1:]).swapaxes(1, 2)[places],)
-            if problem.in_channels == problem.out_channels == 1:
-                found = form(kernels, problem.x_dtype, problem.compute, factors=False, most=1)
-                if found != problem.form:
-                    problem = problem._replace(form=found)
             offset = None if bias is None else bias.reshape(problem.groups, -1)
-            phases.append(Phase(out, taps, Question(problem, kernels, offset)))
+            question = Question(with_form(problem, kernels), kernels, offset)
+            phases.append(Phase(out, taps, question))
         return Transposition(self.result, tuple(phases), tuple(strips))
 
 

@@ -28,7 +28,7 @@ from .job import Job
 from .recipe import Recipe, Views, layouts, operand_like
 from .tiling import Tile, Tiling, tiling
 
-__all__ = ["Gaps", "Steps", "job", "rows", "takes"]
+__all__ = ["Gaps", "Steps", "is_rough", "job", "rows", "takes"]
 
 DEDUCTION = 8
 """The time to subtract a weight from a share, in units of a product."""
@@ -61,8 +61,7 @@ def takes(recipe: Recipe, ignored: frozenset[int]) -> bool:
     samples beyond the edges all missing or all valid.
     """
     problem, algorithm = recipe.problem, recipe.algorithm
-    rough = algorithm.name == "fft" or (algorithm.name == "separable" and problem.form.rank != 1)
-    if problem.exact or problem.complex or algorithm.layout != "rows" or rough:
+    if problem.exact or problem.complex or algorithm.layout != "rows" or is_rough(recipe):
         return False
     filtered = problem.order[len(problem.batch) :]
     constant = [
@@ -71,6 +70,12 @@ def takes(recipe: Recipe, ignored: frozenset[int]) -> bool:
         if axis.boundary == "constant" and axis.interior != (0, axis.out)
     ]
     return not ignored or ignored.issuperset(constant)
+
+
+def is_rough(recipe: Recipe) -> bool:
+    """Whether rounding errors are relative to more than the terms of a sum."""
+    name, rank = recipe.algorithm.name, recipe.problem.form.rank
+    return name == "fft" or (name == "separable" and (rank or 1) > 1)
 
 
 class Steps:

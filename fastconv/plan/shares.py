@@ -157,7 +157,7 @@ class Shares:
         if kernel.signed and least:
             all_summed = self._planned(plan, valid, "magnitudes", FLOAT64, threads, "auto")
             magnitudes = all_summed._run(valid, None)
-        rough = not kernel.exact and (_is_rough(plan) or _is_rough(summed))
+        rough = not kernel.exact and any(gaps.is_rough(each._recipe) for each in (plan, summed))
         if rough and (shares.dtype.kind == "c" or shares.min() < SMALL_SHARE):
             lengths = [shares.shape[along] for along in self._filtered]
             reached = any_in_window(valid != 0, self._filtered, self._problem.axes, lengths)
@@ -232,12 +232,6 @@ def _within(outer: Box, inner: Box) -> Box:
     return tuple(
         [slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer, inner, strict=True)]
     )
-
-
-def _is_rough(plan: Plan) -> bool:
-    """Whether rounding errors of a sum depend on more than its own terms."""
-    rank = plan._recipe.problem.form.rank
-    return plan.algorithm == "fft" or (plan.algorithm == "separable" and (rank or 1) > 1)
 
 
 def _divide(
